@@ -7,7 +7,7 @@ from typing import TextIO
 
 def duration(seconds: float) -> str:
     """Formats seconds as people say them: 8s, 3m 20s, 2h 05m."""
-    whole = int(round(seconds))
+    whole = round(seconds)
     if whole < 60:
         return f"{whole}s"
     if whole < 3600:

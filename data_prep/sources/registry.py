@@ -1,0 +1,48 @@
+"""The sources by name; a source's module is imported only when it is asked for."""
+
+import importlib
+from collections.abc import Mapping
+
+from data_prep.errors import UserError
+from data_prep.sources.base import Source
+
+# name -> module below data_prep.sources that holds it as an attribute `SOURCE`, or several in `SOURCES`.
+MODULES: Mapping[str, str] = {
+    "digits": "digits",
+    "mnist5k": "mnist5k",
+}
+
+
+def names() -> list[str]:
+    return sorted(MODULES)
+
+
+def get(name: str) -> Source:
+    """The source called `name`; `tfds:mnist` finds the source `tfds`."""
+    key = name.split(":", 1)[0]
+    if key not in MODULES:
+        raise UserError(f"--source={name}: unknown source; known are {', '.join(names())}")
+    module = importlib.import_module(f"data_prep.sources.{MODULES[key]}")
+    for source in getattr(module, "SOURCES", None) or (module.SOURCE,):
+        if source.name == key:
+            if ":" in name and not source.prefix:
+                raise UserError(f"--source={name}: {key} takes no name after a colon")
+            return source
+    raise AssertionError(f"{module.__name__} does not hold the source {key!r}")
+
+
+def describe() -> str:
+    """A table: name, what it is, what --input names, and each option."""
+    lines = []
+    for name in names():
+        source = get(name)
+        lines.append(f"{name:22} {source.summary}")
+        lines.append(
+            f"{'':22} --input: {source.input_summary or ('not needed' if not source.needs_input else '')}"
+        )
+        for option in source.options:
+            choices = f" ({'|'.join(option.choices)})" if option.choices else ""
+            lines.append(
+                f"{'':22} --source_options={option.name}={option.default}{choices}: {option.summary}"
+            )
+    return "\n".join(lines) + "\n"

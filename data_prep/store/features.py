@@ -1,0 +1,65 @@
+"""What an example holds: names, kinds and shapes of its features."""
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from data_prep.errors import UserError
+
+KINDS: Mapping[str, str] = {
+    "image": "uint8",
+    "int64": "int64",
+    "float32": "float32",
+    "text": "string",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureSpec:
+    """One feature: an `image` is one raw uint8 string, `text` one UTF-8 string, the rest number lists."""
+
+    name: str
+    kind: str
+    shape: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise UserError(
+                f"feature {self.name!r} has the unknown kind {self.kind!r}: use one of {', '.join(KINDS)}"
+            )
+        if self.kind == "text" and self.shape:
+            raise UserError(f"feature {self.name!r}: text is one string, not of shape {self.shape}")
+        object.__setattr__(self, "shape", tuple(int(size) for size in self.shape))
+
+    @property
+    def dtype(self) -> str:
+        """The NumPy/TensorFlow name of an element's type once it is read."""
+        return KINDS[self.kind]
+
+    @property
+    def size(self) -> int:
+        """Numbers an example holds of this feature."""
+        return math.prod(self.shape)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "shape": list(self.shape),
+            "dtype": self.dtype,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "FeatureSpec":
+        return cls(value["name"], value["kind"], tuple(value["shape"]))
+
+
+def checked(features: Iterable[FeatureSpec]) -> tuple[FeatureSpec, ...]:
+    """Sorts the features by name, as they stand in a record, and refuses doubled names."""
+    ordered = tuple(sorted(features, key=lambda feature: feature.name))
+    names = [feature.name for feature in ordered]
+    doubled = {name for name in names if names.count(name) > 1}
+    if doubled:
+        raise UserError(f"the features {sorted(doubled)} are named twice")
+    return ordered

@@ -40,12 +40,12 @@ class WorkUnit:
 class Record(NamedTuple):
     """One example.
 
-    client_id: the natural client, or None where the source has none (then `--partition=natural` is
-        refused). split: the split the source itself ships it in, or None.
-    features: exactly the names of the reader's `features`: `image` as bytes or a uint8 array, `text` as
-        str, numbers as int/float or arrays. order: sorts a client's examples (a time, a row number);
-        a signed 64-bit integer that must not depend on the order in which files are listed. Ties are
-        broken by the example's content.
+    client_id: the natural client, or None where the source has none (then `--partition=natural`
+        is refused). split: the split the source itself ships it in, or None.
+    features: exactly the names of the reader's `features`: `image` as bytes or a uint8 array,
+        `text` as str, numbers as int/float or arrays.
+    order: sorts a client's examples (a time, a row number); a signed 64-bit integer that must not
+        depend on the order in which files are listed. Ties are broken by the example's content.
     """
 
     client_id: str | None
@@ -69,7 +69,7 @@ class Dropped(NamedTuple):
     """Well-formed input left out on purpose; counted by reason in the manifest."""
 
     reason: str
-    count: int = 1
+    examples: int = 1
 
 
 Item = Record | BadRecord | Dropped
@@ -138,9 +138,9 @@ def resolve_options(source: Source, given: Mapping[str, str]) -> dict[str, str]:
 
 
 def input_files(pattern: str) -> list[Path]:
-    """The files that `--input` names: a file, a folder (all files below it), a glob, or a comma list.
+    """The files `--input` names: a file, a folder (all files below it), a glob, or a comma list.
 
-    Sorted by their path below the input, hidden files left out; refuses an input that names nothing.
+    Sorted by path, hidden files left out; refuses an input that names nothing.
     """
     found: list[Path] = []
     for part in filter(None, (piece.strip() for piece in pattern.split(","))):

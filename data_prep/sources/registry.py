@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from data_prep.errors import UserError
 from data_prep.sources.base import Source
 
-# name -> module below data_prep.sources that holds it as an attribute `SOURCE`, or several in `SOURCES`.
+# name -> module below data_prep.sources; it exports SOURCE, or several in SOURCES.
 MODULES: Mapping[str, str] = {
     "digits": "digits",
     "mnist5k": "mnist5k",
@@ -36,13 +36,13 @@ def describe() -> str:
     lines = []
     for name in names():
         source = get(name)
+        needs = source.input_summary if source.needs_input else "not needed (embedded)"
         lines.append(f"{name:22} {source.summary}")
-        lines.append(
-            f"{'':22} --input: {source.input_summary or ('not needed' if not source.needs_input else '')}"
-        )
+        lines.append(f"{'':22}   --input: {needs}")
         for option in source.options:
             choices = f" ({'|'.join(option.choices)})" if option.choices else ""
             lines.append(
-                f"{'':22} --source_options={option.name}={option.default}{choices}: {option.summary}"
+                f"{'':22}   --source_options={option.name}={option.default}{choices}: "
+                f"{option.summary}"
             )
     return "\n".join(lines) + "\n"

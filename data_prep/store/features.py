@@ -17,7 +17,7 @@ KINDS: Mapping[str, str] = {
 
 @dataclasses.dataclass(frozen=True)
 class FeatureSpec:
-    """One feature: an `image` is one raw uint8 string, `text` one UTF-8 string, the rest number lists."""
+    """One feature: `image` is one raw uint8 string, `text` one UTF-8 string, the rest numbers."""
 
     name: str
     kind: str
@@ -26,7 +26,8 @@ class FeatureSpec:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise UserError(
-                f"feature {self.name!r} has the unknown kind {self.kind!r}: use one of {', '.join(KINDS)}"
+                f"feature {self.name!r} has the unknown kind {self.kind!r}: "
+                f"use one of {', '.join(KINDS)}"
             )
         if self.kind == "text" and self.shape:
             raise UserError(f"feature {self.name!r}: text is one string, not of shape {self.shape}")

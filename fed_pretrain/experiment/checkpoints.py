@@ -44,7 +44,8 @@ def save(
     digest = hashlib.sha256()
     size = 0
     with atomic.replacing(path) as file:
-        for block in (MAGIC, header, *blocks):
+        pieces: list[bytes | memoryview] = [MAGIC, header, *blocks]
+        for block in pieces:
             file.write(block)
             digest.update(block)
             size += len(block)
@@ -70,7 +71,7 @@ def _layout(
                 "offset": offset,
             }
         )
-        blocks.append(memoryview(array.reshape(-1).view(np.uint8)))
+        blocks.append(array.reshape(-1).view(np.uint8).data)
         offset += array.nbytes
     header = json.dumps({"metadata": metadata, "arrays": entries}, sort_keys=True)
     return header.encode("utf-8") + b"\n", blocks

@@ -43,6 +43,14 @@ class Progress:
         self._last_shown = now
         self._show(self._line(done, detail, now - self._started))
 
+    def note(self, text: str) -> None:
+        """Writes a line that stays, above the line that is redrawn."""
+        self._show(text)
+        if self._live:
+            self._stream.write("\n")
+            self._width = 0
+            self._last_shown = float("-inf")
+
     def close(self, summary: str = "") -> None:
         """Ends the line; `summary` replaces it when given."""
         if summary:

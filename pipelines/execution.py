@@ -1,0 +1,273 @@
+"""Runs the steps of a study: what is done is skipped, what fails is retried, the rest goes on.
+
+Steps run in worker processes, one step at a time each. A worker keeps its imports, datasets and
+built processes from step to step, so ready steps go to the worker that last ran their kin.
+"""
+
+import json
+import os
+import selectors
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipelines import steps as steps_module
+from pipelines.steps import Step
+
+_WORKER_MEMORY_SHARE = 0.35
+
+
+@dataclass
+class StepState:
+    """Where one step stands. `status` is waiting, running, done, skipped, failed or blocked."""
+
+    step: Step
+    status: str = "waiting"
+    attempts: int = 0
+    seconds: float = 0.0
+    message: str = ""
+    output: Path | None = None
+    fingerprint: str = ""
+    started: float = 0.0
+
+    @property
+    def over(self) -> bool:
+        return self.status in ("done", "skipped", "failed", "blocked")
+
+
+@dataclass
+class _Worker:
+    process: "subprocess.Popen[str]"
+    answers: Any
+    affinity: str = ""
+    state: StepState | None = None
+    key: str = ""
+
+
+@dataclass
+class Execution:
+    """One pass over the steps of a study in `workdir`."""
+
+    steps: Sequence[Step]
+    workdir: Path
+    parallel: int = 1
+    retries: int = 1
+    on_change: Callable[["Execution"], None] = lambda execution: None
+    states: dict[str, StepState] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.states = {step.step_id: StepState(step) for step in self.steps}
+        self._workers: list[_Worker] = []
+        self._stopping = False
+
+    def run(self) -> bool:
+        """Runs until every step is over; true when none failed."""
+        try:
+            while not all(state.over for state in self.states.values()) and not self._stopping:
+                self._start_ready_steps()
+                self.on_change(self)
+                self._wait(seconds=0.5)
+            self.on_change(self)
+        finally:
+            for worker in list(self._workers):
+                self._end(worker)
+        return all(state.status in ("done", "skipped") for state in self.states.values())
+
+    def stop(self) -> None:
+        """Starts nothing more; running steps are asked to save and leave."""
+        self._stopping = True
+
+    def folder(self, state: StepState, key: str) -> Path:
+        return self.workdir / "steps" / f"{state.step.step_id}@{key[:8]}"
+
+    def _start_ready_steps(self) -> None:
+        for state in list(self.states.values()):
+            if state.status == "waiting" and self._settle(state):
+                continue
+        for worker in self._idle_workers():
+            chosen = self._choose(worker)
+            if chosen is None:
+                break
+            self._launch(worker, chosen)
+
+    def _settle(self, state: StepState) -> bool:
+        """Blocks a step whose input failed; skips one that is done already."""
+        inputs = [self.states[name] for name in state.step.inputs()]
+        # A report is made of what there is: failed cells are named in it.
+        tolerant = state.step.kind == "report"
+        if not tolerant and any(i.status in ("failed", "blocked") for i in inputs):
+            state.status, state.message = "blocked", "an input of it failed"
+            return True
+        if not all(i.over for i in inputs):
+            return False
+        key = self._key(state)
+        output = self.folder(state, key)
+        record = steps_module.read_record(output)
+        if record is not None and record.key == key:
+            state.status, state.output = "skipped", output
+            state.fingerprint, state.seconds = record.fingerprint, record.seconds
+            return True
+        return False
+
+    def _key(self, state: StepState) -> str:
+        fingerprints = {
+            name: self.states[name].fingerprint or self.states[name].status
+            for name in state.step.inputs()
+        }
+        return steps_module.key(state.step, fingerprints)
+
+    def _ready(self) -> list[StepState]:
+        return [
+            state
+            for state in self.states.values()
+            if state.status == "waiting"
+            and all(self.states[name].over for name in state.step.inputs())
+        ]
+
+    def _choose(self, worker: _Worker) -> StepState | None:
+        """Kin of the worker's last step first, then steps no other worker is at home with."""
+        ready = self._ready()
+        taken = {other.affinity for other in self._workers if other is not worker}
+        for wanted in (
+            lambda state: state.step.affinity == worker.affinity,
+            lambda state: state.step.affinity not in taken,
+            lambda state: True,
+        ):
+            for state in ready:
+                if wanted(state):
+                    return state
+        return None
+
+    def _idle_workers(self) -> list[_Worker]:
+        idle = [worker for worker in self._workers if worker.state is None]
+        missing = self.parallel - len(self._workers)
+        return idle + [self._new_worker() for _ in range(min(missing, len(self._ready())))]
+
+    def _new_worker(self) -> _Worker:
+        read_end, write_end = os.pipe()
+        command = [sys.executable, "-m", "pipelines.worker", str(write_end), str(os.getpid())]
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, pass_fds=[write_end], text=True, start_new_session=True
+        )
+        os.close(write_end)
+        worker = _Worker(process, os.fdopen(read_end, "r", encoding="utf-8"))
+        self._workers.append(worker)
+        return worker
+
+    def _launch(self, worker: _Worker, state: StepState) -> None:
+        if worker.affinity and _family(worker.affinity) != _family(state.step.affinity):
+            # Two binaries define flags of the same name: a process runs only one of them.
+            self._end(worker)
+            worker = self._new_worker()
+        key = self._key(state)
+        output = self.folder(state, key)
+        output.mkdir(parents=True, exist_ok=True)
+        folders = {name: self._output_of(name) for name in state.step.inputs()}
+        request = {
+            "module": state.step.module,
+            "arguments": self._arguments(state, folders, output),
+            "log": str(self._log(output)),
+        }
+        worker.affinity, worker.state, worker.key = state.step.affinity, state, key
+        state.status, state.output, state.started = "running", output, time.monotonic()
+        state.attempts += 1
+        assert worker.process.stdin is not None
+        worker.process.stdin.write(json.dumps(request) + "\n")
+        worker.process.stdin.flush()
+
+    def _arguments(self, state: StepState, folders: Mapping[str, Path], output: Path) -> list[str]:
+        arguments = steps_module.arguments(state.step, folders, output)
+        if state.step.kind == "report":
+            arguments.append(f"--study={self.workdir / 'study.json'}")
+        return arguments
+
+    def _output_of(self, name: str) -> Path:
+        return self.states[name].output or Path(os.devnull)
+
+    def _log(self, output: Path) -> Path:
+        """Beside the output folder, so that a binary finds its folder as it left it."""
+        return output.with_name(output.name + ".log")
+
+    def _wait(self, seconds: float) -> None:
+        with selectors.DefaultSelector() as selector:
+            busy = [worker for worker in self._workers if worker.state is not None]
+            for worker in busy:
+                selector.register(worker.answers, selectors.EVENT_READ, worker)
+            if not busy:
+                return
+            for selected, _ in selector.select(seconds):
+                self._receive(selected.data)
+
+    def _receive(self, worker: _Worker) -> None:
+        state = worker.state
+        assert state is not None
+        line = worker.answers.readline()
+        state.seconds = time.monotonic() - state.started
+        worker.state = None
+        if line:
+            answer = json.loads(line)
+            code, message = answer["code"], answer["message"]
+            if answer["memory_mb"] * 1e6 > _WORKER_MEMORY_SHARE * _total_memory():
+                self._end(worker)
+        else:
+            self._end(worker)
+            code, message = worker.process.returncode, _ended(worker.process.returncode)
+        if code == 0:
+            self._finish(state, worker.key)
+        else:
+            self._fail(state, code, message)
+
+    def _finish(self, state: StepState, key: str) -> None:
+        assert state.output is not None
+        record = steps_module.write_record(state.output, state.step, key, state.seconds)
+        state.status, state.fingerprint, state.message = "done", record.fingerprint, ""
+
+    def _fail(self, state: StepState, code: int, message: str) -> None:
+        """A user's mistake (exit 2) would fail again; anything else is tried once more."""
+        state.message = message
+        may_retry = code != 2 and state.attempts <= self.retries
+        state.status = "waiting" if may_retry else "failed"
+
+    def _end(self, worker: _Worker) -> None:
+        self._workers.remove(worker)
+        if worker.state is not None:
+            worker.process.terminate()
+            worker.state.status = "waiting"
+        assert worker.process.stdin is not None
+        worker.process.stdin.close()
+        try:
+            worker.process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            worker.process.kill()
+            worker.process.wait()
+        worker.answers.close()
+
+
+def _family(affinity: str) -> str:
+    return affinity.split("/", 1)[0]
+
+
+def _ended(code: int) -> str:
+    if code < 0:
+        return f"its process was ended by signal {-code}"
+    return f"its process ended with code {code}"
+
+
+def _total_memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def forget_stale_outputs(execution: Execution) -> int:
+    """Removes outputs of keys that no step of this plan has any more; returns how many."""
+    kept = {state.output for state in execution.states.values() if state.output}
+    removed = 0
+    for record in list((execution.workdir / "steps").rglob(steps_module.RECORD)):
+        if record.parent not in kept:
+            shutil.rmtree(record.parent)
+            removed += 1
+    return removed

@@ -1,0 +1,163 @@
+"""A step: one plain command with declared inputs and one output folder.
+
+A step is safe to run twice and on another machine that shares the file system: its binary writes
+only below its output folder, continues what it finds there, and leaves a record when done. A
+step's key is a hash of its command, of the fingerprints of what it reads and of the code, so a
+step is done again exactly when one of these has changed.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from data_prep import atomic
+from data_prep.errors import UserError
+
+RECORD = "step.json"
+_PACKAGES = ("data_prep", "fed_pretrain", "pipelines")
+# What a report looks like changes no number: restyling it must not retrain anything.
+_WITHOUT_EFFECT_ON_RUNS = ("reporting", "plans")
+
+
+@dataclass(frozen=True)
+class Input:
+    """The output folder of step `step_id`, or one file inside it."""
+
+    step_id: str
+    file: str = ""
+
+
+@dataclass(frozen=True)
+class Step:
+    """`flags` may hold Inputs; `output_flag` receives the step's own output folder."""
+
+    step_id: str
+    kind: str
+    module: str
+    flags: Mapping[str, Any]
+    output_flag: str
+    needs: tuple[str, ...] = ()
+    coordinates: Mapping[str, Any] = field(default_factory=dict)
+    affinity: str = ""
+
+    def inputs(self) -> set[str]:
+        """Ids of the steps this one reads, in flags or by declaration."""
+        named = {value.step_id for value in self.flags.values() if isinstance(value, Input)}
+        return named | set(self.needs)
+
+
+def arguments(step: Step, folders: Mapping[str, Path], output: Path) -> list[str]:
+    """The command line of a step once the folders of its inputs are known."""
+    result = []
+    for name, value in {**step.flags, step.output_flag: str(output)}.items():
+        if isinstance(value, Input):
+            value = folders[value.step_id] / value.file
+        if isinstance(value, bool):
+            value = str(value).lower()
+        result.append(f"--{name}={value}")
+    return result
+
+
+def key(step: Step, fingerprints: Mapping[str, str]) -> str:
+    """Content address of a step: command, inputs' fingerprints, code version."""
+    flags = {}
+    for name, value in sorted(step.flags.items()):
+        if isinstance(value, Input):
+            value = f"{fingerprints[value.step_id]}/{value.file}"
+        flags[name] = value
+    content = {
+        "module": step.module,
+        "flags": flags,
+        "needs": sorted(fingerprints[name] for name in step.inputs()),
+        "files": _external_files(step),
+        "code": code_version() if step.kind != "report" else "",
+    }
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _external_files(step: Step) -> list[tuple[str, int, int]]:
+    """Size and time of files the user names: new data under an old name is new data."""
+    found = []
+    for name in ("input", "dataset"):
+        value = step.flags.get(name)
+        if isinstance(value, str) and os.path.exists(value):
+            target = Path(value)
+            if target.is_dir():
+                target = target / "manifest.json"
+            if target.exists():
+                status = target.stat()
+                found.append((value, status.st_size, status.st_mtime_ns))
+    return found
+
+
+@cache
+def code_version() -> str:
+    """Hash of every source file that can change a number."""
+    root = Path(__file__).resolve().parent.parent
+    digest = hashlib.sha256()
+    for package in _PACKAGES:
+        for path in sorted((root / package).rglob("*.py")):
+            relative = path.relative_to(root)
+            if not set(relative.parts) & set(_WITHOUT_EFFECT_ON_RUNS):
+                digest.update(f"{relative}:".encode())
+                digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a finished step left behind."""
+
+    key: str
+    fingerprint: str
+    seconds: float
+
+
+def read_record(output: Path) -> Record | None:
+    """The record of a finished step; None when it is absent or not readable."""
+    try:
+        value = json.loads((output / RECORD).read_text(encoding="utf-8"))
+        return Record(value["key"], value["fingerprint"], value["seconds"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def write_record(output: Path, step: Step, step_key: str, seconds: float) -> Record:
+    record = Record(step_key, fingerprint(output, step), seconds)
+    content = {"id": step.step_id, "coordinates": dict(step.coordinates), **vars(record)}
+    atomic.write_json(output / RECORD, content)
+    return record
+
+
+def fingerprint(output: Path, step: Step) -> str:
+    """What a reader of this step's output depends on.
+
+    A prepared dataset is known by its manifest's content, so that preparing the same data again
+    redoes nothing after it; the rest by the bytes of the file that vouches for the output.
+    """
+    if step.kind == "prepare":
+        from data_prep.store.reader import open_dataset
+
+        return open_dataset(output).fingerprint
+    for name in ("SUCCESS", "rates.flags", "index.html"):
+        path = output / name
+        if path.exists():
+            return hashlib.sha256(path.read_bytes()).hexdigest()[:32]
+    return _tree_fingerprint(output, step)
+
+
+def _tree_fingerprint(output: Path, step: Step) -> str:
+    files = sorted(path for path in output.rglob("*.json") if path.name != RECORD)
+    if not files:
+        raise UserError(f"{step.step_id}: its command ended well but left nothing in {output}")
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(f"{path.relative_to(output)}:".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:32]

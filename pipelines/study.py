@@ -1,0 +1,54 @@
+"""Runs a study from its plan: expands it to steps, runs what is not done, makes the report.
+
+Example:
+  python -m pipelines.study --plan=quickstart --workdir=runs/quickstart
+  python -m pipelines.study --plan=my_plan.yaml --workdir=runs/mine --set seeds=[0,1,2] --dry_run
+"""
+
+from absl import flags
+
+from data_prep import command_line
+from data_prep.errors import UserError
+from pipelines import plan, study_lib
+
+_PLAN = flags.DEFINE_string(
+    "plan", None, "Name of a shipped plan, a YAML file, or `help` for the list."
+)
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the study; the same folder continues.")
+_SET = flags.DEFINE_multi_string("set", [], "Overrides of the plan: --set seeds=[0] (repeatable).")
+_PARALLEL = flags.DEFINE_integer(
+    "parallel", 0, "Cells at once; 0 = as many as memory and cores allow.", lower_bound=0
+)
+_DRY_RUN = flags.DEFINE_boolean("dry_run", False, "Show the steps and an estimate, run nothing.")
+_FORGET_STALE = flags.DEFINE_boolean(
+    "forget_stale", False, "Afterwards remove outputs that no step of the plan has any more."
+)
+
+
+def main() -> int:
+    if _PLAN.value in (None, "help"):
+        print("shipped plans:\n  " + "\n  ".join(plan.shipped()))
+        return 0 if _PLAN.value else command_line.USER_ERROR_EXIT
+    if not _WORKDIR.value:
+        raise UserError("--workdir is missing: the folder of the study")
+    result = study_lib.run(
+        study_lib.StudyConfig(
+            plan=_PLAN.value,
+            workdir=_WORKDIR.value,
+            overrides=tuple(_SET.value),
+            parallel=_PARALLEL.value,
+            dry_run=_DRY_RUN.value,
+            forget_stale=_FORGET_STALE.value,
+        )
+    )
+    for step_id in result.failed:
+        print(f"failed: {step_id} (its log stands beside its folder below {_WORKDIR.value}/steps)")
+    if result.stopped:
+        print("stopped; continue with the same command")
+    if result.report is not None:
+        print(f"report: {result.report}")
+    return 1 if result.failed else 0
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,0 +1,44 @@
+"""How a client's stored examples become the rows a model trains on."""
+
+import abc
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+Features = Mapping[str, Any]
+
+
+class Encoder(abc.ABC):
+    """Turns features into (x, y) rows on the host; picklable, cheap to pickle, stateless.
+
+    A label of -1 marks a position that does not count; labels in `unscored` count in the loss
+    but not in the accuracy.
+    """
+
+    x_shape: tuple[int | None, ...]
+    x_dtype: str
+    y_shape: tuple[int | None, ...]
+    num_classes: int
+    label_names: tuple[str, ...] | None = None
+    unscored: tuple[int, ...] = ()
+
+    @abc.abstractmethod
+    def encode(self, features: Features) -> tuple[np.ndarray, np.ndarray]:
+        """The rows of one client: x of `x_dtype`, y int32, equally many of both."""
+
+    def model_arguments(self) -> dict[str, Any]:
+        """What a model's builder must know of the rows, beyond the number of classes."""
+        return {}
+
+
+def as_array(feature: Any) -> np.ndarray:
+    """The NumPy view of a feature, whether the store or a test hands it over."""
+    return feature.numpy() if hasattr(feature, "numpy") else np.asarray(feature)
+
+
+def as_texts(feature: Any) -> list[str]:
+    """The texts of a bytes feature."""
+    return [
+        text.decode("utf-8") if isinstance(text, bytes) else str(text) for text in as_array(feature)
+    ]

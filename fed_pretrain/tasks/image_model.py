@@ -1,0 +1,44 @@
+"""From raw uint8 pixels to logits in one flat Keras model: cast, size, colour, normalise, body."""
+
+from typing import TYPE_CHECKING
+
+import tensorflow as tf
+
+from fed_pretrain.models import preprocessing as preprocessings
+from fed_pretrain.models import registry as models
+
+if TYPE_CHECKING:
+    from fed_pretrain.tasks.task import Task
+
+
+def build_model(task: "Task", num_classes: int) -> tf.keras.Model:
+    """The task's model; what the start's weights want of the pixels is `task.preprocessing`."""
+    inputs = tf.keras.Input(shape=task.encoder.x_shape, dtype="uint8", name="x")
+    x = tf.keras.layers.Rescaling(1.0, name="pixels")(inputs)
+    if task.definition.invert:
+        x = tf.keras.layers.Rescaling(-1.0, offset=255.0, name="background")(x)
+    x = _resized(x, task.input_size)
+    x = _coloured(x, task.choice.channels)
+    x = preprocessings.apply(task.preprocessing, x)
+    build = task.choice.build or models.builder(task.choice.name)
+    return build(
+        num_classes,
+        input_shape=tuple(x.shape[1:]),
+        inputs=x,
+        **task.choice.arguments,
+    )
+
+
+def _resized(x: tf.Tensor, size: int | None) -> tf.Tensor:
+    if size is None or tuple(x.shape[1:3]) == (size, size):
+        return x
+    return tf.keras.layers.Resizing(size, size, interpolation="bilinear", name="size")(x)
+
+
+def _coloured(x: tf.Tensor, channels: int | None) -> tf.Tensor:
+    """Grey becomes three equal channels; anything else stays."""
+    if channels is None or x.shape[-1] == channels:
+        return x
+    if x.shape[-1] != 1:
+        raise ValueError(f"an image of {x.shape[-1]} channels cannot become one of {channels}")
+    return tf.keras.layers.Concatenate(name="colour")([x] * channels)

@@ -1,0 +1,46 @@
+"""What one client brings to a round, and how a device takes batches out of it.
+
+A payload holds each row once (`x`, `y`), the `order` of the local steps (see local_work.py) and the
+stateless `key` of (seed, round, client). In TFF it is a sequence of exactly one such struct.
+"""
+
+import collections
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from data_prep import randomness
+from fed_pretrain.tasks.local_work import LocalWork, make_order
+from fed_pretrain.tasks.objective import PADDING_LABEL
+
+
+def make_payload(
+    x: np.ndarray, y: np.ndarray, work: LocalWork, seed: int, round_number: int, client_id: str
+) -> "collections.OrderedDict[str, np.ndarray]":
+    return collections.OrderedDict(
+        x=x,
+        y=y,
+        order=make_order(len(x), work, seed, round_number, client_id),
+        key=randomness.stateless_seed(seed, "client", round_number, client_id),
+    )
+
+
+def payload_of(data: tf.data.Dataset) -> Any:
+    """The one payload of a client's sequence, inside a TensorFlow computation."""
+    return tf.data.Dataset.get_single_element(data)
+
+
+def num_steps(payload: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    return tf.shape(payload["order"])[0]
+
+
+def batch_at(payload: Mapping[str, tf.Tensor], step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The (x, y) batch of a step; padded slots hold row 0 with labels of -1."""
+    rows = payload["order"][step]
+    real = rows >= 0
+    safe = tf.maximum(rows, 0)
+    y = tf.gather(payload["y"], safe)
+    real = tf.reshape(real, tf.concat([tf.shape(real), tf.ones([tf.rank(y) - 1], tf.int32)], 0))
+    return tf.gather(payload["x"], safe), tf.where(real, y, tf.constant(PADDING_LABEL, y.dtype))

@@ -1,0 +1,116 @@
+"""The tasks by name: built-in ones, and those a user's module registers.
+
+A task from outside the package is a module that calls `register(TaskDefinition(...))`; the
+binaries import it with `--task_module=my.module`.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from data_prep.errors import UserError
+from fed_pretrain.tasks.cache import ClientCache
+from fed_pretrain.tasks.definition import ModelChoice, TaskDefinition
+from fed_pretrain.tasks.fit import check_features, check_labels
+from fed_pretrain.tasks.options import TaskOptions
+
+if TYPE_CHECKING:
+    from fed_pretrain.tasks.task import Task
+
+# Each module of fed_pretrain/tasks/definitions/ exports DEFINITIONS.
+MODULES: tuple[str, ...] = ("digits",)
+
+_registered: dict[str, TaskDefinition] = {}
+_built_in: dict[str, TaskDefinition] = {}
+
+
+def register(definition: TaskDefinition) -> TaskDefinition:
+    """Adds a task from outside; a name can be taken only once."""
+    known = _all().get(definition.name)
+    if known is not None and known != definition:
+        raise UserError(f"the task name {definition.name!r} is taken; choose another name")
+    _registered[definition.name] = definition
+    return definition
+
+
+def load_module(module: str) -> None:
+    """Imports a user's module, which registers its tasks (`--task_module`)."""
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        raise UserError(
+            f"--task_module={module} cannot be imported ({error}); is its folder on PYTHONPATH?"
+        ) from error
+
+
+def names() -> list[str]:
+    return sorted(_all())
+
+
+def get(name: str) -> TaskDefinition:
+    try:
+        return _all()[name]
+    except KeyError:
+        raise UserError(
+            f"--task is {name!r}, must be one of {', '.join(names())} (--task=help tells more)"
+        ) from None
+
+
+def load(
+    name: str,
+    dataset: Any,
+    model: str | None = None,
+    options: TaskOptions | None = None,
+) -> "Task":
+    """The task on this dataset; refuses a dataset or a model that does not fit."""
+    from fed_pretrain.tasks.task import Task
+
+    definition = get(name)
+    options = options or TaskOptions()
+    check_features(definition, dataset)
+    choice = _choice(definition, model)
+    encoder = (choice.encoder or definition.encoder)(dataset, options)
+    check_labels(definition, dataset, encoder)
+    cache = ClientCache(options.cache_megabytes << 20)
+    return Task(definition, dataset, choice, options, encoder, cache)
+
+
+def describe() -> str:
+    """The table that `--task=help` prints."""
+    header = ("task", "models (first is the default)", "data", "what it is")
+    rows = [header] + [
+        (
+            definition.name,
+            ", ".join(choice.name for choice in definition.models),
+            "embedded" if definition.prepare is not None else "bring your own",
+            definition.title,
+        )
+        for _, definition in sorted(_all().items())
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
+    lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _choice(definition: TaskDefinition, model: str | None) -> ModelChoice:
+    """A listed model, or any registered one of the task's kind: models from outside."""
+    from fed_pretrain.models import registry as models
+
+    listed = definition.choice(model)
+    if listed is not None:
+        return listed
+    if model in models.names():
+        return ModelChoice(str(model))
+    raise UserError(
+        f"--model is {model!r}; task {definition.name!r} has "
+        f"{', '.join(choice.name for choice in definition.models)}, and no model of that name is "
+        "registered"
+    )
+
+
+def _all() -> dict[str, TaskDefinition]:
+    if not _built_in:
+        for module in MODULES:
+            loaded = importlib.import_module(f"fed_pretrain.tasks.definitions.{module}")
+            _built_in.update({definition.name: definition for definition in loaded.DEFINITIONS})
+    return {**_built_in, **_registered}

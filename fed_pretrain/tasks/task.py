@@ -1,0 +1,161 @@
+"""A task: a dataset with its model, loss, metrics and preprocessing."""
+
+import collections
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from data_prep.errors import UserError
+from fed_pretrain.tasks.cache import ClientCache
+from fed_pretrain.tasks.defaults import TaskDefaults
+from fed_pretrain.tasks.definition import ModelChoice, TaskDefinition
+from fed_pretrain.tasks.encoder import Encoder, Features
+from fed_pretrain.tasks.fit import where
+from fed_pretrain.tasks.objective import CrossEntropy, Objective, keras_loss
+from fed_pretrain.tasks.options import TaskOptions
+from fed_pretrain.tasks.reader import ClientReader
+
+Spec = collections.OrderedDict[str, tf.TensorSpec]
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """A picklable description; `registry.load` makes it."""
+
+    definition: TaskDefinition
+    dataset: Any
+    choice: ModelChoice
+    options: TaskOptions
+    encoder: Encoder
+    cache: ClientCache
+
+    @property
+    def name(self) -> str:
+        return self.definition.name
+
+    @property
+    def kind(self) -> str:
+        return self.definition.kind
+
+    @property
+    def model_name(self) -> str:
+        return self.choice.name
+
+    @property
+    def num_classes(self) -> int:
+        return self.encoder.num_classes
+
+    @property
+    def label_names(self) -> tuple[str, ...] | None:
+        return self.encoder.label_names
+
+    @property
+    def defaults(self) -> TaskDefaults:
+        return self.definition.defaults
+
+    @property
+    def preprocessing(self) -> str:
+        """The normalisation in front of the model: the user's, else the model's."""
+        return self.options.preprocessing or self.choice.preprocessing
+
+    @property
+    def input_size(self) -> int | None:
+        """The side the images are resized to; None leaves them as stored."""
+        return self.options.input_size or self.choice.input_size
+
+    def with_preprocessing(self, name: str) -> "Task":
+        """The same task, with the preprocessing a start's weights want."""
+        return dataclasses.replace(
+            self, options=dataclasses.replace(self.options, preprocessing=name)
+        )
+
+    def build_model(
+        self, num_classes: int | None = None, preprocessing: str | None = None
+    ) -> tf.keras.Model:
+        """A fresh model from raw rows to float32 logits, preprocessing inside."""
+        if preprocessing is not None:
+            return self.with_preprocessing(preprocessing).build_model(num_classes)
+        build = self.definition.build or _builder(self.kind)
+        return build(self, self.num_classes if num_classes is None else num_classes)
+
+    @functools.cached_property
+    def objective(self) -> Objective:
+        if self.definition.objective is not None:
+            return self.definition.objective(self)
+        return CrossEntropy(self.encoder.unscored, perplexity=self.encoder.y_shape != ())
+
+    def loss(self, y_true: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        """The mean over the positions whose label is not -1."""
+        return self.objective.loss(y_true, logits)
+
+    def statistics(
+        self, y_true: tf.Tensor, logits: tf.Tensor
+    ) -> "collections.OrderedDict[str, tf.Tensor]":
+        """Sums of one forward pass: loss_sum, count, correct, scored."""
+        return self.objective.statistics(y_true, logits)
+
+    def summarise(self, sums: Mapping[str, Any]) -> dict[str, float]:
+        """Added-up sums as loss, accuracy (and perplexity for text)."""
+        return self.objective.summarise(sums)
+
+    def model_fn(
+        self, build_model: Callable[[], tf.keras.Model] | None = None
+    ) -> Callable[[], Any]:
+        """What TFF's algorithms take: makes a `tff.learning.models.VariableModel`."""
+        return functools.partial(_variable_model, self, build_model or self.build_model)
+
+    def encode(self, features: Features) -> tuple[np.ndarray, np.ndarray]:
+        return self.encoder.encode(features)
+
+    def batch_spec(self) -> Spec:
+        """The (x, y) of a model's batch."""
+        return collections.OrderedDict(x=self._x_spec, y=self._y_spec)
+
+    def payload_spec(self, batch_size: int) -> Spec:
+        """The TensorSpecs of a client's payload; see payload.py."""
+        return collections.OrderedDict(
+            x=self._x_spec,
+            y=self._y_spec,
+            order=tf.TensorSpec([None, batch_size], tf.int32),
+            key=tf.TensorSpec([2], tf.int32),
+        )
+
+    def reader(self, split: str) -> ClientReader:
+        if split not in self.dataset.splits:
+            raise UserError(
+                f"dataset {where(self.dataset)} has no split {split!r}, "
+                f"only {', '.join(self.dataset.splits)}"
+            )
+        return ClientReader(self.dataset, split, self.encoder, self.cache)
+
+    @property
+    def _x_spec(self) -> tf.TensorSpec:
+        return tf.TensorSpec([None, *self.encoder.x_shape], tf.as_dtype(self.encoder.x_dtype))
+
+    @property
+    def _y_spec(self) -> tf.TensorSpec:
+        return tf.TensorSpec([None, *self.encoder.y_shape], tf.int32)
+
+
+def _builder(kind: str) -> Callable[[Task, int], tf.keras.Model]:
+    if kind == "image":
+        from fed_pretrain.tasks import image_model
+
+        return image_model.build_model
+    if kind == "text":
+        from fed_pretrain.tasks import text_model
+
+        return text_model.build_model
+    raise ValueError(f"a task of kind {kind!r} must define `build`")
+
+
+def _variable_model(task: Task, build_model: Callable[[], tf.keras.Model]) -> Any:
+    import tensorflow_federated as tff
+
+    return tff.learning.models.from_keras_model(
+        build_model(), loss=keras_loss(task.objective), input_spec=task.batch_spec(), metrics=[]
+    )

@@ -148,7 +148,9 @@ def path(name: str, inner: str | None = None) -> Path:
     file = folder / inner
     expected = pinned.get(inner) or _listed(name, folder).get(inner)
     if expected is None or not file.is_file():
-        raise UserError(f"embedded package {name!r} has no file {inner!r} in {folder}: {_cure(name)}")
+        raise UserError(
+            f"embedded package {name!r} has no file {inner!r} in {folder}: {_cure(name)}"
+        )
     status = file.stat()
     if _sha256(file, status.st_size, status.st_mtime_ns) != expected:
         raise UserError(f"{file} is damaged (its sha256 is not the pinned one): {_cure(name)}")

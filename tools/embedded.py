@@ -2,7 +2,6 @@
 
 import argparse
 import hashlib
-import json
 import re
 import shutil
 import sys
@@ -17,7 +16,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from data_prep import atomic, packages
 from data_prep.errors import UserError
 
-_LOCK_LINE = re.compile(r"(?P<name>[\w.-]+)==(?P<version>\S+) --hash=sha256:(?P<sha256>[0-9a-f]{64})")
+_LOCK_LINE = re.compile(
+    r"(?P<name>[\w.-]+)==(?P<version>\S+) --hash=sha256:(?P<sha256>[0-9a-f]{64})"
+)
 
 
 def read_lock(lock: Path) -> dict[str, str]:
@@ -97,7 +98,9 @@ def _sha256(file: Path) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--archives", type=Path, required=True, help="folder of downloaded archives")
+    parser.add_argument(
+        "--archives", type=Path, required=True, help="folder of downloaded archives"
+    )
     parser.add_argument("--lock", type=Path, required=True)
     parser.add_argument("--destination", type=Path, default=packages.installed_root())
     arguments = parser.parse_args()

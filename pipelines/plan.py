@@ -157,7 +157,7 @@ class _Document:
 
     def check(self) -> None:
         errors = jsonschema.Draft202012Validator(PLAN_SCHEMA).iter_errors(self.value)
-        first = min(errors, key=lambda error: list(map(str, error.absolute_path)), default=None)
+        first = min(errors, key=_plainest_first, default=None)
         if first is not None:
             raise UserError(self._sentence(first))
         self._check_references()
@@ -214,6 +214,12 @@ class _Document:
                 line = self._line(("tasks", name, "starts", start))
                 hint = nearest(value.removeprefix("pretrained:"), known)
                 raise UserError(f"{self.path}{line}: {value!r} has no pretrain section{hint}")
+
+
+def _plainest_first(error: jsonschema.ValidationError) -> tuple[bool, list[str]]:
+    """A misspelt key also makes the right one missing: tell the misspelling."""
+    misspelt = error.validator == "additionalProperties"
+    return not misspelt, list(map(str, error.absolute_path))
 
 
 def _build(value: Mapping[str, Any]) -> Plan:

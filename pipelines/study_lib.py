@@ -205,7 +205,7 @@ def _result(state: StepState) -> str:
     return f"accuracy {accuracy:.3f}" if accuracy is not None else ""
 
 
-class _stop_on_signal:  # noqa: N801 (reads as a statement)
+class _stop_on_signal:
     """SIGINT or SIGTERM: running cells save and leave; the same command continues the study."""
 
     def __init__(self, execution: Execution) -> None:

@@ -1,0 +1,94 @@
+import json
+import pathlib
+
+import pytest
+
+from pipelines.execution import Execution, forget_stale_outputs
+from pipelines.steps import Input, Step
+
+
+@pytest.fixture
+def ledger(tmp_path, monkeypatch):
+    path = tmp_path / "ledger"
+    path.touch()
+    monkeypatch.setenv("TOY_LEDGER", str(path))
+    monkeypatch.setenv("PYTHONPATH", str(pathlib.Path(__file__).resolve().parents[2]))
+    return path
+
+
+def toy(name, value=None, reads=None, fail="", affinity="toy"):
+    flags = {"toy_value": value or name, "toy_fail": fail}
+    if reads:
+        flags["toy_read"] = Input(reads)
+    return Step(name, "train", "tests.pipelines.toy_step", flags, "toy_output", affinity=affinity)
+
+
+def run(tmp_path, *steps, **options):
+    execution = Execution(steps, tmp_path / "study", **options)
+    execution.run()
+    return {name: state.status for name, state in execution.states.items()}, execution
+
+
+def lines(ledger):
+    return [line.split()[0] for line in ledger.read_text().splitlines()]
+
+
+def test_a_step_reads_the_output_of_the_step_it_needs(tmp_path, ledger):
+    statuses, execution = run(tmp_path, toy("a"), toy("b", reads="a"))
+    assert statuses == {"a": "done", "b": "done"}
+    value = json.loads((execution.states["b"].output / "value.json").read_text())
+    assert value == ["b", "a"]
+
+
+def test_what_is_done_is_skipped_and_what_changed_is_done_again(tmp_path, ledger):
+    run(tmp_path, toy("a"), toy("b", reads="a"), toy("c"))
+    statuses, _ = run(tmp_path, toy("a", value="A"), toy("b", reads="a"), toy("c"))
+    assert statuses == {"a": "done", "b": "done", "c": "skipped"}
+    assert sorted(lines(ledger)) == ["A", "a", "b", "b", "c"]
+
+
+def test_an_input_made_again_with_the_same_content_redoes_nothing_after_it(tmp_path, ledger):
+    _, before = run(tmp_path, toy("a"), toy("b", reads="a"))
+    (before.states["a"].output / "step.json").unlink()
+    statuses, _ = run(tmp_path, toy("a"), toy("b", reads="a"))
+    assert statuses == {"a": "done", "b": "skipped"}
+
+
+def test_a_users_mistake_fails_once_and_blocks_only_its_readers(tmp_path, ledger):
+    steps = [toy("a", fail="user"), toy("b", reads="a"), toy("c")]
+    statuses, execution = run(tmp_path, *steps)
+    assert statuses == {"a": "failed", "b": "blocked", "c": "done"}
+    assert execution.states["a"].message == "--toy_value: not to be had"
+    assert execution.states["a"].attempts == 1
+
+
+def test_an_error_is_tried_again_and_then_given_up(tmp_path, ledger):
+    statuses, execution = run(tmp_path, toy("a", fail="error"), retries=2)
+    assert statuses == {"a": "failed"}
+    assert execution.states["a"].attempts == 3
+    assert "RuntimeError: broken" in execution.states["a"].message
+
+
+def test_a_killed_worker_is_replaced_and_the_step_done(tmp_path, ledger):
+    statuses, execution = run(tmp_path, toy("a", fail="kill_once"), toy("b"))
+    assert statuses == {"a": "done", "b": "done"}
+    assert execution.states["a"].attempts == 2
+
+
+def test_kin_share_one_process_and_parallel_strangers_do_not(tmp_path, ledger):
+    steps = [toy(f"{kin}{n}", affinity=f"toy/{kin}") for n in range(3) for kin in "xy"]
+    statuses, _ = run(tmp_path, *steps, parallel=2)
+    assert set(statuses.values()) == {"done"}
+    pids = {}
+    for line in ledger.read_text().splitlines():
+        name, pid = line.split()
+        pids.setdefault(name[0], set()).add(pid)
+    assert len(pids["x"] | pids["y"]) == 2
+
+
+def test_outputs_of_former_settings_are_removed_on_request(tmp_path, ledger):
+    _, before = run(tmp_path, toy("a"))
+    _, after = run(tmp_path, toy("a", value="A"))
+    assert forget_stale_outputs(after) == 1
+    assert not before.states["a"].output.exists()
+    assert after.states["a"].output.exists()

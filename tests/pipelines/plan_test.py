@@ -1,0 +1,121 @@
+import pytest
+
+from data_prep.errors import UserError
+from pipelines import plan as plans
+from pipelines.expansion import expand
+from pipelines.steps import Input
+
+TEXT = """\
+name: toy
+title: A toy
+question: Does it work?
+settings: {rounds: 3}
+tasks:
+  digits:
+    task: digits
+    dataset: {source: digits}
+    partitions:
+      natural: {partition: natural}
+      iid: {partition: iid}
+    pretrain:
+      proxy: {task: mnist5k, epochs: 2}
+    starts:
+      random: {start: random}
+      warm: {start: "pretrained:proxy"}
+    rates:
+      random: {client_learning_rate: 0.1}
+      warm/fedadam: {client_learning_rate: 0.01}
+algorithms:
+  fedavg: {algorithm: fedavg}
+  fedadam: {algorithm: fedadam}
+sweep:
+  epochs: {1: {epochs: 1}, 4: {epochs: 4}}
+seeds: [0, 1]
+analyze:
+  hessian: {of: start, settings: {probes: hessian}}
+"""
+
+
+def write(tmp_path, text):
+    path = tmp_path / "plan.yaml"
+    path.write_text(text)
+    return str(path)
+
+
+def refused(tmp_path, text, overrides=()):
+    with pytest.raises(UserError) as caught:
+        plans.load(write(tmp_path, text), overrides)
+    return str(caught.value)
+
+
+def test_the_grid_is_the_product_of_everything_named(tmp_path):
+    steps = expand(plans.load(write(tmp_path, TEXT)))
+    kinds = [step.kind for step in steps]
+    assert kinds.count("prepare") == 2
+    assert kinds.count("pretrain") == 1
+    assert kinds.count("train") == 2 * 2 * 2 * 2 * 2
+    assert kinds.count("analyze") == 2 * 2 * 2
+    assert kinds[-1] == "report"
+    assert len({step.step_id for step in steps}) == len(steps)
+
+
+def test_every_input_of_a_step_stands_before_it(tmp_path):
+    seen = set()
+    for step in expand(plans.load(write(tmp_path, TEXT))):
+        assert step.inputs() <= seen
+        seen.add(step.step_id)
+
+
+def test_a_cell_gathers_settings_start_rates_and_sweep(tmp_path):
+    steps = {step.step_id: step for step in expand(plans.load(write(tmp_path, TEXT)))}
+    flags = steps["train/digits/iid/warm/fedadam/4/1"].flags
+    assert flags["rounds"] == 3
+    assert flags["epochs"] == 4
+    assert flags["seed"] == 1
+    assert flags["client_learning_rate"] == 0.01
+    assert flags["dataset"] == Input("prepare/digits/iid")
+    assert flags["start"] == Input("pretrain/digits/proxy", "start.ckpt")
+    other = steps["train/digits/iid/random/fedavg/1/0"].flags
+    assert other["client_learning_rate"] == 0.1
+
+
+def test_an_override_replaces_a_value(tmp_path):
+    plan = plans.load(write(tmp_path, TEXT), ["seeds=[5]", "settings.rounds=9"])
+    assert plan.seeds == (5,)
+    assert plan.settings == {"rounds": 9}
+
+
+def test_an_unknown_key_is_told_with_its_line_and_the_nearest_right_one(tmp_path):
+    message = refused(tmp_path, TEXT.replace("algorithms:", "algoritms:"))
+    assert "line 20" in message
+    assert "did you mean 'algorithms'" in message
+
+
+def test_a_wrong_type_is_told_with_its_line(tmp_path):
+    message = refused(tmp_path, TEXT.replace("seeds: [0, 1]", "seeds: [0, x]"))
+    assert "seeds.1" in message
+    assert "line 25" in message
+
+
+def test_a_key_given_twice_is_refused(tmp_path):
+    assert "'title' is given twice" in refused(tmp_path, TEXT + "title: again\n")
+
+
+def test_rates_and_starts_must_name_what_exists(tmp_path):
+    message = refused(tmp_path, TEXT.replace("warm/fedadam:", "warm/fedadm:"))
+    assert "did you mean 'fedadam'" in message
+    message = refused(tmp_path, TEXT.replace("pretrained:proxy", "pretrained:proxi"))
+    assert "did you mean 'proxy'" in message
+
+
+def test_text_that_is_not_yaml_is_told_with_its_line(tmp_path):
+    assert "line 2" in refused(tmp_path, "name: [\ntitle: x: y\n")
+
+
+def test_an_override_of_an_unknown_section_is_refused(tmp_path):
+    assert "did you mean 'settings'" in refused(tmp_path, TEXT, ["setings.rounds=1"])
+
+
+def test_a_plan_that_is_not_shipped_is_refused_with_the_nearest_name():
+    with pytest.raises(UserError, match="--plan"):
+        plans.load("no_such_plan")

@@ -1,0 +1,150 @@
+"""tf.train.Example bytes without protobuf objects: the layout of a record is known beforehand.
+
+The result equals `tf.train.Example.SerializeToString(deterministic=True)`: features by name.
+"""
+
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from data_prep.store.features import FeatureSpec
+
+_LENGTH_DELIMITED = {field: bytes([field << 3 | 2]) for field in (1, 2, 3)}
+_BYTES_LIST, _FLOAT_LIST, _INT64_LIST = 1, 2, 3
+Encode = Callable[[Any], bytes]
+
+
+class WrongValue(ValueError):
+    """A value does not fit the feature it was given for."""
+
+
+def varint(value: int) -> bytes:
+    if value < 0x80:
+        return bytes((value,))
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _field(number: int, content: bytes) -> bytes:
+    return _LENGTH_DELIMITED[number] + varint(len(content)) + content
+
+
+class ExampleEncoder:
+    """Turns a dict of values into the bytes of a tf.train.Example."""
+
+    def __init__(self, features: Sequence[FeatureSpec]) -> None:
+        ordered = sorted(features, key=lambda feature: feature.name.encode())
+        self._encoders = tuple((f.name, _entry_encoder(f)) for f in ordered)
+
+    def encode(self, values: Mapping[str, Any]) -> bytes:
+        if len(values) != len(self._encoders):
+            self._refuse_names(values)
+        entries = []
+        for name, encode in self._encoders:
+            try:
+                entries.append(encode(values[name]))
+            except KeyError:
+                self._refuse_names(values)
+            except (TypeError, ValueError, OverflowError, AttributeError, struct.error) as error:
+                raise WrongValue(f"feature {name!r}: {error}") from None
+        return _field(1, b"".join(entries))
+
+    def _refuse_names(self, values: Mapping[str, Any]) -> None:
+        wanted = {name for name, _ in self._encoders}
+        missing, extra = sorted(wanted - set(values)), sorted(set(values) - wanted)
+        raise WrongValue(f"missing features {missing}, unknown features {extra}")
+
+
+def _entry_encoder(feature: FeatureSpec) -> Encode:
+    """Encodes one entry of the feature map: field 1 of Features, with key and value."""
+    key = _field(1, feature.name.encode())
+    if feature.kind == "image":
+        return _image_encoder(key, feature)
+    if feature.kind == "text":
+        return lambda value: _wrapped(key, _BYTES_LIST, _field(1, _utf8(value)))
+    if feature.kind == "float32":
+        return lambda value: _wrapped(
+            key, _FLOAT_LIST, _field(1, _floats(value, feature.shape)) if feature.size else b""
+        )
+    if feature.shape == ():
+        return _integer_encoder(key)
+    return lambda value: _wrapped(
+        key, _INT64_LIST, _field(1, _integers(value, feature.shape)) if feature.size else b""
+    )
+
+
+def _wrapped(key: bytes, kind: int, values: bytes) -> bytes:
+    return _field(1, key + _field(2, _field(kind, values)))
+
+
+def _image_encoder(key: bytes, feature: FeatureSpec) -> Encode:
+    """Every image of a data set has the same length, so all that precedes its bytes is constant."""
+    size = feature.size
+    prefix = _wrapped(key, _BYTES_LIST, _field(1, bytes(size)))[: -size or None]
+
+    def encode(value: Any) -> bytes:
+        if not isinstance(value, bytes):
+            array = np.asarray(value)
+            if array.dtype != np.uint8 or array.shape != feature.shape:
+                raise ValueError(
+                    f"an image of uint8 {feature.shape} is wanted, not {array.dtype} {array.shape}"
+                )
+            value = array.tobytes()
+        if len(value) != size:
+            raise ValueError(f"an image of {size} bytes is wanted, not of {len(value)}")
+        return prefix + value
+
+    return encode
+
+
+def _integer_encoder(key: bytes) -> Encode:
+    """Labels and the like: small values are looked up."""
+    small = [_wrapped(key, _INT64_LIST, _field(1, _integer(value))) for value in range(256)]
+
+    def encode(value: Any) -> bytes:
+        number = _exact_int(value)
+        if 0 <= number < 256:
+            return small[number]
+        return _wrapped(key, _INT64_LIST, _field(1, _integer(number)))
+
+    return encode
+
+
+def _exact_int(value: Any) -> int:
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        if isinstance(value, np.ndarray) and value.shape == () and value.dtype.kind in "iu":
+            return int(value)
+        raise TypeError(f"an integer is wanted, not {value!r:.80}")
+    return int(value)
+
+
+def _integer(value: int) -> bytes:
+    if not -(1 << 63) <= value < 1 << 63:
+        raise OverflowError(f"{value} does not fit into 64 bits")
+    return varint(value & 0xFFFFFFFFFFFFFFFF)
+
+
+def _integers(value: Any, shape: tuple[int, ...]) -> bytes:
+    array = np.asarray(value)
+    if array.dtype.kind not in "iu" or array.shape != shape:
+        raise ValueError(f"integers of shape {shape} are wanted, not {array.dtype} {array.shape}")
+    return b"".join(_integer(number) for number in array.ravel().tolist())
+
+
+def _floats(value: Any, shape: tuple[int, ...]) -> bytes:
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiu" or array.shape != shape:
+        raise ValueError(f"numbers of shape {shape} are wanted, not {array.dtype} {array.shape}")
+    return array.astype("<f4").tobytes()
+
+
+def _utf8(value: Any) -> bytes:
+    if not isinstance(value, str):
+        raise TypeError(f"text is wanted, not {value!r:.80}")
+    return value.encode("utf-8")

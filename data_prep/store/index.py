@@ -1,0 +1,129 @@
+"""The client index: one Parquet row a client, so that 342,477 clients open in under a second."""
+
+import dataclasses
+import functools
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from data_prep import atomic
+from data_prep.errors import UserError
+from data_prep.store.manifest import StoredFile
+
+
+@dataclasses.dataclass
+class IndexRows:
+    """Columns of an index that is being made."""
+
+    client_ids: list[str] = dataclasses.field(default_factory=list)
+    offsets: list[int] = dataclasses.field(default_factory=list)
+    lengths: list[int] = dataclasses.field(default_factory=list)
+    num_examples: list[int] = dataclasses.field(default_factory=list)
+    label_counts: list[np.ndarray] | None = None
+
+    def add(
+        self,
+        client_id: str,
+        offset: int,
+        length: int,
+        num_examples: int,
+        label_counts: np.ndarray | None,
+    ) -> None:
+        self.client_ids.append(client_id)
+        self.offsets.append(offset)
+        self.lengths.append(length)
+        self.num_examples.append(num_examples)
+        if label_counts is not None:
+            if self.label_counts is None:
+                self.label_counts = []
+            self.label_counts.append(label_counts)
+
+    def table(self, shard: int) -> pa.Table:
+        columns = {
+            "client_id": pa.array(self.client_ids, pa.string()),
+            "shard": pa.array(np.full(len(self.client_ids), shard, np.int32)),
+            "offset": pa.array(self.offsets, pa.int64()),
+            "bytes": pa.array(self.lengths, pa.int64()),
+            "num_examples": pa.array(self.num_examples, pa.int64()),
+        }
+        if self.label_counts:
+            stacked = np.stack(self.label_counts).astype(np.int32)
+            columns["label_counts"] = pa.FixedSizeListArray.from_arrays(
+                pa.array(stacked.ravel()), stacked.shape[1]
+            )
+        return pa.table(columns)
+
+
+def file_name(split: str) -> str:
+    return f"{split}.clients.parquet"
+
+
+def write(folder: Path, split: str, tables: Sequence[pa.Table]) -> StoredFile:
+    """Writes the tables of a split's shards, in shard order, as one index."""
+    path = folder / file_name(split)
+    with (
+        atomic.replacing(path) as file,
+        pq.ParquetWriter(
+            file, tables[0].schema, compression="zstd", use_dictionary=False
+        ) as writer,
+    ):
+        for table in tables:
+            writer.write_table(table)
+    content = path.read_bytes()
+    return StoredFile(path.name, len(content), hashlib.sha256(content).hexdigest())
+
+
+class ClientIndex:
+    """One split's clients, in the order they stand in the shards."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+        self.shards: np.ndarray = table["shard"].to_numpy()
+        self.offsets: np.ndarray = table["offset"].to_numpy()
+        self.lengths: np.ndarray = table["bytes"].to_numpy()
+        self.num_examples: np.ndarray = table["num_examples"].to_numpy()
+
+    def __len__(self) -> int:
+        return self._table.num_rows
+
+    @functools.cached_property
+    def client_ids(self) -> list[str]:
+        return self._table["client_id"].to_pylist()
+
+    @functools.cached_property
+    def label_counts(self) -> np.ndarray | None:
+        """Clients x labels; None where examples carry no label."""
+        if "label_counts" not in self._table.column_names:
+            return None
+        column = self._table["label_counts"].combine_chunks()
+        if isinstance(column, pa.ChunkedArray):
+            column = column.chunk(0)
+        return column.flatten().to_numpy().reshape(len(self), -1).astype(np.int64)
+
+    @functools.cached_property
+    def _positions(self) -> dict[str, int]:
+        return {client_id: row for row, client_id in enumerate(self.client_ids)}
+
+    def position(self, client_id: str) -> int:
+        try:
+            return self._positions[client_id]
+        except KeyError:
+            raise UserError(f"the dataset has no client {client_id!r} in this split") from None
+
+
+def read(folder: Path, stored: StoredFile) -> ClientIndex:
+    """Reads an index after checking that it is the one the manifest names."""
+    path = folder / stored.file
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing though the manifest names it") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from None
+    if hashlib.sha256(content).hexdigest() != stored.sha256:
+        raise UserError(f"{path} is damaged: its sha256 is not the manifest's")
+    return ClientIndex(pq.read_table(pa.BufferReader(content)))

@@ -1,0 +1,161 @@
+"""The manifest: what a dataset consists of. Written last; without it there is no dataset."""
+
+import dataclasses
+import datetime
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from data_prep import atomic
+from data_prep.errors import UserError
+from data_prep.store.features import FeatureSpec
+
+FILE_NAME = "manifest.json"
+FORMAT_VERSION = 1
+MAY_DIFFER = ("command", "created")
+"""All that may differ between two equal datasets."""
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredFile:
+    file: str
+    bytes: int
+    sha256: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard(StoredFile):
+    clients: int
+    examples: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    clients: int
+    examples: int
+    index: StoredFile
+    shards: tuple[Shard, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    features: tuple[FeatureSpec, ...]
+    splits: Mapping[str, Split]
+    label_names: tuple[str, ...] | None
+    source: Mapping[str, Any]
+    """name, options, input files with their sizes, and the fingerprint of their content."""
+    partition: Mapping[str, Any]
+    """The rule, its settings and its seed; how splits were made."""
+    counts: Mapping[str, Any]
+    """read = written + every reason of `dropped`."""
+    heterogeneity: Mapping[str, Any]
+    """Per split: what the partition turned out to be."""
+    extra: Mapping[str, Any]
+    request: str
+    """Hash of everything asked for: the same request finds its dataset finished."""
+    command: str
+    created: str
+    """UTC time and a checksum over command and time: the one place a damaged command shows."""
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint(self.to_json())
+
+    def to_json(self) -> dict[str, Any]:
+        value = dataclasses.asdict(self)
+        value["features"] = [feature.to_json() for feature in self.features]
+        value["format_version"] = FORMAT_VERSION
+        return json.loads(json.dumps(value))
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Manifest":
+        fields = {
+            field.name: value[field.name]
+            for field in dataclasses.fields(cls)
+            if field.name in value
+        }
+        labels = value["label_names"]
+        return cls(
+            **{
+                **fields,
+                "features": tuple(FeatureSpec.from_json(feature) for feature in value["features"]),
+                "splits": {
+                    name: _split_from_json(split) for name, split in sorted(value["splits"].items())
+                },
+                "label_names": None if labels is None else tuple(labels),
+            }
+        )
+
+
+def _split_from_json(value: Mapping[str, Any]) -> Split:
+    return Split(
+        clients=value["clients"],
+        examples=value["examples"],
+        index=StoredFile(**value["index"]),
+        shards=tuple(Shard(**shard) for shard in value["shards"]),
+    )
+
+
+def fingerprint(value: Mapping[str, Any]) -> str:
+    """sha256 over all of a manifest that two equal datasets share."""
+    shared = {k: v for k, v in value.items() if k not in (*MAY_DIFFER, "fingerprint")}
+    text = json.dumps(shared, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def now_with_check(command: str) -> str:
+    time = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{time} {_check(command, time)}"
+
+
+def _check(command: str, time: str) -> str:
+    return hashlib.sha256(f"{command}\n{time}".encode()).hexdigest()[:16]
+
+
+def _text(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def write(folder: Path, manifest: Manifest) -> None:
+    value = manifest.to_json()
+    value["fingerprint"] = fingerprint(value)
+    atomic.write_text(folder / FILE_NAME, _text(value))
+
+
+def read(folder: Path) -> Manifest:
+    """Reads and checks the manifest itself: any flipped byte of it is refused here."""
+    path = folder / FILE_NAME
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        what = (
+            "is not a prepared dataset (it has no manifest.json)"
+            if folder.is_dir()
+            else ("does not exist")
+        )
+        raise UserError(f"{folder} {what}; make one with `prepare --output={folder}`") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from None
+    try:
+        value = json.loads(content)
+        version = value["format_version"]
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"{path} is damaged: it is not a manifest") from None
+    if version != FORMAT_VERSION:
+        raise UserError(
+            f"{path} has format version {version}; this program reads version {FORMAT_VERSION}"
+        )
+    try:
+        time, _, check = value["created"].partition(" ")
+        sound = (
+            value["fingerprint"] == fingerprint(value)
+            and check == _check(value["command"], time)
+            and _text(value).encode() == content
+        )
+    except (KeyError, AttributeError, TypeError):
+        sound = False
+    if not sound:
+        raise UserError(f"{path} is damaged: it does not match its own checksum")
+    return Manifest.from_json(value)

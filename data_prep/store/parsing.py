@@ -1,0 +1,45 @@
+"""Serialised examples -> stacked tensors, by one parse_example."""
+
+import functools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from data_prep.store.features import FeatureSpec
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+class ExampleParser:
+    """Parses many examples of one layout at once; imports TensorFlow at the first use."""
+
+    def __init__(self, features: Sequence[FeatureSpec]) -> None:
+        self._features = tuple(features)
+
+    @functools.cached_property
+    def _description(self) -> dict[str, Any]:
+        import tensorflow as tf
+
+        stored = {
+            "image": ((), tf.string),
+            "text": ((), tf.string),
+            "int64": (None, tf.int64),
+            "float32": (None, tf.float32),
+        }
+        description = {}
+        for feature in self._features:
+            shape, dtype = stored[feature.kind]
+            description[feature.name] = tf.io.FixedLenFeature(
+                feature.shape if shape is None else shape, dtype
+            )
+        return description
+
+    def parse(self, records: Sequence[bytes]) -> "dict[str, tf.Tensor]":
+        import tensorflow as tf
+
+        parsed = tf.io.parse_example(list(records), self._description)
+        for feature in self._features:
+            if feature.kind == "image":
+                flat = tf.io.decode_raw(parsed[feature.name], tf.uint8)
+                parsed[feature.name] = tf.reshape(flat, (len(records), *feature.shape))
+        return parsed

@@ -1,0 +1,143 @@
+"""Opens a prepared dataset and reads any client by one seek."""
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from data_prep.errors import UserError
+from data_prep.store import index as client_index
+from data_prep.store import manifest as manifests
+from data_prep.store.index import ClientIndex
+from data_prep.store.manifest import Manifest, Shard, Split
+from data_prep.store.parsing import ExampleParser
+from data_prep.store.records import Framer
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+def open_dataset(path: str | os.PathLike[str]) -> "PreparedDataset":
+    """Opens the dataset whose manifest lies in `path`; UserError on anything wrong."""
+    return PreparedDataset(Path(path))
+
+
+def _reopen(path: Path, fingerprint: str) -> "PreparedDataset":
+    dataset = open_dataset(path)
+    if dataset.fingerprint != fingerprint:
+        raise UserError(f"{path} was replaced by another dataset while it was in use")
+    return dataset
+
+
+class PreparedDataset:
+    """A checked manifest, an index a split, and positioned reads.
+
+    Safe to share between threads (reads carry their own position) and to pickle (it re-opens).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self.manifest: Manifest = manifests.read(self.path)
+        self.fingerprint: str = self.manifest.fingerprint
+        self._lock = threading.Lock()
+        self._indexes: dict[str, ClientIndex] = {}
+        self._descriptors: dict[tuple[str, int], int] = {}
+        self._framer = Framer()
+        self._parser = ExampleParser(self.manifest.features)
+        for split in self.manifest.splits.values():
+            for shard in split.shards:
+                self._check_size(shard)
+
+    def __reduce__(self) -> Any:
+        return _reopen, (self.path, self.fingerprint)
+
+    def __del__(self) -> None:
+        for descriptor in getattr(self, "_descriptors", {}).values():
+            os.close(descriptor)
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        return tuple(self.manifest.splits)
+
+    def split(self, name: str) -> Split:
+        try:
+            return self.manifest.splits[name]
+        except KeyError:
+            raise UserError(
+                f"{self.path} has no split {name!r}; it has {', '.join(self.splits)}"
+            ) from None
+
+    def index(self, split: str) -> ClientIndex:
+        stored = self.split(split).index
+        with self._lock:
+            if split not in self._indexes:
+                self._indexes[split] = client_index.read(self.path, stored)
+            return self._indexes[split]
+
+    def read_client(self, split: str, client_id: str) -> "dict[str, tf.Tensor]":
+        """The client's examples, stacked: one pread, every CRC checked, one parse_example."""
+        return self._parser.parse(self.read_records(split, client_id))
+
+    def read_records(self, split: str, client_id: str) -> list[bytes]:
+        """The client's examples as serialised tf.train.Example, CRCs checked."""
+        index = self.index(split)
+        return self._records(split, index, index.position(client_id))
+
+    def iterate(self, split: str) -> Iterator[tuple[str, list[bytes]]]:
+        """All clients with their serialised examples, in the order they lie on disk."""
+        index = self.index(split)
+        for row, client_id in enumerate(index.client_ids):
+            yield client_id, self._records(split, index, row)
+
+    def parse(self, records: list[bytes]) -> "dict[str, tf.Tensor]":
+        """Stacks serialised examples of this dataset."""
+        return self._parser.parse(records)
+
+    def _records(self, split: str, index: ClientIndex, row: int) -> list[bytes]:
+        shard = int(index.shards[row])
+        offset, length = int(index.offsets[row]), int(index.lengths[row])
+        where = f"{self.path / self.split(split).shards[shard].file} (client at byte {offset})"
+        buffer = self._pread(split, shard, offset, length)
+        if len(buffer) != length:
+            raise UserError(f"{where}: the file ends before the client does")
+        records = self._framer.split(buffer, where)
+        if len(records) != index.num_examples[row]:
+            raise UserError(f"{where}: {len(records)} records where the index says otherwise")
+        return records
+
+    def _pread(self, split: str, shard: int, offset: int, length: int) -> bytes:
+        descriptor = self._descriptor(split, shard)
+        first = os.pread(descriptor, length, offset)
+        if len(first) == length:
+            return first
+        parts = [first]  # A single read is capped near 2 GiB.
+        while parts[-1] and (done := sum(map(len, parts))) < length:
+            parts.append(os.pread(descriptor, length - done, offset + done))
+        return b"".join(parts)
+
+    def _descriptor(self, split: str, shard: int) -> int:
+        key = (split, shard)
+        known = self._descriptors.get(key)
+        if known is not None:
+            return known
+        path = self.path / self.split(split).shards[shard].file
+        with self._lock:
+            if key not in self._descriptors:
+                try:
+                    self._descriptors[key] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                except OSError as error:
+                    raise UserError(f"{path} cannot be opened: {error.strerror}") from None
+            return self._descriptors[key]
+
+    def _check_size(self, shard: Shard) -> None:
+        path = self.path / shard.file
+        try:
+            size = path.stat().st_size
+        except OSError:
+            raise UserError(f"{path} is missing though the manifest names it") from None
+        if size != shard.bytes:
+            raise UserError(
+                f"{path} has {size:,} bytes where the manifest says {shard.bytes:,}: "
+                "it was cut off or changed; prepare the dataset again"
+            )

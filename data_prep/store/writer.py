@@ -1,0 +1,112 @@
+"""Writes one shard: each client's records in a row, and the index rows that find them again."""
+
+import hashlib
+import os
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from data_prep import atomic
+from data_prep.store.index import IndexRows
+from data_prep.store.manifest import Shard
+from data_prep.store.records import Framer
+
+_BUFFER = 1 << 20
+
+
+def shard_name(split: str, shard: int, shards: int) -> str:
+    return f"{split}-{shard:05d}-of-{shards:05d}.tfrecord"
+
+
+class ShardWriter:
+    """A shard under a temporary name; `close` gives it its own name and returns its description.
+
+    A client's records are added one after the other; another client id ends the client before.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], num_labels: int | None = None) -> None:
+        self.path = Path(path)
+        self.rows = IndexRows()
+        self._replacing = atomic.replacing(self.path)
+        self._file = self._replacing.__enter__()
+        self._frame = Framer().frame
+        self._hash = hashlib.sha256()
+        self._num_labels = num_labels
+        self._pending: list[bytes] = []
+        self._pending_bytes = 0
+        self._written = 0
+        self._examples = 0
+        self._client: str | None = None
+        self._client_start = 0
+        self._client_examples = 0
+        self._client_labels: list[int] = []
+
+    def add(self, client_id: str, record: bytes, label: int = 0) -> None:
+        if client_id != self._client:
+            self._end_client()
+            self._client = client_id
+            self._client_labels = [0] * (self._num_labels or 0)
+        framed = self._frame(record)
+        self._pending.append(framed)
+        self._pending_bytes += len(framed)
+        self._client_examples += 1
+        if self._num_labels is not None:
+            self._client_labels[label] += 1
+        if self._pending_bytes >= _BUFFER:
+            self._flush()
+
+    def _end_client(self) -> None:
+        end = self._written + self._pending_bytes
+        if self._client is not None:
+            self.rows.add(
+                self._client,
+                self._client_start,
+                end - self._client_start,
+                self._client_examples,
+                np.array(self._client_labels) if self._num_labels is not None else None,
+            )
+            self._examples += self._client_examples
+        self._client_start = end
+        self._client_examples = 0
+
+    def _flush(self) -> None:
+        content = b"".join(self._pending)
+        self._hash.update(content)
+        self._file.write(content)
+        self._written += len(content)
+        self._pending.clear()
+        self._pending_bytes = 0
+
+    def close(self) -> Shard:
+        self._end_client()
+        self._client = None
+        self._flush()
+        self._replacing.__exit__(None, None, None)
+        return Shard(
+            file=self.path.name,
+            bytes=self._written,
+            sha256=self._hash.hexdigest(),
+            clients=len(self.rows.client_ids),
+            examples=self._examples,
+        )
+
+    def abandon(self, error: BaseException) -> None:
+        """Removes the temporary file; nothing remains."""
+        try:
+            self._replacing.__exit__(type(error), error, error.__traceback__)
+        except BaseException as raised:
+            if raised is not error:
+                raise
+
+    def __enter__(self) -> "ShardWriter":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self.abandon(error)

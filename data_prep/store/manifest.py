@@ -106,7 +106,7 @@ def fingerprint(value: Mapping[str, Any]) -> str:
 
 
 def now_with_check(command: str) -> str:
-    time = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    time = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return f"{time} {_check(command, time)}"
 
 

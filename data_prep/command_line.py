@@ -1,7 +1,8 @@
-"""How every binary starts and ends: quiet libraries, one sentence for a user's mistake."""
+"""How every binary starts and ends: quiet libraries, short help, one sentence for a mistake."""
 
 import os
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 
 from absl import app, flags, logging
@@ -9,6 +10,9 @@ from absl import app, flags, logging
 from data_prep.errors import UserError
 
 USER_ERROR_EXIT = 2
+_HELP = ("--help", "-help", "-h", "--helpshort")
+_WIDTH = 96
+_groups: dict[str, str] = {}
 
 
 def quiet_libraries() -> None:
@@ -16,6 +20,11 @@ def quiet_libraries() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+
+
+def group_flag(name: str, heading: str) -> None:
+    """Puts a flag that a library module defines into `--help`, under this heading."""
+    _groups[name] = heading
 
 
 def run(main: Callable[[], int | None]) -> None:
@@ -31,13 +40,55 @@ def run(main: Callable[[], int | None]) -> None:
             return _refuse(str(error))
 
     def parse(argv: Sequence[str]) -> list[str]:
+        if any(argument in _HELP for argument in argv[1:]):
+            print(short_help(main))
+            sys.exit(0)
         try:
             return flags.FLAGS(list(argv))
         except flags.Error as error:
-            sys.exit(_refuse(f"{error} (see {argv[0]} --help)"))
+            sys.exit(_refuse(f"{error} (see --help)"))
 
     logging.set_verbosity(logging.WARNING)
     app.run(guarded, flags_parser=parse)
+
+
+def short_help(main: Callable[[], int | None]) -> str:
+    """The binary's own description and flags, grouped; the libraries' flags are left out."""
+    module = sys.modules[main.__module__]
+    sections: dict[str, list[flags.Flag]] = {"": []}
+    own = flags.FLAGS.flags_by_module_dict().get(flags_module(module.__name__), [])
+    sections[""] = [flag for flag in own if flag.name not in _groups]
+    for name, heading in _groups.items():
+        if name in flags.FLAGS:
+            sections.setdefault(heading, []).append(flags.FLAGS[name])
+    lines = [(module.__doc__ or "").strip()]
+    for heading, members in sections.items():
+        if members:
+            lines += ["", f"{heading or 'Flags'}:"]
+            lines += [_describe(flag) for flag in members]
+    lines += ["", "--flagfile=FILE reads flags from a file; --helpfull lists every flag."]
+    return "\n".join(lines)
+
+
+def flags_module(name: str) -> str:
+    """absl files the flags of the main module under the program's path."""
+    return sys.argv[0] if name == "__main__" else name
+
+
+def _describe(flag: flags.Flag) -> str:
+    values = getattr(flag.parser, "enum_values", None)
+    choice = "|".join(map(str, values)) if values else ""
+    if flag.boolean:
+        left = f"--[no]{flag.name}"
+    else:
+        left = f"--{flag.name}={choice or (flag.parser.syntactic_help and 'N') or 'VALUE'}"
+    default = "" if flag.default in (None, "", False, []) else f" [{flag.default}]"
+    # absl appends its own remark to the help of a repeatable flag.
+    said = flag.help.partition(";\n")[0]
+    text = textwrap.fill(
+        f"{said}{default}", _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6
+    )
+    return f"  {left}\n{text}"
 
 
 def _refuse(sentence: str) -> int:

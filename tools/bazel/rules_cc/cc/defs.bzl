@@ -1,0 +1,8 @@
+"""The C++ rules that Bazel's own packages load; we build no C++, so its native ones do."""
+
+cc_binary = native.cc_binary
+cc_library = native.cc_library
+cc_toolchain = native.cc_toolchain
+cc_toolchain_suite = native.cc_toolchain_suite
+cc_test = native.cc_test
+cc_import = native.cc_import

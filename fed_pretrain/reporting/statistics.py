@@ -1,0 +1,67 @@
+"""The few statistics of the report; formulas in the papers' words, undefined values are NaN."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+# Two-sided 95 % quantiles of Student's t for 1 to 9 degrees of freedom.
+_T_95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and sample standard deviation over seeds; the deviation of one seed is NaN."""
+
+    mean: float
+    std: float
+    count: int
+
+    @property
+    def half_width(self) -> float:
+        """Half the 95 % confidence interval of the mean (Student's t)."""
+        if self.count < 2:
+            return math.nan
+        quantile = _T_95[self.count - 2] if self.count - 1 <= len(_T_95) else 1.96
+        return quantile * self.std / math.sqrt(self.count)
+
+    def __str__(self) -> str:
+        if math.isnan(self.mean):
+            return "–"
+        if math.isnan(self.std):
+            return f"{self.mean:.3f}"
+        return f"{self.mean:.3f} ± {self.std:.3f}"
+
+
+def spread(values: Sequence[float]) -> Spread:
+    finite = [value for value in values if math.isfinite(value)]
+    if not finite:
+        return Spread(math.nan, math.nan, 0)
+    std = float(np.std(finite, ddof=1)) if len(finite) > 1 else math.nan
+    return Spread(float(np.mean(finite)), std, len(finite))
+
+
+def kendall_tau_b(first: Sequence[float], second: Sequence[float]) -> float:
+    """(P - Q) / sqrt((n0 - t1)(n0 - t2)); NaN when all values of one side tie."""
+    concordant = discordant = ties_first = ties_second = pairs = 0
+    for i in range(len(first)):
+        for j in range(i):
+            a = np.sign(first[i] - first[j])
+            b = np.sign(second[i] - second[j])
+            pairs += 1
+            ties_first += a == 0
+            ties_second += b == 0
+            concordant += a * b > 0
+            discordant += a * b < 0
+    scale = math.sqrt((pairs - ties_first) * (pairs - ties_second))
+    return (concordant - discordant) / scale if scale else math.nan
+
+
+def ranks(values: Sequence[float]) -> list[int]:
+    """1 for the highest value; ties in the given order."""
+    order = sorted(range(len(values)), key=lambda index: -values[index])
+    result = [0] * len(values)
+    for rank, index in enumerate(order, start=1):
+        result[index] = rank
+    return result

@@ -1,0 +1,84 @@
+"""How figures look: colour-blind safe, legible in dark and light, the same bytes each time."""
+
+import io
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+# Okabe and Ito's palette; random is always vermilion, the first pre-trained start always blue.
+RANDOM = "#D55E00"
+PRETRAINED = ("#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D1F", "#6A51A3")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+# Stands for the page's text colour, which the browser knows and matplotlib does not.
+_INK = "#123456"
+
+_SETTINGS: Any = {
+    "axes.edgecolor": _INK,
+    "axes.labelcolor": _INK,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 10,
+    "axes.titlecolor": _INK,
+    "axes.grid": True,
+    "figure.constrained_layout.use": True,
+    "figure.dpi": 110,
+    "font.size": 9,
+    "grid.alpha": 0.25,
+    "grid.color": _INK,
+    "legend.frameon": False,
+    "legend.labelcolor": _INK,
+    "lines.linewidth": 1.8,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "fed_pretrain",
+    "text.color": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+}
+
+
+def figure(
+    columns: int = 1, rows: int = 1, width: float = 6.4, height: float = 3.4
+) -> tuple[Figure, list[Any]]:
+    """A figure and its axes, row by row."""
+    with plt.rc_context(_SETTINGS):
+        made, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False)
+    made.patch.set_alpha(0.0)
+    for one in axes.flat:
+        one.patch.set_alpha(0.0)
+    return made, list(axes.flat)
+
+
+def start_colours(starts: Sequence[str], random_start: str | None) -> dict[str, str]:
+    others = iter(PRETRAINED * (len(starts) // len(PRETRAINED) + 1))
+    return {start: RANDOM if start == random_start else next(others) for start in starts}
+
+
+def to_svg(made: Figure) -> str:
+    """An SVG for the page: no size of its own, ink in the page's text colour."""
+    with plt.rc_context(_SETTINGS):
+        text = io.StringIO()
+        made.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+    svg = text.getvalue()
+    svg = svg[svg.index("<svg") :].replace(_INK, "currentColor")
+    opening, closing, rest = svg.partition(">")
+    return re.sub(r' (?:width|height)="[^"]*"', "", opening) + closing + rest
+
+
+def to_png(made: Figure) -> bytes:
+    """A PNG on white, for slides and papers."""
+    with plt.rc_context(_SETTINGS):
+        content = io.BytesIO()
+        made.savefig(content, format="png", facecolor="white", dpi=160, metadata={"Software": None})
+    return content.getvalue()
+
+
+def close(made: Figure) -> None:
+    plt.close(made)

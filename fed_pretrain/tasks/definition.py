@@ -55,7 +55,8 @@ class TaskDefinition:
 
     prepare: the settings with which data_prep prepares the embedded dataset of this task;
         None where the user brings the data.
-    invert: the stored images have the background 0, the task shows the model 255 (FEMNIST's).
+    background: the pixel value of empty paper the model shall see; a dataset whose manifest says
+        another one is inverted in front of the model.
     build, objective: for tasks that are neither images nor text with softmax cross-entropy.
     """
 
@@ -67,7 +68,7 @@ class TaskDefinition:
     models: tuple[ModelChoice, ...]
     defaults: TaskDefaults = dataclasses.field(default_factory=TaskDefaults)
     prepare: Mapping[str, Any] | None = None
-    invert: bool = False
+    background: int | None = None
     build: "Callable[[Task, int], tf.keras.Model] | None" = None
     objective: "Callable[[Task], Objective] | None" = None
 

@@ -15,7 +15,7 @@ def build_model(task: "Task", num_classes: int) -> tf.keras.Model:
     """The task's model; what the start's weights want of the pixels is `task.preprocessing`."""
     inputs = tf.keras.Input(shape=task.encoder.x_shape, dtype="uint8", name="x")
     x = tf.keras.layers.Rescaling(1.0, name="pixels")(inputs)
-    if task.definition.invert:
+    if _wants_inversion(task):
         x = tf.keras.layers.Rescaling(-1.0, offset=255.0, name="background")(x)
     x = _resized(x, task.input_size)
     x = _coloured(x, task.choice.channels)
@@ -27,6 +27,12 @@ def build_model(task: "Task", num_classes: int) -> tf.keras.Model:
         inputs=x,
         **task.choice.arguments,
     )
+
+
+def _wants_inversion(task: "Task") -> bool:
+    """FEMNIST is dark on light, MNIST light on dark."""
+    wanted = task.definition.background
+    return wanted is not None and task.dataset.manifest.extra.get("background", wanted) != wanted
 
 
 def _resized(x: tf.Tensor, size: int | None) -> tf.Tensor:

@@ -14,6 +14,9 @@ PADDING_LABEL = -1
 class Objective(abc.ABC):
     """A loss, the sums of one forward pass, and the figures those sums give."""
 
+    names: tuple[str, ...] = ("loss_sum", "count", "correct", "scored")
+    """What `statistics` sums, in its order."""
+
     @abc.abstractmethod
     def loss(self, y_true: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """The mean loss over the positions that count; 0 where none does."""
@@ -22,7 +25,7 @@ class Objective(abc.ABC):
     def statistics(
         self, y_true: tf.Tensor, logits: tf.Tensor
     ) -> "collections.OrderedDict[str, tf.Tensor]":
-        """Float32 sums: loss_sum, count, correct, scored; sums of batches add up."""
+        """Float32 sums under `names`; sums of batches add up."""
 
     @abc.abstractmethod
     def summarise(self, sums: Mapping[str, Any]) -> dict[str, float]:

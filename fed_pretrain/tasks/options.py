@@ -1,25 +1,37 @@
 """What a user may choose about a task besides its dataset and its model."""
 
 import dataclasses
+from typing import Any
+
+
+def _option(default: Any, text: str) -> Any:
+    return dataclasses.field(default=default, metadata={"help": text})
 
 
 @dataclasses.dataclass(frozen=True)
 class TaskOptions:
-    """None means: as the task (and the start's weights) have it.
+    """None means: as the task (and the start's weights) have it. Each becomes a flag."""
 
-    preprocessing: a name of models/preprocessing.py; it belongs to the model-start pair.
-    input_size: images are resized to this height and width before the model.
-    sequence_length: tokens, characters or window length of a text example.
-    vocabulary: file of the words or subwords (or a name the task knows).
-    vocabulary_size: only the first so many words.
-    merges: file of the byte-pair merges, beside `vocabulary`.
-    cache_megabytes: how much memory the encoded clients that recur may take.
-    """
-
-    preprocessing: str | None = None
-    input_size: int | None = None
-    sequence_length: int | None = None
-    vocabulary: str | None = None
-    vocabulary_size: int | None = None
-    merges: str | None = None
-    cache_megabytes: int = 512
+    preprocessing: str | None = _option(
+        None,
+        "how pixels are normalised in front of the model (a name of models/preprocessing.py); "
+        "by default what the start's weights want",
+    )
+    input_size: int | None = _option(
+        None, "side in pixels to which images are resized in front of the model"
+    )
+    sequence_length: int | None = _option(
+        None, "words, subwords or characters in a row of a text task"
+    )
+    vocabulary: str | None = _option(
+        None,
+        "file of the text task's words, characters or subwords; 'glove' takes the words of the "
+        "embedded public vectors",
+    )
+    vocabulary_size: int | None = _option(
+        None, "how many words of the vocabulary are used, the first ones"
+    )
+    merges: str | None = _option(None, "file of the byte-pair merges that go with --vocabulary")
+    cache_megabytes: int = _option(
+        512, "memory for encoded clients, which are kept because clients recur"
+    )

@@ -40,7 +40,7 @@ class ClientReader:
     def rows(self, client_id: str, max_examples: int | None = None) -> Rows:
         """The client's encoded rows, of its first `max_examples` stored examples."""
         key = (self.split, client_id, max_examples)
-        return self.cache.get(key, functools.partial(self._encode, client_id, max_examples))
+        return self.cache.get(key, functools.partial(self.fresh_rows, client_id, max_examples))
 
     def holds(self, client_id: str, max_examples: int | None = None) -> bool:
         """Whether these rows are in memory already."""
@@ -50,7 +50,8 @@ class ClientReader:
     def client_ids(self) -> Sequence[str]:
         return self.dataset.index(self.split).client_ids
 
-    def _encode(self, client_id: str, max_examples: int | None) -> Rows:
+    def fresh_rows(self, client_id: str, max_examples: int | None = None) -> Rows:
+        """As `rows`, past the cache: for reading a whole split once."""
         features = self.dataset.read_client(self.split, client_id)
         if max_examples is not None:
             features = {name: values[:max_examples] for name, values in features.items()}

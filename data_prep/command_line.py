@@ -27,9 +27,17 @@ def group_flag(name: str, heading: str) -> None:
     _groups[name] = heading
 
 
+def enter_callers_folder() -> None:
+    """Under `bazel run`, relative paths in flags mean the user's folder, not Bazel's."""
+    folder = os.environ.get("BUILD_WORKING_DIRECTORY")
+    if folder:
+        os.chdir(folder)
+
+
 def run(main: Callable[[], int | None]) -> None:
     """Parses the flags, calls `main()` and turns a UserError into one line and exit code 2."""
     quiet_libraries()
+    enter_callers_folder()
 
     def guarded(argv: Sequence[str]) -> int:
         if len(argv) > 1:

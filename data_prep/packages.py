@@ -139,7 +139,7 @@ def path(name: str, inner: str | None = None) -> Path:
     """
     if name not in NAMES:
         raise UserError(f"unknown embedded package {name!r}: known are {', '.join(NAMES)}")
-    pinned = _ELSEWHERE[name] if name in _ELSEWHERE else PACKAGES[name].files
+    pinned = _pinned(name)
     folder = _folder(name)
     if inner is None:
         if len(pinned) != 1:
@@ -166,6 +166,12 @@ def available(name: str) -> bool:
     return True
 
 
+def check(name: str) -> None:
+    """Raises UserError unless every pinned file of the package is there and undamaged."""
+    for inner in _pinned(name) or _listed(name, _folder(name)):
+        path(name, inner)
+
+
 def search_path() -> list[Path]:
     """The folders that may hold unpacked packages, in the order they are looked at."""
     named = os.environ.get(SEARCH_PATH_VARIABLE, "")
@@ -175,6 +181,10 @@ def search_path() -> list[Path]:
 def installed_root(prefix: str | os.PathLike[str] = sys.prefix) -> Path:
     """Where an environment keeps the packages that `make .venv` unpacked."""
     return Path(prefix) / "share" / "fed_pretrain" / "packages"
+
+
+def _pinned(name: str) -> Mapping[str, str]:
+    return _ELSEWHERE[name] if name in _ELSEWHERE else PACKAGES[name].files
 
 
 def _folder(name: str) -> Path:

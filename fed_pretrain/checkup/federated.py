@@ -1,0 +1,83 @@
+"""Does TensorFlow see its devices, and does each executor run a round? Asked of child processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from fed_pretrain.checkup import verdict
+from fed_pretrain.checkup.verdict import Verdict
+
+EXECUTORS = ("device", "native", "beam")
+_CURES = {
+    "device": "this is the default executor: reinstall with `rm -rf .venv && make .venv`",
+    "native": "use --executor=device, which needs no worker process",
+    "beam": "use --executor=device; --executor=beam is for studies on a cluster",
+}
+
+
+class ChildFailed(Exception):
+    """What a child process said last before it failed."""
+
+
+def examine(timeout_seconds: float) -> Iterator[Verdict]:
+    yield devices(timeout_seconds)
+    for name in EXECUTORS:
+        yield one_round(name, timeout_seconds)
+
+
+def devices(timeout_seconds: float) -> Verdict:
+    try:
+        answer = ask("devices", timeout_seconds)
+    except ChildFailed as failure:
+        return verdict.fail("devices", f"TensorFlow cannot start: {failure}", "run `make .venv`")
+    seen = ", ".join(answer["devices"])
+    if any("GPU" in name or "TPU" in name for name in answer["devices"]):
+        return verdict.ok("devices", seen)
+    if os.path.exists("/proc/driver/nvidia"):
+        return verdict.note("devices", f"{seen}, though there is an NVIDIA driver", "`make gpu`")
+    return verdict.ok("devices", seen)
+
+
+def one_round(executor: str, timeout_seconds: float) -> Verdict:
+    subject = f"round by {executor}"
+    try:
+        answer = ask(executor, timeout_seconds)
+    except ChildFailed as failure:
+        return verdict.fail(subject, str(failure), _CURES[executor])
+    return verdict.ok(subject, f"gives NumPy's answer, {answer['seconds']:.1f} s")
+
+
+def ask(question: str, timeout_seconds: float) -> dict[str, Any]:
+    """Runs one_round.py in a process group of its own, which is ended whatever happens."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "fed_pretrain.checkup.one_round", question],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        output, errors = child.communicate(timeout=timeout_seconds)
+    except subprocess.TimeoutExpired:
+        raise ChildFailed(f"no answer within {timeout_seconds:.0f} s") from None
+    finally:
+        _end_group(child)
+    if child.returncode < 0:
+        raise ChildFailed(f"ended by signal {signal.Signals(-child.returncode).name}")
+    if child.returncode > 0:
+        lines = [line for line in errors.splitlines() if line.strip()]
+        raise ChildFailed(lines[-1][:200] if lines else f"exit code {child.returncode}")
+    answer: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return answer
+
+
+def _end_group(child: "subprocess.Popen[str]") -> None:
+    try:
+        os.killpg(child.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    child.wait()

@@ -1,0 +1,124 @@
+"""One federated round whose answer NumPy knows, through one executor; a process of its own.
+
+`python -m fed_pretrain.checkup.one_round EXECUTOR` prints a line of JSON. Alone in a process, a
+worker that hangs or a library that crashes is a verdict and not the end of the examination.
+"""
+
+import json
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+from data_prep import command_line
+
+CLIENTS = 4
+LEARNING_RATE = 0.1
+TOLERANCE = 1e-5
+
+
+def client_rows(position: int) -> tuple[np.ndarray, np.ndarray]:
+    """The few rows of one client: y = 2x with a client's own offset."""
+    x = np.arange(1, position + 3, dtype=np.float32)
+    return x, 2 * x + np.float32(position)
+
+
+def expected(weight: float) -> float:
+    """One step of gradient descent on all clients' rows."""
+    rows = [client_rows(position) for position in range(CLIENTS)]
+    slope = sum(float(np.sum(x * (x * weight - y))) for x, y in rows)
+    count = sum(len(x) for x, _ in rows)
+    return weight - LEARNING_RATE * slope / count
+
+
+def build_process() -> Any:
+    """Federated least squares with one weight, as a learning process."""
+    import tensorflow as tf
+    import tensorflow_federated as tff
+
+    payload = [("x", tff.TensorType(np.float32, [None])), ("y", tff.TensorType(np.float32, [None]))]
+    data = tff.SequenceType(tff.StructWithPythonType(payload, dict))
+
+    @tff.tensorflow.computation
+    def first_weight():  # type: ignore[no-untyped-def]
+        return tf.constant(0.0)
+
+    @tff.tensorflow.computation(np.float32, data)
+    def work(weight, rows):  # type: ignore[no-untyped-def]
+        one = rows.get_single_element()
+        error = one["x"] * weight - one["y"]
+        return tf.reduce_sum(one["x"] * error), tf.cast(tf.size(one["x"]), tf.float32)
+
+    @tff.tensorflow.computation(np.float32, np.float32, np.float32)
+    def step(weight, slope, count):  # type: ignore[no-untyped-def]
+        return weight - LEARNING_RATE * slope / count
+
+    @tff.federated_computation
+    def initialize():  # type: ignore[no-untyped-def]
+        return tff.federated_eval(first_weight, tff.SERVER)
+
+    @tff.federated_computation(
+        tff.FederatedType(np.float32, tff.SERVER), tff.FederatedType(data, tff.CLIENTS)
+    )
+    def next_round(weight, clients):  # type: ignore[no-untyped-def]
+        slope, count = tff.federated_map(work, (tff.federated_broadcast(weight), clients))
+        sums = tff.federated_sum(slope), tff.federated_sum(count)
+        new_weight = tff.federated_map(step, (weight, *sums))
+        return tff.learning.templates.LearningProcessOutput(
+            new_weight, tff.federated_zip({"examples": sums[1]})
+        )
+
+    @tff.tensorflow.computation(np.float32)
+    def same(weight):  # type: ignore[no-untyped-def]
+        return weight
+
+    @tff.tensorflow.computation(np.float32, np.float32)
+    def replaced(unused_weight, weight):  # type: ignore[no-untyped-def]
+        return weight
+
+    return tff.learning.templates.LearningProcess(initialize, next_round, same, replaced)
+
+
+def run(executor_name: str) -> dict[str, Any]:
+    """Runs the round; raises when the answer is not NumPy's."""
+    import functools
+
+    from fed_pretrain.executors import create
+    from fed_pretrain.executors.api import ClientInput
+
+    started = time.monotonic()
+    process = build_process()
+    clients = [
+        ClientInput(f"client_{position}", functools.partial(_payload, position))
+        for position in range(CLIENTS)
+    ]
+    with create.create(create.ExecutorOptions(executor=executor_name)) as executor:
+        state = executor.initialize(process)
+        output = executor.run_round(process, state, clients)
+    found = float(output.state)
+    if abs(found - expected(0.0)) > TOLERANCE:
+        raise ArithmeticError(f"the round gave {found}, NumPy gives {expected(0.0)}")
+    return {"seconds": time.monotonic() - started, "weight": found}
+
+
+def devices() -> dict[str, Any]:
+    """What TensorFlow sees of this machine."""
+    import tensorflow as tf
+
+    seen = [
+        device.name.removeprefix("/physical_device:")
+        for device in tf.config.list_physical_devices()
+    ]
+    return {"devices": seen, "built_with_cuda": tf.test.is_built_with_cuda()}
+
+
+def _payload(position: int) -> dict[str, np.ndarray]:
+    x, y = client_rows(position)
+    return {"x": x, "y": y}
+
+
+if __name__ == "__main__":
+    command_line.quiet_libraries()
+    answer = devices() if sys.argv[1] == "devices" else run(sys.argv[1])
+    print(json.dumps(answer), flush=True)

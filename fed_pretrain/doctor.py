@@ -1,0 +1,27 @@
+"""Checks this machine and environment, and runs one real round through each executor.
+
+Example:
+  python -m fed_pretrain.doctor
+The exit code is 0 when nothing failed; every failure says what to do about it.
+"""
+
+from absl import flags
+
+from data_prep import command_line
+from fed_pretrain.checkup import examination
+
+_WORKDIR = flags.DEFINE_string("workdir", ".", "Folder in which runs will be written.")
+_ROUNDS = flags.DEFINE_boolean("rounds", True, "Run a round through each executor.")
+_TIMEOUT = flags.DEFINE_float(
+    "timeout_seconds", 180.0, "How long one executor may take.", lower_bound=1.0
+)
+
+
+def main() -> int:
+    return examination.run(
+        examination.ExaminationConfig(_WORKDIR.value, _ROUNDS.value, _TIMEOUT.value)
+    )
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,0 +1,30 @@
+"""Makes the report of a study, or of single runs: one page plus PNG, SVG, CSV and LaTeX files.
+
+Examples:
+  python -m fed_pretrain.report --study=runs/quickstart/study.json --output=runs/quickstart/report
+  python -m fed_pretrain.report --runs=runs/a,runs/b --output=runs/report
+"""
+
+from absl import flags
+
+from data_prep import command_line
+from data_prep.errors import UserError
+from fed_pretrain.reporting import report
+
+_STUDY = flags.DEFINE_string("study", None, "The study.json that a study writes.")
+_RUNS = flags.DEFINE_list("runs", [], "Work directories of finished runs, separated by commas.")
+_OUTPUT = flags.DEFINE_string("output", None, "Folder of the report.")
+
+
+def main() -> int:
+    if bool(_STUDY.value) == bool(_RUNS.value):
+        raise UserError("give either --study=FILE or --runs=DIR,DIR")
+    if not _OUTPUT.value:
+        raise UserError("--output is missing: the folder of the report")
+    page = report.make_report(report.ReportConfig(_OUTPUT.value, _STUDY.value, tuple(_RUNS.value)))
+    print(f"report: {page}")
+    return 0
+
+
+if __name__ == "__main__":
+    command_line.run(main)

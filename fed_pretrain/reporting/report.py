@@ -1,0 +1,197 @@
+"""One self-contained page, and every figure and table as files, from finished runs."""
+
+import csv
+import io
+import math
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+
+from data_prep import atomic
+from data_prep.errors import UserError
+from fed_pretrain.reporting import claims, style
+from fed_pretrain.reporting.part import NamedFigure, Section, Table, number
+from fed_pretrain.reporting.results import Study, load_study, study_of_runs
+from fed_pretrain.reporting.sections import accuracy, cost, curves, effects, ledger, probes
+from fed_pretrain.reporting.sections.accuracy import final_accuracy
+
+_BUILDERS: tuple[Callable[[Study], Section | None], ...] = (
+    accuracy.table_section,
+    accuracy.ranking_section,
+    curves.learning_section,
+    effects.sweep_section,
+    effects.iid_section,
+    curves.start_loss_section,
+    probes.curvature_section,
+    curves.alignment_section,
+    probes.misalignment_section,
+    cost.cost_section,
+    ledger.ledger_section,
+)
+_WIDE_INCHES = 8.0
+_MARKS = {
+    claims.HOLDS: ' class="holds"',
+    claims.FAILS: ' class="fails"',
+    claims.OPEN: ' class="open"',
+}
+
+
+@dataclass(frozen=True)
+class ReportConfig:
+    """Either the `study.json` of a study or the folders of single runs."""
+
+    output: str
+    study: str | None = None
+    runs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    caption: str
+    svg: str
+    wide: bool
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The headline of a task: what the pre-trained start changes for its best algorithm."""
+
+    place: str
+    value: str
+    sentence: str
+
+
+def make_report(config: ReportConfig) -> Path:
+    """Writes the report folder; `index.html` comes last, so a half-made report has none."""
+    study = load_study(config.study) if config.study else study_of_runs(config.runs)
+    if not study.runs and not study.analyses:
+        raise UserError("--study: none of its runs has finished, there is nothing to report")
+    output = Path(config.output)
+    for name in ("figures", "tables"):
+        shutil.rmtree(output / name, ignore_errors=True)
+        (output / name).mkdir(parents=True)
+    sections = build_sections(study)
+    page_sections = [_write(output, section) for section in sections]
+    atomic.write_text(output / "index.html", _page(study, page_sections))
+    return output / "index.html"
+
+
+def build_sections(study: Study) -> list[Section]:
+    """The sections the study has results for, in reading order."""
+    wanted = list(study.plan.get("sections") or ())
+    made = [section for build in _BUILDERS if (section := build(study)) is not None]
+    return [section for section in made if not wanted or section.key in wanted]
+
+
+def _write(output: Path, section: Section) -> dict[str, object]:
+    drawn = [_write_figure(output / "figures", figure) for figure in section.figures]
+    for table in section.tables:
+        name = _file_name(table.name)
+        atomic.write_text(output / "tables" / f"{name}.csv", to_csv(table))
+        atomic.write_text(output / "tables" / f"{name}.tex", to_latex(table))
+    return {
+        "key": section.key,
+        "title": section.title,
+        "text": section.text,
+        "figures": drawn,
+        "tables": section.tables,
+    }
+
+
+def _write_figure(folder: Path, named: NamedFigure) -> _Drawn:
+    svg = style.to_svg(named.figure)
+    name = _file_name(named.name)
+    ink = '<svg style="color:#1b1f24" '
+    atomic.write_text(folder / f"{name}.svg", svg.replace("<svg ", ink, 1))
+    atomic.write_bytes(folder / f"{name}.png", style.to_png(named.figure))
+    wide = named.figure.get_figwidth() > _WIDE_INCHES
+    style.close(named.figure)
+    return _Drawn(named.caption, svg, wide)
+
+
+def _file_name(name: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
+
+
+def to_csv(table: Table) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(table.header)
+    writer.writerows(table.rows)
+    return text.getvalue()
+
+
+def to_latex(table: Table) -> str:
+    lines = [r"\begin{tabular}{l" + "r" * (len(table.header) - 1) + "}", r"\hline"]
+    lines.append(" & ".join(map(_escape, table.header)) + r" \\ \hline")
+    lines += [" & ".join(map(_escape, row)) + r" \\" for row in table.rows]
+    return "\n".join([*lines, r"\hline", r"\end{tabular}", ""])
+
+
+_LATEX = {"±": r"$\pm$", "–": "--", "·": r"$\cdot$", "\\": r"\textbackslash{}"}
+
+
+def _escape(text: str) -> str:
+    return "".join(_LATEX.get(c, "\\" + c if c in "&%$#_{}" else c) for c in text)
+
+
+def _page(study: Study, sections: Sequence[dict[str, object]]) -> str:
+    template = Path(__file__).with_name("page.html.j2").read_text(encoding="utf-8")
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    return environment.from_string(template).render(
+        title=study.plan["title"],
+        question=study.plan["question"],
+        origin=study.plan["origin"],
+        reductions=study.plan["reductions"],
+        unfinished=study.unfinished,
+        answers=headlines(study),
+        sections=sections,
+        marks=_MARKS,
+        provenance=_provenance(study),
+    )
+
+
+def headlines(study: Study) -> list[Answer]:
+    answers = []
+    for task in study.tasks:
+        random_start = study.random_start(task)
+        if random_start is None:
+            continue
+        base = _best(study, task, random_start)
+        for start in study.pretrained_starts(task):
+            best = _best(study, task, start)
+            if math.isnan(best[1]) or math.isnan(base[1]):
+                continue
+            sentence = (
+                f"final accuracy from {start} ({best[0]}), against {number(base[1])} from"
+                f" {random_start} ({base[0]}); best algorithm of each, mean over seeds"
+            )
+            answers.append(Answer(task, number(best[1]), sentence))
+    return answers
+
+
+def _best(study: Study, task: str, start: str) -> tuple[str, float]:
+    means = {
+        name: final_accuracy(study.select(task=task, start=start, algorithm=name)).mean
+        for name in study.values("algorithm", task=task, start=start)
+    }
+    finite = {name: value for name, value in means.items() if not math.isnan(value)}
+    if not finite:
+        return "", math.nan
+    name = max(finite, key=lambda key: finite[key])
+    return name, finite[name]
+
+
+def _provenance(study: Study) -> list[str]:
+    lines = []
+    for task in study.tasks:
+        runs = study.select(task=task)
+        rounds = sorted({int(run.rows[-1]["round"]) for run in runs if run.rows})
+        fingerprints = sorted({str(run.config.get("dataset_fingerprint", ""))[:12] for run in runs})
+        shown = ", ".join(filter(None, fingerprints))
+        span = "–".join(str(r) for r in sorted({rounds[0], rounds[-1]})) if rounds else "0"
+        lines.append(f"{task}: {len(runs)} runs of {span} rounds, dataset {shown}")
+    return lines

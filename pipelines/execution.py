@@ -69,8 +69,12 @@ class Execution:
         """Runs until every step is over; true when none failed."""
         try:
             while not all(state.over for state in self.states.values()) and not self._stopping:
-                self._start_ready_steps()
+                for state in self.states.values():
+                    if state.status == "waiting":
+                        self._settle(state)
+                # Before anything starts: the report step reads the record this writes.
                 self.on_change(self)
+                self._start_ready_steps()
                 self._wait(seconds=0.5)
             self.on_change(self)
         finally:
@@ -86,33 +90,29 @@ class Execution:
         return self.workdir / "steps" / f"{state.step.step_id}@{key[:8]}"
 
     def _start_ready_steps(self) -> None:
-        for state in list(self.states.values()):
-            if state.status == "waiting" and self._settle(state):
-                continue
         for worker in self._idle_workers():
             chosen = self._choose(worker)
             if chosen is None:
                 break
             self._launch(worker, chosen)
 
-    def _settle(self, state: StepState) -> bool:
+    def _settle(self, state: StepState) -> None:
         """Blocks a step whose input failed; skips one that is done already."""
         inputs = [self.states[name] for name in state.step.inputs()]
         # A report is made of what there is: failed cells are named in it.
         tolerant = state.step.kind == "report"
         if not tolerant and any(i.status in ("failed", "blocked") for i in inputs):
             state.status, state.message = "blocked", "an input of it failed"
-            return True
-        if not all(i.over for i in inputs):
-            return False
+        elif all(i.over for i in inputs):
+            self._skip_if_done(state)
+
+    def _skip_if_done(self, state: StepState) -> None:
         key = self._key(state)
         output = self.folder(state, key)
         record = steps_module.read_record(output)
         if record is not None and record.key == key:
             state.status, state.output = "skipped", output
             state.fingerprint, state.seconds = record.fingerprint, record.seconds
-            return True
-        return False
 
     def _key(self, state: StepState) -> str:
         fingerprints = {

@@ -9,7 +9,7 @@ step is done again exactly when one of these has changed.
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -75,7 +75,7 @@ def key(step: Step, fingerprints: Mapping[str, str]) -> str:
         "flags": flags,
         "needs": sorted(fingerprints[name] for name in step.inputs()),
         "files": _external_files(step),
-        "code": code_version() if step.kind != "report" else "",
+        "code": report_version() if step.kind == "report" else code_version(),
     }
     text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -100,13 +100,26 @@ def _external_files(step: Step) -> list[tuple[str, int, int]]:
 def code_version() -> str:
     """Hash of every source file that can change a number."""
     root = Path(__file__).resolve().parent.parent
+    sources = [path for package in _PACKAGES for path in (root / package).rglob("*.py")]
+    return _hash_of(
+        root,
+        [p for p in sources if not set(p.relative_to(root).parts) & set(_WITHOUT_EFFECT_ON_RUNS)],
+    )
+
+
+@cache
+def report_version() -> str:
+    """Hash of what turns numbers into a page."""
+    root = Path(__file__).resolve().parent.parent
+    return _hash_of(root, (root / "fed_pretrain" / "reporting").rglob("*.*"))
+
+
+def _hash_of(root: Path, paths: Iterable[Path]) -> str:
     digest = hashlib.sha256()
-    for package in _PACKAGES:
-        for path in sorted((root / package).rglob("*.py")):
-            relative = path.relative_to(root)
-            if not set(relative.parts) & set(_WITHOUT_EFFECT_ON_RUNS):
-                digest.update(f"{relative}:".encode())
-                digest.update(path.read_bytes())
+    for path in sorted(paths):
+        if path.suffix != ".pyc":
+            digest.update(f"{path.relative_to(root)}:".encode())
+            digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 

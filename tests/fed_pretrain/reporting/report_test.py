@@ -1,0 +1,144 @@
+import csv
+import json
+import re
+
+import pytest
+
+from data_prep.errors import UserError
+from fed_pretrain.reporting import claims
+from fed_pretrain.reporting.report import ReportConfig, make_report
+from fed_pretrain.reporting.results import load_study
+
+ALGORITHMS = {"fedavg": 0.0, "fedadam": 0.02, "fedprox": -0.01}
+
+
+def write_run(folder, start, algorithm, seed):
+    """A finished run whose pre-trained start is better by a margin far above its seed noise."""
+    final = (0.5 if start == "random" else 0.8) + ALGORITHMS[algorithm] + seed / 1000
+    rows = [
+        {
+            "round": r,
+            "eval_loss": 2.3 - r / 10,
+            "eval_accuracy": final * r / 4,
+            "train_loss": 2.0 - r / 10,
+            "train_accuracy": final * r / 4,
+            "gradient_diversity": 0.9 if start == "random" else 0.4,
+            "mean_pairwise_cosine": 0.1 if start == "random" else 0.5 + seed / 1000,
+            "distance_to_final": (4 - r) * (2.0 if start == "random" else 1.0 + seed / 100),
+            "bytes_down": 1000,
+            "bytes_up": 1000,
+        }
+        for r in range(5)
+    ]
+    folder.mkdir(parents=True)
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    optimizer = "adam" if algorithm == "fedadam" else "sgd"
+    config = {"config": {"algorithm": {"server_optimizer": optimizer}}}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "SUCCESS").write_text("{}")
+
+
+@pytest.fixture
+def study_file(tmp_path):
+    steps = []
+    for start in ("random", "imagenet"):
+        for algorithm in ALGORITHMS:
+            for seed in range(3):
+                output = f"steps/{start}-{algorithm}-{seed}"
+                write_run(tmp_path / output, start, algorithm, seed)
+                place = {"task": "toy", "start": start, "algorithm": algorithm, "seed": seed}
+                steps.append(
+                    {
+                        "id": output,
+                        "kind": "train",
+                        "coordinates": place,
+                        "status": "done",
+                        "message": "",
+                        "output": output,
+                        "seconds": 1.0,
+                    }
+                )
+    failed = {**steps[0], "id": "train/broken", "status": "failed", "message": "<b>no disk</b>"}
+    plan = {
+        "name": "toy",
+        "title": "Toy study",
+        "question": "Which start?",
+        "origin": "nowhere",
+        "reductions": ["5 rounds only"],
+        "tasks": {
+            "toy": {"starts": {"random": {"start": "random"}, "imagenet": {"start": "package:x"}}}
+        },
+        "algorithms": {name: {} for name in ALGORITHMS},
+        "sweep": {},
+        "claims": [],
+        "sections": [],
+    }
+    path = tmp_path / "study.json"
+    path.write_text(json.dumps({"plan": plan, "steps": [*steps, failed]}))
+    return path
+
+
+def test_the_page_holds_everything_and_needs_no_network(study_file, tmp_path):
+    page = make_report(ReportConfig(str(tmp_path / "report"), str(study_file)))
+    html = page.read_text()
+    for text in ("Toy study", "Which start?", "5 rounds only", "Kendall", "Ledger of claims"):
+        assert text in html
+    assert "&lt;b&gt;no disk&lt;/b&gt;" in html
+    assert not re.search(r'(?:src|href)="(?!#)', html)
+    assert html.count("<svg") >= 3
+
+
+def test_every_figure_and_table_is_also_a_file(study_file, tmp_path):
+    make_report(ReportConfig(str(tmp_path / "report"), str(study_file)))
+    figures = {path.suffix for path in (tmp_path / "report" / "figures").iterdir()}
+    tables = {path.suffix for path in (tmp_path / "report" / "tables").iterdir()}
+    assert figures == {".png", ".svg"}
+    assert tables == {".csv", ".tex"}
+    with open(tmp_path / "report" / "tables" / "accuracy_toy.csv") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["", "random", "imagenet"]
+    assert rows[1] == ["fedavg", "0.501 ± 0.001", "0.801 ± 0.001"]
+
+
+def test_the_same_runs_give_the_same_page(study_file, tmp_path):
+    pages = [
+        make_report(ReportConfig(str(tmp_path / name), str(study_file))).read_bytes()
+        for name in ("one", "two")
+    ]
+    assert pages[0] == pages[1]
+
+
+def test_claims_are_judged_by_their_interval_over_seeds(study_file):
+    verdicts = {v.claim: v.verdict for v in claims.ledger(load_study(study_file))}
+    assert verdicts["A pre-trained start ends with higher accuracy."] == claims.HOLDS
+    assert verdicts["A pre-trained start lies nearer to where training ends."] == claims.HOLDS
+    assert verdicts["Client updates point more the same way from a pre-trained start."] == (
+        claims.HOLDS
+    )
+    loss = "A pre-trained start need not begin at a lower loss (holds where it is higher)."
+    assert verdicts[loss] == claims.OPEN
+
+
+@pytest.mark.parametrize(
+    ("values", "verdict"),
+    [
+        ([1.0], claims.OPEN),
+        ([1.0, -1.0, 0.5], claims.OPEN),
+        ([1.0, 1.1, 0.9], claims.HOLDS),
+        ([-1.0, -1.1, -0.9], claims.FAILS),
+    ],
+)
+def test_a_verdict_never_goes_beyond_its_interval(values, verdict):
+    assert claims.judge(claims.CLAIMS[0], "here", values).verdict == verdict
+
+
+def test_a_study_without_a_finished_run_is_refused(tmp_path):
+    path = tmp_path / "study.json"
+    path.write_text(json.dumps({"plan": {"tasks": {}}, "steps": []}))
+    with pytest.raises(UserError, match="nothing to report"):
+        make_report(ReportConfig(str(tmp_path / "report"), str(path)))
+
+
+def test_a_folder_that_is_no_finished_run_is_named(tmp_path):
+    with pytest.raises(UserError, match="not a finished run"):
+        make_report(ReportConfig(str(tmp_path / "report"), runs=(str(tmp_path),)))

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from data_prep.errors import UserError
-from fed_pretrain.tasks.encoder import Encoder, Features, as_texts
-from fed_pretrain.tasks.objective import PADDING_LABEL
+from fed_pretrain.tasks.encoder import PADDING_LABEL, Encoder, Features, as_texts
 from fed_pretrain.tasks.options import TaskOptions
 
 END_OF_TEXT = "<|endoftext|>"

@@ -37,6 +37,7 @@ class ModelChoice:
     preprocessing, input_size, channels: of images, unless the options say otherwise.
     arguments: further arguments of the model's builder.
     build: builds the model from outside models/registry.py, with the same arguments.
+    defaults: where this model's rows ask for others than the task's.
     """
 
     name: str
@@ -47,6 +48,7 @@ class ModelChoice:
     channels: int | None = None
     arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     build: "Callable[..., tf.keras.Model] | None" = None
+    defaults: TaskDefaults | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 Features = Mapping[str, Any]
+PADDING_LABEL = -1
+"""The label of a position that does not count."""
 
 
 class Encoder(abc.ABC):

@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from data_prep import randomness
+from fed_pretrain.tasks.encoder import PADDING_LABEL
 from fed_pretrain.tasks.local_work import LocalWork
-from fed_pretrain.tasks.objective import PADDING_LABEL
 from fed_pretrain.tasks.task import Task
 
 Batch = tuple[np.ndarray, np.ndarray]

@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-PADDING_LABEL = -1
+from fed_pretrain.tasks.encoder import PADDING_LABEL
 
 
 class Objective(abc.ABC):

@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from data_prep import randomness
+from fed_pretrain.tasks.encoder import PADDING_LABEL
 from fed_pretrain.tasks.local_work import LocalWork, make_order
-from fed_pretrain.tasks.objective import PADDING_LABEL
 
 
 def make_payload(

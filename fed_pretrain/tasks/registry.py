@@ -25,6 +25,7 @@ MODULES: tuple[str, ...] = (
     "cifar10",
     "tiny_imagenet",
     "images",
+    "chitchat",
     "shakespeare",
     "reddit",
     "stackoverflow",

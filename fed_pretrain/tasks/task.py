@@ -55,7 +55,7 @@ class Task:
 
     @property
     def defaults(self) -> TaskDefaults:
-        return self.definition.defaults
+        return self.choice.defaults or self.definition.defaults
 
     @property
     def preprocessing(self) -> str:

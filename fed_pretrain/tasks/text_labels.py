@@ -10,8 +10,7 @@ import numpy as np
 
 from data_prep import packages
 from data_prep.errors import UserError
-from fed_pretrain.tasks.encoder import Encoder, Features, as_array, as_texts
-from fed_pretrain.tasks.objective import PADDING_LABEL
+from fed_pretrain.tasks.encoder import PADDING_LABEL, Encoder, Features, as_array, as_texts
 from fed_pretrain.tasks.options import TaskOptions
 from fed_pretrain.tasks.wordpieces import (
     CLASSIFY,

@@ -12,9 +12,8 @@ import numpy as np
 
 from data_prep import packages
 from data_prep.errors import UserError
-from fed_pretrain.tasks.encoder import Encoder, Features, as_texts
+from fed_pretrain.tasks.encoder import PADDING_LABEL, Encoder, Features, as_texts
 from fed_pretrain.tasks.fit import where
-from fed_pretrain.tasks.objective import PADDING_LABEL
 from fed_pretrain.tasks.options import TaskOptions
 
 PADDING = 0
@@ -127,7 +126,7 @@ class WordSequences(Encoder):
             inputs = [text.split()[: self.length] for text in texts]
         else:
             rows = [row for text in texts for row in self._rows(text)]
-            inputs, targets = [row[:-1] for row in rows], [row[1:] for row in rows]
+            inputs, targets = [row[: self.length] for row in rows], [row[1:] for row in rows]
         ids = self._ids([row[: self.length] for row in targets])
         return inputs, np.where(ids == PADDING, PADDING_LABEL, ids)
 

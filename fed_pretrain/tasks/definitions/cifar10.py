@@ -31,7 +31,7 @@ CIFAR10 = TaskDefinition(
             "efficientnet_lite0", preprocessing="cifar", start="package:efficientnet_lite0"
         ),
         ModelChoice("edge_cnn", preprocessing="cifar"),
-        ModelChoice("three_layer_cnn", preprocessing="cifar"),
+        ModelChoice("small_cnn", preprocessing="cifar"),
         ModelChoice("vgg11", preprocessing="cifar"),
     ),
     # "Where to Begin?": 1000 rounds in the text; batch 32 and 10 of 100 clients in the first

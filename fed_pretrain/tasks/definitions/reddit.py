@@ -31,7 +31,7 @@ REDDIT = TaskDefinition(
     models=(
         ModelChoice("word_lstm"),
         ModelChoice(
-            "charlm",
+            "char_cnn_lm",
             encoder=SpelledWords(WORDS, split_long=True, tokenizer=split_as_stanford),
         ),
         ModelChoice("distilgpt2", encoder=BytePairText(SUBWORDS)),

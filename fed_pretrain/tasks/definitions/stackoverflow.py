@@ -32,7 +32,7 @@ STACKOVERFLOW = TaskDefinition(
     encoder=Words(WORDS),
     models=(
         ModelChoice("word_lstm"),
-        ModelChoice("charlm", encoder=SpelledWords(WORDS)),
+        ModelChoice("char_cnn_lm", encoder=SpelledWords(WORDS)),
         ModelChoice("distilgpt2", encoder=BytePairText(SUBWORDS)),
         ModelChoice("gpt2", encoder=BytePairText(SUBWORDS)),
     ),

@@ -1,0 +1,99 @@
+"""Chat messages by sender: the next character, the next word, or which prompt they answer."""
+
+import dataclasses
+from typing import Any
+
+from fed_pretrain.tasks.characters import character_windows
+from fed_pretrain.tasks.defaults import TaskDefaults
+from fed_pretrain.tasks.definition import ExpectedFeature, ModelChoice, TaskDefinition
+from fed_pretrain.tasks.encoder import as_texts
+from fed_pretrain.tasks.options import TaskOptions
+from fed_pretrain.tasks.text_labels import (
+    HashedWords,
+    LabelledWordpieces,
+    Labels,
+    wordpiece_vocabulary,
+)
+from fed_pretrain.tasks.word_characters import SpelledWords
+from fed_pretrain.tasks.words import Words, split_as_stanford
+
+# A message has 9.6 words on average, 128 at most.
+WORDS, LABELLED_WORDS = 20, 32
+
+# Ours. A message of 48 characters is 49 rows of the character model, one of the word models.
+_CHARACTERS = TaskDefaults(
+    clients_per_round=10,
+    batch_size=64,
+    rounds=50,
+    evaluate_every=5,
+    max_examples=20,
+    evaluation_examples=500,
+)
+_MESSAGES = dataclasses.replace(
+    _CHARACTERS, batch_size=16, max_examples=100, evaluation_examples=5_000
+)
+
+CHITCHAT = TaskDefinition(
+    name="chitchat",
+    title="next character (or word) of chat messages, by sender",
+    kind="text",
+    expects=(ExpectedFeature("text", "text"),),
+    encoder=character_windows,
+    models=(
+        ModelChoice("char_lstm", start="package:textgenrnn"),
+        ModelChoice(
+            "word_lstm",
+            encoder=Words(WORDS, tokenizer=split_as_stanford),
+            defaults=_MESSAGES,
+        ),
+        ModelChoice(
+            "char_cnn_lm",
+            encoder=SpelledWords(WORDS, tokenizer=split_as_stanford),
+            defaults=_MESSAGES,
+        ),
+    ),
+    defaults=_CHARACTERS,
+    prepare={"source": "chitchat", "partition": "natural"},
+)
+
+
+def prompt_labels(dataset: Any) -> Labels:
+    """The prompts the manifest lists, else those that occur."""
+    listed = dataset.manifest.extra.get("prompts")
+    if listed is None:
+        listed = {
+            prompt
+            for split in dataset.splits
+            for client_id in dataset.index(split).client_ids
+            for prompt in as_texts(dataset.read_client(split, client_id)["prompt"])
+        }
+    return Labels("prompt", tuple(sorted(listed)), numbered=False)
+
+
+def hashed_messages(dataset: Any, options: TaskOptions) -> HashedWords:
+    return HashedWords(prompt_labels(dataset), options.sequence_length or LABELLED_WORDS)
+
+
+def message_wordpieces(dataset: Any, options: TaskOptions) -> LabelledWordpieces:
+    return LabelledWordpieces(
+        prompt_labels(dataset),
+        options.sequence_length or LABELLED_WORDS,
+        wordpiece_vocabulary(options),
+    )
+
+
+CHITCHAT_PROMPT = TaskDefinition(
+    name="chitchat_prompt",
+    title="which of the prompts a chat message answers, by sender",
+    kind="text",
+    expects=(ExpectedFeature("text", "text"), ExpectedFeature("prompt", "text")),
+    encoder=hashed_messages,
+    models=(
+        ModelChoice("word_bag"),
+        ModelChoice("bert_encoder", encoder=message_wordpieces, start="package:minilm"),
+    ),
+    defaults=_MESSAGES,
+    prepare={"source": "chitchat", "partition": "natural"},
+)
+
+DEFINITIONS = (CHITCHAT, CHITCHAT_PROMPT)

@@ -1,109 +1,22 @@
-"""Checkpoints: one file of named arrays, whole or absent, checked by its own sha256.
+"""The checkpoints of one run: saved by round, thinned by rule, the newest sound one first."""
 
-Layout of a file: the magic line, one JSON header line (metadata and, per array, name, dtype, shape
-and offset), the raw array bytes, and the sha256 of everything before it. The header lists arrays in
-the order given, so equal content gives equal bytes.
-"""
-
-import hashlib
-import json
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from data_prep import atomic
+from data_prep import array_file, atomic
+from data_prep.array_file import Checkpoint
 from data_prep.errors import UserError
 
-MAGIC = b"fed_pretrain checkpoint 1\n"
-_DIGEST_BYTES = 32
 _FILE_NAME = re.compile(r"^round-(\d{6,})\.ckpt$")
 
 
-class DamagedCheckpoint(UserError):
-    """A checkpoint whose bytes are not those that were written."""
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """What a file holds; arrays are read-only views of its bytes."""
-
-    metadata: Mapping[str, Any]
-    arrays: Mapping[str, np.ndarray]
-
-
-def save(
-    path: str | os.PathLike[str], metadata: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
-) -> int:
-    """Writes the checkpoint atomically and returns its size in bytes."""
-    header, blocks = _layout(metadata, arrays)
-    digest = hashlib.sha256()
-    size = 0
-    with atomic.replacing(path) as file:
-        pieces: list[bytes | memoryview] = [MAGIC, header, *blocks]
-        for block in pieces:
-            file.write(block)
-            digest.update(block)
-            size += len(block)
-        file.write(digest.digest())
-    return size + _DIGEST_BYTES
-
-
-def _layout(
-    metadata: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
-) -> tuple[bytes, list[memoryview]]:
-    entries: list[dict[str, Any]] = []
-    blocks: list[memoryview] = []
-    offset = 0
-    for name, value in arrays.items():
-        array = np.ascontiguousarray(value)
-        if array.dtype.hasobject:
-            raise TypeError(f"array {name!r} holds Python objects and cannot be saved")
-        entries.append(
-            {
-                "name": name,
-                "dtype": array.dtype.str,
-                "shape": list(np.shape(value)),
-                "offset": offset,
-            }
-        )
-        blocks.append(array.reshape(-1).view(np.uint8).data)
-        offset += array.nbytes
-    header = json.dumps({"metadata": metadata, "arrays": entries}, sort_keys=True)
-    return header.encode("utf-8") + b"\n", blocks
-
-
-def load(path: str | os.PathLike[str]) -> Checkpoint:
-    """Reads a checkpoint; raises DamagedCheckpoint unless every byte is as it was written."""
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: cannot read the checkpoint ({error.strerror})") from error
-    if not content.startswith(MAGIC):
-        raise DamagedCheckpoint(f"{path}: not a fed_pretrain checkpoint")
-    body, digest = memoryview(content)[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
-    if hashlib.sha256(body).digest() != digest:
-        raise DamagedCheckpoint(f"{path}: damaged (its sha256 does not fit its bytes)")
-    end_of_header = content.index(b"\n", len(MAGIC))
-    header = json.loads(content[len(MAGIC) : end_of_header])
-    first = end_of_header + 1
-    arrays = {entry["name"]: _array(content, first, entry) for entry in header["arrays"]}
-    return Checkpoint(header["metadata"], arrays)
-
-
-def _array(content: bytes, first: int, entry: Mapping[str, Any]) -> np.ndarray:
-    shape = tuple(entry["shape"])
-    count = int(np.prod(shape, dtype=np.int64))
-    flat = np.frombuffer(content, np.dtype(entry["dtype"]), count, first + entry["offset"])
-    return flat.reshape(shape)
-
-
 class CheckpointFolder:
-    """The checkpoints of one run: saved by round, thinned by rule, newest sound one first."""
+    """`checkpoints/` of a work directory; each file is an array file (data_prep/array_file.py)."""
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
@@ -120,10 +33,10 @@ class CheckpointFolder:
     def save(
         self, round_number: int, metadata: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
     ) -> int:
-        return save(self.path(round_number), {**metadata, "round": round_number}, arrays)
+        return array_file.save(self.path(round_number), {**metadata, "round": round_number}, arrays)
 
     def load(self, round_number: int) -> Checkpoint:
-        return load(self.path(round_number))
+        return array_file.load(self.path(round_number))
 
     def newest_sound(self, last_round: int) -> tuple[Checkpoint | None, list[str]]:
         """The newest checkpoint up to `last_round` that reads well, and what was passed over."""

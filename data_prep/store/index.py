@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +42,7 @@ class IndexRows:
                 self.label_counts = []
             self.label_counts.append(label_counts)
 
-    def table(self, shard: int) -> pa.Table:
+    def table(self, shard: int, num_labels: int | None = None) -> pa.Table:
         columns = {
             "client_id": pa.array(self.client_ids, pa.string()),
             "shard": pa.array(np.full(len(self.client_ids), shard, np.int32)),
@@ -50,10 +50,10 @@ class IndexRows:
             "bytes": pa.array(self.lengths, pa.int64()),
             "num_examples": pa.array(self.num_examples, pa.int64()),
         }
-        if self.label_counts:
-            stacked = np.stack(self.label_counts).astype(np.int32)
+        if num_labels is not None:
+            counts = np.array(self.label_counts or [], np.int32)
             columns["label_counts"] = pa.FixedSizeListArray.from_arrays(
-                pa.array(stacked.ravel()), stacked.shape[1]
+                pa.array(counts.ravel()), num_labels
             )
         return pa.table(columns)
 
@@ -62,17 +62,19 @@ def file_name(split: str) -> str:
     return f"{split}.clients.parquet"
 
 
-def write(folder: Path, split: str, tables: Sequence[pa.Table]) -> StoredFile:
+def write(folder: Path, split: str, tables: Iterable[pa.Table]) -> StoredFile:
     """Writes the tables of a split's shards, in shard order, as one index."""
     path = folder / file_name(split)
-    with (
-        atomic.replacing(path) as file,
-        pq.ParquetWriter(
-            file, tables[0].schema, compression="zstd", use_dictionary=False
-        ) as writer,
-    ):
+    with atomic.replacing(path) as file:
+        writer = None
         for table in tables:
+            if writer is None:
+                writer = pq.ParquetWriter(
+                    file, table.schema, compression="zstd", use_dictionary=False
+                )
             writer.write_table(table)
+        if writer is not None:
+            writer.close()
     content = path.read_bytes()
     return StoredFile(path.name, len(content), hashlib.sha256(content).hexdigest())
 

@@ -1,7 +1,9 @@
 """Opens a prepared dataset and reads any client by one seek."""
 
+import collections
 import os
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,10 +25,21 @@ def open_dataset(path: str | os.PathLike[str]) -> "PreparedDataset":
     return PreparedDataset(Path(path))
 
 
+_reopened: "weakref.WeakValueDictionary[tuple[Path, str], PreparedDataset]"
+_reopened = weakref.WeakValueDictionary()
+_latest: collections.deque["PreparedDataset"] = collections.deque(maxlen=4)
+
+
 def _reopen(path: Path, fingerprint: str) -> "PreparedDataset":
+    """Unpickles a dataset; a process that does so for every client opens it once."""
+    known = _reopened.get((path, fingerprint))
+    if known is not None:
+        return known
     dataset = open_dataset(path)
     if dataset.fingerprint != fingerprint:
         raise UserError(f"{path} was replaced by another dataset while it was in use")
+    _reopened[path, fingerprint] = dataset
+    _latest.append(dataset)
     return dataset
 
 

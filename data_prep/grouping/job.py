@@ -1,0 +1,81 @@
+"""All a worker must know, and where the work lies on disk.
+
+Only numbers and file names pass through the pipeline's runner. Everything else goes by files below
+one staging folder, which all workers must reach (a local disk, or one they share); each of them
+appears under its own name only when it is whole, so a bundle may be retried or run twice.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from data_prep import atomic
+from data_prep.partitions.config import PartitionConfig, SplitConfig
+from data_prep.sources.base import SourceReader, WorkUnit
+from data_prep.sources.client_limits import ClientLimits
+from data_prep.store.features import FeatureSpec
+
+FAILURE = "failure.txt"
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    staging: Path
+    reader: SourceReader
+    units: tuple[WorkUnit, ...]
+    tasks: tuple[tuple[int, ...], ...]
+    """Units a worker reads in one go."""
+    features: tuple[FeatureSpec, ...]
+    label_names: tuple[str, ...] | None
+    partition: PartitionConfig
+    splits: SplitConfig
+    limits: ClientLimits | None
+    max_bad_records: int
+    shards: int | None
+    shard_bytes: int
+    spill_bytes: int
+    described: Mapping[str, Any]
+    """What the manifest says of source, partition, request and command."""
+
+    @property
+    def dataset(self) -> Path:
+        return self.staging / "dataset"
+
+    @property
+    def num_labels(self) -> int | None:
+        return None if self.label_names is None else len(self.label_names)
+
+    def folder(self, name: str) -> Path:
+        path = self.staging / name
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def result(self, stage: str, number: int) -> dict[str, Any] | None:
+        """What a finished piece of work left, or None."""
+        try:
+            return json.loads((self.staging / stage / f"{number:06d}.json").read_bytes())
+        except FileNotFoundError:
+            return None
+
+    def save_result(self, stage: str, number: int, value: Mapping[str, Any]) -> None:
+        atomic.write_json(self.folder(stage) / f"{number:06d}.json", value)
+
+    def results(self, stage: str, count: int) -> list[dict[str, Any]]:
+        found = [self.result(stage, number) for number in range(count)]
+        missing = [number for number, value in enumerate(found) if value is None]
+        if missing:
+            raise RuntimeError(f"{stage}: the pipeline ended without the pieces {missing[:5]}")
+        return [value for value in found if value is not None]
+
+    def fail(self, sentence: str) -> None:
+        """Tells everyone that the job has no use any more; the first sentence stands."""
+        if not self.failed():
+            atomic.write_text(self.staging / FAILURE, sentence)
+
+    def failed(self) -> bool:
+        return (self.staging / FAILURE).exists()
+
+    def failure(self) -> str | None:
+        return (self.staging / FAILURE).read_text() if self.failed() else None

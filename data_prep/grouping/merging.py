@@ -1,0 +1,114 @@
+"""Stage 2: the runs of a shard become the shard's file in each split, and its index rows."""
+
+import collections
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.feather as feather
+
+from data_prep import atomic
+from data_prep.grouping import spilling
+from data_prep.grouping.job import Job
+from data_prep.grouping.runs import Entry, entries, merged, shard_range
+from data_prep.partitions.config import SPLITS
+from data_prep.partitions.splits import Splitter
+from data_prep.sources.client_limits import ClientLimits
+from data_prep.store.writer import ShardWriter, shard_name
+
+STAGE = "merged"
+BELOW, ABOVE = "clients_below_minimum", "clients_above_maximum"
+
+
+def plan(job: Job) -> dict[str, Any]:
+    """How many shards there will be: a function of the input alone."""
+    results = job.results(spilling.STAGE, len(job.tasks))
+    payload = sum(result["payload_bytes"] for result in results)
+    shards = job.shards or max(1, -(-payload // job.shard_bytes))
+    runs = [run for result in results for run in result["runs"]]
+    return {"shards": shards, "runs": runs, "payload_bytes": payload}
+
+
+def index_name(split: str, shard: int) -> str:
+    return f"{split}-{shard:06d}.arrow"
+
+
+def merge(job: Job, shard: int) -> int:
+    """Leaves the shard's files and the account of them; does nothing where they lie already."""
+    if job.result(STAGE, shard) is not None:
+        return shard
+    planned = job.result("planned", 0) or {}
+    shards = planned["shards"]
+    paths = [job.staging / spilling.RUNS / run for run in planned["runs"]]
+    low, high = shard_range(shard, shards)
+    splitter = Splitter(job.splits)
+    dropped: collections.Counter[str] = collections.Counter()
+    sizes = _sizes(paths, low, high) if splitter.needs_sizes or job.limits else None
+    job.dataset.mkdir(exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        writers = [
+            stack.enter_context(
+                ShardWriter(job.dataset / shard_name(split, shard, shards), job.num_labels)
+            )
+            for split in SPLITS
+        ]
+        stream = merged(paths, low, high)
+        _write(stream, sizes, splitter, job.limits, writers, dropped)
+        files = [dataclasses.asdict(writer.close()) for writer in writers]
+    for split, writer in zip(SPLITS, writers, strict=True):
+        _save_rows(job, index_name(split, shard), writer.rows.table(shard, job.num_labels))
+    job.save_result(STAGE, shard, {"files": files, "dropped": dict(dropped)})
+    return shard
+
+
+def _sizes(paths: list[Path], low: int, high: int) -> dict[bytes, tuple[int, int]]:
+    """Examples of each client of the shard, and those that count towards its limits."""
+    total: collections.Counter[bytes] = collections.Counter()
+    counted: collections.Counter[bytes] = collections.Counter()
+    for path in paths:
+        for entry in entries(path, low, high, payloads=False):
+            total[entry.client] += 1
+            counted[entry.client] += entry.counted
+    return {client: (size, counted[client]) for client, size in total.items()}
+
+
+def _write(
+    stream: Iterator[Entry],
+    sizes: dict[bytes, tuple[int, int]] | None,
+    splitter: Splitter,
+    limits: ClientLimits | None,
+    writers: list[ShardWriter],
+    dropped: collections.Counter[str],
+) -> None:
+    client: bytes | None = None
+    name = ""
+    position = 0
+    reason: str | None = None
+    for entry in stream:
+        if entry.client != client:
+            client, name, position = entry.client, entry.client.decode(), 0
+            size, counted = sizes[client] if sizes is not None else (0, 0)
+            reason = _outside(limits, counted)
+            splitter.start_client(name, size)
+        if reason is not None:
+            dropped[reason] += 1
+            continue
+        split = splitter.code(position, entry.order, entry.split)
+        writers[split].add(name, entry.payload, entry.label)
+        position += 1
+
+
+def _outside(limits: ClientLimits | None, size: int) -> str | None:
+    if limits is None:
+        return None
+    if size < limits.minimum:
+        return BELOW
+    return ABOVE if size > limits.maximum else None
+
+
+def _save_rows(job: Job, name: str, table: pa.Table) -> None:
+    with atomic.replacing(job.folder("rows") / name) as file:
+        feather.write_feather(table, file, compression="uncompressed")

@@ -1,0 +1,131 @@
+"""Runs a job's pipeline on a Beam runner, and shows how far it is."""
+
+import contextlib
+import logging
+import os
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.runner import PipelineRunner
+
+from data_prep.errors import UserError
+from data_prep.grouping import assigning, merging, pipeline, spilling
+from data_prep.grouping.job import Job
+from data_prep.progress import Progress
+
+_LOCAL = ("", "FnApiRunner")
+_POLL_SECONDS = 0.25
+
+
+def run(job: Job, *, workers: int, beam_options: Sequence[str], expected: int | None) -> None:
+    """Runs the pipeline to its end; UserError with the sentence of a failed job."""
+    options, runner = _runner(workers, beam_options)
+    with _importable_by_workers(), _progress(job, expected), _quiet_beam():
+        graph = beam.Pipeline(runner=runner, options=options)
+        pipeline.build(graph, job)
+        graph.run().wait_until_finish()
+    if sentence := job.failure():
+        raise UserError(sentence)
+
+
+def _runner(
+    workers: int, beam_options: Sequence[str]
+) -> tuple[PipelineOptions, PipelineRunner | None]:
+    given = PipelineOptions(list(beam_options))
+    name = given.view_as(StandardOptions).runner or ""
+    if name == "DirectRunner":
+        raise UserError(
+            "--runner=DirectRunner downloads another runner and falls back without a word; leave "
+            "--runner out (FnApiRunner, both cores) or name PrismRunner, FlinkRunner, SparkRunner"
+        )
+    if name not in _LOCAL:
+        return given, None
+    local = [option for option in beam_options if not option.startswith("--runner")]
+    if not any(option.startswith("--direct_num_workers") for option in local):
+        mode = "multi_processing" if workers > 1 else "in_memory"
+        local += [f"--direct_num_workers={workers}", f"--direct_running_mode={mode}"]
+    return PipelineOptions(local), FnApiRunner()
+
+
+@contextlib.contextmanager
+def _importable_by_workers() -> Iterator[None]:
+    """Worker processes start from nothing: they must find this package and the user's modules."""
+    before = os.environ.get("PYTHONPATH")
+    root = str(Path(__file__).resolve().parents[2])
+    paths = [root, *(path for path in sys.path if path and path != root)]
+    os.environ["PYTHONPATH"] = os.pathsep.join(paths)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
+
+
+@contextlib.contextmanager
+def _quiet_beam() -> Iterator[None]:
+    logger = logging.getLogger("apache_beam")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+@contextlib.contextmanager
+def _progress(job: Job, expected: int | None) -> Iterator[None]:
+    stop = threading.Event()
+    thread = threading.Thread(target=_watch, args=(job, expected, stop), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _watch(job: Job, expected: int | None, stop: threading.Event) -> None:
+    """Shows each stage from the files it leaves: that works with workers anywhere."""
+    stages = [(spilling.STAGE, "read and sort")]
+    if job.partition.is_global:
+        stages.insert(0, (assigning.STAGE, "look at labels"))
+    for stage, label in stages:
+        progress = Progress(label, expected)
+        done: dict[int, int] = {}
+        while len(done) < len(job.tasks) and not stop.wait(_POLL_SECONDS):
+            progress.update(_examples(job, stage, done), f"files {len(done)}/{len(job.tasks)}")
+        if len(done) == len(job.tasks):
+            progress.close(f"{sum(done.values()):,} examples")
+    planned = None
+    while planned is None and not stop.wait(_POLL_SECONDS):
+        planned = job.result("planned", 0)
+    if planned is None:
+        return
+    shards = planned["shards"]
+    progress = Progress("write shards", shards)
+    finished = 0
+    while finished < shards and not stop.wait(_POLL_SECONDS):
+        folder = job.staging / merging.STAGE
+        finished = len(list(folder.glob("*.json"))) if folder.exists() else 0
+        progress.update(finished)
+    progress.close()
+
+
+def _examples(job: Job, stage: str, done: dict[int, int]) -> int:
+    """Examples read so far; notes finished tasks in `done`."""
+    for task in range(len(job.tasks)):
+        if task not in done and (result := job.result(stage, task)) is not None:
+            done[task] = result["examples"]
+    running = 0
+    for path in (job.staging / "progress").glob(f"{stage}-*"):
+        if int(path.name.rpartition("-")[2]) not in done:
+            with contextlib.suppress(OSError, ValueError):
+                running += int(path.read_text() or 0)
+    return sum(done.values()) + running

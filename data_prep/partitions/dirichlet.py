@@ -1,0 +1,155 @@
+"""The two Dirichlet partitions of the literature.
+
+`per_client` (Hsu, Qi, Brown 2019, "Measuring the effects of non-identical data distribution"): each
+client draws a label mix q_k ~ Dir(alpha p), p the pooled label shares, and then its examples from
+the pool without replacement; all clients have the same size. `per_class` (Yurochkin 2019 and many
+after): each label is cut into client shares p_c ~ Dir(alpha, ..., alpha); sizes differ.
+"""
+
+import heapq
+from typing import Any
+
+import numpy as np
+
+from data_prep import randomness
+from data_prep.partitions.config import PartitionConfig
+from data_prep.partitions.sizes import equal_sizes
+
+ATTEMPTS = 100
+
+
+def log_space_dirichlet(generator: np.random.Generator, concentration: np.ndarray) -> np.ndarray:
+    """A Dirichlet draw that neither underflows to 0/0 nor yields NaN, however small alpha is.
+
+    Gamma(a) = Gamma(a + 1) U^(1/a) keeps the logarithm finite; only ratios to the largest matter.
+    """
+    positive = concentration > 0
+    shape = np.where(positive, concentration, 1.0)
+    logarithms = np.log(generator.standard_gamma(shape + 1)) + np.log(
+        1 - generator.random(concentration.shape)
+    ) / np.maximum(shape, 1e-300)
+    logarithms = np.where(positive, logarithms, -np.inf)
+    shares = np.exp(logarithms - logarithms.max(axis=-1, keepdims=True))
+    return shares / shares.sum(axis=-1, keepdims=True)
+
+
+class PerClient:
+    def __init__(self, config: PartitionConfig, histogram: np.ndarray) -> None:
+        self._seed = config.seed
+        self._clients = config.num_clients or 1
+        shares = histogram / histogram.sum()
+        scale = len(np.flatnonzero(histogram)) if config.concentration == "each" else 1
+        self._mixes = np.stack(
+            [
+                log_space_dirichlet(
+                    randomness.generator(config.seed, "label_mix", client),
+                    config.alpha * scale * shares,
+                )
+                for client in range(self._clients)
+            ]
+        )
+        self.report: dict[str, Any] = {}
+
+    def deal(self, labels: np.ndarray, split: str) -> np.ndarray:
+        counts = self._counts(np.bincount(labels, minlength=self._mixes.shape[1]), split)
+        clients = np.empty(len(labels), np.int64)
+        for label in np.unique(labels):
+            rows = np.flatnonzero(labels == label)
+            dealt = np.repeat(np.arange(self._clients), counts[:, label])
+            generator = randomness.generator(self._seed, "deal", split, int(label))
+            clients[rows] = generator.permutation(dealt)
+        return clients
+
+    def _counts(self, pool: np.ndarray, split: str) -> np.ndarray:
+        """Clients x labels. A label that has run out leaves the mix, so this always ends."""
+        remaining = pool.copy()
+        mixes = np.zeros((self._clients, len(pool)))
+        mixes[:, : self._mixes.shape[1]] = self._mixes
+        counts = np.zeros((self._clients, len(pool)), np.int64)
+        sizes = equal_sizes(int(pool.sum()), self._clients)
+        for client in randomness.generator(self._seed, "client_order", split).permutation(
+            self._clients
+        ):
+            generator = randomness.generator(self._seed, "label_draw", split, int(client))
+            need = int(sizes[client])
+            while need:
+                weights = np.where(remaining > 0, mixes[client], 0.0)
+                if weights.sum() <= 0:
+                    weights = remaining.astype(np.float64)
+                drawn = generator.multinomial(need, weights / weights.sum())
+                taken = np.minimum(drawn, remaining)
+                counts[client] += taken
+                remaining -= taken
+                need -= int(taken.sum())
+        return counts
+
+
+class PerClass:
+    def __init__(
+        self, config: PartitionConfig, train_labels: np.ndarray, histogram: np.ndarray
+    ) -> None:
+        self._seed = config.seed
+        self._clients = config.num_clients or 1
+        self._minimum = config.minimum_size
+        self._train = len(train_labels)
+        for attempt in range(ATTEMPTS):
+            self._shares = np.stack(
+                [
+                    log_space_dirichlet(
+                        randomness.generator(config.seed, "client_shares", label, attempt),
+                        np.full(self._clients, config.alpha),
+                    )
+                    for label in range(len(histogram))
+                ]
+            )
+            sizes = sum(self._cut(int(examples), label) for label, examples in enumerate(histogram))
+            if np.min(sizes) >= config.minimum_size:
+                break
+        self.report: dict[str, Any] = {"attempts": attempt + 1, "moved_to_reach_minimum": 0}
+
+    def _cut(self, examples: int, label: int) -> np.ndarray:
+        """How many of a label's examples each client gets."""
+        borders = np.floor(np.cumsum(self._shares[label]) * examples + 0.5).astype(np.int64)
+        borders[-1] = examples
+        return np.diff(np.minimum(borders, examples), prepend=0)
+
+    def deal(self, labels: np.ndarray, split: str) -> np.ndarray:
+        clients = np.empty(len(labels), np.int64)
+        for label in np.unique(labels):
+            rows = np.flatnonzero(labels == label)
+            if label < len(self._shares):
+                cut = self._cut(len(rows), int(label))
+            else:
+                cut = equal_sizes(len(rows), self._clients)
+            generator = randomness.generator(self._seed, "deal", split, int(label))
+            clients[rows] = generator.permutation(np.repeat(np.arange(self._clients), cut))
+        if split == "train":
+            generator = randomness.generator(self._seed, "reach_minimum")
+            moved = move_to_minimum(clients, self._clients, self._minimum, generator)
+            self.report["moved_to_reach_minimum"] = moved
+        return clients
+
+
+def move_to_minimum(
+    clients: np.ndarray, count: int, minimum: int, generator: np.random.Generator
+) -> int:
+    """Moves examples of the largest clients to those below the minimum, in place; says how many."""
+    sizes = np.bincount(clients, minlength=count)
+    if sizes.min() >= minimum:
+        return 0
+    shuffled = generator.permutation(len(clients))
+    grouped = shuffled[np.argsort(clients[shuffled], kind="stable")]
+    rows = [list(part) for part in np.split(grouped, np.cumsum(sizes)[:-1])]
+    largest = [(-len(part), client) for client, part in enumerate(rows) if len(part) > minimum]
+    heapq.heapify(largest)
+    moved = 0
+    for poor in np.flatnonzero(sizes < minimum):
+        while len(rows[poor]) < minimum:
+            size, rich = heapq.heappop(largest)
+            row = rows[rich].pop()
+            clients[row] = poor
+            rows[poor].append(row)
+            moved += 1
+            if -size - 1 > minimum:
+                heapq.heappush(largest, (size + 1, rich))
+    return moved

@@ -1,0 +1,59 @@
+"""Which split an example of a client belongs to."""
+
+import numpy as np
+
+from data_prep import randomness
+from data_prep.partitions.config import SplitConfig
+
+TRAIN, VALIDATION, TEST = range(3)
+
+
+class Splitter:
+    """Decides example by example, a client at a time, its examples in their final order."""
+
+    def __init__(self, config: SplitConfig) -> None:
+        self._config = config
+        self._codes: np.ndarray | None = None
+        self._constant: int | None = None
+
+    @property
+    def needs_sizes(self) -> bool:
+        return self._config.rule in ("by_example", "by_order")
+
+    def start_client(self, client_id: str, size: int) -> None:
+        """`size` is looked at only where `needs_sizes`."""
+        config = self._config
+        if config.rule == "none":
+            self._constant = TRAIN
+        elif config.rule == "by_client":
+            draw = randomness.key(config.seed, "split_client", client_id) / 2**63
+            self._constant = int(np.searchsorted(np.cumsum(config.fractions)[:2], draw, "right"))
+        elif self.needs_sizes:
+            codes = np.repeat(np.arange(3), split_sizes(size, config.fractions))
+            if config.rule == "by_example":
+                codes = randomness.generator(config.seed, "split_example", client_id).permutation(
+                    codes
+                )
+            self._codes = codes
+
+    def code(self, position: int, order: int, source_code: int) -> int:
+        """0 train, 1 validation, 2 test."""
+        rule = self._config.rule
+        if rule == "source":
+            return source_code
+        if rule == "by_cutoff":
+            passed = sum(order >= cutoff for cutoff in self._config.cutoffs)
+            return TEST if passed == len(self._config.cutoffs) else passed
+        if self._codes is not None:
+            return int(self._codes[position])
+        assert self._constant is not None
+        return self._constant
+
+
+def split_sizes(size: int, fractions: tuple[float, float, float]) -> np.ndarray:
+    """Whole numbers near the shares, adding up to `size`; train gets at least one."""
+    bounds = np.floor(np.cumsum(fractions) * size + 0.5).astype(np.int64)
+    bounds[2] = size
+    bounds[0] = max(bounds[0], min(size, 1))
+    bounds[1] = min(max(bounds[1], bounds[0]), size)
+    return np.diff(bounds, prepend=0)

@@ -1,0 +1,54 @@
+"""Keras' .keras archives: the weights by layer name, the configuration only read, never built."""
+
+import io
+import json
+import re
+import zipfile
+from typing import Any
+
+import numpy as np
+
+from data_prep.errors import UserError
+from fed_pretrain.starts.formats import keras_h5
+
+CONFIG = "config.json"
+WEIGHTS = "model.weights.h5"
+_LAYERS = re.compile(r"^(?:_layer_checkpoint_dependencies|layers)/([^/]+)/(.+)$")
+
+
+def read(path: str) -> dict[str, np.ndarray]:
+    """The tensors as LAYER/vars/N or LAYER/PART/vars/N, the archive's own order inside a layer."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            config = json.loads(archive.read(CONFIG))
+            content = archive.read(WEIGHTS)
+    except (zipfile.BadZipFile, KeyError, json.JSONDecodeError, OSError) as error:
+        raise UserError(f"{path}: not a whole .keras archive ({error})") from error
+    layers = _layer_by_key(config)
+    tensors = {}
+    for name, tensor in keras_h5.read_opened(io.BytesIO(content), path).items():
+        match = _LAYERS.match(name)
+        if match:  # The optimizer's variables stand beside the layers.
+            tensors[f"{layers.get(match.group(1), match.group(1))}/{match.group(2)}"] = tensor
+    return tensors
+
+
+def _layer_by_key(config: dict[str, Any]) -> dict[str, str]:
+    """Keras 2 files layers under class names counted in order: conv2d, conv2d_1, ..."""
+    names: dict[str, str] = {}
+    counts: dict[str, int] = {}
+    for layer in config.get("config", {}).get("layers", []):
+        stem = _snake_case(layer["class_name"])
+        number = counts.get(stem, 0)
+        counts[stem] = number + 1
+        names[f"{stem}_{number}" if number else stem] = layer["config"]["name"]
+    own_names = set(names.values())
+    # Keras 3 files them under their own names already.
+    return {key: name for key, name in names.items() if key not in own_names or key == name}
+
+
+def _snake_case(name: str) -> str:
+    """As Keras derives a key from a class name."""
+    name = re.sub(r"\W+", "", name.rsplit(">", 1)[-1])
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()

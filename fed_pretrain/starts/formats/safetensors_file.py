@@ -1,0 +1,56 @@
+"""The safetensors format: an 8-byte length, a JSON header, raw little-endian bytes."""
+
+import json
+import math
+import os
+import struct
+from typing import Any
+
+import numpy as np
+
+from data_prep.errors import UserError
+from fed_pretrain.starts.formats.half_precision import widen_bfloat16
+
+_DTYPES = {
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    "BF16": "<u2",
+    "I64": "<i8",
+    "I32": "<i4",
+    "I16": "<i2",
+    "I8": "i1",
+    "U8": "u1",
+    "BOOL": "?",
+}
+
+
+def looks_like(head: bytes, size: int) -> bool:
+    return len(head) >= 9 and struct.unpack("<Q", head[:8])[0] <= size - 8 and head[8:9] == b"{"
+
+
+def read(path: str) -> dict[str, np.ndarray]:
+    with open(path, "rb") as file:
+        content = file.read()
+    try:
+        (length,) = struct.unpack_from("<Q", content)
+        header = json.loads(content[8 : 8 + length])
+        entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
+        return {name: _tensor(content, 8 + length, entry) for name, entry in entries.items()}
+    except (struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
+        size = os.path.getsize(path)
+        raise UserError(
+            f"{path}: not a whole safetensors file, {size:,} bytes do not hold what its header "
+            f"lists ({error})"
+        ) from error
+
+
+def _tensor(content: bytes, start: int, entry: dict[str, Any]) -> np.ndarray:
+    first, last = entry["data_offsets"]
+    shape = tuple(entry["shape"])
+    dtype = np.dtype(_DTYPES[entry["dtype"]])
+    count = math.prod(shape)
+    if last - first != count * dtype.itemsize or start + last > len(content) or first < 0:
+        raise ValueError(f"tensor of shape {shape} lies outside the file")
+    flat = np.frombuffer(content, dtype, count, start + first)
+    return widen_bfloat16(flat, entry["dtype"] == "BF16").reshape(shape)

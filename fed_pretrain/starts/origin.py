@@ -1,0 +1,70 @@
+"""Where the tensors of a start come from: a file, a package, keras.applications or a hub."""
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from data_prep.errors import UserError
+from fed_pretrain.starts import packages
+from fed_pretrain.starts.formats import detect
+from fed_pretrain.starts.formats.source_file import SourceFile
+
+_TOLD = ("task", "model", "round", "proxy")
+KINDS = ("checkpoint", "package", "keras", "hub")
+
+
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """A read file with what the report says of it.
+
+    partial: this kind of start never covers a whole model (word vectors), so gaps are expected.
+    """
+
+    file: SourceFile
+    facts: dict[str, Any]
+    partial: bool = False
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        return self.file.metadata
+
+
+def read(spec: str, task: Any) -> Origin:
+    """Reads what `--start` names; the task tells which vocabulary word vectors must follow."""
+    kind, value = parse(spec)
+    if kind == "checkpoint":
+        file = detect.read(value)
+    elif kind == "package":
+        file = packages.read(value)
+    else:
+        raise UserError(f"--start={spec}: not supported yet")
+    facts = {
+        "start": spec,
+        "file": os.path.basename(file.path),
+        "format": file.format,
+        "file_sha256": _sha256(file.path),
+        **{f"trained_{key}": file.metadata[key] for key in _TOLD if key in file.metadata},
+    }
+    return Origin(file, facts)
+
+
+def parse(spec: str) -> tuple[str, str]:
+    """KIND:VALUE; a bare path of an existing file is a checkpoint."""
+    kind, separator, value = spec.partition(":")
+    if kind in KINDS and separator and value:
+        return kind, value
+    if os.path.exists(spec):
+        return "checkpoint", spec
+    raise UserError(
+        f"--start is {spec!r}, must be random, checkpoint:PATH, package:NAME "
+        f"({', '.join(packages.NAMES)}), keras:NAME or hub:NAME"
+    )
+
+
+def _sha256(path: str) -> str | None:
+    if not os.path.isfile(path):
+        return None
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,229 @@
+"""From `--start=...` to weights: exact, by name, and with a report of every tensor."""
+
+import dataclasses
+import functools
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from data_prep.errors import UserError
+from fed_pretrain.starts import (
+    batch_norm,
+    head,
+    initial_values,
+    matching,
+    origin,
+    policies,
+    quality,
+    weight_names,
+)
+from fed_pretrain.starts.config import StartConfig
+from fed_pretrain.starts.mapping import registry as mapping
+from fed_pretrain.starts.mapping.translation import Translation
+from fed_pretrain.starts.recipe import Recipe
+from fed_pretrain.starts.report import Row, StartReport
+
+Values = Mapping[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Start:
+    """Final structure, weights and report.
+
+    weights: (trainable, non_trainable) in the order of the built model's variables.
+    names: the canonical names in the same order.
+    averaged: the non-trainable names whose local values a round must average (BatchNorm
+        statistics under --bn_statistics=average); the others stay bit-identical.
+    """
+
+    build_model: Recipe
+    weights: tuple[list[np.ndarray], list[np.ndarray]]
+    names: tuple[list[str], list[str]]
+    report: StartReport
+    preprocessing: str | None
+    averaged: tuple[str, ...]
+    digest: str
+
+    def model(self) -> tf.keras.Model:
+        """The built model, with the start's weights in it."""
+        model = self.build_model()
+        for variables, values in zip(
+            (model.trainable_variables, model.non_trainable_variables), self.weights, strict=True
+        ):
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+        return model
+
+    def changed_frozen(self, non_trainable: Sequence[np.ndarray]) -> list[str]:
+        """The names of frozen tensors whose bytes are not the start's any more."""
+        return [
+            name
+            for name, mine, now in zip(self.names[1], self.weights[1], non_trainable, strict=True)
+            if name not in self.averaged and mine.tobytes() != np.asarray(now).tobytes()
+        ]
+
+
+def resolve(config: StartConfig, task: Any, seed: int) -> Start:
+    """Reads, matches and assembles a start; anything unexpected is a UserError."""
+    recipe, values, rows, facts = _resolve_weights(config, task, seed)
+    model = recipe()
+    if config.blend is not None:
+        values = _blend(config, recipe, seed, values)
+        facts["blend"] = config.blend
+    if config.noise > 0:
+        values = {n: quality.with_noise(n, v, config.noise, seed) for n, v in values.items()}
+        facts["noise"] = config.noise
+    names = weight_names.names(model)
+    weights = ([values[name] for name in names[0]], [values[name] for name in names[1]])
+    warnings = [batch_norm.warning(model, recipe.batch_norm), facts.pop("warning", None)]
+    report = StartReport(tuple(rows), facts, tuple(text for text in warnings if text))
+    averaged = _averaged(model, config, names[1])
+    preprocessing = recipe.preprocessing or getattr(task, "preprocessing", None)
+    identity = {**recipe.identity(), "preprocessing": preprocessing}
+    digest = _digest(identity, names, weights)
+    return Start(recipe, weights, names, report, preprocessing, averaged, digest)
+
+
+def _resolve_weights(
+    config: StartConfig, task: Any, seed: int
+) -> tuple[Recipe, Values, list[Row], dict[str, Any]]:
+    policy = config.batch_norm_policy()
+    recipe = Recipe(task, task.num_classes, None, policy, config.trainable)
+    draw = functools.partial(initial_values.draw, seed=seed)
+    if config.spec == "random":
+        values, rows = matching.drawn(weight_names.named_weights(recipe()), draw)
+        return recipe, values, rows, {"start": "random", "seed": seed}
+    found = origin.read(config.spec, task)
+    original = recipe.original()
+    translation = mapping.translate(
+        found.file, weight_names.named_weights(original), task.model_name
+    )
+    translation.head = translation.head or recipe.head_of(original)
+    head_policy = _head_policy(config, task, found.metadata)
+    recipe = dataclasses.replace(
+        recipe,
+        num_classes=_num_classes(head_policy, task, translation),
+        preprocessing=_preprocessing(task, translation, found.metadata),
+    )
+    rules = _rules(config, recipe, original, head_policy, translation)
+    if policy.policy == policies.FOLD and batch_norm.layers(original):
+        translation.tensors = batch_norm.fold(translation.tensors, original)
+    values, rows = matching.match(weight_names.named_weights(recipe()), translation, rules, draw)
+    if not config.allow_partial and not found.partial:
+        matching.refuse_surprises(rows, config.spec, task.model_name)
+    facts = {
+        **found.facts,
+        "architecture": translation.architecture,
+        "head": head_policy,
+        "preprocessing": recipe.preprocessing,
+        "warning": _preprocessing_warning(task, translation, found.metadata),
+    }
+    return recipe, values, rows, facts
+
+
+def _head_policy(config: StartConfig, task: Any, metadata: Mapping[str, Any]) -> str:
+    """`auto`: where the classes mean the same, the head is part of what was learned."""
+    if config.head != policies.HEAD_AUTO:
+        return config.head
+    if task.kind == "text" and task.encoder.y_shape != ():
+        return policies.HEAD_KEEP
+    if metadata and metadata.get("num_classes") == task.num_classes:
+        same_labels = list(metadata.get("label_names") or ()) == list(task.label_names or ())
+        if metadata.get("task") == task.name and same_labels:
+            return policies.HEAD_KEEP
+    return policies.HEAD_NEW
+
+
+def _num_classes(policy: str, task: Any, translation: Translation) -> int:
+    if policy != policies.HEAD_KEEP:
+        return int(task.num_classes)
+    size = head.size(translation)
+    if size is not None and size < task.num_classes:
+        raise UserError(
+            f"--start_head=keep: the file's head has {size} classes, the task has "
+            f"{task.num_classes}; use --start_head=new"
+        )
+    return int(task.num_classes if size is None else size)
+
+
+def _preprocessing(task: Any, translation: Translation, metadata: Mapping[str, Any]) -> str | None:
+    """The user's choice, else what the weights were trained with, else the model's own (None)."""
+    if task.kind != "image":
+        return None
+    wanted = translation.preprocessing or metadata.get("preprocessing")
+    return task.options.preprocessing or wanted
+
+
+def _preprocessing_warning(
+    task: Any, translation: Translation, metadata: Mapping[str, Any]
+) -> str | None:
+    wanted = translation.preprocessing or metadata.get("preprocessing")
+    chosen = task.options.preprocessing
+    if task.kind != "image" or wanted is None or chosen in (None, wanted):
+        return None
+    return f"--preprocessing={chosen}, but these weights were trained with {wanted}"
+
+
+def _rules(
+    config: StartConfig,
+    recipe: Recipe,
+    original: tf.keras.Model,
+    head_policy: str,
+    translation: Translation,
+) -> matching.Rules:
+    norms = batch_norm.layers(original)
+    exchanged = config.batch_norm == policies.GROUP_NORM
+    fresh = norms if exchanged and config.group_norm_affine == policies.FRESH else []
+    indices = None
+    if head_policy == policies.HEAD_SLICE:
+        names = recipe.task.label_names
+        indices = head.class_indices(names, translation, config.head_classes)
+    dropped = {f"{norm}/{part}" for norm in norms for part in batch_norm.MOVING if exchanged}
+    dropped |= {f"{norm}/{part}" for norm in fresh for part in ("gamma", "beta")}
+    return matching.Rules(
+        head=recipe.head_of(original),
+        head_policy=head_policy,
+        indices=indices,
+        fresh_layers=frozenset(fresh),
+        dropped=frozenset(dropped),
+        dropped_why="GroupNorm instead of BatchNorm",
+    )
+
+
+def _blend(config: StartConfig, recipe: Recipe, seed: int, values: Values) -> Values:
+    spec, share = quality.parse_blend(str(config.blend))
+    if spec == "random":
+        draw = functools.partial(initial_values.draw, seed=seed)
+        others: Values = matching.drawn(weight_names.named_weights(recipe()), draw)[0]
+    else:
+        other = dataclasses.replace(config, spec=spec, blend=None, noise=0.0)
+        others = _resolve_weights(other, recipe.task, seed)[1]
+    quality.check_shapes(values, others)
+    return {name: quality.blended(value, others[name], share) for name, value in values.items()}
+
+
+def _averaged(
+    model: tf.keras.Model, config: StartConfig, non_trainable: Sequence[str]
+) -> tuple[str, ...]:
+    if (config.batch_norm, config.bn_statistics) != (policies.KEEP, policies.AVERAGE):
+        return ()
+    training = {n for n in batch_norm.layers(model) if model.get_layer(n).trainable}
+    moving = {f"{name}/{part}" for name in training for part in batch_norm.MOVING}
+    return tuple(name for name in non_trainable if name in moving)
+
+
+def _digest(
+    identity: Mapping[str, Any],
+    names: tuple[list[str], list[str]],
+    weights: tuple[list[np.ndarray], list[np.ndarray]],
+) -> str:
+    """sha256 over the structure and the final weights: equal digests start equal runs."""
+    state = hashlib.sha256(json.dumps([identity, *names], sort_keys=True).encode())
+    for value in (*weights[0], *weights[1]):
+        state.update(f"{value.dtype.str}{value.shape}".encode())
+        state.update(np.ascontiguousarray(value).tobytes())
+    return state.hexdigest()

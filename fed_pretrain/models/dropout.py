@@ -37,6 +37,33 @@ def step_key(key: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
     return tf.random.experimental.stateless_fold_in(key, step, alg=_ALGORITHM)
 
 
+def drop(x: tf.Tensor, rate: float, name: str, training: object) -> tf.Tensor:
+    """Inverted dropout of `x` in training, keyed by the block's key and by `name`."""
+    if rate == 0.0 or training is None:
+        return x
+    known = tf.get_static_value(training) if tf.is_tensor(training) else training
+    if known is not None:
+        return _dropped(x, rate, name, certain=True) if known else x
+    # Keras builds functional models with a symbolic flag: both branches are traced.
+    flag = tf.cast(training, tf.bool)
+    return tf.cond(flag, lambda: _dropped(x, rate, name, certain=False), lambda: x)
+
+
+def _dropped(x: tf.Tensor, rate: float, name: str, certain: bool) -> tf.Tensor:
+    key = _KEY.get()
+    if key is None:
+        message = f"{name} was trained without a key: wrap the call in dropout.keyed(key)"
+        if certain:
+            raise RuntimeError(message)
+        with tf.control_dependencies([tf.debugging.Assert(False, [message])]):
+            return tf.identity(x)
+    salt = tf.constant(zlib.crc32(name.encode()) & 0x7FFFFFFF, tf.as_dtype(key.dtype))
+    own = tf.random.experimental.stateless_fold_in(key, salt, alg=_ALGORITHM)
+    uniform = tf.random.stateless_uniform(tf.shape(x), own, dtype=x.dtype, alg=_ALGORITHM)
+    kept = tf.cast(uniform >= rate, x.dtype)
+    return tf.ensure_shape(x * kept / (1.0 - rate), x.shape)
+
+
 @tf.keras.saving.register_keras_serializable(package="fed_pretrain")
 class KeyedDropout(tf.keras.layers.Layer):
     """Inverted dropout; identity outside training; refuses to train without a key."""
@@ -49,32 +76,7 @@ class KeyedDropout(tf.keras.layers.Layer):
         self.supports_masking = True
 
     def call(self, inputs: tf.Tensor, training: object = None) -> tf.Tensor:
-        if self.rate == 0.0 or training is None:
-            return inputs
-        known = tf.get_static_value(training) if tf.is_tensor(training) else training
-        if known is None:
-            # Keras builds functional models with a symbolic flag: both branches are traced.
-            return tf.cond(
-                tf.cast(training, tf.bool), lambda: self._dropped(inputs, False), lambda: inputs
-            )
-        return self._dropped(inputs, True) if known else inputs
-
-    def _dropped(self, inputs: tf.Tensor, certain: bool) -> tf.Tensor:
-        key = _KEY.get()
-        if key is None:
-            message = f"{self.name} was trained without a key: wrap the call in dropout.keyed(key)"
-            if certain:
-                raise RuntimeError(message)
-            with tf.control_dependencies([tf.debugging.Assert(False, [message])]):
-                return tf.identity(inputs)
-        own = tf.random.experimental.stateless_fold_in(
-            key, tf.constant(zlib.crc32(self.name.encode()) & 0x7FFFFFFF, key.dtype), alg=_ALGORITHM
-        )
-        uniform = tf.random.stateless_uniform(
-            tf.shape(inputs), own, dtype=inputs.dtype, alg=_ALGORITHM
-        )
-        kept = tf.cast(uniform >= self.rate, inputs.dtype)
-        return tf.ensure_shape(inputs * kept / (1.0 - self.rate), inputs.shape)
+        return drop(inputs, self.rate, self.name, training)
 
     def compute_output_shape(self, input_shape: object) -> object:
         return input_shape

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 
-def image_input(input_shape: tuple[int, int, int], inputs: tf.Tensor | None) -> tf.Tensor:
+def image_input(input_shape: tuple[int, ...], inputs: tf.Tensor | None) -> tf.Tensor:
     """The tensor the body is built on; of floats, already normalised."""
     if inputs is None:
         return tf.keras.Input(shape=input_shape, name="x")

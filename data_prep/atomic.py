@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from data_prep import fault_points
+
 TEMPORARY_PREFIX = ".tmp-"
 
 
@@ -19,8 +21,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     try:
         with open(temporary, "xb") as file:
             yield file
+            fault_points.reach("mid-write")
             file.flush()
             os.fsync(file.fileno())
+        fault_points.reach("before-replace")
         os.replace(temporary, path)
         sync_folder(path.parent)
     except BaseException:

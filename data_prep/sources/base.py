@@ -76,13 +76,23 @@ Item = Record | BadRecord | Dropped
 
 
 class SourceReader(Protocol):
-    """A source opened on an input. Picklable."""
+    """A source opened on an input. Picklable.
 
-    features: tuple[FeatureSpec, ...]
-    label_names: tuple[str, ...] | None
-    """Names of the classes of the int64 feature `label`, where there is one."""
-    extra: Mapping[str, Any]
-    """What a task must know of the data; kept in the manifest (for instance background: 0)."""
+    It may also have `client_limits` (ClientLimits), and `splits` and `natural` where these depend on
+    the input or the options; they then stand for the Source's.
+    """
+
+    @property
+    def features(self) -> tuple[FeatureSpec, ...]:
+        """The features every record has."""
+
+    @property
+    def label_names(self) -> tuple[str, ...] | None:
+        """Names of the classes of the int64 feature `label`, where there is one."""
+
+    @property
+    def extra(self) -> Mapping[str, Any]:
+        """What a task must know of the data; kept in the manifest (for instance background: 0)."""
 
     def units(self) -> list[WorkUnit]:
         """The work units, in a deterministic order."""

@@ -10,6 +10,25 @@ from data_prep.sources.base import Source
 MODULES: Mapping[str, str] = {
     "digits": "digits",
     "mnist5k": "mnist5k",
+    "femnist_leaf": "femnist_leaf",
+    "femnist_nist": "femnist_nist",
+    "femnist_tff": "femnist_tff",
+    "stackoverflow_tff": "stackoverflow_tff",
+    "stackoverflow_dump": "stackoverflow_dump",
+    "stackoverflow_export": "stackoverflow_export",
+    "reddit_pushshift": "reddit_pushshift",
+    "reddit_leaf": "reddit_leaf",
+    "cifar10": "cifar10",
+    "tiny_imagenet": "tiny_imagenet",
+    "fashion_mnist": "fashion_mnist",
+    "tfds": "tfds_source",
+    "text_files": "text_files",
+    "csv": "own_tables",
+    "jsonl": "own_tables",
+    "tfrecord": "own_tfrecords",
+    "image_folder": "image_folder",
+    "chitchat": "chitchat",
+    "shakespeare": "shakespeare",
 }
 
 

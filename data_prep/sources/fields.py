@@ -1,0 +1,94 @@
+"""Takes typed values out of a parsed JSON object or table row."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from data_prep.sources import timestamps
+
+INT64 = range(-(2**63), 2**63)
+
+
+class BadField(Exception):
+    """A field that is missing or of the wrong type: `reason` to count by, the message to read."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+def present(row: Mapping[str, Any], name: str) -> Any:
+    value = row.get(name)
+    if value is None:
+        raise BadField("missing_field", f"the field {name!r} is missing")
+    return value
+
+
+def text(row: Mapping[str, Any], name: str, default: str | None = None) -> str:
+    value = row.get(name) if default is not None else present(row, name)
+    if value is None:
+        return default or ""
+    if not isinstance(value, str):
+        raise BadField("wrong_type", f"the field {name!r} is not a string but {_shown(value)}")
+    return encodable(value)
+
+
+def encodable(value: str) -> str:
+    """Replaces lone surrogates (JSON may hold them, UTF-8 cannot) by the replacement character."""
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return value
+
+
+def integer(row: Mapping[str, Any], name: str, default: int | None = None) -> int:
+    value = row.get(name) if default is not None else present(row, name)
+    if value is None or (value == "" and default is not None):
+        return default or 0
+    if isinstance(value, bool):
+        raise BadField("wrong_type", f"the field {name!r} is not a whole number but {value!r}")
+    try:
+        number = int(value) if not isinstance(value, float) else _whole(value)
+    except (TypeError, ValueError):
+        raise BadField(
+            "wrong_type", f"the field {name!r} is not a whole number but {_shown(value)}"
+        ) from None
+    if number not in INT64:
+        raise BadField("wrong_type", f"the field {name!r} is too big: {_shown(value)}")
+    return number
+
+
+def time(row: Mapping[str, Any], name: str) -> int:
+    value = present(row, name)
+    try:
+        moment = timestamps.seconds(value)
+    except (ValueError, OverflowError):
+        raise BadField("wrong_type", f"the field {name!r} is no time: {_shown(value)}") from None
+    if abs(moment) >= 2**36:
+        raise BadField("wrong_type", f"the field {name!r} is no time: {_shown(value)}")
+    return moment
+
+
+def _whole(value: float) -> int:
+    if not value.is_integer():
+        raise ValueError
+    return int(value)
+
+
+def _shown(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 60 else shown[:57] + "..."
+
+
+def json_object(content: bytes) -> dict[str, Any]:
+    """The JSON object that is a whole line."""
+    try:
+        value = json.loads(content)
+    except UnicodeDecodeError as error:
+        raise BadField("not_utf8", str(error)) from None
+    except (ValueError, RecursionError) as error:
+        raise BadField("malformed_json", str(error)) from None
+    if not isinstance(value, dict):
+        raise BadField("malformed_json", f"expected an object {{...}}, found {_shown(value)}")
+    return value

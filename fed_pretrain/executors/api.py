@@ -35,6 +35,10 @@ class Executor(abc.ABC):
     name: str
 
     @abc.abstractmethod
+    def initialize(self, process: Any) -> Any:
+        """The process's initial state, on the host."""
+
+    @abc.abstractmethod
     def run_round(self, process: Any, state: Any, clients: Sequence[ClientInput]) -> RoundOutput:
         """Runs `process.next(state, client data)` for one cohort."""
 

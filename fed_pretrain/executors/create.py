@@ -1,0 +1,22 @@
+"""An executor by its options."""
+
+from data_prep.errors import UserError
+from fed_pretrain.executors.api import Executor
+from fed_pretrain.executors.options import ExecutorOptions
+
+
+def create(options: ExecutorOptions = ExecutorOptions()) -> Executor:
+    """Create it before the first tensor: some settings of TensorFlow cannot change later."""
+    if options.executor == "device":
+        from fed_pretrain.executors.device import DeviceExecutor
+
+        return DeviceExecutor(options)
+    if options.executor == "native":
+        from fed_pretrain.executors.native import NativeExecutor
+
+        return NativeExecutor(options)
+    if options.executor == "beam":
+        from fed_pretrain.executors.beam import BeamExecutor
+
+        return BeamExecutor(options)
+    raise UserError(f"--executor={options.executor}: choose device, native or beam")

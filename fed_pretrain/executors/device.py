@@ -1,0 +1,155 @@
+"""The default executor: TFF computations in this process, on the devices asked for."""
+
+import concurrent.futures
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from fed_pretrain.executors import (
+    client_work,
+    containers,
+    device_program,
+    graph_spec,
+    map_reduce,
+    placement,
+    structures,
+)
+from fed_pretrain.executors.api import ClientInput, Executor, RoundOutput
+from fed_pretrain.executors.client_work import ClientWork, Seconds
+from fed_pretrain.executors.device_program import DeviceProgram
+from fed_pretrain.executors.graph_import import ImportedGraph
+from fed_pretrain.executors.options import ExecutorOptions
+
+
+class DeviceExecutor(Executor):
+    """Compiles each computation once and keeps it."""
+
+    name = "device"
+
+    def __init__(self, options: ExecutorOptions = ExecutorOptions()) -> None:
+        self._options = options
+        self.placement = placement.place(options)
+        self._pool = concurrent.futures.ThreadPoolExecutor(
+            self.placement.clients_in_flight, thread_name_prefix="client"
+        )
+        self._programs: dict[int, tuple[Any, DeviceProgram]] = {}
+        self._initial: dict[int, tuple[Any, Any]] = {}
+        self._graphs: dict[int, tuple[Any, ImportedGraph]] = {}
+        self._works: dict[int, tuple[Any, ClientWork]] = {}
+
+    def initialize(self, process: Any) -> Any:
+        computation = of_algorithm(process).initialize
+        local = _cached(self._initial, computation, lambda: initial_state(computation))
+        flat = self._run_flat(local, None)
+        return containers.pack(flat, computation.type_signature.result)
+
+    def run_round(self, process: Any, state: Any, clients: Sequence[ClientInput]) -> RoundOutput:
+        began = time.perf_counter()
+        seconds = Seconds()
+        computation = of_algorithm(process).next
+        compiled = self.program(computation)
+        seconds.add("compile", began)
+        arguments = client_work.client_arguments(compiled.program.data_tree)
+        flat = device_program.flat_state(state, compiled.program)
+        result = compiled.run(flat, arguments, clients, seconds)
+        new_state, output = computation.type_signature.result
+        packed = containers.pack(result.state, new_state), containers.pack(result.output, output)
+        seconds.add("total", began)
+        return RoundOutput(*packed, result.client_states, seconds.parts)
+
+    def map_clients(
+        self, computation: Any, value: Any, clients: Sequence[ClientInput]
+    ) -> Iterator[Any]:
+        result_type = computation.type_signature.result
+        for flat in self._map(computation, value, clients):
+            yield containers.pack(flat, result_type)
+
+    def sum_clients(self, computation: Any, value: Any, clients: Sequence[ClientInput]) -> Any:
+        total: list[Any] | None = None
+        for flat in self._map(computation, value, clients):
+            with tf.device(self.placement.server):
+                total = flat if total is None else [a + b for a, b in zip(total, flat, strict=True)]
+        if total is None:
+            raise ValueError("a sum over no clients")
+        return containers.pack(total, computation.type_signature.result)
+
+    def run_tensorflow(self, computation: Any, argument: Any = None) -> Any:
+        """Runs a `tff.tensorflow.computation` on the server's device."""
+        flat = self._run_flat(computation, argument)
+        return containers.pack(flat, computation.type_signature.result)
+
+    def _run_flat(self, computation: Any, argument: Any) -> list[Any]:
+        graph = _cached(
+            self._graphs,
+            computation,
+            lambda: ImportedGraph(graph_spec.from_computation(computation)),
+        )
+        tree = graph.spec.input_tree
+        flat = (
+            []
+            if computation.type_signature.parameter is None
+            else structures.flatten(argument, tree)
+        )
+        with tf.device(self.placement.server):
+            return graph(flat)
+
+    def program(self, computation: Any) -> DeviceProgram:
+        return _cached(self._programs, computation, lambda: self._compile(computation))
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        for _, program in self._programs.values():
+            program.close()
+        for _, work in self._works.values():
+            work.close()
+        self._programs.clear()
+        self._works.clear()
+        self._graphs.clear()
+
+    def _compile(self, computation: Any) -> DeviceProgram:
+        return DeviceProgram(
+            map_reduce.compile_program(computation), self.placement, self._pool, self._options.jit
+        )
+
+    def _map(
+        self, computation: Any, value: Any, clients: Sequence[ClientInput]
+    ) -> Iterator[list[Any]]:
+        spec_of = graph_spec.from_computation
+        work = _cached(
+            self._works,
+            computation,
+            lambda: ClientWork(spec_of(computation), self.placement, self._pool, self._options.jit),
+        )
+        tree = structures.from_type(computation.type_signature.parameter)
+        assert isinstance(tree, structures.Struct)
+        server, data = tree.children
+        with tf.device(self.placement.server):
+            shared = [
+                leaf.tensor(item)
+                for item, leaf in zip(
+                    structures.flatten(value, server), structures.leaves(server), strict=True
+                )
+                if isinstance(leaf, structures.TensorLeaf)
+            ]
+        return work.run(client_work.client_arguments(data), shared, True, clients, Seconds())
+
+
+def of_algorithm(process: Any) -> Any:
+    """The TFF process of an algorithm, or the process itself."""
+    return getattr(process, "process", process)
+
+
+def initial_state(computation: Any) -> Any:
+    """`( -> state@SERVER)` as a TensorFlow computation `( -> state)`."""
+    from tensorflow_federated.python.core.backends.mapreduce import form_utils
+
+    return form_utils.get_state_initialization_computation(computation)
+
+
+def _cached(cache: dict[int, tuple[Any, Any]], key: Any, make: Callable[[], Any]) -> Any:
+    """By identity: hashing a computation would serialise it. The key is kept alive."""
+    if id(key) not in cache:
+        cache[id(key)] = (key, make())
+    return cache[id(key)][1]

@@ -1,0 +1,111 @@
+"""A federated computation as the pure TensorFlow pieces of TFF's map-reduce form.
+
+broadcast = prepare(state)
+update_i, secure_i = work(data_i, broadcast)          each client
+total = accumulate(... accumulate(zero, update_1) ..., update_n)
+state', output = update(state, (report(total), sums of secure_i))
+"""
+
+import dataclasses
+from typing import Any
+
+from data_prep.errors import UserError
+from fed_pretrain.executors import graph_spec, structures
+from fed_pretrain.executors.graph_spec import GraphSpec
+
+CLIENT_STATE = "client_state"
+
+
+@dataclasses.dataclass(frozen=True)
+class Tap:
+    """Where the client's new state stands among the leaves of its update."""
+
+    start: int
+    stop: int
+    tree: structures.Tree
+
+    def value(self, update: list[Any]) -> Any:
+        flat = iter([structures.to_host(leaf) for leaf in update[self.start : self.stop]])
+        return structures.unflatten(flat, self.tree)
+
+
+@dataclasses.dataclass(frozen=True)
+class MapReduceProgram:
+    """Picklable; everything a round needs, wherever its parts run."""
+
+    prepare: GraphSpec
+    work: GraphSpec
+    zero: GraphSpec
+    accumulate: GraphSpec
+    merge: GraphSpec
+    report: GraphSpec
+    modulus: GraphSpec
+    update: GraphSpec
+    update_leaves: int
+    secure_leaves: tuple[structures.TensorLeaf, ...]
+    modular_leaves: int
+    state_leaves: int
+    tap: Tap | None
+
+    @property
+    def data_tree(self) -> structures.Tree:
+        assert isinstance(self.work.input_tree, structures.Struct)
+        return self.work.input_tree.children[0]
+
+
+class NotMapReduce(UserError):
+    """The computation has no map-reduce form."""
+
+
+def compile_program(computation: Any) -> MapReduceProgram:
+    """The program of a `(state@SERVER, data@CLIENTS) -> (state@SERVER, output@SERVER)`."""
+    import tensorflow as tf
+    import tensorflow_federated as tff
+
+    # Grappler would inline and lower loops too early: TensorFlow does it at the first call.
+    plain = tf.compat.v1.ConfigProto()
+    plain.graph_options.rewrite_options.disable_meta_optimizer = True
+    try:
+        form = tff.backends.mapreduce.get_map_reduce_form_for_computation(computation, plain)
+    except Exception as error:  # TFF raises whatever its compiler stumbles over
+        raise NotMapReduce(
+            "this computation has no map-reduce form and cannot run on --executor=device or beam "
+            f"(--executor=native can): {_first_line(error)}"
+        ) from error
+    specs = {
+        name: graph_spec.from_computation(getattr(form, name))
+        for name in ("prepare", "work", "zero", "accumulate", "merge", "report", "update")
+    }
+    modulus = graph_spec.from_computation(form.secure_modular_sum_modulus)
+    work_tree = specs["work"].output_tree
+    assert isinstance(work_tree, structures.Struct)
+    update, *secure = work_tree.children
+    secure_leaves = tuple(leaf for part in secure for leaf in structures.leaves(part))
+    return MapReduceProgram(
+        **specs,
+        modulus=modulus,
+        update_leaves=structures.count(update),
+        secure_leaves=secure_leaves,  # type: ignore[arg-type]
+        modular_leaves=structures.count(secure[2]),
+        state_leaves=structures.count(specs["prepare"].input_tree),
+        tap=_find_tap(update, 0),
+    )
+
+
+def _find_tap(tree: structures.Tree, start: int) -> Tap | None:
+    if not isinstance(tree, structures.Struct):
+        return None
+    for name, child in zip(tree.names, tree.children, strict=True):
+        stop = start + structures.count(child)
+        if name == CLIENT_STATE:
+            return Tap(start, stop, child)
+        inner = _find_tap(child, start)
+        if inner is not None:
+            return inner
+        start = stop
+    return None
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip() or type(error).__name__
+    return " ".join(text.split())[:300]

@@ -1,0 +1,32 @@
+"""The choices a user has about where computations run."""
+
+import dataclasses
+
+
+def _field(default: object, help_text: str, **metadata: object) -> dataclasses.Field:
+    return dataclasses.field(default=default, metadata={"help": help_text, **metadata})  # type: ignore[return-value,call-overload]
+
+
+@dataclasses.dataclass(frozen=True)
+class ExecutorOptions:
+    executor: str = _field(
+        "device", "what runs the computations", choices=("device", "native", "beam")
+    )
+    devices: str = _field("CPU", "CPU, GPU, TPU, or a list such as GPU:0,GPU:1")
+    clients_in_flight: int = _field(
+        0, "clients worked on at once on all devices; 0: by cores and memory", lower_bound=0
+    )
+    jit: bool = _field(False, "compile client work with XLA (slow for convolutions on CPU)")
+    mixed_precision: bool = _field(False, "half precision inside client work (GPU, TPU)")
+    soft_placement: bool = _field(False, "let TensorFlow move an op to the CPU silently")
+    deterministic: bool = _field(True, "use deterministic kernels where TensorFlow has them")
+    round_timeout: float = _field(
+        3600.0, "seconds after which a round on native counts as stuck", lower_bound=0.0
+    )
+    start_timeout: float = _field(
+        60.0, "seconds native's worker may take to start", lower_bound=0.0
+    )
+    restarts: int = _field(2, "restarts of native's worker in one round", lower_bound=0)
+    runner: str = _field("", "Beam runner; empty: in this process (FnApiRunner)")
+    runner_options: str = _field("", "Beam pipeline options, separated by spaces")
+    fan_out: int = _field(16, "updates merged at once by beam", lower_bound=2)

@@ -49,7 +49,10 @@ def expected_images(
 
 @dataclasses.dataclass(frozen=True)
 class LabelledImages:
-    """Makes the encoder of a dataset of images; `names` when the manifest has no label names."""
+    """Makes the encoder of a dataset of images.
+
+    The labels' names are the manifest's; `names` fixes how many there must be.
+    """
 
     names: tuple[str, ...] | None = None
 
@@ -60,11 +63,10 @@ class LabelledImages:
         return ImageEncoder((height, width, channels), self._names(dataset))
 
     def _names(self, dataset: Any) -> tuple[str, ...]:
+        stored = dataset.manifest.label_names
         if self.names is not None:
-            return self.names
-        if dataset.manifest.label_names is not None:
-            return tuple(dataset.manifest.label_names)
-        return numbered(_highest_label(dataset) + 1)
+            return stored if stored is not None and len(stored) == len(self.names) else self.names
+        return stored if stored is not None else numbered(_highest_label(dataset) + 1)
 
 
 def numbered(classes: int) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from fed_pretrain.tasks.options import TaskOptions
 PADDING = 0
 PUBLIC_VECTORS = "glove"
 DEFAULT_VOCABULARY_SIZE = 10_000
+BESIDE_THE_DATASET = ("vocabulary.txt", "vocabulary.json")
 # What stands for padding and a sentence's ends among words: LEAF's own signs.
 LEAF_PADDING, LEAF_BEGIN, LEAF_END = "<PAD>", "<BOS>", "<EOS>"
 
@@ -171,14 +172,16 @@ def vocabulary_of(dataset: Any, options: TaskOptions) -> WordVocabulary:
         return public_vocabulary(size)
     if options.vocabulary is not None:
         return read_vocabulary(Path(options.vocabulary), size)
-    beside = Path(getattr(dataset, "path", ".")) / "vocabulary.json"
-    if beside.exists():
-        return read_vocabulary(beside, size)
+    for name in BESIDE_THE_DATASET:
+        beside = Path(getattr(dataset, "path", ".")) / name
+        if beside.exists():
+            return read_vocabulary(beside, size)
     if packages.available(PUBLIC_VECTORS):
         return public_vocabulary(size)
     raise UserError(
-        f"dataset {where(dataset)} has no vocabulary.json: give --vocabulary=FILE (a word a line, "
-        f"the most frequent first), or --vocabulary={PUBLIC_VECTORS} after `make embedded-large`"
+        f"dataset {where(dataset)} has no {BESIDE_THE_DATASET[0]}: give --vocabulary=FILE (a word "
+        f"a line, the most frequent first), or --vocabulary={PUBLIC_VECTORS} after "
+        "`make embedded-large`"
     )
 
 

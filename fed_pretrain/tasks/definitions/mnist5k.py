@@ -19,7 +19,7 @@ MNIST5K = TaskDefinition(
     ),
     # Ours: small enough for a laptop.
     defaults=TaskDefaults(clients_per_round=10, batch_size=20, rounds=50, evaluate_every=5),
-    prepare={"source": "mnist5k", "partition": "dirichlet"},
+    prepare={"source": "mnist5k", "partition": "dirichlet", "num_clients": 50, "alpha": 0.1},
     # MNIST's background is 0, FEMNIST's and the digits' is 255.
     background=255,
 )

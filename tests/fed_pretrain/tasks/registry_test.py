@@ -1,0 +1,147 @@
+"""The registry: what it lists, what it refuses, and tasks from outside."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from data_prep.errors import UserError
+from data_prep.store.features import FeatureSpec
+from fed_pretrain.models import registry as models
+from fed_pretrain.tasks import registry
+from tests.fed_pretrain.tasks import miniature
+
+NAMES = {
+    "femnist",
+    "cifar10",
+    "tiny_imagenet",
+    "stackoverflow",
+    "stackoverflow_char",
+    "reddit",
+    "reddit_char",
+    "fashion_mnist",
+    "digits",
+    "mnist5k",
+    "chitchat",
+    "chitchat_prompt",
+    "shakespeare",
+}
+
+OUTSIDE = """
+from fed_pretrain.tasks import registry
+from fed_pretrain.tasks.definition import ModelChoice, TaskDefinition
+from fed_pretrain.tasks.images import LabelledImages, expected_images
+
+registry.register(
+    TaskDefinition(
+        name="flowers",
+        title="flowers by garden",
+        kind="image",
+        expects=expected_images(16, 16, 3),
+        encoder=LabelledImages(),
+        models=(ModelChoice("edge_cnn"),),
+    )
+)
+"""
+
+
+@pytest.fixture
+def digits(tmp_path: Path):
+    clients = miniature.photographs((8, 8, 1), 10, (3,))
+    return miniature.write(tmp_path / "digits", miniature.images(8, 8, 1), {"train": clients})
+
+
+def test_every_task_of_the_papers_and_every_embedded_one_is_listed():
+    assert set(registry.names()) >= NAMES
+    table = registry.describe()
+    for name in registry.names():
+        assert any(line.startswith(name + " ") for line in table.splitlines())
+
+
+def test_every_listed_model_exists_and_is_of_the_tasks_kind():
+    for name in registry.names():
+        definition = registry.get(name)
+        for choice in definition.models:
+            assert choice.name in models.names(), (name, choice.name)
+            assert models.get(choice.name).kind == definition.kind
+
+
+def test_listing_the_tasks_does_not_import_tensorflow():
+    code = (
+        "import sys; from fed_pretrain.tasks import registry; registry.describe(); "
+        "sys.exit('tensorflow' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_users_module_adds_a_task_with_a_screen_of_code(tmp_path: Path, monkeypatch):
+    (tmp_path / "my_flowers.py").write_text(OUTSIDE)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(registry, "_registered", {})
+    registry.load_module("my_flowers")
+    assert "flowers" in registry.describe()
+    clients = miniature.photographs((16, 16, 3), 2, (4,))
+    dataset = miniature.write(
+        tmp_path / "data", miniature.images(16, 16, 3), {"train": clients}, ["rose", "tulip"]
+    )
+    task = registry.load("flowers", dataset)
+    assert task.label_names == ("rose", "tulip")
+    assert task.build_model().output_shape == (None, 2)
+
+
+def test_a_users_module_adds_a_model_that_any_task_of_its_kind_can_train(digits, monkeypatch):
+    monkeypatch.setattr(models, "_SPECS", dict(models._SPECS))
+    spec = models.ModelSpec("mine", "image", "fed_pretrain.models.linear:build", ("head",), "mine")
+    models.register(spec)
+    task = registry.load("digits", digits, "mine")
+    assert task.model_name == "mine"
+    assert task.build_model().output_shape == (None, 10)
+
+
+def test_unknown_names_are_refused_with_the_known_ones(digits):
+    with pytest.raises(UserError, match=r"--task is 'digit'.*digits"):
+        registry.load("digit", digits)
+    with pytest.raises(UserError, match=r"--model is 'resnet'.*edge_cnn"):
+        registry.load("digits", digits, "resnet")
+    with pytest.raises(UserError, match="--task_module=no_such_module"):
+        registry.load_module("no_such_module")
+
+
+def test_a_taken_name_is_refused():
+    changed = registry.get("digits")
+    assert registry.register(changed) is changed
+    other = type(changed)(**{**vars(changed), "title": "other"})
+    with pytest.raises(UserError, match="'digits' is taken"):
+        registry.register(other)
+
+
+@pytest.mark.parametrize(
+    ("features", "says"),
+    [
+        (
+            (FeatureSpec("image", "image", (28, 28, 1)), FeatureSpec("label", "int64")),
+            r"field 'image' is image \[28, 28, 1\] in the dataset, the task expects image \[8",
+        ),
+        (
+            (FeatureSpec("image", "float32", (8, 8, 1)), FeatureSpec("label", "int64")),
+            r"field 'image' is float32 \[8, 8, 1\]",
+        ),
+        (
+            (FeatureSpec("text", "text"),),
+            r"no field 'image'; the dataset has text: text \[\], the task expects image: image",
+        ),
+    ],
+)
+def test_a_dataset_that_does_not_fit_is_refused_naming_both_specs(tmp_path, features, says):
+    dataset = miniature.write(tmp_path, features, {"train": {}})
+    with pytest.raises(UserError, match=says) as caught:
+        registry.load("digits", dataset)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_a_dataset_with_other_classes_is_refused(tmp_path):
+    clients = miniature.photographs((8, 8, 1), 2, (3,))
+    dataset = miniature.write(tmp_path, miniature.images(8, 8, 1), {"train": clients}, ["a", "b"])
+    with pytest.raises(UserError, match=r"field 'label' has 2 classes.*expects 10"):
+        registry.load("digits", dataset)

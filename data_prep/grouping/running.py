@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import shlex
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineRunner
+from apache_beam.transforms import environments
 
 from data_prep.errors import UserError
 from data_prep.grouping import assigning, merging, pipeline, spilling
@@ -46,10 +48,13 @@ def _runner(
     if name not in _LOCAL:
         return given, None
     local = [option for option in beam_options if not option.startswith("--runner")]
-    if not any(option.startswith("--direct_num_workers") for option in local):
-        mode = "multi_processing" if workers > 1 else "in_memory"
-        local += [f"--direct_num_workers={workers}", f"--direct_running_mode={mode}"]
-    return PipelineOptions(local), FnApiRunner()
+    if workers == 1 or any(option.startswith("--direct_") for option in local):
+        return PipelineOptions(local), FnApiRunner()
+    processes = environments.SubprocessSDKEnvironment.from_command_string(
+        f"exec {shlex.quote(sys.executable)} -m data_prep.grouping.worker"
+    )
+    local.append(f"--direct_num_workers={workers}")
+    return PipelineOptions(local), FnApiRunner(default_environment=processes)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ PYTHON_WORKS := "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[0] != 3)' 
 # Bytecode makes an import of TensorFlow Federated take 6 s in place of 24 s.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: quickstart test test-all lint format bench doctor bazel-smoke generated lock gpu \
+.PHONY: quickstart test test-all readme-test lint format bench doctor bazel-smoke generated lock gpu \
 	embedded-large clean clean-all help .venv
 .DEFAULT_GOAL := help
 
@@ -21,6 +21,9 @@ quickstart: .venv/.stamp  ## run the small study that works offline, and print w
 
 test: .venv/.stamp  ## the fast tests
 	@$(VENV)/python -m pytest -q -n $(JOBS)
+
+readme-test: .venv/.stamp  ## run the commands that README.md shows
+	@$(VENV)/python -m pytest -q --slow tests/readme_test.py
 
 test-all: .venv/.stamp  ## every test, the slow ones too
 	@$(VENV)/python -m pytest -q -n $(JOBS) --slow

@@ -84,7 +84,7 @@ def run(executor_name: str) -> dict[str, Any]:
     """Runs the round; raises when the answer is not NumPy's."""
     import functools
 
-    from fed_pretrain.executors import create
+    from fed_pretrain.executors import create, options
     from fed_pretrain.executors.api import ClientInput
 
     started = time.monotonic()
@@ -93,7 +93,7 @@ def run(executor_name: str) -> dict[str, Any]:
         ClientInput(f"client_{position}", functools.partial(_payload, position))
         for position in range(CLIENTS)
     ]
-    with create.create(create.ExecutorOptions(executor=executor_name)) as executor:
+    with create.create(options.ExecutorOptions(executor=executor_name)) as executor:
         state = executor.initialize(process)
         output = executor.run_round(process, state, clients)
     found = float(output.state)

@@ -1,0 +1,31 @@
+"""Parses command lines with the flags of one binary, without running it; a process of its own.
+
+`python tests/flag_check.py MODULE` reads a JSON list of argument lists and prints a JSON list that
+holds an error, or null, for each.
+"""
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+from absl import flags
+
+
+def check(module: str, command_lines: list[list[str]]) -> list[str | None]:
+    importlib.import_module(module)
+    return [_error(module, arguments) for arguments in command_lines]
+
+
+def _error(module: str, arguments: list[str]) -> str | None:
+    flags.FLAGS.unparse_flags()
+    try:
+        rest = flags.FLAGS([module, *arguments])
+    except flags.Error as error:
+        return str(error)
+    return f"unexpected argument {rest[1]!r}" if len(rest) > 1 else None
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    print(json.dumps(check(sys.argv[1], json.load(sys.stdin))))

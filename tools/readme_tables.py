@@ -1,0 +1,104 @@
+"""Writes the tables of README.md that repeat what the code says.
+
+A table stands between `<!-- generated: NAME -->` and `<!-- end -->`; NAME is a key of TABLES.
+"""
+
+import argparse
+import ast
+import importlib
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from data_prep import atomic  # noqa: E402
+from fed_pretrain import console  # noqa: E402
+
+README = ROOT / "README.md"
+_BLOCK = re.compile(r"(<!-- generated: (?P<name>\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+
+
+def tasks_table() -> str:
+    """One row a task, with the command that trains it."""
+    registry = importlib.import_module("fed_pretrain.tasks.registry")
+    rows = []
+    for name in registry.names():
+        task = registry.get(name)
+        embedded = task.prepare is not None
+        dataset = "" if embedded else f" --dataset=data/{name}"
+        rows.append(
+            (
+                f"`{name}`",
+                task.title,
+                "embedded" if embedded else "bring your own",
+                ", ".join(f"`{choice.name}`" for choice in task.models),
+                f"`python -m fed_pretrain.train --task={name}{dataset} --workdir=runs/{name}`",
+            )
+        )
+    return markdown(
+        ("task", "what it is", "data", "models (first is the default)", "train it"), rows
+    )
+
+
+def algorithms_table() -> str:
+    """One row an algorithm, with the command that trains by it."""
+    registry = importlib.import_module("fed_pretrain.algorithms.registry")
+    header, *rows = (re.split(r" {2,}", line) for line in registry.describe().splitlines())
+    rows = [row for row in rows if not set("".join(row)) <= {"-", " "}]
+    body = [
+        (f"`{row[0]}`", *row[1:], f"`--algorithm={row[0]}`")
+        for row in rows
+        if len(row) == len(header)
+    ]
+    return markdown((*header, "choose it"), body)
+
+
+def programs_table() -> str:
+    """One row a binary: its module, its Bazel target and the first line it says of itself."""
+    rows = []
+    for module in console.COMMANDS.values():
+        path = ROOT / (module.replace(".", "/") + ".py")
+        if not path.is_file():
+            path = path.with_suffix("") / "__main__.py"
+        if path.is_file():
+            summary = (ast.get_docstring(ast.parse(path.read_text())) or "").splitlines()[0]
+            folder, name = module.split(".")
+            rows.append((f"`python -m {module}`", f"`//{folder}:{name}`", summary))
+    return markdown(("program", "Bazel target", "what it does"), rows)
+
+
+TABLES: Mapping[str, Callable[[], str]] = {
+    "tasks": tasks_table,
+    "algorithms": algorithms_table,
+    "programs": programs_table,
+}
+
+
+def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(
+        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |\n" for row in lines
+    )
+
+
+def fresh(text: str) -> str:
+    """The README's text with every generated table written anew."""
+    return _BLOCK.sub(lambda found: f"{found[1]}{TABLES[found['name']]()}{found[4]}", text)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.parse_args()
+    text = README.read_text()
+    updated = fresh(text)
+    if updated != text:
+        atomic.write_text(README, updated)
+    print(f"README tables: {'written anew' if updated != text else 'fresh'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

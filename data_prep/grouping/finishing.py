@@ -51,6 +51,7 @@ def finish(job: Job) -> None:
             counts=counts,
             heterogeneity=heterogeneity,
             extra=job.described["extra"],
+            other_files=(),
             request=job.described["request"],
             command=job.described["command"],
             created=manifest.now_with_check(job.described["command"]),

@@ -58,7 +58,7 @@ class Heterogeneity:
         report: dict[str, Any] = {
             "client_sizes": {
                 "mean": _rounded(examples / clients),
-                "quantiles": {f"{q}%": size for q, size in zip(_QUANTILES, quantiles, strict=True)},
+                "quantiles": [list(pair) for pair in zip(_QUANTILES, quantiles, strict=True)],
             }
         }
         if self._labels is not None:

@@ -53,6 +53,8 @@ class Manifest:
     heterogeneity: Mapping[str, Any]
     """Per split: what the partition turned out to be."""
     extra: Mapping[str, Any]
+    other_files: tuple[StoredFile, ...]
+    """What lies beside the shards and belongs to the dataset: a vocabulary."""
     request: str
     """Hash of everything asked for: the same request finds its dataset finished."""
     command: str
@@ -85,6 +87,7 @@ class Manifest:
                     name: _split_from_json(split) for name, split in sorted(value["splits"].items())
                 },
                 "label_names": None if labels is None else tuple(labels),
+                "other_files": tuple(StoredFile(**stored) for stored in value["other_files"]),
             }
         )
 

@@ -1,0 +1,26 @@
+"""Writes a prepared dataset in a layout that TensorFlow Federated itself reads.
+
+file_per_client: one TFRecord file a client, for tff.simulation.datasets.FilePerUserClientData.
+tff_sqlite: TFF's SQLite schema, for tff.simulation.datasets.load_and_parse_sql_client_data.
+"""
+
+from absl import flags
+
+from data_prep import command_line, exporting
+from data_prep.errors import UserError
+
+flags.DEFINE_string("dataset", None, "Folder of the prepared dataset.")
+flags.DEFINE_enum("layout", None, list(exporting.LAYOUTS), "How to write it.")
+flags.DEFINE_string("output", None, "New folder for the export.")
+
+
+def main() -> None:
+    for name in ("dataset", "layout", "output"):
+        if not flags.FLAGS[name].value:
+            raise UserError(f"--{name} is missing (see --help)")
+    values = flags.FLAGS
+    print(exporting.export(values.dataset, values.layout, values.output))
+
+
+if __name__ == "__main__":
+    command_line.run(main)

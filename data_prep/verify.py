@@ -1,0 +1,29 @@
+"""Checks every byte of a prepared dataset: manifest, indexes, shards, and that read = written."""
+
+from absl import flags
+
+from data_prep import command_line
+from data_prep.errors import UserError
+from data_prep.store import verification
+
+flags.DEFINE_string("dataset", None, "Folder of the prepared dataset.")
+
+
+def main() -> int:
+    folder = flags.FLAGS.dataset
+    if not folder:
+        raise UserError("--dataset is missing: name the folder of a prepared dataset")
+    faults = verification.verify(folder)
+    for fault in faults:
+        print(f"damaged: {fault}")
+    if faults:
+        print(f"{folder}: {len(faults)} faults; prepare the dataset again")
+        return 1
+    for name in verification.strangers(folder):
+        print(f"note: {name} is not part of the dataset; nothing reads it")
+    print(f"{folder}: sound")
+    return 0
+
+
+if __name__ == "__main__":
+    command_line.run(main)

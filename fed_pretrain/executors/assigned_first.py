@@ -45,7 +45,9 @@ class AssignedFirst:
         readers, writers = [], set()
         for node in _consumers(body.nodes, aliases):
             uses = [i for i, name in enumerate(_data_inputs(node)) if name in aliases]
-            if (node.op == "AssignVariableOp" and uses == [0]) or (node.op in _CALLS and len(uses) == 1 and self._call_writes(node, uses[0])):
+            if (node.op == "AssignVariableOp" and uses == [0]) or (
+                node.op in _CALLS and len(uses) == 1 and self._call_writes(node, uses[0])
+            ):
                 writers.add(node.name)
             else:
                 readers.append(node.name)

@@ -2,10 +2,10 @@
 
 from data_prep.errors import UserError
 from fed_pretrain.executors.api import Executor
-from fed_pretrain.executors.options import ExecutorOptions
+from fed_pretrain.executors.options import DEFAULT, ExecutorOptions
 
 
-def create(options: ExecutorOptions = ExecutorOptions()) -> Executor:
+def create(options: ExecutorOptions = DEFAULT) -> Executor:
     """Create it before the first tensor: some settings of TensorFlow cannot change later."""
     if options.executor == "device":
         from fed_pretrain.executors.device import DeviceExecutor

@@ -2,7 +2,7 @@
 
 import concurrent.futures
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -18,9 +18,10 @@ from fed_pretrain.executors import (
 )
 from fed_pretrain.executors.api import ClientInput, Executor, RoundOutput
 from fed_pretrain.executors.client_work import ClientWork, Seconds
+from fed_pretrain.executors.compiled import cached, of_algorithm
 from fed_pretrain.executors.device_program import DeviceProgram
 from fed_pretrain.executors.graph_import import ImportedGraph
-from fed_pretrain.executors.options import ExecutorOptions
+from fed_pretrain.executors.options import DEFAULT, ExecutorOptions
 
 
 class DeviceExecutor(Executor):
@@ -28,7 +29,7 @@ class DeviceExecutor(Executor):
 
     name = "device"
 
-    def __init__(self, options: ExecutorOptions = ExecutorOptions()) -> None:
+    def __init__(self, options: ExecutorOptions = DEFAULT) -> None:
         self._options = options
         self.placement = placement.place(options)
         self._pool = concurrent.futures.ThreadPoolExecutor(
@@ -41,7 +42,7 @@ class DeviceExecutor(Executor):
 
     def initialize(self, process: Any) -> Any:
         computation = of_algorithm(process).initialize
-        local = _cached(self._initial, computation, lambda: initial_state(computation))
+        local = cached(self._initial, computation, lambda: initial_state(computation))
         flat = self._run_flat(local, None)
         return containers.pack(flat, computation.type_signature.result)
 
@@ -81,7 +82,7 @@ class DeviceExecutor(Executor):
         return containers.pack(flat, computation.type_signature.result)
 
     def _run_flat(self, computation: Any, argument: Any) -> list[Any]:
-        graph = _cached(
+        graph = cached(
             self._graphs,
             computation,
             lambda: ImportedGraph(graph_spec.from_computation(computation)),
@@ -96,7 +97,7 @@ class DeviceExecutor(Executor):
             return graph(flat)
 
     def program(self, computation: Any) -> DeviceProgram:
-        return _cached(self._programs, computation, lambda: self._compile(computation))
+        return cached(self._programs, computation, lambda: self._compile(computation))
 
     def close(self) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
@@ -117,7 +118,7 @@ class DeviceExecutor(Executor):
         self, computation: Any, value: Any, clients: Sequence[ClientInput]
     ) -> Iterator[list[Any]]:
         spec_of = graph_spec.from_computation
-        work = _cached(
+        work = cached(
             self._works,
             computation,
             lambda: ClientWork(spec_of(computation), self.placement, self._pool, self._options.jit),
@@ -136,20 +137,8 @@ class DeviceExecutor(Executor):
         return work.run(client_work.client_arguments(data), shared, True, clients, Seconds())
 
 
-def of_algorithm(process: Any) -> Any:
-    """The TFF process of an algorithm, or the process itself."""
-    return getattr(process, "process", process)
-
-
 def initial_state(computation: Any) -> Any:
     """`( -> state@SERVER)` as a TensorFlow computation `( -> state)`."""
     from tensorflow_federated.python.core.backends.mapreduce import form_utils
 
     return form_utils.get_state_initialization_computation(computation)
-
-
-def _cached(cache: dict[int, tuple[Any, Any]], key: Any, make: Callable[[], Any]) -> Any:
-    """By identity: hashing a computation would serialise it. The key is kept alive."""
-    if id(key) not in cache:
-        cache[id(key)] = (key, make())
-    return cache[id(key)][1]

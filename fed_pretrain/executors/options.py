@@ -1,10 +1,11 @@
 """The choices a user has about where computations run."""
 
 import dataclasses
+from typing import Any
 
 
-def _field(default: object, help_text: str, **metadata: object) -> dataclasses.Field:
-    return dataclasses.field(default=default, metadata={"help": help_text, **metadata})  # type: ignore[return-value,call-overload]
+def _field(default: Any, help_text: str, **metadata: Any) -> Any:
+    return dataclasses.field(default=default, metadata={"help": help_text, **metadata})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,3 +31,6 @@ class ExecutorOptions:
     runner: str = _field("", "Beam runner; empty: in this process (FnApiRunner)")
     runner_options: str = _field("", "Beam pipeline options, separated by spaces")
     fan_out: int = _field(16, "updates merged at once by beam", lower_bound=2)
+
+
+DEFAULT = ExecutorOptions()

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_prep.errors import UserError
+from fed_pretrain.models.norm import GroupNorm, groups_of
 from fed_pretrain.starts.policies import (
     AVERAGE,
     FOLD,
@@ -36,6 +37,12 @@ def layers(model: tf.keras.Model) -> list[str]:
         for layer in model.layers
         if isinstance(layer, tf.keras.layers.BatchNormalization)
     ]
+
+
+def normalised_layers(model: tf.keras.Model) -> list[str]:
+    """BatchNorm layers, and GroupNorm layers that stand where a file has BatchNorm."""
+    kinds = (tf.keras.layers.BatchNormalization, tf.keras.layers.GroupNormalization)
+    return [layer.name for layer in model.layers if isinstance(layer, kinds)]
 
 
 def apply(model: tf.keras.Model, policy: BatchNormPolicy) -> tf.keras.Model:
@@ -70,11 +77,6 @@ def warning(model: tf.keras.Model, policy: BatchNormPolicy) -> str | None:
         f"--batch_norm=keep --bn_statistics={policy.statistics} leaves {len(names)} BatchNorm "
         f"layers trainable: {fate}"
     )
-
-
-def groups_of(channels: int, groups: int) -> int:
-    """The most groups, at most `groups`, that divide the channels."""
-    return max(g for g in range(1, min(groups, channels) + 1) if channels % g == 0)
 
 
 def fold_pairs(model: tf.keras.Model) -> dict[str, str]:
@@ -127,12 +129,12 @@ def _group_norm(layer: dict[str, Any], built: Any, policy: BatchNormPolicy) -> N
     axis = built.axis[0] if isinstance(built.axis, (list, tuple)) else built.axis
     channels = int(built.input_shape[axis])
     kept = ("name", "dtype", "epsilon", "center", "scale", "beta_initializer", "gamma_initializer")
-    layer["class_name"] = "GroupNormalization"
-    layer["config"] = {
-        **{key: old[key] for key in kept},
-        "axis": -1 if axis == len(built.input_shape) - 1 else axis,
-        "groups": groups_of(channels, policy.groups),
-    }
+    if axis != len(built.input_shape) - 1:
+        raise UserError(f"--batch_norm=group_norm: layer {built.name!r} does not end in channels")
+    group_norm = GroupNorm(
+        groups=groups_of(channels, policy.groups), **{key: old[key] for key in kept}
+    )
+    layer.update(tf.keras.saving.serialize_keras_object(group_norm))
 
 
 def _folded(layer: dict[str, Any], built: Any, policy: BatchNormPolicy) -> None:

@@ -1,7 +1,7 @@
 """Each weight of a model meets the tensor of its name, and a row says how that went."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -20,15 +20,14 @@ class Rules:
 
     head: the model's head layer; head_policy new, keep or slice; indices for slice.
     fresh_layers: layers that start fresh although the file has them (GroupNorm's affine).
-    dropped: layer/attribute names that the model has no use for by policy.
+    dropped: names, or layers, that the model has no use for, each with the reason.
     """
 
     head: str | None
     head_policy: str
     indices: Sequence[int] | None = None
     fresh_layers: frozenset[str] = frozenset()
-    dropped: frozenset[str] = frozenset()
-    dropped_why: str = ""
+    dropped: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def match(
@@ -122,8 +121,9 @@ def _left_over(translation: Translation, rules: Rules, used: set[str]) -> list[R
 def _reason(name: str, rules: Rules) -> tuple[str, bool]:
     if name.rsplit("/", 1)[0] == rules.head and _head_is_new(rules):
         return "the head is new", True
-    if name in rules.dropped:
-        return rules.dropped_why, True
+    why = rules.dropped.get(name) or rules.dropped.get(name.rsplit("/", 1)[0])
+    if why is not None:
+        return why, True
     return "the model has no such weight", False
 
 

@@ -20,11 +20,13 @@ class Origin:
     """A read file with what the report says of it.
 
     partial: this kind of start never covers a whole model (word vectors), so gaps are expected.
+    arguments: what the file makes of the model's own arguments (the width of word vectors).
     """
 
     file: SourceFile
     facts: dict[str, Any]
     partial: bool = False
+    arguments: tuple[tuple[str, Any], ...] = ()
 
     @property
     def metadata(self) -> Mapping[str, Any]:

@@ -27,7 +27,12 @@ def parse_blend(text: str) -> tuple[str, float]:
 
 
 def with_noise(name: str, value: np.ndarray, level: float, seed: int) -> np.ndarray:
-    """Adds Gaussian noise of `level` times the tensor's own root mean square."""
+    """Adds Gaussian noise of `level` times the tensor's own root mean square.
+
+    Moving statistics stay: a variance pushed below zero is no worse start but no network.
+    """
+    if name.rsplit("/", 1)[-1].startswith("moving_"):
+        return value
     scale = level * float(np.sqrt(np.mean(np.square(value, dtype=np.float64)))) if value.size else 0
     noise = randomness.generator(seed, "start noise", name).standard_normal(value.shape)
     return (value + scale * noise).astype(value.dtype)

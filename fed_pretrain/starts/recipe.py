@@ -1,24 +1,30 @@
 """How a start's model is built: a picklable description, built anew wherever it is needed."""
 
 import dataclasses
+import inspect
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
 
 from fed_pretrain.models import registry as models
 from fed_pretrain.starts import batch_norm, head, trainable
-from fed_pretrain.starts.batch_norm import BatchNormPolicy
+from fed_pretrain.starts.policies import GROUP_NORM, BatchNormPolicy
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """Task, width of the head, preprocessing, BatchNorm policy, and what trains."""
+    """Task, width of the head, preprocessing, BatchNorm policy, and what trains.
+
+    arguments: of the model's builder, where the start's file decides them.
+    """
 
     task: Any
     num_classes: int
     preprocessing: str | None
     batch_norm: BatchNormPolicy
     trainable: str
+    arguments: tuple[tuple[str, Any], ...] = ()
 
     def __call__(self) -> tf.keras.Model:
         """The final structure with arbitrary values; a start's weights are set apart."""
@@ -28,7 +34,16 @@ class Recipe:
 
     def original(self) -> tf.keras.Model:
         """The model before anything is exchanged or frozen."""
-        return self.task.build_model(self.num_classes, self.preprocessing)
+        task = self.task
+        arguments = dict(self.arguments)
+        if self.batch_norm.policy != GROUP_NORM and _comes_with_group_norm(task):
+            arguments["norm"] = "batch"
+        if arguments:
+            choice = dataclasses.replace(
+                task.choice, arguments={**task.choice.arguments, **arguments}
+            )
+            task = dataclasses.replace(task, choice=choice)
+        return task.build_model(self.num_classes, self.preprocessing)
 
     def head_of(self, model: tf.keras.Model) -> str | None:
         """The layer whose outputs are the classes, as the model's entry says or as it looks."""
@@ -46,4 +61,19 @@ class Recipe:
             "preprocessing": self.preprocessing,
             **dataclasses.asdict(self.batch_norm),
             "trainable": self.trainable,
+            "arguments": [list(pair) for pair in self.arguments],
         }
+
+
+def _parameters(task: Any) -> Mapping[str, inspect.Parameter]:
+    """The arguments of the builder of the task's model."""
+    build = getattr(task.choice, "build", None)
+    if build is None and task.model_name in models.names():
+        bound = models.get(task.model_name).builder()
+        build = getattr(bound, "function", bound)
+    return inspect.signature(build).parameters if build is not None else {}
+
+
+def _comes_with_group_norm(task: Any) -> bool:
+    norm = _parameters(task).get("norm")
+    return norm is not None and task.choice.arguments.get("norm", norm.default) == "group"

@@ -15,6 +15,7 @@ from fed_pretrain.starts import (
     batch_norm,
     head,
     initial_values,
+    labels,
     matching,
     origin,
     policies,
@@ -98,6 +99,8 @@ def _resolve_weights(
         values, rows = matching.drawn(weight_names.named_weights(recipe()), draw)
         return recipe, values, rows, {"start": "random", "seed": seed}
     found = origin.read(config.spec, task)
+    labels.check_vocabulary(task, found.metadata, found.file.path)
+    recipe = dataclasses.replace(recipe, arguments=found.arguments)
     original = recipe.original()
     translation = mapping.translate(
         found.file, weight_names.named_weights(original), task.model_name
@@ -129,13 +132,9 @@ def _head_policy(config: StartConfig, task: Any, metadata: Mapping[str, Any]) ->
     """`auto`: where the classes mean the same, the head is part of what was learned."""
     if config.head != policies.HEAD_AUTO:
         return config.head
-    if task.kind == "text" and task.encoder.y_shape != ():
+    if labels.is_language_model(task):
         return policies.HEAD_KEEP
-    if metadata and metadata.get("num_classes") == task.num_classes:
-        same_labels = list(metadata.get("label_names") or ()) == list(task.label_names or ())
-        if metadata.get("task") == task.name and same_labels:
-            return policies.HEAD_KEEP
-    return policies.HEAD_NEW
+    return policies.HEAD_KEEP if labels.same(task, metadata) else policies.HEAD_NEW
 
 
 def _num_classes(policy: str, task: Any, translation: Translation) -> int:
@@ -175,22 +174,22 @@ def _rules(
     head_policy: str,
     translation: Translation,
 ) -> matching.Rules:
-    norms = batch_norm.layers(original)
-    exchanged = config.batch_norm == policies.GROUP_NORM
-    fresh = norms if exchanged and config.group_norm_affine == policies.FRESH else []
+    norms = batch_norm.normalised_layers(original)
+    grouped = config.batch_norm == policies.GROUP_NORM
+    fresh = norms if grouped and config.group_norm_affine == policies.FRESH else []
     indices = None
     if head_policy == policies.HEAD_SLICE:
         names = recipe.task.label_names
         indices = head.class_indices(names, translation, config.head_classes)
-    dropped = {f"{norm}/{part}" for norm in norms for part in batch_norm.MOVING if exchanged}
-    dropped |= {f"{norm}/{part}" for norm in fresh for part in ("gamma", "beta")}
+    why = "GroupNorm in BatchNorm's place"
+    dropped = {f"{norm}/{part}": why for norm in norms for part in batch_norm.MOVING if grouped}
+    dropped |= {f"{norm}/{part}": why for norm in fresh for part in ("gamma", "beta")}
     return matching.Rules(
         head=recipe.head_of(original),
         head_policy=head_policy,
         indices=indices,
         fresh_layers=frozenset(fresh),
-        dropped=frozenset(dropped),
-        dropped_why="GroupNorm instead of BatchNorm",
+        dropped={**translation.optional, **dropped},
     )
 
 

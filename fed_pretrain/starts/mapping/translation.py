@@ -1,6 +1,7 @@
 """A file's tensors under the names and in the layouts of our models."""
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ class Translation:
     tensors: canonical weight name -> array in Keras' layout.
     origins: canonical weight name -> the tensor's name in the file.
     ignored: names of the file that no model needs, each with the reason.
+    optional: layers that a model of this kind may leave out, each with the reason.
     head: the layer whose outputs are the classes the file was trained on.
     labels: what those classes are, in order, if the map knows ("imagenet1k").
     preprocessing: what the weights expect of pixels (a name of models/preprocessing.py).
@@ -26,6 +28,7 @@ class Translation:
     tensors: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     origins: dict[str, str] = dataclasses.field(default_factory=dict)
     ignored: dict[str, str] = dataclasses.field(default_factory=dict)
+    optional: dict[str, str] = dataclasses.field(default_factory=dict)
     head: str | None = None
     labels: str | None = None
     preprocessing: str | None = None
@@ -74,6 +77,41 @@ def put_if_present(
         translation.put(target, source, convert(tensors[source]))
     except ValueError:  # the axes do not fit: keep the file's own shape for the sentence
         translation.put(target, source, tensors[source])
+
+
+def put_layer(
+    translation: Translation, tensors: Tensors, target: str, source: str, kernel: Convert
+) -> None:
+    """A PyTorch convolution or linear layer."""
+    attribute = "depthwise_kernel" if kernel is depthwise else "kernel"
+    put_if_present(translation, tensors, f"{target}/{attribute}", f"{source}.weight", kernel)
+    put_if_present(translation, tensors, f"{target}/bias", f"{source}.bias")
+
+
+def put_layer_norm(translation: Translation, tensors: Tensors, target: str, source: str) -> None:
+    """A PyTorch LayerNorm, under its names of today or of old."""
+    for theirs, ours in (
+        ("weight", "gamma"),
+        ("bias", "beta"),
+        ("gamma", "gamma"),
+        ("beta", "beta"),
+    ):
+        put_if_present(translation, tensors, f"{target}/{ours}", f"{source}.{theirs}")
+
+
+def ignore_rest(translation: Translation, tensors: Tensors, pattern: str, why: str) -> None:
+    """Tensors of the file whose whole name matches have no part in any model."""
+    expression = re.compile(pattern)
+    translation.ignored.update({name: why for name in tensors if expression.fullmatch(name)})
+
+
+def keep_strangers(translation: Translation, tensors: Tensors) -> Translation:
+    """Whatever the map did not name stays visible, to be reported as unused."""
+    taken = {*translation.origins.values(), *translation.ignored}
+    for name, tensor in tensors.items():
+        if name not in taken:
+            translation.put(name, name, tensor)
+    return translation
 
 
 BATCH_NORM = {

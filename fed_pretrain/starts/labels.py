@@ -1,0 +1,63 @@
+"""What inputs and outputs mean: whether a file's classes and vocabulary are the task's."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from data_prep.errors import UserError
+
+
+def describe(task: Any, preprocessing: str | None) -> dict[str, Any]:
+    """The metadata of a checkpoint that a later start reads."""
+    return {
+        "task": task.name,
+        "model": task.model_name,
+        "num_classes": int(task.num_classes),
+        "label_names": list(task.label_names) if task.label_names else None,
+        "preprocessing": preprocessing,
+        "vocabulary_sha256": vocabulary_digest(task),
+    }
+
+
+def is_language_model(task: Any) -> bool:
+    """The classes are the vocabulary (a sequence of labels, or as many classes as ids)."""
+    if task.kind != "text":
+        return False
+    ids = task.encoder.model_arguments().get("vocab_size")
+    return task.encoder.y_shape != () or ids == task.num_classes
+
+
+def same(task: Any, metadata: Mapping[str, Any]) -> bool:
+    """Whether a checkpoint's classes are this task's classes."""
+    return (
+        bool(metadata)
+        and metadata.get("task") == task.name
+        and metadata.get("num_classes") == task.num_classes
+        and list(metadata.get("label_names") or ()) == list(task.label_names or ())
+    )
+
+
+def vocabulary_digest(task: Any) -> str | None:
+    """Two vocabularies of equal size would fit each other's embedding rows without a word."""
+    vocabulary = getattr(task.encoder, "vocabulary", None)
+    if vocabulary is None:
+        return None
+    content = next(
+        (getattr(vocabulary, part) for part in _CONTENT if hasattr(vocabulary, part)), None
+    )
+    if content is None:
+        return None
+    return hashlib.sha256("\0".join(map(str, content)).encode("utf-8")).hexdigest()
+
+
+def check_vocabulary(task: Any, metadata: Mapping[str, Any], path: str) -> None:
+    """Refuses weights whose rows stand for other words than the task's."""
+    theirs, ours = metadata.get("vocabulary_sha256"), vocabulary_digest(task)
+    if theirs is not None and ours is not None and theirs != ours:
+        raise UserError(
+            f"{path}: its vocabulary is not that of task {task.name!r}, so its rows mean other "
+            "words: prepare both with the same --vocabulary"
+        )
+
+
+_CONTENT = ("words", "characters", "pieces", "tokens")

@@ -1,0 +1,68 @@
+"""A learning process of four parts: distributor, client work, aggregator, finalizer."""
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_federated as tff
+
+from fed_pretrain.algorithms import (
+    aggregation,
+    client_work,
+    rules,
+    server_optimizer,
+)
+from fed_pretrain.algorithms.algorithm import Algorithm
+from fed_pretrain.algorithms.config import AlgorithmConfig
+
+
+def build(
+    config: AlgorithmConfig,
+    model_fn: Callable[[], Any],
+    payload_spec: Any,
+    objective: Any = None,
+) -> Algorithm:
+    """The algorithm the config describes, for the model and payload of a task.
+
+    `objective` (a Task or an Objective: `loss` and `statistics`) spares the loss being computed
+    twice; without it the loss is the model's own and the statistics are those of cross-entropy.
+    """
+    rule = rules.build(config)
+
+    @tff.tensorflow.computation
+    def initial_weights() -> Any:
+        return tff.learning.models.ModelWeights.from_model(model_fn())
+
+    weights_type = initial_weights.type_signature.result
+    with tf.Graph().as_default():
+        variables = model_fn().trainable_variables
+        layers, groups = _layers([v.name for v in variables])
+        specs = [tf.TensorSpec(v.shape, v.dtype) for v in variables]
+    work = client_work.build(rule, config, model_fn, payload_spec, objective)
+    result_type = work.next.type_signature.result.result.member
+    aggregator = aggregation.build(config, rule, groups).create(
+        result_type.update, result_type.update_weight
+    )
+    process = tff.learning.templates.compose_learning_process(
+        initial_weights,
+        tff.learning.templates.build_broadcast_process(weights_type),
+        work,
+        aggregator,
+        server_optimizer.build_finalizer(rules.finalizing_optimizer(config), weights_type),
+    )
+    return Algorithm(
+        config=config,
+        process=process,
+        client_state_spec=rule.client_state_spec(specs),
+        layer_names=tuple(layers),
+        models_down=1.0 + rule.extra_models_down,
+        models_up=(1.0 + rule.extra_models_up) * aggregation.share_sent(config),
+    )
+
+
+def _layers(names: list[str]) -> tuple[list[str], list[list[int]]]:
+    """Layers by the part of a variable's name before its last slash, in order of appearance."""
+    layers: dict[str, list[int]] = {}
+    for position, name in enumerate(names):
+        layers.setdefault(name.rsplit("/", 1)[0], []).append(position)
+    return list(layers), list(layers.values())

@@ -1,0 +1,98 @@
+"""Server optimizers: TFF's own, plus L2 decay, LAMB, schedules and a guard for empty rounds."""
+
+import collections
+import dataclasses
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_federated as tff
+
+from fed_pretrain.algorithms import schedule
+from fed_pretrain.algorithms.config import AlgorithmConfig
+from fed_pretrain.algorithms.lamb import Lamb
+
+Optimizer = tff.learning.optimizers.Optimizer
+
+
+def build(config: AlgorithmConfig, learning_rate: float | None = None) -> Optimizer:
+    """The optimizer the config names, without its schedule."""
+    rate = config.server_learning_rate if learning_rate is None else learning_rate
+    beta1, beta2, epsilon = config.server_beta1, config.server_beta2, config.server_epsilon
+    optimizers = tff.learning.optimizers
+    kind = config.server_optimizer
+    if kind == "adamw":
+        return optimizers.build_adamw(rate, beta1, beta2, epsilon, config.server_weight_decay)
+    if kind == "lamb":
+        return Lamb(rate, beta1, beta2, epsilon, config.server_weight_decay)
+    if kind == "adam":
+        optimizer = optimizers.build_adam(rate, beta1, beta2, epsilon)
+    elif kind == "yogi":
+        optimizer = optimizers.build_yogi(
+            rate, beta1, beta2, epsilon, config.server_initial_accumulator
+        )
+    elif kind == "adagrad":
+        optimizer = optimizers.build_adagrad(rate, config.server_initial_accumulator, epsilon)
+    elif kind == "rmsprop":
+        optimizer = optimizers.build_rmsprop(rate, beta2, epsilon)
+    else:
+        optimizer = optimizers.build_sgdm(rate, config.server_momentum or None)
+    return _L2(optimizer, config.server_weight_decay) if config.server_weight_decay else optimizer
+
+
+def scheduled(config: AlgorithmConfig) -> Optimizer:
+    """The finalizer's optimizer, its learning rate following the server schedule."""
+    optimizer = build(config)
+    plan = schedule.server(config)
+    if plan.constant:
+        return optimizer
+    rate = config.server_learning_rate
+    return tff.learning.optimizers.schedule_learning_rate(
+        optimizer, lambda round_number: rate * plan.factor(round_number)
+    )
+
+
+def plain(config: AlgorithmConfig) -> Optimizer:
+    """SGD with the server's learning rate and schedule (MimeLite and Mime move by it)."""
+    return scheduled(
+        dataclasses.replace(
+            config, server_optimizer="sgd", server_momentum=0.0, server_weight_decay=0.0
+        )
+    )
+
+
+def build_finalizer(optimizer: Optimizer, weights_type: Any) -> Any:
+    """Applies the optimizer; a non-finite update, or one of a round nobody finished, moves nothing."""
+    return tff.learning.templates.build_apply_optimizer_finalizer(
+        optimizer, weights_type, should_reject_update=_reject
+    )
+
+
+def _reject(state: Any, update: Any) -> Any:
+    squared = tf.add_n([tf.nn.l2_loss(leaf) for leaf in tf.nest.flatten(update)])
+    non_finite = tf.logical_not(tf.math.is_finite(squared))
+    empty = tf.equal(squared, 0.0)
+    measurements = collections.OrderedDict(
+        update_non_finite=tf.cast(non_finite, tf.int32), update_empty=tf.cast(empty, tf.int32)
+    )
+    return tf.logical_or(non_finite, empty), measurements
+
+
+class _L2(Optimizer):
+    """Adds `decay * w` to the gradient, as PyTorch's `weight_decay` does (the papers' code)."""
+
+    def __init__(self, inner: Optimizer, decay: float) -> None:
+        self._inner = inner
+        self._decay = decay
+
+    def initialize(self, specs: Any) -> Any:
+        return self._inner.initialize(specs)
+
+    def next(self, state: Any, weights: Any, gradients: Any) -> Any:
+        decayed = tf.nest.map_structure(lambda g, w: g + self._decay * w, gradients, weights)
+        return self._inner.next(state, weights, decayed)
+
+    def get_hparams(self, state: Any) -> Any:
+        return self._inner.get_hparams(state)
+
+    def set_hparams(self, state: Any, hparams: Any) -> Any:
+        return self._inner.set_hparams(state, hparams)

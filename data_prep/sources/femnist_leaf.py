@@ -43,6 +43,10 @@ class Reader:
     extra: Mapping[str, Any]
     label_names: tuple[str, ...] | None = femnist.LABEL_NAMES
 
+    @property
+    def splits(self) -> tuple[str, ...]:
+        return leaf_json.splits_of(self.work)
+
     def units(self) -> list[WorkUnit]:
         return list(self.work)
 

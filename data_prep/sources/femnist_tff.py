@@ -23,17 +23,21 @@ class Reader:
     """Images by writer; a client's order is the order of its rows."""
 
     database: sqlite_examples.Database
-    splits: Mapping[str, str | None]
+    split_of: Mapping[str, str | None]
     stored: str
     features: tuple[FeatureSpec, ...]
     label_names: tuple[str, ...]
     extra: Mapping[str, Any]
 
+    @property
+    def splits(self) -> tuple[str, ...]:
+        return tuple(sorted(set(filter(None, self.split_of.values()))))
+
     def units(self) -> list[WorkUnit]:
         return self.database.units()
 
     def read(self, unit: WorkUnit) -> Iterator[Item]:
-        for row in sqlite_examples.read_rows(unit, self.splits):
+        for row in sqlite_examples.read_rows(unit, self.split_of):
             try:
                 example = sqlite_examples.parse(row.serialized)
                 features = femnist.example(
@@ -44,7 +48,7 @@ class Reader:
             except fields.BadField as error:
                 yield BadRecord(error.reason, unit.path, row.number, str(error))
                 continue
-            yield Record(row.client_id, self.splits[row.split_name], features, row.number)
+            yield Record(row.client_id, self.split_of[row.split_name], features, row.number)
 
 
 def open_sqlite(pattern: str, options: Mapping[str, str]) -> Reader:
@@ -55,7 +59,7 @@ def open_sqlite(pattern: str, options: Mapping[str, str]) -> Reader:
     digits = options["classes"] == "digits_only"
     return Reader(
         database=database,
-        splits=splits,
+        split_of=splits,
         stored=stored,
         features=femnist.features(stored),
         label_names=femnist.LABEL_NAMES[:10] if digits else femnist.LABEL_NAMES,

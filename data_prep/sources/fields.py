@@ -84,7 +84,7 @@ def _shown(value: Any) -> str:
 def json_object(content: bytes) -> dict[str, Any]:
     """The JSON object that is a whole line."""
     try:
-        value = json.loads(content)
+        value = json.loads(content.decode("utf-8"))  # bytes would be guessed at
     except UnicodeDecodeError as error:
         raise BadField("not_utf8", str(error)) from None
     except (ValueError, RecursionError) as error:

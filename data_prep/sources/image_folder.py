@@ -39,6 +39,8 @@ class Reader:
     features: tuple[FeatureSpec, ...]
     label_names: tuple[str, ...]
     count: int
+    natural: bool
+    splits: tuple[str, ...]
     extra: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def units(self) -> list[WorkUnit]:
@@ -157,6 +159,8 @@ def open_folder(pattern: str, options: Mapping[str, str]) -> Reader:
         ),
         label_names=tuple(sorted({entry.label for entry in images_found})),
         count=len(entries),
+        natural=any(entry.client is not None for entry in images_found),
+        splits=tuple(sorted({entry.split for entry in images_found if entry.split})),
     )
 
 

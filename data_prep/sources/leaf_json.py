@@ -1,6 +1,6 @@
 """LEAF's JSON files, {"users", "num_samples", "user_data": {id: {"x", "y"}}}, user by user."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,11 +24,20 @@ class User(NamedTuple):
 
 
 def split_units(pattern: str) -> list[WorkUnit]:
-    """One unit a JSON file; the split is the folder that names one (train, val, test)."""
+    """One unit a JSON file; the split is the folder that names one (train, val, test).
+
+    LEAF's data folder keeps all_data/ beside train/ and test/, with the same users again:
+    where there are files with a split, the others are left alone.
+    """
     files = [file for file in input_files(pattern) if compressed.stem(file).endswith(".json")]
     if not files:
         raise UserError(f"--input={pattern}: no .json file there")
-    return file_units(files, split={file: split for file in files if (split := _split(file))})
+    splits = {file: split for file in files if (split := _split(file))}
+    return file_units(sorted(splits) or files, split=splits)
+
+
+def splits_of(units: Iterable[WorkUnit]) -> tuple[str, ...]:
+    return tuple(sorted({unit.split for unit in units if unit.split}))
 
 
 def _split(file: Path) -> str | None:

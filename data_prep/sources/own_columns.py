@@ -28,6 +28,8 @@ SPLITS = {
     "test": "test",
 }
 
+STORED_SPLITS = ("train", "validation", "test")
+
 OPTIONS = (
     SourceOption("client", "column of the client's name; empty: none", default="client_id"),
     SourceOption("split", "column that says train, validation or test; empty: none"),

@@ -40,6 +40,14 @@ class Reader:
     def label_names(self) -> tuple[str, ...] | None:
         return self.columns.label_names
 
+    @property
+    def natural(self) -> bool:
+        return bool(self.columns.client)
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        return own_columns.STORED_SPLITS if self.columns.split else ()
+
     def units(self) -> list[WorkUnit]:
         return list(self.work)
 

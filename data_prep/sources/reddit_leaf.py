@@ -32,6 +32,10 @@ class Reader:
     extra: Mapping[str, Any]
     label_names: tuple[str, ...] | None = None
 
+    @property
+    def splits(self) -> tuple[str, ...]:
+        return leaf_json.splits_of(self.work)
+
     def units(self) -> list[WorkUnit]:
         return list(self.work)
 

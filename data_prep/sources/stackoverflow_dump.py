@@ -15,6 +15,7 @@ from data_prep.sources.lines import Line, line_number, line_units, read_lines
 from data_prep.sources.stackoverflow_posts import (
     FEATURES,
     OPTIONS,
+    SPLITS,
     Post,
     checked_number,
     extra,
@@ -36,6 +37,10 @@ class Reader:
     extra: Mapping[str, Any]
     features: tuple[FeatureSpec, ...] = FEATURES
     label_names: tuple[str, ...] | None = None
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        return SPLITS if self.options["splits"] == "tff" else ()
 
     def units(self) -> list[WorkUnit]:
         return list(self.work)
@@ -104,5 +109,5 @@ SOURCE = Source(
     open=open_dump,
     input_summary="Posts.xml, or the .7z that holds it",
     options=OPTIONS,
-    splits=("train", "validation", "test"),
+    splits=SPLITS,
 )

@@ -15,6 +15,7 @@ from data_prep.sources.lines import line_units
 from data_prep.sources.stackoverflow_posts import (
     FEATURES,
     OPTIONS,
+    SPLITS,
     Post,
     checked_number,
     extra,
@@ -32,6 +33,10 @@ class Reader:
     extra: Mapping[str, Any]
     features: tuple[FeatureSpec, ...] = FEATURES
     label_names: tuple[str, ...] | None = None
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        return SPLITS if self.options["splits"] == "tff" else ()
 
     def units(self) -> list[WorkUnit]:
         return list(self.work)
@@ -96,5 +101,5 @@ SOURCE = Source(
     open=open_export,
     input_summary="the exported .csv/.json/.jsonl files (posts_questions and posts_answers)",
     options=OPTIONS,
-    splits=("train", "validation", "test"),
+    splits=SPLITS,
 )

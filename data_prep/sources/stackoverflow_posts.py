@@ -16,6 +16,7 @@ FEATURES = (
     FeatureSpec("title", "text"),
     FeatureSpec("kind", "text"),
 )
+SPLITS = ("train", "validation", "test")
 KINDS = {1: "question", 2: "answer"}
 COMMUNITY = -1
 HELD_OUT_EVERY = 10

@@ -22,24 +22,28 @@ class Reader:
     """Sentences by user; a client's order is the order of its rows."""
 
     database: sqlite_examples.Database
-    splits: Mapping[str, str | None]
+    split_of: Mapping[str, str | None]
     features: tuple[FeatureSpec, ...] = FEATURES
     label_names: tuple[str, ...] | None = None
     extra: Mapping[str, Any] = dataclasses.field(
         default_factory=lambda: {"cleaning": "tff_stack_overflow", "examples": "sentence"}
     )
 
+    @property
+    def splits(self) -> tuple[str, ...]:
+        return tuple(sorted(set(filter(None, self.split_of.values()))))
+
     def units(self) -> list[WorkUnit]:
         return self.database.units()
 
     def read(self, unit: WorkUnit) -> Iterator[Item]:
-        for row in sqlite_examples.read_rows(unit, self.splits):
+        for row in sqlite_examples.read_rows(unit, self.split_of):
             try:
                 features = _features(sqlite_examples.parse(row.serialized))
             except fields.BadField as error:
                 yield BadRecord(error.reason, unit.path, row.number, str(error))
                 continue
-            yield Record(row.client_id, self.splits[row.split_name], features, row.number)
+            yield Record(row.client_id, self.split_of[row.split_name], features, row.number)
 
 
 def _features(example: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,6 +33,10 @@ class Reader:
     label_names: tuple[str, ...] | None = None
     extra: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
+    @property
+    def splits(self) -> tuple[str, ...]:
+        return tuple(sorted({unit.split for unit in self.work if unit.split}))
+
     def units(self) -> list[WorkUnit]:
         return list(self.work)
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from data_prep.errors import UserError
 from data_prep.sources import fields
-from data_prep.sources.base import BadRecord, Item, Record, Source, SourceOption, WorkUnit
+from data_prep.sources.base import BadRecord, Dropped, Item, Record, Source, SourceOption, WorkUnit
 from data_prep.store.features import FeatureSpec
 
 EXAMPLES_A_UNIT = 10_000
@@ -46,12 +46,23 @@ class Reader:
     def features(self) -> tuple[FeatureSpec, ...]:
         return tuple(field.spec for field in self.fields_kept)
 
+    @property
+    def natural(self) -> bool:
+        return bool(self.client)
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        return tuple(sorted({unit.split for unit in self.work if unit.split}))
+
     def units(self) -> list[WorkUnit]:
         return list(self.work)
 
     def read(self, unit: WorkUnit) -> Iterator[Item]:
         import tensorflow_datasets as tfds
 
+        if self.splits and unit.split is None:
+            yield Dropped("neither_train_validation_nor_test", unit.examples or 0)
+            return
         builder = _builder(self.name, self.data_dir)
         read = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
         dataset = builder.as_dataset(

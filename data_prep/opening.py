@@ -4,6 +4,7 @@ import dataclasses
 import os
 from collections.abc import Mapping
 
+from data_prep import vocabulary
 from data_prep.errors import UserError
 from data_prep.partitions.config import PartitionConfig, SplitConfig
 from data_prep.sources import registry
@@ -36,6 +37,8 @@ class PrepareConfig:
     split_cutoffs: tuple[int, ...] = ()
     min_examples: int | None = None
     max_examples: int | None = None
+    vocabulary: str = ""
+    """count:N, glove:N or file:PATH:N: the words that text models know; see vocabulary.py."""
     seed: int = 0
     max_bad_records: int = 0
     shards: int | None = None
@@ -106,6 +109,7 @@ def open_source(config: PrepareConfig) -> Opened:
     if not units:
         raise UserError(f"--input={config.input}: {source.name} finds nothing to read there")
     _check_partition(source, reader, partition)
+    _check_vocabulary(config, reader)
     shipped = bool(getattr(reader, "splits", source.splits))
     if splits.rule == "auto":
         splits = dataclasses.replace(splits, rule="source" if shipped else "by_example")
@@ -142,6 +146,14 @@ def _check_partition(source: Source, reader: SourceReader, partition: PartitionC
     labelled = any(f.name == "label" and f.kind == "int64" and not f.shape for f in reader.features)
     if partition.needs_labels and not labelled:
         raise UserError(f"--partition={partition.rule}: {source.name} has no int64 feature 'label'")
+
+
+def _check_vocabulary(config: PrepareConfig, reader: SourceReader) -> None:
+    if not config.vocabulary:
+        return
+    vocabulary.check(config.vocabulary)
+    if not any(f.name == "text" and f.kind == "text" for f in reader.features):
+        raise UserError(f"--vocabulary={config.vocabulary}: {config.source} has no text")
 
 
 def _limits(config: PrepareConfig, reader: SourceReader) -> ClientLimits | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from data_prep import estimation, source_fingerprint, staging
+from data_prep import estimation, fault_points, source_fingerprint, staging
 from data_prep.errors import UserError
 from data_prep.grouping.job import Job
 from data_prep.opening import NO_MAXIMUM, Opened, PrepareConfig, open_source, pack_tasks
@@ -50,6 +50,7 @@ def describe_request(opened: Opened) -> dict[str, Any]:
         opened.reader.label_names,
         config.shards,
         config.shard_mb,
+        config.vocabulary,
     ]
     request = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
     return {
@@ -77,6 +78,7 @@ def make_job(opened: Opened, folder: Path, described: Mapping[str, Any]) -> Job:
         shards=config.shards,
         shard_bytes=config.shard_mb << 20,
         spill_bytes=config.spill_mb << 20,
+        vocabulary=config.vocabulary,
         described=described,
     )
 
@@ -98,6 +100,7 @@ def prepare(
         running.run(
             job, workers=opened.workers, beam_options=config.beam_options, expected=expected
         )
+        fault_points.reach("prepare_move")
         staging.move_into_place(job.dataset, output, overwrite=config.overwrite)
     return open_dataset(output)
 

@@ -41,6 +41,7 @@ flags.DEFINE_list("split_fractions", ["0.8", "0", "0.2"], "Shares of train, vali
 flags.DEFINE_list("split_cutoffs", [], "Order values (times) at which --split=by_cutoff cuts.")
 flags.DEFINE_integer("min_examples", None, "Leave out clients with fewer examples; counted.")
 flags.DEFINE_integer("max_examples", None, "Leave out clients with more examples; counted.")
+flags.DEFINE_string("vocabulary", "", "Words of text models: count:N, glove:N or file:PATH:N.")
 flags.DEFINE_integer("seed", 0, "Seed of every random choice.")
 flags.DEFINE_integer("max_bad_records", 0, "Bad records to count and report instead of stopping.")
 flags.DEFINE_integer("shards", None, "Number of shards; by default the size decides.")

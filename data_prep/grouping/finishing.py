@@ -8,8 +8,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.feather as feather
 
+from data_prep import fault_points
 from data_prep.errors import UserError
-from data_prep.grouping import merging, spilling
+from data_prep.grouping import merging, spilling, word_counts
 from data_prep.grouping.job import Job
 from data_prep.partitions.config import SPLITS
 from data_prep.partitions.heterogeneity import Heterogeneity
@@ -40,6 +41,8 @@ def finish(job: Job) -> None:
     counts = _counts(job, merged, splits)
     _refuse_empty(job, splits, counts)
     drawn = job.result("drawn", 0)
+    other_files, extra = word_counts.finish(job, shards)
+    fault_points.reach("prepare_manifest")
     manifest.write(
         job.dataset,
         Manifest(
@@ -50,8 +53,8 @@ def finish(job: Job) -> None:
             partition=job.described["partition"] | ({"drawn": drawn} if drawn else {}),
             counts=counts,
             heterogeneity=heterogeneity,
-            extra=job.described["extra"],
-            other_files=(),
+            extra={**job.described["extra"], **extra},
+            other_files=other_files,
             request=job.described["request"],
             command=job.described["command"],
             created=manifest.now_with_check(job.described["command"]),

@@ -36,6 +36,8 @@ class Job:
     shards: int | None
     shard_bytes: int
     spill_bytes: int
+    vocabulary: str
+    """What the vocabulary is made of, or nothing."""
     described: Mapping[str, Any]
     """What the manifest says of source, partition, request and command."""
 

@@ -14,8 +14,9 @@ from data_prep import atomic
 from data_prep.grouping import spilling
 from data_prep.grouping.job import Job
 from data_prep.grouping.runs import Entry, entries, merged, shard_range
+from data_prep.grouping.word_counts import WordCounter
 from data_prep.partitions.config import SPLITS
-from data_prep.partitions.splits import Splitter
+from data_prep.partitions.splits import TRAIN, Splitter
 from data_prep.sources.client_limits import ClientLimits
 from data_prep.store.writer import ShardWriter, shard_name
 
@@ -56,10 +57,12 @@ def merge(job: Job, shard: int) -> int:
             for split in SPLITS
         ]
         stream = merged(paths, low, high)
-        _write(stream, sizes, splitter, job.limits, writers, dropped)
+        words = WordCounter(job)
+        _write(stream, sizes, splitter, job.limits, writers, words, dropped)
         files = [dataclasses.asdict(writer.close()) for writer in writers]
     for split, writer in zip(SPLITS, writers, strict=True):
         _save_rows(job, index_name(split, shard), writer.rows.table(shard, job.num_labels))
+    words.save(job, shard)
     job.save_result(STAGE, shard, {"files": files, "dropped": dict(dropped)})
     return shard
 
@@ -81,6 +84,7 @@ def _write(
     splitter: Splitter,
     limits: ClientLimits | None,
     writers: list[ShardWriter],
+    words: WordCounter,
     dropped: collections.Counter[str],
 ) -> None:
     client: bytes | None = None
@@ -98,6 +102,8 @@ def _write(
             continue
         split = splitter.code(position, entry.order, entry.split)
         writers[split].add(name, entry.payload, entry.label)
+        if split == TRAIN:
+            words.add(entry.payload)
         position += 1
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import apache_beam as beam
 
+from data_prep import fault_points
 from data_prep.errors import UserError
 from data_prep.grouping import assigning, finishing, merging, spilling
 from data_prep.grouping.job import Job
@@ -25,6 +26,7 @@ class Stage(beam.DoFn):
     def process(self, number: int) -> Iterator[int]:
         if self._job.failed():
             return
+        fault_points.reach(f"prepare{self._work.__name__}")
         try:
             done = list(self._work(self._job, number))
         except (UserError, TooManyBadRecords) as error:

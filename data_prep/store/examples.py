@@ -148,3 +148,33 @@ def _utf8(value: Any) -> bytes:
     if not isinstance(value, str):
         raise TypeError(f"text is wanted, not {value!r:.80}")
     return value.encode("utf-8")
+
+
+def text_of(record: bytes, feature: str) -> str:
+    """One text feature of a serialised example, found without parsing the others' values."""
+    wanted = feature.encode()
+    _, start, end = _next_field(record, 0)
+    while start < end:
+        _, entry, after = _next_field(record, start)
+        _, name, name_end = _next_field(record, entry)
+        if record[name:name_end] == wanted:
+            value = name_end
+            for _ in range(3):  # Feature, its list, the list's one string.
+                _, value, stop = _next_field(record, value)
+            return record[value:stop].decode("utf-8")
+        start = after
+    raise WrongValue(f"the example has no feature {feature!r}")
+
+
+def _next_field(record: bytes, position: int) -> tuple[int, int, int]:
+    """(field number, start, end) of the length-delimited field at `position`."""
+    number = record[position] >> 3
+    position += 1
+    length = shift = 0
+    while True:
+        byte = record[position]
+        position += 1
+        length |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return number, position, position + length
+        shift += 7

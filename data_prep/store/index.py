@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from data_prep import atomic
 from data_prep.errors import UserError
-from data_prep.store.manifest import StoredFile
+from data_prep.store.manifest import StoredFile, stored_file
 
 
 @dataclasses.dataclass
@@ -75,8 +75,7 @@ def write(folder: Path, split: str, tables: Iterable[pa.Table]) -> StoredFile:
             writer.write_table(table)
         if writer is not None:
             writer.close()
-    content = path.read_bytes()
-    return StoredFile(path.name, len(content), hashlib.sha256(content).hexdigest())
+    return stored_file(path)
 
 
 class ClientIndex:

@@ -25,6 +25,13 @@ class StoredFile:
     sha256: str
 
 
+def stored_file(path: Path) -> StoredFile:
+    """A file that lies there complete, as the manifest names it."""
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return StoredFile(path.name, path.stat().st_size, digest)
+
+
 @dataclasses.dataclass(frozen=True)
 class Shard(StoredFile):
     clients: int

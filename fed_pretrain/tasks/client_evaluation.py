@@ -64,7 +64,7 @@ def client_sums(
 ) -> tff.Computation:
     """`(model weights, client data) -> sums` over each row of the client once."""
     weights_type = tff.learning.models.weights_type_from_model(task.model_fn(build_model))
-    data_type = tff.SequenceType(task.payload_spec(batch_size))
+    data_type = tff.SequenceType(tff.types.tensorflow_to_type(task.payload_spec(batch_size)))
 
     @tff.tensorflow.computation(weights_type, data_type)
     def sums_of(weights: Any, data: tf.data.Dataset) -> Mapping[str, tf.Tensor]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from data_prep import packages
 from data_prep.errors import UserError
+from data_prep.vocabulary import split_as_stanford
 from fed_pretrain.tasks.encoder import PADDING_LABEL, Encoder, Features, as_array, as_texts
 from fed_pretrain.tasks.options import TaskOptions
 from fed_pretrain.tasks.wordpieces import (
@@ -18,7 +19,6 @@ from fed_pretrain.tasks.wordpieces import (
     WordpieceVocabulary,
     read_vocabulary,
 )
-from fed_pretrain.tasks.words import split_as_stanford
 
 
 @dataclasses.dataclass(frozen=True)

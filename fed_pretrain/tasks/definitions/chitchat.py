@@ -15,7 +15,7 @@ from fed_pretrain.tasks.text_labels import (
     wordpiece_vocabulary,
 )
 from fed_pretrain.tasks.word_characters import SpelledWords
-from fed_pretrain.tasks.words import Words, split_as_stanford
+from fed_pretrain.tasks.words import Words
 
 # A message has 9.6 words on average, 128 at most.
 WORDS, LABELLED_WORDS = 20, 32
@@ -43,12 +43,12 @@ CHITCHAT = TaskDefinition(
         ModelChoice("char_lstm", start="package:textgenrnn"),
         ModelChoice(
             "word_lstm",
-            encoder=Words(WORDS, tokenizer=split_as_stanford),
+            encoder=Words(WORDS),
             defaults=_MESSAGES,
         ),
         ModelChoice(
             "char_cnn_lm",
-            encoder=SpelledWords(WORDS, tokenizer=split_as_stanford),
+            encoder=SpelledWords(WORDS),
             defaults=_MESSAGES,
         ),
     ),

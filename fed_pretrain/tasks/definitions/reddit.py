@@ -7,7 +7,7 @@ from fed_pretrain.tasks.characters import character_windows
 from fed_pretrain.tasks.defaults import TaskDefaults
 from fed_pretrain.tasks.definition import ExpectedFeature, ModelChoice, TaskDefinition
 from fed_pretrain.tasks.word_characters import SpelledWords
-from fed_pretrain.tasks.words import Words, split_as_stanford
+from fed_pretrain.tasks.words import Words
 
 # LEAF: sequences of 10 words, a long comment continued in further ones.
 WORDS, SUBWORDS = 10, 64
@@ -27,12 +27,12 @@ REDDIT = TaskDefinition(
     title="next word of Reddit comments, by author",
     kind="text",
     expects=(ExpectedFeature("text", "text"),),
-    encoder=Words(WORDS, split_long=True, tokenizer=split_as_stanford),
+    encoder=Words(WORDS, split_long=True),
     models=(
         ModelChoice("word_lstm"),
         ModelChoice(
             "char_cnn_lm",
-            encoder=SpelledWords(WORDS, split_long=True, tokenizer=split_as_stanford),
+            encoder=SpelledWords(WORDS, split_long=True),
         ),
         ModelChoice("distilgpt2", encoder=BytePairText(SUBWORDS)),
         ModelChoice("gpt2", encoder=BytePairText(SUBWORDS)),

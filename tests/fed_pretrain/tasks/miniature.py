@@ -79,6 +79,7 @@ def write(
             counts={},
             heterogeneity={},
             extra=dict(extra or {}),
+            other_files=(),
             request="",
             command="",
             created=manifest.now_with_check(""),

@@ -17,7 +17,6 @@ from fed_pretrain.tasks.words import (
     WordSequences,
     WordVocabulary,
     read_vocabulary,
-    split_as_stanford,
 )
 
 VOCABULARY = WordVocabulary(("the", "of", "to", "and"))
@@ -72,19 +71,6 @@ def test_leafs_own_sequences_are_taken_as_they_are():
     x, y = encode(encoder, "<BOS> the zebra <PAD>", target=["the zebra <EOS> <PAD>"])
     assert x.tolist() == [[6, 1, 5, 0]]
     assert y.tolist() == [[1, 5, 7, -1]]
-
-
-@pytest.mark.parametrize(
-    ("text", "tokens"),
-    [
-        ("I don't know, he's gone!", ["i", "do", "n't", "know", ",", "he", "'s", "gone", "!"]),
-        ("We\u2019ll see...", ["we", "'ll", "see", ".", ".", "."]),
-        ("well-known 3rd café", ["well-known", "3rd", "caf", "é"]),
-        ("   ", []),
-    ],
-)
-def test_messages_are_cut_as_the_public_vectors_are(text, tokens):
-    assert split_as_stanford(text) == tokens
 
 
 def test_the_table_does_not_travel_with_a_pickle():

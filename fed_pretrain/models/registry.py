@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from fed_pretrain.models import keras_application
+
 Builder = Callable[..., tf.keras.Model]
 
 
@@ -171,3 +173,15 @@ for _spec in (
     ),
 ):
     register(_spec)
+
+for _name, _preprocessing in keras_application.PREPROCESSINGS.items():
+    register(
+        ModelSpec(
+            keras_application.PREFIX + _name,
+            "image",
+            keras_application.KerasApplication(_name),
+            ("predictions",),
+            "keras.applications",
+            preprocessing=_preprocessing,
+        )
+    )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from data_prep.errors import UserError
-from fed_pretrain.starts import packages
+from fed_pretrain.starts import hub, keras_weights, packages, word_vectors
 from fed_pretrain.starts.formats import detect
 from fed_pretrain.starts.formats.source_file import SourceFile
 
@@ -39,9 +39,13 @@ def read(spec: str, task: Any) -> Origin:
     if kind == "checkpoint":
         file = detect.read(value)
     elif kind == "package":
+        if value == "glove":
+            return _word_vectors(spec)
         file = packages.read(value)
+    elif kind == "keras":
+        file = keras_weights.read(value, task.model_name)
     else:
-        raise UserError(f"--start={spec}: not supported yet")
+        file = detect.read(str(hub.find(value)))
     facts = {
         "start": spec,
         "file": os.path.basename(file.path),
@@ -50,6 +54,13 @@ def read(spec: str, task: Any) -> Origin:
         **{f"trained_{key}": file.metadata[key] for key in _TOLD if key in file.metadata},
     }
     return Origin(file, facts)
+
+
+def _word_vectors(spec: str) -> Origin:
+    """Fills one layer, and its width decides that of the layer."""
+    file = word_vectors.read()
+    facts = {"start": spec, "file": os.path.basename(file.path), "format": file.format}
+    return Origin(file, facts, partial=True, arguments=(("embedding", word_vectors.width(file)),))
 
 
 def parse(spec: str) -> tuple[str, str]:

@@ -21,6 +21,7 @@ from fed_pretrain.starts import (
     policies,
     quality,
     weight_names,
+    word_vectors,
 )
 from fed_pretrain.starts.config import StartConfig
 from fed_pretrain.starts.mapping import registry as mapping
@@ -102,9 +103,7 @@ def _resolve_weights(
     labels.check_vocabulary(task, found.metadata, found.file.path)
     recipe = dataclasses.replace(recipe, arguments=found.arguments)
     original = recipe.original()
-    translation = mapping.translate(
-        found.file, weight_names.named_weights(original), task.model_name
-    )
+    translation = _translate(found, task, weight_names.named_weights(original), draw)
     translation.head = translation.head or recipe.head_of(original)
     head_policy = _head_policy(config, task, found.metadata)
     recipe = dataclasses.replace(
@@ -126,6 +125,15 @@ def _resolve_weights(
         "warning": _preprocessing_warning(task, translation, found.metadata),
     }
     return recipe, values, rows, facts
+
+
+def _translate(
+    found: origin.Origin, task: Any, weights: list[weight_names.NamedWeight], draw: matching.Draw
+) -> Translation:
+    if found.file.format == word_vectors.FORMAT:
+        embedding = word_vectors.embedding_of(weights, task, word_vectors.width(found.file))
+        return word_vectors.translate(found.file, task, embedding, draw(embedding)[0])
+    return mapping.translate(found.file, weights, task.model_name)
 
 
 def _head_policy(config: StartConfig, task: Any, metadata: Mapping[str, Any]) -> str:

@@ -49,13 +49,14 @@ def translate(source: SourceFile, task: Any, weight: NamedWeight, drawn: np.ndar
     return found
 
 
-def embedding_of(weights: list[NamedWeight], task: Any) -> NamedWeight:
-    """The model's table of words."""
+def embedding_of(weights: list[NamedWeight], task: Any, width: int) -> NamedWeight:
+    """The model's table of words, as wide as the vectors."""
     for weight in weights:
-        if weight.layer.name == LAYER and len(weight.shape) == 2:
+        if weight.layer.name == LAYER and weight.shape[1:] == (width,):
             return weight
     raise UserError(
-        f"--start=package:glove: model {task.model_name!r} has no layer {LAYER!r} of words"
+        f"--start=package:glove: model {task.model_name!r} has no layer {LAYER!r} of {width} "
+        "numbers a word"
     )
 
 

@@ -17,7 +17,8 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 
 quickstart: .venv/.stamp  ## run the small study that works offline, and print where its report is
-	@$(VENV)/python -m fed_pretrain.doctor
+	@$(VENV)/python -m $(if $(wildcard pipelines/plans/quickstart.yaml),\
+		pipelines.study --plan=quickstart --workdir=$(WORKDIR),fed_pretrain.doctor)
 
 test: .venv/.stamp  ## the fast tests
 	@$(VENV)/python -m pytest -q -n $(JOBS)

@@ -70,6 +70,11 @@ class MetricsWriter:
         self._columns: list[str] = []
         self.rows: list[Row] = []
 
+    def last_round_on_disk(self) -> int:
+        """The round of the last whole row; -1 without any."""
+        rows = read_rows(self._jsonl)
+        return int(rows[-1]["round"]) if rows else -1
+
     def resume(self, last_round: int) -> None:
         """Forgets every row past `last_round` (-1 forgets all) in all three formats."""
         self.rows = [row for row in read_rows(self._jsonl) if row["round"] <= last_round]

@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType, TracebackType
 from typing import Any
@@ -33,20 +33,26 @@ def reason_to_stop(rows: Sequence[Mapping[str, Any]], limits: Limits, seconds: f
     if limits.patience and evaluated:
         since_best = len(evaluated) - 1 - best_index(evaluated)
         if since_best >= limits.patience:
-            return f"evaluation loss has not improved for {since_best} evaluations"
+            return f"evaluation accuracy has not improved for {since_best} evaluations"
     if limits.seconds and seconds >= limits.seconds:
         return f"reached the time limit of {limits.seconds:.0f} seconds"
     return None
 
 
 def best_index(evaluated: Sequence[Mapping[str, Any]]) -> int:
-    """Index of the evaluation with the lowest loss; the earliest on a tie, NaN never wins."""
+    """Index of the evaluation with the highest accuracy, the earliest on a tie."""
 
-    def loss(index: int) -> float:
-        value = evaluated[index].get("eval_loss")
-        return float("inf") if value is None or value != value else float(value)
+    def accuracy(index: int) -> float:
+        value = evaluated[index].get("eval_accuracy")
+        return float("-inf") if value is None or value != value else float(value)
 
-    return min(range(len(evaluated)), key=loss)
+    return max(range(len(evaluated)), key=accuracy)
+
+
+def best_round(rows: Sequence[Mapping[str, Any]], kept: Collection[int]) -> int:
+    """The best evaluated round among those whose weights are kept; round 0 without any."""
+    there = [row for row in rows if row["round"] in kept and row.get("eval_accuracy") is not None]
+    return int(there[best_index(there)]["round"]) if there else 0
 
 
 class GracefulStop:

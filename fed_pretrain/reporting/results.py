@@ -38,7 +38,13 @@ class Run:
         return read_json(self.folder / "config.json") or {}
 
     def series(self, column: str) -> tuple[list[int], list[float]]:
-        """Rounds and values of a column, without the rows that lack it."""
+        """Rounds and values of a column, without the rows that lack it.
+
+        The distance to the final weights is known only after the run: it has a file of its own.
+        """
+        if column == "distance_to_final":
+            distances = self.probe("distances") or {"rounds": [], "to_final": []}
+            return distances["rounds"], distances["to_final"]
         pairs = [(row["round"], row[column]) for row in self.rows if row.get(column) is not None]
         return [int(r) for r, _ in pairs], [float(v) for _, v in pairs]
 

@@ -1,6 +1,6 @@
 import math
 
-from fed_pretrain.experiment.stopping import Limits, best_index, reason_to_stop
+from fed_pretrain.experiment.stopping import Limits, best_index, best_round, reason_to_stop
 
 
 def rows(*losses):
@@ -30,5 +30,10 @@ def test_the_time_limit_stops_the_run():
     assert "time limit" in reason_to_stop(rows(1), Limits(seconds=5), 5.1)
 
 
-def test_a_nan_loss_is_never_the_best():
+def test_a_nan_accuracy_is_never_the_best_and_the_earliest_wins_a_tie():
     assert best_index(rows(math.nan, 3.0, 2.0, 2.0)) == 2
+
+
+def test_the_best_round_is_one_whose_weights_are_kept():
+    assert best_round(rows(4.0, 1.0, 2.0), kept=[0, 2]) == 2
+    assert best_round(rows(4.0, 1.0, 2.0), kept=[]) == 0

@@ -24,13 +24,15 @@ def write_run(folder, start, algorithm, seed):
             "train_accuracy": final * r / 4,
             "gradient_diversity": 0.9 if start == "random" else 0.4,
             "mean_pairwise_cosine": 0.1 if start == "random" else 0.5 + seed / 1000,
-            "distance_to_final": (4 - r) * (2.0 if start == "random" else 1.0 + seed / 100),
             "bytes_down": 1000,
             "bytes_up": 1000,
         }
         for r in range(5)
     ]
-    folder.mkdir(parents=True)
+    (folder / "probes").mkdir(parents=True)
+    step = 2.0 if start == "random" else 1.0 + seed / 100
+    distances = {"rounds": list(range(5)), "to_final": [(4 - r) * step for r in range(5)]}
+    (folder / "probes" / "distances.json").write_text(json.dumps(distances))
     (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     optimizer = "adam" if algorithm == "fedadam" else "sgd"
     config = {"config": {"algorithm": {"server_optimizer": optimizer}}}

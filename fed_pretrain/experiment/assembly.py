@@ -1,0 +1,118 @@
+"""From a config to the parts of a run: dataset, task, start, algorithm, executor."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from data_prep.errors import UserError
+from fed_pretrain.algorithms import registry as algorithms
+from fed_pretrain.algorithms.algorithm import Algorithm
+from fed_pretrain.algorithms.config import AlgorithmConfig
+from fed_pretrain.executors.api import Executor
+from fed_pretrain.experiment.config import RunConfig, identity
+from fed_pretrain.experiment.session import Session, replace_none
+from fed_pretrain.starts import start as starts
+from fed_pretrain.starts.start import Start
+from fed_pretrain.tasks import registry as tasks
+from fed_pretrain.tasks.defaults import TaskDefaults
+from fed_pretrain.tasks.local_work import LocalWork
+from fed_pretrain.tasks.task import Task
+
+TRAIN_SPLIT = "train"
+
+
+@dataclasses.dataclass(frozen=True)
+class Assembly:
+    """`config` is `given` with every default filled in; `identity` makes two runs the same."""
+
+    given: RunConfig
+    config: RunConfig
+    task: Task
+    start: Start
+    algorithm: Algorithm
+    executor: Executor
+    session: Session
+    identity: dict[str, Any]
+
+    @property
+    def work(self) -> LocalWork:
+        work = self.config.work
+        assert work.batch_size is not None
+        assert work.epochs is not None
+        return LocalWork(
+            batch_size=work.batch_size,
+            epochs=work.epochs,
+            steps=work.local_steps,
+            max_examples=work.max_examples,
+        )
+
+    @property
+    def client_ids(self) -> Sequence[str]:
+        ids: Sequence[str] = self.task.dataset.index(TRAIN_SPLIT).client_ids
+        return ids
+
+
+def assemble(given: RunConfig, session: Session) -> Assembly:
+    """Opens, resolves and builds; every mistake in the config is told before any training."""
+    config = given
+    if config.task_module:
+        tasks.load_module(config.task_module)
+    task = session.task(config.task, config.dataset, config.model, config.options)
+    config = with_task_defaults(config, task.defaults)
+    _check(config, task)
+    start = starts.resolve(config.start, task, config.seed)
+    config = dataclasses.replace(config, algorithm=_algorithm(config, task))
+    executor = session.executor(config.executor)
+    assert config.algorithm is not None
+    assert config.work.batch_size is not None
+    algorithm = session.algorithm(config.algorithm, task, start, config.work.batch_size)
+    same = identity(config, task.dataset.fingerprint, start.digest)
+    return Assembly(given, config, task, start, algorithm, executor, session, same)
+
+
+def _algorithm(config: RunConfig, task: Task) -> AlgorithmConfig:
+    """The named algorithm with its defaults for this task and start, and the user's settings."""
+    if config.algorithm is not None:
+        return config.algorithm
+    resolved = algorithms.resolve(
+        config.algorithm_name, config.task, config.start.spec, dict(config.algorithm_settings)
+    )
+    return dataclasses.replace(
+        resolved,
+        clients_per_round=config.work.clients_per_round,
+        population=len(task.dataset.index(TRAIN_SPLIT).client_ids),
+        rounds=config.work.rounds,
+        seed=config.seed,
+    )
+
+
+def with_task_defaults(config: RunConfig, defaults: TaskDefaults) -> RunConfig:
+    work = replace_none(
+        config.work,
+        rounds=defaults.rounds,
+        clients_per_round=defaults.clients_per_round,
+        batch_size=defaults.batch_size,
+        epochs=defaults.epochs,
+        max_examples=defaults.max_examples,
+    )
+    evaluation = replace_none(
+        config.evaluation,
+        evaluate_every=defaults.evaluate_every,
+        eval_examples=defaults.evaluation_examples,
+    )
+    return dataclasses.replace(config, work=work, evaluation=evaluation)
+
+
+def _check(config: RunConfig, task: Task) -> None:
+    dataset = task.dataset
+    clients = len(dataset.index(TRAIN_SPLIT).client_ids) if TRAIN_SPLIT in dataset.splits else 0
+    if clients == 0:
+        raise UserError(f"--dataset: {dataset.path} has no split {TRAIN_SPLIT!r} with clients")
+    wanted = config.work.clients_per_round or 0
+    if config.work.sampling != "all" and wanted > clients:
+        raise UserError(
+            f"--clients_per_round={wanted}: the dataset has only {clients} training clients"
+        )
+    split = config.evaluation.eval_split
+    if split not in dataset.splits:
+        raise UserError(f"--eval_split={split}: the dataset has {', '.join(dataset.splits)}")

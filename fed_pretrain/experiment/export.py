@@ -1,0 +1,154 @@
+"""A run's model as a file for others: Keras, SavedModel, TFLite, NumPy; with labels inside."""
+
+import io
+import json
+import os
+import time
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from data_prep import atomic
+from data_prep.errors import UserError
+from fed_pretrain.models import portable
+from fed_pretrain.starts.start import Start
+
+LABELS_FILE = "labels.json"
+FORMATS = ("keras", "savedmodel", "tflite", "npz")
+# Zip entries carry a time; a fixed one makes equal models equal files.
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Exported:
+    path: Path
+    bytes: int
+    milliseconds: float
+
+
+def save_weights_as_keras(start: Start, weights: Any, labels: Sequence[str], path: Path) -> None:
+    """Builds the start's model, sets the weights and writes a plain `.keras` file."""
+    model = start.build_model()
+    for variables, values in (
+        (model.trainable_variables, weights.trainable),
+        (model.non_trainable_variables, weights.non_trainable),
+    ):
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+    save_keras(portable.portable(model), labels, path)
+
+
+def save_keras(model: tf.keras.Model, labels: Sequence[str], path: Path) -> None:
+    """`.keras` is a zip: the labels lie in it as labels.json, which Keras passes over."""
+    temporary = path.with_name(f"{atomic.TEMPORARY_PREFIX}{os.getpid()}-{path.name}")
+    try:
+        model.save(temporary)
+        content = _repacked(temporary.read_bytes(), labels)
+    finally:
+        temporary.unlink(missing_ok=True)
+    atomic.write_bytes(path, content)
+
+
+def _repacked(content: bytes, labels: Sequence[str]) -> bytes:
+    """The same archive with labels, without the date it was made on."""
+    result = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(result, "w") as new:
+        for name in sorted(old.namelist()):
+            data = old.read(name)
+            if name == "metadata.json":
+                kept = {"keras_version": json.loads(data)["keras_version"]}
+                data = json.dumps(kept).encode()
+            new.writestr(zipfile.ZipInfo(name, _EPOCH), data)
+        new.writestr(zipfile.ZipInfo(LABELS_FILE, _EPOCH), json.dumps(list(labels)))
+    return result.getvalue()
+
+
+def read_labels(path: Path) -> list[str]:
+    """The labels inside a `.keras` file of ours; empty for a foreign one."""
+    with zipfile.ZipFile(path) as archive:
+        if LABELS_FILE not in archive.namelist():
+            return []
+        labels: list[str] = json.loads(archive.read(LABELS_FILE))
+        return labels
+
+
+def load(run: Path, which: str) -> tuple[tf.keras.Model, list[str]]:
+    """The `final` or `best` model of a finished run."""
+    path = run / f"{which}.keras"
+    if not path.exists():
+        raise UserError(f"--run={run}: there is no {path.name}; is the run finished?")
+    # Registers our own layers, for models that plain Keras layers cannot express.
+    import fed_pretrain.models.registry  # noqa: F401
+
+    return tf.keras.models.load_model(path, compile=False), read_labels(path)
+
+
+def export(run: Path, which: str, file_format: str, output: Path | None = None) -> Exported:
+    """Writes the model in another format and measures one prediction in it."""
+    model, labels = load(run, which)
+    if file_format == "keras":
+        path = output or run / f"{which}.keras"
+        if output is not None:
+            save_keras(model, labels, path)
+        return Exported(path, path.stat().st_size, _latency(lambda x: model(x), model))
+    if file_format == "npz":
+        path = output or run / f"{which}.npz"
+        content = io.BytesIO()
+        np.savez(content, **{v.name: v.numpy() for v in model.variables})
+        atomic.write_bytes(path, content.getvalue())
+        return Exported(path, path.stat().st_size, float("nan"))
+    if file_format == "savedmodel":
+        return _saved_model(model, labels, output or run / f"{which}_savedmodel")
+    if file_format == "tflite":
+        return _tflite(model, output or run / f"{which}.tflite")
+    raise UserError(f"--format={file_format}: choose {', '.join(FORMATS)}")
+
+
+def _saved_model(model: tf.keras.Model, labels: Sequence[str], path: Path) -> Exported:
+    if path.exists():
+        raise UserError(f"--output: {path} exists already; remove it or name another place")
+    temporary = path.with_name(f"{atomic.TEMPORARY_PREFIX}{path.name}")
+    model.export(temporary) if hasattr(model, "export") else tf.saved_model.save(model, temporary)
+    atomic.write_json(temporary / LABELS_FILE, list(labels))
+    os.replace(temporary, path)
+    size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    loaded = tf.saved_model.load(str(path))
+    serve = getattr(loaded, "serve", None) or loaded.signatures["serving_default"]
+    return Exported(path, size, _latency(serve, model))
+
+
+def _tflite(model: tf.keras.Model, path: Path) -> Exported:
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    converter.target_spec.supported_ops = [
+        tf.lite.OpsSet.TFLITE_BUILTINS,
+        tf.lite.OpsSet.SELECT_TF_OPS,
+    ]
+    content = converter.convert()
+    atomic.write_bytes(path, content)
+    interpreter = tf.lite.Interpreter(model_content=content)
+    interpreter.allocate_tensors()
+    slot = interpreter.get_input_details()[0]
+
+    def invoke(x: tf.Tensor) -> None:
+        interpreter.set_tensor(slot["index"], x.numpy())
+        interpreter.invoke()
+
+    return Exported(path, len(content), _latency(invoke, model))
+
+
+def _latency(predict: Any, model: tf.keras.Model, repeats: int = 10) -> float:
+    """Median milliseconds for one example."""
+    spec = model.inputs[0]
+    x = tf.zeros([1, *spec.shape[1:]], spec.dtype)
+    predict(x)
+    times = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        predict(x)
+        times.append(time.perf_counter() - began)
+    return float(np.median(times) * 1e3)

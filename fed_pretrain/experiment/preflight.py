@@ -1,0 +1,114 @@
+"""`--dry_run`: everything a run needs, checked, and what the run will cost, before it starts."""
+
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+
+from data_prep.errors import UserError
+from data_prep.progress import duration
+from fed_pretrain.experiment.assembly import Assembly, assemble
+from fed_pretrain.experiment.config import RunConfig
+from fed_pretrain.experiment.memory import peak_megabytes
+from fed_pretrain.experiment.server_state import StateLayout
+from fed_pretrain.experiment.session import Session, shared
+from fed_pretrain.experiment.traffic import Traffic
+from fed_pretrain.experiment.train import round_inputs
+
+_PROBE_CLIENTS = 4
+
+
+def describe(config: RunConfig, session: Session | None = None) -> str:
+    """Assembles the run, tries a part of its first round and tells what it found."""
+    began = time.perf_counter()
+    assembly = assemble(config, session or shared())
+    seconds, clients = _try_clients(assembly)
+    lines = [
+        *_data_lines(assembly),
+        assembly.start.report.table(),
+        f"algorithm {assembly.algorithm.label}",
+        f"executor {assembly.executor.name}, devices {assembly.config.executor.devices}",
+        *_cost_lines(assembly, seconds, clients),
+        f"checked in {duration(time.perf_counter() - began)}; nothing was written",
+    ]
+    return "\n".join(lines)
+
+
+def _data_lines(assembly: Assembly) -> list[str]:
+    task = assembly.task
+    lines = [f"task {task.name}, model {task.model_name}, {task.num_classes} classes"]
+    for split in task.dataset.splits:
+        index = task.dataset.index(split)
+        examples = int(np.sum(index.num_examples))
+        lines.append(f"  {split}: {len(index.client_ids):,} clients, {examples:,} examples")
+    lines.append(f"  dataset fingerprint {task.dataset.fingerprint[:16]}")
+    return lines
+
+
+def _try_clients(assembly: Assembly) -> tuple[float, int]:
+    """Seconds of a warm round of a few clients, and how many they were."""
+    executor, algorithm = assembly.executor, assembly.algorithm
+    layout = StateLayout.of(algorithm.process, assembly.start.names)
+    state = layout.with_model(executor.initialize(algorithm.process), assembly.start.weights)
+    inputs = round_inputs(assembly, 1)[:_PROBE_CLIENTS]
+    if not inputs:
+        return float("nan"), 0
+    executor.run_round(algorithm, state, inputs)
+    began = time.perf_counter()
+    executor.run_round(algorithm, state, inputs)
+    return time.perf_counter() - began, len(inputs)
+
+
+def _cost_lines(assembly: Assembly, seconds: float, clients: int) -> list[str]:
+    config = assembly.config
+    rounds = config.work.rounds or 0
+    cohort = len(round_inputs(assembly, 1))
+    report = assembly.start.report
+    traffic = Traffic(
+        report.trainable_bytes,
+        report.frozen_bytes,
+        assembly.algorithm.models_down,
+        assembly.algorithm.models_up,
+    )
+    down, up = traffic.round([str(number) for number in range(cohort)])
+    disk = _disk_bytes(assembly)
+    _check_disk(Path(config.workdir), disk)
+    lines = [
+        f"{rounds:,} rounds of {cohort} clients: about {_gigabytes((down + up) * rounds)} sent,"
+        f" {_gigabytes(disk)} on disk, {peak_megabytes():,.0f} MB of memory so far"
+    ]
+    if clients:
+        total = seconds / clients * cohort * rounds
+        lines.append(
+            f"training takes about {duration(total)} (from {clients} clients; evaluation and"
+            " probes come on top)"
+        )
+    return lines
+
+
+def _disk_bytes(assembly: Assembly) -> int:
+    """Checkpoints hold the model, the optimizer and the last aggregate: about four models."""
+    saving, evaluation = assembly.config.saving, assembly.config.evaluation
+    report = assembly.start.report
+    model = report.trainable_bytes + report.frozen_bytes
+    checkpoints = (saving.keep_checkpoints + 2) * (model + 3 * report.trainable_bytes)
+    rounds = assembly.config.work.rounds or 0
+    snapshots = rounds // (assembly.config.probes.probe_every or evaluation.evaluate_every or 1)
+    return checkpoints + (snapshots + 2) * report.trainable_bytes + 2 * model
+
+
+def _check_disk(workdir: Path, needed: int) -> None:
+    place = workdir
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if free < needed:
+        raise UserError(
+            f"--workdir={workdir}: needs about {_gigabytes(needed)}, but only"
+            f" {_gigabytes(free)} are free there"
+        )
+
+
+def _gigabytes(count: float) -> str:
+    return f"{count / 1e9:,.2f} GB" if count >= 1e8 else f"{count / 1e6:,.1f} MB"

@@ -1,0 +1,123 @@
+"""The probes of a run: which ones, when, and the snapshots they need at the end."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from data_prep import array_file, atomic
+from fed_pretrain.experiment.assembly import Assembly
+from fed_pretrain.experiment.server_state import ModelArrays
+from fed_pretrain.probes import registry
+from fed_pretrain.probes.probe import ProbeContext, RoundObservation
+
+SNAPSHOTS = "snapshots"
+
+
+class RunProbes:
+    """Calls every probe in turn; keeps snapshots of the weights in the probed rounds."""
+
+    def __init__(self, assembly: Assembly, folder: Path) -> None:
+        config = assembly.config.probes
+        self._every = config.probe_every
+        self._rounds = assembly.config.work.rounds
+        self._snapshots = folder / "probes" / SNAPSHOTS
+        self._names = assembly.start.names
+        self._moving = bool(assembly.start.averaged)
+        context = ProbeContext(
+            task=assembly.task,
+            build_model=assembly.start.build_model,
+            names=assembly.start.names[0],
+            executor=assembly.executor,
+            work=assembly.work,
+            seed=assembly.config.seed,
+            folder=folder / "probes",
+        )
+        start = ModelArrays(*assembly.start.weights)
+        self._probes = registry.make(config.probes, context, start)
+
+    @property
+    def _keeps_snapshots(self) -> bool:
+        return any(probe.wants_snapshots for probe in self._probes)
+
+    def at_start(self, model: ModelArrays) -> dict[str, float]:
+        self._snapshot(0, model)
+        columns: dict[str, float] = {}
+        for probe in self._probes:
+            columns |= probe.at_start(model)
+        return columns
+
+    def after_round(
+        self,
+        round_number: int,
+        before: ModelArrays,
+        after: ModelArrays,
+        cohort: Sequence[str],
+        alignment: Mapping[str, float] | None,
+        layers: Mapping[str, Mapping[str, float]],
+        evaluated: bool,
+    ) -> dict[str, float]:
+        due = round_number % self._every == 0 if self._every else evaluated
+        if due or round_number == self._rounds:
+            self._snapshot(round_number, after)
+        observation = RoundObservation(round_number, before, after, cohort, alignment, layers)
+        columns: dict[str, float] = {}
+        for probe in self._probes:
+            columns |= probe.after_round(observation, due)
+        return columns
+
+    def at_end(self, last_round: int, model: ModelArrays) -> None:
+        """Files of the probes; a run that ended early gets its last round as the final one."""
+        if not self._keeps_snapshots:
+            return
+        if last_round not in self._kept():
+            self._snapshot(last_round, model)
+        snapshots = [(r, self._reader(r)) for r in self._kept()]
+        for probe in self._probes:
+            if probe.wants_snapshots:
+                probe.at_end(snapshots)
+
+    def forget_after(self, round_number: int) -> None:
+        """Drops snapshots of rounds that a resumed run will do again."""
+        for kept in self._kept():
+            if kept > round_number:
+                self._path(kept).unlink()
+        for probe in self._probes:
+            probe.forget_after(round_number)
+
+    def _path(self, round_number: int) -> Path:
+        return self._snapshots / f"round-{round_number:06d}.ckpt"
+
+    def _kept(self) -> list[int]:
+        if not self._snapshots.exists():
+            return []
+        for leftover in self._snapshots.glob(f"{atomic.TEMPORARY_PREFIX}*"):
+            leftover.unlink()
+        return sorted(int(path.stem.split("-")[1]) for path in self._snapshots.glob("round-*"))
+
+    def _snapshot(self, round_number: int, model: ModelArrays) -> None:
+        if not self._keeps_snapshots:
+            return
+        self._snapshots.mkdir(exist_ok=True)
+        arrays = _named("model/trainable", self._names[0], model.trainable)
+        # Frozen tensors are those of round 0, one copy is enough; averaged statistics move.
+        if round_number == 0 or self._moving:
+            arrays |= _named("model/non_trainable", self._names[1], model.non_trainable)
+        array_file.save(self._path(round_number), {"round": round_number}, arrays)
+
+    def _reader(self, round_number: int) -> Callable[[], ModelArrays]:
+        def read() -> ModelArrays:
+            trainable = array_file.load(self._path(round_number)).arrays
+            frozen = array_file.load(self._path(round_number if self._moving else 0)).arrays
+            return ModelArrays(
+                [trainable[f"model/trainable/{name}"] for name in self._names[0]],
+                [frozen[f"model/non_trainable/{name}"] for name in self._names[1]],
+            )
+
+        return read
+
+
+def _named(
+    prefix: str, names: Sequence[str], values: Sequence[np.ndarray]
+) -> dict[str, np.ndarray]:
+    return {f"{prefix}/{name}": value for name, value in zip(names, values, strict=True)}

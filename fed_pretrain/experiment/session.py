@@ -1,0 +1,114 @@
+"""What runs of one process share: opened datasets, executors and built learning processes.
+
+Building and compiling a learning process takes seconds. Runs that differ only in seed, rounds or
+work directory use the same one.
+"""
+
+import atexit
+import collections
+import dataclasses
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+
+from data_prep.store.reader import PreparedDataset
+from fed_pretrain.algorithms import compose
+from fed_pretrain.algorithms.algorithm import Algorithm
+from fed_pretrain.algorithms.config import AlgorithmConfig
+from fed_pretrain.executors import create
+from fed_pretrain.executors.api import Executor
+from fed_pretrain.executors.options import ExecutorOptions
+from fed_pretrain.experiment import datasets
+from fed_pretrain.starts.start import Start
+from fed_pretrain.tasks import registry
+from fed_pretrain.tasks.options import TaskOptions
+from fed_pretrain.tasks.task import Task
+
+_KEPT = 6
+Value = TypeVar("Value")
+
+
+class _Recent:
+    """The last few values made, by what they were made from."""
+
+    def __init__(self, size: int = _KEPT) -> None:
+        self._size = size
+        self._values: collections.OrderedDict[Hashable, Any] = collections.OrderedDict()
+
+    def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
+        if key not in self._values:
+            self._values[key] = make()
+            if len(self._values) > self._size:
+                self._values.popitem(last=False)
+        self._values.move_to_end(key)
+        value: Value = self._values[key]
+        return value
+
+
+class Session:
+    """One a process; `shared()` gives it."""
+
+    def __init__(self) -> None:
+        self._tasks = _Recent()
+        self._algorithms = _Recent()
+        self._evaluations = _Recent()
+        self._executors: dict[ExecutorOptions, Executor] = {}
+
+    def task(self, name: str, dataset: str | None, model: str | None, options: TaskOptions) -> Task:
+        """The task on its dataset; the same object for the same content."""
+        opened: PreparedDataset = datasets.open_for_task(name, dataset)
+        key = (name, opened.fingerprint, str(dataset), model, options)
+        return self._tasks.get(key, lambda: registry.load(name, opened, model, options))
+
+    def algorithm(
+        self, config: AlgorithmConfig, task: Task, start: Start, batch_size: int
+    ) -> Algorithm:
+        key = (_without_run(config), id(task), repr(start.build_model.identity()), batch_size)
+        return self._algorithms.get(
+            key,
+            lambda: compose.build(
+                config, task.model_fn(start.build_model), task.payload_spec(batch_size), task
+            ),
+        )
+
+    def cached(self, key: Hashable, make: Callable[[], Value]) -> Value:
+        """Any other object that is costly to build (a compiled evaluation)."""
+        return self._evaluations.get(key, make)
+
+    def executor(self, options: ExecutorOptions) -> Executor:
+        if options not in self._executors:
+            self._executors[options] = create.create(options)
+        return self._executors[options]
+
+    def close(self) -> None:
+        while self._executors:
+            self._executors.popitem()[1].close()
+
+
+def _without_run(config: AlgorithmConfig) -> AlgorithmConfig:
+    """The config without what the built process does not depend on: runs then share it."""
+    unused: dict[str, Any] = {}
+    if not config.private:
+        unused |= {"population": 0, "clients_per_round": 0}
+    if not config.private and config.compression == "none":
+        unused |= {"seed": 0}
+    if "cosine" not in (config.client_schedule, config.server_schedule):
+        unused |= {"rounds": 0}
+    return dataclasses.replace(config, **unused)
+
+
+_shared: Session | None = None
+
+
+def shared() -> Session:
+    """This process' session; its executors end with the process."""
+    global _shared
+    if _shared is None:
+        _shared = Session()
+        atexit.register(_shared.close)
+    return _shared
+
+
+def replace_none(config: Any, **defaults: Any) -> Any:
+    """The dataclass with None fields filled."""
+    missing = {name: value for name, value in defaults.items() if getattr(config, name) is None}
+    return dataclasses.replace(config, **missing)

@@ -1,0 +1,314 @@
+"""The training program: rounds, metrics, checkpoints; stopped anywhere, it continues the same."""
+
+import dataclasses
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data_prep import fault_points
+from data_prep.errors import UserError
+from data_prep.progress import Progress
+from fed_pretrain.algorithms import schedule, system
+from fed_pretrain.executors.api import ClientInput, RoundOutput
+from fed_pretrain.experiment import finishing, nonfinite, workdir
+from fed_pretrain.experiment.assembly import TRAIN_SPLIT, Assembly, assemble
+from fed_pretrain.experiment.checkpoints import CheckpointFolder
+from fed_pretrain.experiment.client_states import ClientStates
+from fed_pretrain.experiment.config import RunConfig
+from fed_pretrain.experiment.evaluations import Evaluations
+from fed_pretrain.experiment.lock import WorkdirLock
+from fed_pretrain.experiment.memory import resident_megabytes
+from fed_pretrain.experiment.metrics import MetricsWriter, Row
+from fed_pretrain.experiment.run_probes import RunProbes
+from fed_pretrain.experiment.server_state import ModelArrays, StateLayout
+from fed_pretrain.experiment.session import Session, shared
+from fed_pretrain.experiment.stopping import (
+    GracefulStop,
+    Limits,
+    best_index,
+    best_round,
+    reason_to_stop,
+)
+from fed_pretrain.experiment.traffic import Traffic
+from fed_pretrain.tasks import cohort as cohorts
+from fed_pretrain.tasks.local_work import LocalWork
+from fed_pretrain.tasks.prefetch import CohortPrefetch
+
+
+@dataclasses.dataclass(frozen=True)
+class RunResult:
+    """`finished` is false when a signal asked the run to stop before its end."""
+
+    workdir: Path
+    rows: Sequence[Mapping[str, Any]]
+    finished: bool
+    reason: str
+
+
+def train(config: RunConfig, session: Session | None = None) -> RunResult:
+    """Runs or continues the run of `config.workdir` and returns when it is finished or stopped."""
+    folder = workdir.create(config.workdir)
+    with WorkdirLock(folder), GracefulStop() as stop:
+        done = workdir.finished(folder, config)
+        if done is not None:
+            return RunResult(folder, done, True, "finished before")
+        assembly = assemble(config, session or shared())
+        return Training(assembly, folder, stop).run()
+
+
+class Training:
+    """One run in progress."""
+
+    def __init__(self, assembly: Assembly, folder: Path, stop: GracefulStop) -> None:
+        self._assembly = assembly
+        self._config = assembly.config
+        self._folder = folder
+        self._stop = stop
+        self._began = time.monotonic()
+        self._process = assembly.algorithm.process
+        self._layout = StateLayout.of(self._process, assembly.start.names)
+        self._checkpoints = CheckpointFolder(folder / "checkpoints")
+        self._metrics = MetricsWriter(folder, tensorboard=self._config.saving.tensorboard)
+        self._evaluations = Evaluations(assembly)
+        self._clients = ClientStates(assembly.algorithm)
+        self._probes = RunProbes(assembly, folder)
+        self._traffic = Traffic(
+            assembly.start.report.trainable_bytes,
+            assembly.start.report.frozen_bytes,
+            assembly.algorithm.models_down,
+            assembly.algorithm.models_up,
+        )
+        self._state: Any = None
+        self._round = 0
+
+    @property
+    def _rounds(self) -> int:
+        return self._config.work.rounds or 0
+
+    def run(self) -> RunResult:
+        workdir.claim(self._folder, self._assembly)
+        self._begin_or_resume()
+        reason = self._reason()
+        label = f"{self._config.task} {self._config.start.spec} {self._assembly.algorithm.label}"
+        progress = Progress(label, self._rounds)
+        with CohortPrefetch(self._assembly.task.reader(TRAIN_SPLIT)) as prefetch:
+            while reason is None:
+                row = self._one_round(prefetch)
+                progress.update(self._round, _detail(row))
+                reason = self._reason()
+        progress.close()
+        self._save()
+        self._metrics.close()
+        if self._stop.requested:
+            return RunResult(self._folder, self._metrics.rows, False, reason or "")
+        finishing.finish(
+            self._folder,
+            self._assembly,
+            self._metrics,
+            self._probes,
+            self._snapshot,
+            self._checkpoints.rounds(),
+            {"reason": reason},
+        )
+        return RunResult(self._folder, self._metrics.rows, True, reason or "")
+
+    def _reason(self) -> str | None:
+        if self._stop.requested:
+            return f"stopped by {self._stop.requested}"
+        if self._round >= self._rounds:
+            return f"all {self._rounds} rounds done"
+        limits = self._config.limits
+        chosen = Limits(limits.target_accuracy, limits.patience, limits.max_seconds)
+        return reason_to_stop(self._metrics.rows, chosen, time.monotonic() - self._began)
+
+    def _begin_or_resume(self) -> None:
+        self._checkpoints.remove_leftovers()
+        last_row = self._metrics.last_round_on_disk()
+        checkpoint, damage = self._checkpoints.newest_sound(min(last_row, self._rounds))
+        for sentence in damage:
+            print(f"warning: {sentence}; the one before it is used", file=sys.stderr)
+        if checkpoint is None:
+            self._begin()
+            return
+        self._round = int(checkpoint.metadata["round"])
+        self._state = self._layout.from_arrays(checkpoint.arrays)
+        self._clients.restore(checkpoint.arrays)
+        self._metrics.resume(self._round)
+        self._probes.forget_after(self._round)
+        if self._traffic.frozen_bytes:
+            self._traffic.replay([cohort_of(self._assembly, r) for r in range(1, self._round + 1)])
+        if self._round < self._rounds:
+            print(f"continuing after round {self._round}", file=sys.stderr)
+
+    def _begin(self) -> None:
+        """Round 0: the start's weights, evaluated before any update."""
+        state = self._assembly.executor.initialize(self._process)
+        self._state = self._layout.with_model(state, self._assembly.start.weights)
+        self._metrics.resume(-1)
+        self._probes.forget_after(-1)
+        began = time.perf_counter()
+        model = self._model()
+        row: Row = {"round": 0, "clients": 0, "examples": 0, "bytes_down": 0, "bytes_up": 0}
+        row |= self._evaluations.row(model, [])
+        row |= self._probes.at_start(model)
+        row["seconds"] = time.perf_counter() - began
+        self._metrics.append(row)
+        self._save()
+
+    def _model(self) -> ModelArrays:
+        return self._layout.model(self._state)
+
+    def _one_round(self, prefetch: CohortPrefetch) -> Row:
+        began = time.perf_counter()
+        round_number = self._round + 1
+        inputs = round_inputs(self._assembly, round_number, self._clients)
+        if round_number < self._rounds:
+            coming = cohort_of(self._assembly, round_number + 1)
+            prefetch.start(coming, self._config.work.max_examples)
+        before = self._model()
+        output = self._assembly.executor.run_round(self._assembly.algorithm, self._state, inputs)
+        sums = self._assembly.algorithm.train_sums(output.metrics)
+        if sums["nonfinite"]:
+            nonfinite.handle(self._assembly, self._state, inputs, round_number)
+        fault_points.reach("after-round")
+        self._state, self._round = output.state, round_number
+        self._clients.update(output.client_states)
+        row = self._row(output, sums, [one.client_id for one in inputs], before, began)
+        self._metrics.append(row)
+        fault_points.reach("after-metrics")
+        if round_number % self._config.saving.checkpoint_every == 0:
+            self._save()
+        return row
+
+    def _row(
+        self,
+        output: RoundOutput,
+        sums: Mapping[str, float],
+        clients: Sequence[str],
+        before: ModelArrays,
+        began: float,
+    ) -> Row:
+        down, up = self._traffic.round(clients)
+        row: Row = {"round": self._round}
+        row |= {f"train_{k}": v for k, v in self._assembly.task.summarise(sums).items()}
+        row |= {
+            "clients": len(clients),
+            "examples": int(sums["examples"]),
+            "bytes_down": down,
+            "bytes_up": up,
+        }
+        if sums["nonfinite"]:
+            row["clients_nonfinite"] = int(sums["nonfinite"])
+        row |= self._assembly.algorithm.extra_columns(output.metrics)
+        model = self._model()
+        alignment = self._assembly.algorithm.alignment(output.metrics)
+        layers = self._assembly.algorithm.layer_alignment(output.metrics)
+        due = self._evaluations.due(self._round)
+        row |= self._probes.after_round(self._round, before, model, clients, alignment, layers, due)
+        started = time.perf_counter()
+        if due:
+            row |= self._evaluations.row(model, clients)
+        row |= {f"seconds_{name}": value for name, value in output.seconds.items()}
+        row["seconds_evaluate"] = time.perf_counter() - started
+        row["seconds"] = time.perf_counter() - began
+        row["memory_mb"] = resident_megabytes()
+        return row
+
+    def _save(self) -> None:
+        """After the row is on disk: a checkpoint never speaks for a round without a row."""
+        if self._round in self._checkpoints.rounds():
+            return
+        fault_points.reach("before-checkpoint")
+        arrays = {**self._layout.to_arrays(self._state), **self._clients.arrays()}
+        self._checkpoints.save(self._round, workdir.model_facts(self._assembly), arrays)
+        fault_points.reach("after-checkpoint")
+        kept = {0, best_round(self._metrics.rows, self._checkpoints.rounds())}
+        self._checkpoints.thin(self._config.saving.keep_checkpoints, kept)
+
+    def _snapshot(self, round_number: int) -> ModelArrays:
+        """The model of a kept checkpoint."""
+        arrays = self._checkpoints.load(round_number).arrays
+        return self._layout.model(self._layout.from_arrays(arrays))
+
+
+def cohort_of(assembly: Assembly, round_number: int) -> list[str]:
+    """The clients of a round: the same for every start and algorithm of a study."""
+    work = assembly.config.work
+    weights = None
+    if work.sampling == "weighted":
+        weights = assembly.task.dataset.index(TRAIN_SPLIT).num_examples
+    return cohorts.cohort(
+        assembly.client_ids,
+        work.clients_per_round or 1,
+        assembly.config.seed,
+        round_number,
+        work.sampling,
+        weights,
+    )
+
+
+def work_of(assembly: Assembly, round_number: int) -> LocalWork:
+    """The local work of a round before heterogeneity: decreasing steps are a schedule's."""
+    work, config = assembly.work, assembly.algorithm.config
+    if config.local_steps_schedule == "constant":
+        return work
+    if work.steps is None:
+        raise UserError("--local_steps_schedule needs --local_steps, the steps of the first round")
+    steps = schedule.local_steps(config, work.steps, round_number - 1)
+    return dataclasses.replace(work, steps=steps)
+
+
+def round_inputs(
+    assembly: Assembly, round_number: int, states: ClientStates | None = None
+) -> list[ClientInput]:
+    """The round's clients with their work; heterogeneity may shorten or drop it."""
+    config = assembly.config
+    states = states or ClientStates(assembly.algorithm)
+    reader = assembly.task.reader(TRAIN_SPLIT)
+    plans = system.plan_round(
+        config.system,
+        work_of(assembly, round_number),
+        cohort_of(assembly, round_number),
+        assembly.task.dataset.index(TRAIN_SPLIT),
+        config.seed,
+        round_number,
+    )
+    return [
+        ClientInput(
+            plan.client_id,
+            reader.bind(plan.client_id, plan.work, config.seed, round_number),
+            states.get(plan.client_id),
+        )
+        for plan in plans
+    ]
+
+
+def summary(result: RunResult) -> str:
+    """What a user wants to know at the end, in a few lines."""
+    evaluated = [row for row in result.rows if row.get("eval_accuracy") is not None]
+    lines = [f"{result.reason}: {result.workdir}"]
+    if evaluated:
+        first, last = evaluated[0], evaluated[-1]
+        best = evaluated[best_index(evaluated)]
+        lines += [
+            f"  evaluation accuracy {first['eval_accuracy']:.4f} before training,"
+            f" {last['eval_accuracy']:.4f} after round {last['round']},"
+            f" best {best['eval_accuracy']:.4f} after round {best['round']}",
+            f"  evaluation loss     {first['eval_loss']:.4f} before training,"
+            f" {last['eval_loss']:.4f} at the end",
+        ]
+    sent = sum(row.get("bytes_down", 0) + row.get("bytes_up", 0) for row in result.rows)
+    lines.append(f"  {sent / 1e6:,.1f} MB would have been sent")
+    lines.append(f"  model: {result.workdir}/final.keras, metrics: {result.workdir}/metrics.csv")
+    return "\n".join(lines)
+
+
+def _detail(row: Mapping[str, Any]) -> str:
+    parts = [f"loss {row['train_loss']:.4f}"] if np.isfinite(row.get("train_loss", np.nan)) else []
+    if row.get("eval_accuracy") is not None:
+        parts.append(f"eval accuracy {row['eval_accuracy']:.4f}")
+    return "  ".join(parts)

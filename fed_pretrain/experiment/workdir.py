@@ -1,0 +1,131 @@
+"""The work directory of a run: who it belongs to, what it says of itself, when it is finished."""
+
+import dataclasses
+import hashlib
+import json
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from data_prep import atomic
+from data_prep.errors import UserError
+from fed_pretrain.experiment import metrics
+from fed_pretrain.experiment.assembly import Assembly
+from fed_pretrain.experiment.config import RunConfig, differences, digest
+
+SUCCESS = "SUCCESS"
+FORMAT = 1
+
+
+def create(path: str) -> Path:
+    """Makes the folder; refuses a place that cannot be written."""
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "probes").mkdir(exist_ok=True)
+        for leftover in folder.glob(f"{atomic.TEMPORARY_PREFIX}*"):
+            leftover.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(f"--workdir={path}: cannot be written ({error.strerror})") from error
+    return folder
+
+
+def claim(folder: Path, assembly: Assembly) -> None:
+    """Writes config.json and start.json, or refuses when the folder holds another run."""
+    path = folder / "config.json"
+    before = _read(path)
+    if before is not None:
+        _refuse_another(path, before, assembly)
+    (folder / SUCCESS).unlink(missing_ok=True)
+    atomic.write_json(
+        path,
+        {
+            "format": FORMAT,
+            "config": dataclasses.asdict(assembly.config),
+            "identity": assembly.identity,
+            "hash": digest(assembly.identity),
+            "dataset_fingerprint": assembly.task.dataset.fingerprint,
+            "start_digest": assembly.start.digest,
+            "command": " ".join(map(shlex.quote, sys.argv)),
+        },
+    )
+    atomic.write_json(folder / "start.json", assembly.start.report.as_json())
+
+
+def _refuse_another(path: Path, before: Mapping[str, Any], assembly: Assembly) -> None:
+    # Through JSON, so that tuples and lists compare as what was written.
+    now = json.loads(json.dumps(assembly.identity, default=str))
+    changed = differences(before.get("identity", {}), now)
+    if changed:
+        raise UserError(
+            f"{path}: this folder holds another run; give another --workdir, or undo: "
+            + "; ".join(changed)
+        )
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return value
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); remove it to begin anew") from error
+
+
+def finished(folder: Path, config: RunConfig) -> Sequence[Mapping[str, Any]] | None:
+    """The rows of a run that is done as asked; None when there is something left to do.
+
+    Cheap on purpose: it compares the flags, not the resolved run, so that repeating a finished
+    command costs no model. Anything that differs goes the long way and is checked there.
+    """
+    success, saved = _read(folder / SUCCESS), _read(folder / "config.json")
+    if success is None or saved is None or success.get("flags") != flags_digest(config):
+        return None
+    broken = [name for name, sha in success["sha256"].items() if _sha256(folder / name) != sha]
+    if broken:
+        print(
+            f"warning: {folder / broken[0]} has changed since the run; redoing it from the last"
+            " checkpoint",
+            file=sys.stderr,
+        )
+        return None
+    return metrics.read_rows(folder / "metrics.jsonl")
+
+
+def flags_digest(config: RunConfig) -> str:
+    """Hash of the config as the user gave it, without where it runs."""
+    values = dataclasses.asdict(config)
+    for name in ("workdir", "executor", "saving"):
+        del values[name]
+    return digest(values)
+
+
+def write_success(folder: Path, flags: str, names: Sequence[str], facts: Mapping[str, Any]) -> None:
+    """The last file of a run: what a reader may trust, with checksums."""
+    checksums = {name: _sha256(folder / name) for name in sorted(names)}
+    atomic.write_json(folder / SUCCESS, {"flags": flags, "sha256": checksums, **facts})
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        return ""
+
+
+def model_facts(assembly: Assembly) -> dict[str, Any]:
+    """What a checkpoint says of its model, so that a start needs nothing but the file."""
+    task = assembly.task
+    return {
+        "task": task.name,
+        "model": task.model_name,
+        "num_classes": task.num_classes,
+        "label_names": list(task.label_names) if task.label_names else None,
+        "preprocessing": assembly.start.preprocessing,
+        "dataset_fingerprint": task.dataset.fingerprint,
+        "start": assembly.config.start.spec,
+        "algorithm": assembly.algorithm.label,
+    }

@@ -1,0 +1,49 @@
+"""L2 distances of the server's trainable weights: to the start, and to the last round's weights."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from data_prep import atomic
+from fed_pretrain.probes.probe import Probe, ProbeContext, RoundObservation, Weights
+
+
+def distance(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> float:
+    """||x - y|| over all tensors, accumulated in float64."""
+    total = 0.0
+    for one, other in zip(first, second, strict=True):
+        difference = np.asarray(one, np.float64) - np.asarray(other, np.float64)
+        total += float(np.vdot(difference, difference))
+    return float(np.sqrt(total))
+
+
+class Distances(Probe):
+    """`distance_to_start` every round; `probes/distances.json` when the run has ended."""
+
+    name = "distance"
+    wants_snapshots = True
+
+    def __init__(self, context: ProbeContext, start: Sequence[np.ndarray]) -> None:
+        self._folder = context.folder
+        self._start = list(start)
+
+    def at_start(self, weights: Weights) -> dict[str, float]:
+        return {"distance_to_start": distance(weights.trainable, self._start)}
+
+    def after_round(self, observation: RoundObservation, due: bool) -> dict[str, float]:
+        return {"distance_to_start": distance(observation.after.trainable, self._start)}
+
+    def at_end(self, snapshots: Sequence[tuple[int, Callable[[], Weights]]]) -> None:
+        last_round, read_last = snapshots[-1]
+        final = read_last().trainable
+        rows = [(r, read().trainable) for r, read in snapshots]
+        atomic.write_json(
+            self._folder / "distances.json",
+            {
+                "rounds": [r for r, _ in rows],
+                "to_start": [distance(weights, self._start) for _, weights in rows],
+                "to_final": [distance(weights, final) for _, weights in rows],
+                "unit": "Euclidean norm over all trainable weights",
+                "final": f"weights after round {last_round}, the last one, not the best one",
+            },
+        )

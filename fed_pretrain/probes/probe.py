@@ -1,0 +1,67 @@
+"""What a probe is: columns of a round's row, and files made from snapshots when a run ends."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from fed_pretrain.executors.api import Executor
+from fed_pretrain.tasks.local_work import LocalWork
+
+
+class Weights(Protocol):
+    """A model's weights in the order of its variables."""
+
+    @property
+    def trainable(self) -> list[np.ndarray]: ...
+
+    @property
+    def non_trainable(self) -> list[np.ndarray]: ...
+
+
+@dataclass(frozen=True)
+class ProbeContext:
+    """What every probe of a run may use. `names` are those of the trainable tensors."""
+
+    task: Any
+    build_model: Callable[[], Any]
+    names: Sequence[str]
+    executor: Executor
+    work: LocalWork
+    seed: int
+    folder: Path
+
+
+@dataclass(frozen=True)
+class RoundObservation:
+    """A finished round: weights before and after it, its clients, the aggregator's sums."""
+
+    round_number: int
+    before: Weights
+    after: Weights
+    cohort: Sequence[str]
+    alignment: Mapping[str, float] | None
+    layer_alignment: Mapping[str, Mapping[str, float]]
+
+
+class Probe:
+    """The base does nothing; a probe overrides what it measures."""
+
+    name: str = ""
+    wants_snapshots: bool = False
+
+    def at_start(self, weights: Weights) -> dict[str, float]:
+        """Columns of round 0."""
+        return {}
+
+    def after_round(self, observation: RoundObservation, due: bool) -> dict[str, float]:
+        """Columns of a round; what costs a pass over data is measured only when `due`."""
+        return {}
+
+    def forget_after(self, round_number: int) -> None:
+        """A resumed run does the rounds past this one again: drop what was written of them."""
+
+    def at_end(self, snapshots: Sequence[tuple[int, Callable[[], Weights]]]) -> None:
+        """Writes the probe's file from the weights of the probed rounds and the last one."""

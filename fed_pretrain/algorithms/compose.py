@@ -9,10 +9,12 @@ import tensorflow_federated as tff
 from fed_pretrain.algorithms import (
     aggregation,
     client_work,
+    refusals,
     rules,
     server_optimizer,
 )
 from fed_pretrain.algorithms.algorithm import Algorithm
+from fed_pretrain.algorithms.client_updates import mime
 from fed_pretrain.algorithms.config import AlgorithmConfig
 
 
@@ -27,6 +29,7 @@ def build(
     `objective` (a Task or an Objective: `loss` and `statistics`) spares the loss being computed
     twice; without it the loss is the model's own and the statistics are those of cross-entropy.
     """
+    refusals.check(config)
     rule = rules.build(config)
 
     @tff.tensorflow.computation
@@ -50,11 +53,16 @@ def build(
         aggregator,
         server_optimizer.build_finalizer(rules.finalizing_optimizer(config), weights_type),
     )
+    first_pass = None
+    if isinstance(rule, mime.Mime):
+        payload_type = work.next.type_signature.parameter[2].member
+        first_pass = mime.first_pass(rule, model_fn, objective, weights_type, payload_type)
     return Algorithm(
         config=config,
         process=process,
         client_state_spec=rule.client_state_spec(specs),
         layer_names=tuple(layers),
+        first_pass=first_pass,
         models_down=1.0 + rule.extra_models_down,
         models_up=(1.0 + rule.extra_models_up) * aggregation.share_sent(config),
     )

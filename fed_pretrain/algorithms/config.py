@@ -98,7 +98,7 @@ class AlgorithmConfig:
         False, "Simulate secure aggregation: fixed-point, modular sums."
     )
     secure_bound: float = _setting(
-        10.0, "Largest weighted update value that secure sums can hold.", lower_bound=0.0
+        1000.0, "Largest weighted update value that secure sums can hold.", lower_bound=0.0
     )
     dp_noise_multiplier: float | None = _setting(
         None, "Central differential privacy: noise over clip norm.", lower_bound=0.0

@@ -33,8 +33,25 @@ class LocalSettings:
 class LocalTraining:
     """One client's round while it is traced; `prepare` comes first, then what the rule calls."""
 
-    def __init__(self, model: Any, objective: Objective | None, settings: LocalSettings) -> None:
-        self._model = model
+    def __init__(
+        self,
+        model_fn: Callable[[], Any],
+        objective: Objective | None,
+        settings: LocalSettings,
+        anchored: bool = False,
+    ) -> None:
+        with tf.variable_creator_scope(_start_at_zero):
+            self._build(model_fn, objective, settings, anchored)
+
+    def _build(
+        self,
+        model_fn: Callable[[], Any],
+        objective: Objective | None,
+        settings: LocalSettings,
+        anchored: bool,
+    ) -> None:
+        model = self._model = model_fn()
+        self._anchor = model_fn() if anchored else None
         self._objective = objective
         self.settings = settings
         self.variables = list(model.trainable_variables)
@@ -54,6 +71,11 @@ class LocalTraining:
             variable.assign(value)
         for variable, value in zip(self._frozen, weights.non_trainable, strict=True):
             variable.assign(value)
+        if self._anchor is not None:
+            anchors = self._anchor.trainable_variables, self._anchor.non_trainable_variables
+            for variables, values in zip(anchors, weights, strict=True):
+                for variable, value in zip(variables, values, strict=True):
+                    variable.assign(value)
         self.learning_rate = learning_rate
         order = payload["order"]
         batch = order.shape[1]
@@ -79,13 +101,7 @@ class LocalTraining:
             velocity.assign(tf.zeros_like(velocity))
 
         def step(gradients: Gradients, index: tf.Tensor) -> None:
-            gradients = self._clipped(gradients)
-            if self.settings.weight_decay:
-                decay = self.settings.weight_decay
-                gradients = [
-                    tf.convert_to_tensor(g) + decay * v
-                    for g, v in zip(gradients, self.variables, strict=True)
-                ]
+            gradients = self.regularised(gradients)
             if correct is not None:
                 gradients = correct([tf.convert_to_tensor(g) for g in gradients])
             self._move(gradients)
@@ -137,21 +153,38 @@ class LocalTraining:
             self.statistics = collections.OrderedDict(zip(STATISTICS, sums, strict=True))
         return [tf.math.divide_no_nan(t, sums[1]) for t in total], sums[1]
 
+    def regularised(self, gradients: Gradients) -> Gradients:
+        """Clipped, then decayed towards zero weights."""
+        gradients, decay = self._clipped(gradients), self.settings.weight_decay
+        if not decay:
+            return gradients
+        pairs = zip(gradients, self.variables, strict=True)
+        return [tf.convert_to_tensor(g) + decay * v for g, v in pairs]
+
+    def anchor_gradients(self, index: tf.Tensor) -> Gradients:
+        """The gradient of a step's batch at the weights received."""
+        return self.gradients(self.payload, index, index, self._anchor)[0]
+
     def gradients(
-        self, payload: Mapping[str, tf.Tensor], index: tf.Tensor, key_index: tf.Tensor
+        self,
+        payload: Mapping[str, tf.Tensor],
+        index: tf.Tensor,
+        key_index: tf.Tensor,
+        model: Any = None,
     ) -> tuple[Gradients, tuple[tf.Tensor, ...]]:
         """The gradient of one batch and its statistics, of one forward pass."""
+        model = model or self._model
         x, y = payloads.batch_at(payload, index)
         key = dropout.step_key(self.payload["key"], key_index)
         with dropout.keyed(key), tf.GradientTape() as tape:
             if self._objective is None:
-                output = self._model.forward_pass(collections.OrderedDict(x=x, y=y), training=True)
+                output = model.forward_pass(collections.OrderedDict(x=x, y=y), training=True)
                 logits, loss = output.predictions, output.loss
             else:
-                logits = self._model.predict_on_batch(x, training=True)
+                logits = model.predict_on_batch(x, training=True)
                 loss = self._objective.loss(y, logits)
         gradients = tape.gradient(
-            loss, self.variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
+            loss, model.trainable_variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
         objective = self._objective or CrossEntropy()
         statistics = objective.statistics(y, logits)
@@ -189,3 +222,12 @@ def _no_statistics() -> "collections.OrderedDict[str, tf.Tensor]":
 
 def _handle(gradient: Any) -> tf.Tensor:
     return gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient
+
+
+def _start_at_zero(next_creator: Callable[..., Any], **kwargs: Any) -> Any:
+    """Every variable is assigned before it is read: drawing random first values would be waste."""
+    first = kwargs.get("initial_value")
+    if callable(first) and kwargs.get("shape") is not None:
+        shape, dtype = tf.TensorShape(kwargs["shape"]), kwargs.get("dtype") or tf.float32
+        kwargs["initial_value"] = lambda: tf.zeros(shape, dtype)
+    return next_creator(**kwargs)

@@ -4,25 +4,35 @@ from typing import Any
 
 from fed_pretrain.algorithms import server_optimizer
 from fed_pretrain.algorithms.client_update import ClientUpdate
-from fed_pretrain.algorithms.client_updates import fedsgd, gd, nova, proximal, sgd
+from fed_pretrain.algorithms.client_updates import (
+    feddyn,
+    fedsgd,
+    gd,
+    mime,
+    mimelite,
+    nova,
+    proximal,
+    scaffold,
+    sgd,
+)
 from fed_pretrain.algorithms.config import AlgorithmConfig
 
 
 def build(config: AlgorithmConfig) -> ClientUpdate:
-    kind = config.client_update
-    if kind == "sgd":
-        return sgd.Sgd()
-    if kind == "proximal":
-        return proximal.Proximal(config.proximal_strength)
-    if kind == "nova":
-        return nova.Nova(config.proximal_strength)
-    if kind == "nova_authors":
-        return nova.NovaAuthors()
-    if kind == "gd":
-        return gd.Gd()
-    if kind == "fedsgd":
-        return fedsgd.FedSgd()
-    raise ValueError(kind)
+    uniform = config.weighting == "uniform"
+    makers = {
+        "sgd": sgd.Sgd,
+        "proximal": lambda: proximal.Proximal(config.proximal_strength),
+        "nova": lambda: nova.Nova(config.proximal_strength),
+        "nova_authors": nova.NovaAuthors,
+        "gd": gd.Gd,
+        "fedsgd": fedsgd.FedSgd,
+        "mimelite": lambda: mimelite.MimeLite(server_optimizer.build(config), uniform),
+        "mime": lambda: mime.Mime(server_optimizer.build(config), uniform),
+        "scaffold": lambda: scaffold.Scaffold(config.population),
+        "feddyn": lambda: feddyn.FedDyn(config.dyn_alpha, config.population),
+    }
+    return makers[config.client_update]()
 
 
 def finalizing_optimizer(config: AlgorithmConfig) -> Any:

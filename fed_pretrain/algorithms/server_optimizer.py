@@ -11,10 +11,8 @@ from fed_pretrain.algorithms import schedule
 from fed_pretrain.algorithms.config import AlgorithmConfig
 from fed_pretrain.algorithms.lamb import Lamb
 
-Optimizer = tff.learning.optimizers.Optimizer
 
-
-def build(config: AlgorithmConfig, learning_rate: float | None = None) -> Optimizer:
+def build(config: AlgorithmConfig, learning_rate: float | None = None) -> Any:
     """The optimizer the config names, without its schedule."""
     rate = config.server_learning_rate if learning_rate is None else learning_rate
     beta1, beta2, epsilon = config.server_beta1, config.server_beta2, config.server_epsilon
@@ -39,7 +37,7 @@ def build(config: AlgorithmConfig, learning_rate: float | None = None) -> Optimi
     return _L2(optimizer, config.server_weight_decay) if config.server_weight_decay else optimizer
 
 
-def scheduled(config: AlgorithmConfig) -> Optimizer:
+def scheduled(config: AlgorithmConfig) -> Any:
     """The finalizer's optimizer, its learning rate following the server schedule."""
     optimizer = build(config)
     plan = schedule.server(config)
@@ -51,7 +49,7 @@ def scheduled(config: AlgorithmConfig) -> Optimizer:
     )
 
 
-def plain(config: AlgorithmConfig) -> Optimizer:
+def plain(config: AlgorithmConfig) -> Any:
     """SGD with the server's learning rate and schedule (MimeLite and Mime move by it)."""
     return scheduled(
         dataclasses.replace(
@@ -60,8 +58,8 @@ def plain(config: AlgorithmConfig) -> Optimizer:
     )
 
 
-def build_finalizer(optimizer: Optimizer, weights_type: Any) -> Any:
-    """Applies the optimizer; a non-finite update, or one of a round nobody finished, moves nothing."""
+def build_finalizer(optimizer: Any, weights_type: Any) -> Any:
+    """Applies the optimizer; one that is not finite or that nobody sent moves nothing."""
     return tff.learning.templates.build_apply_optimizer_finalizer(
         optimizer, weights_type, should_reject_update=_reject
     )
@@ -77,10 +75,10 @@ def _reject(state: Any, update: Any) -> Any:
     return tf.logical_or(non_finite, empty), measurements
 
 
-class _L2(Optimizer):
+class _L2(tff.learning.optimizers.Optimizer):
     """Adds `decay * w` to the gradient, as PyTorch's `weight_decay` does (the papers' code)."""
 
-    def __init__(self, inner: Optimizer, decay: float) -> None:
+    def __init__(self, inner: Any, decay: float) -> None:
         self._inner = inner
         self._decay = decay
 

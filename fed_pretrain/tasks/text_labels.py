@@ -25,7 +25,7 @@ from fed_pretrain.tasks.wordpieces import (
 class Labels:
     """The label of an example: a number, or a text that is one of `names`.
 
-    A text that is none of them has the label -1: it does not count.
+    A text that is none of them has the label -1: its example is left out.
     """
 
     field: str
@@ -73,12 +73,14 @@ class LabelledEncoder(Encoder):
         return {"vocab_size": self.vocab_size, "sequence_length": self.length}
 
     def encode(self, features: Features) -> tuple[np.ndarray, np.ndarray]:
+        labels = self.labels.of(features)
+        kept = np.flatnonzero(labels != PADDING_LABEL)
         texts = as_texts(features["text"])
-        x = np.zeros((len(texts), self.length), np.int32)
-        for number, text in enumerate(texts):
-            row = self.ids(text)[: self.length]
+        x = np.zeros((len(kept), self.length), np.int32)
+        for number, position in enumerate(kept):
+            row = self.ids(texts[position])[: self.length]
             x[number, : len(row)] = row
-        return x, self.labels.of(features)
+        return x, labels[kept]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,6 +19,7 @@ from fed_pretrain.tasks.words import Words
 
 # A message has 9.6 words on average, 128 at most.
 WORDS, LABELLED_WORDS = 20, 32
+MISSING_PROMPTS = {"", "(no prompt)"}
 
 # Ours. A message of 48 characters is 49 rows of the character model, one of the word models.
 _CHARACTERS = TaskDefaults(
@@ -32,6 +33,10 @@ _CHARACTERS = TaskDefaults(
 _MESSAGES = dataclasses.replace(
     _CHARACTERS, batch_size=16, max_examples=100, evaluation_examples=5_000
 )
+
+# The word models read the most frequent words of the training messages; a public vocabulary
+# (--vocabulary=glove) needs the large packages.
+PREPARE = {"source": "chitchat", "partition": "natural", "vocabulary": "count:10000"}
 
 CHITCHAT = TaskDefinition(
     name="chitchat",
@@ -53,12 +58,12 @@ CHITCHAT = TaskDefinition(
         ),
     ),
     defaults=_CHARACTERS,
-    prepare={"source": "chitchat", "partition": "natural"},
+    prepare=PREPARE,
 )
 
 
 def prompt_labels(dataset: Any) -> Labels:
-    """The prompts the manifest lists, else those that occur."""
+    """The prompts the manifest lists, else those that occur; a missing one is no label."""
     listed = dataset.manifest.extra.get("prompts")
     if listed is None:
         listed = {
@@ -67,7 +72,7 @@ def prompt_labels(dataset: Any) -> Labels:
             for client_id in dataset.index(split).client_ids
             for prompt in as_texts(dataset.read_client(split, client_id)["prompt"])
         }
-    return Labels("prompt", tuple(sorted(listed)), numbered=False)
+    return Labels("prompt", tuple(sorted(set(listed) - MISSING_PROMPTS)), numbered=False)
 
 
 def hashed_messages(dataset: Any, options: TaskOptions) -> HashedWords:
@@ -93,7 +98,7 @@ CHITCHAT_PROMPT = TaskDefinition(
         ModelChoice("bert_encoder", encoder=message_wordpieces, start="package:minilm"),
     ),
     defaults=_MESSAGES,
-    prepare={"source": "chitchat", "partition": "natural"},
+    prepare=PREPARE,
 )
 
 DEFINITIONS = (CHITCHAT, CHITCHAT_PROMPT)

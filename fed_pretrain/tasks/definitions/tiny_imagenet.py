@@ -1,16 +1,27 @@
 """TinyImageNet: 200 classes of ImageNet at 64x64, split by a Dirichlet distribution."""
 
+import dataclasses
+from typing import Any
+
 from fed_pretrain.tasks.defaults import TaskDefaults
 from fed_pretrain.tasks.definition import ModelChoice, TaskDefinition
-from fed_pretrain.tasks.images import LabelledImages, expected_images
+from fed_pretrain.tasks.images import ImageEncoder, LabelledImages, expected_images
+from fed_pretrain.tasks.options import TaskOptions
+
+
+def images_by_wordnet_id(dataset: Any, options: TaskOptions) -> ImageEncoder:
+    """Classes named by WordNet id, by which an ImageNet head is sliced."""
+    encoder = LabelledImages()(dataset, options)
+    wnids = dataset.manifest.extra.get("wnids")
+    return encoder if wnids is None else dataclasses.replace(encoder, names=tuple(wnids))
+
 
 TINY_IMAGENET = TaskDefinition(
     name="tiny_imagenet",
     title="photos of 200 ImageNet classes, 64x64, Dirichlet clients",
     kind="image",
     expects=expected_images(64, 64, 3),
-    # The manifest names the classes by their wnid, which is how an ImageNet head is sliced.
-    encoder=LabelledImages(),
+    encoder=images_by_wordnet_id,
     models=(
         ModelChoice("resnet18", preprocessing="imagenet_torch"),
         ModelChoice("squeezenet1_1", preprocessing="imagenet_torch", start="package:ndf"),

@@ -1,5 +1,6 @@
 """The registry: what it lists, what it refuses, and tasks from outside."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -28,22 +29,15 @@ NAMES = {
     "shakespeare",
 }
 
-OUTSIDE = """
-from fed_pretrain.tasks import registry
-from fed_pretrain.tasks.definition import ModelChoice, TaskDefinition
-from fed_pretrain.tasks.images import LabelledImages, expected_images
+README = Path(registry.__file__).parent / "README.md"
 
-registry.register(
-    TaskDefinition(
-        name="flowers",
-        title="flowers by garden",
-        kind="image",
-        expects=expected_images(16, 16, 3),
-        encoder=LabelledImages(),
-        models=(ModelChoice("edge_cnn"),),
-    )
-)
-"""
+
+def readme_module(name: str, folder: Path) -> str:
+    """Writes the README's example of that file name into a folder of the user's."""
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    (block,) = (block for block in blocks if block.startswith(f"# {name}.py"))
+    (folder / f"{name}.py").write_text(block)
+    return name
 
 
 @pytest.fixture
@@ -76,10 +70,9 @@ def test_listing_the_tasks_does_not_import_tensorflow():
 
 
 def test_a_users_module_adds_a_task_with_a_screen_of_code(tmp_path: Path, monkeypatch):
-    (tmp_path / "my_flowers.py").write_text(OUTSIDE)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(registry, "_registered", {})
-    registry.load_module("my_flowers")
+    registry.load_module(readme_module("my_flowers", tmp_path))
     assert "flowers" in registry.describe()
     clients = miniature.photographs((16, 16, 3), 2, (4,))
     dataset = miniature.write(
@@ -90,10 +83,12 @@ def test_a_users_module_adds_a_task_with_a_screen_of_code(tmp_path: Path, monkey
     assert task.build_model().output_shape == (None, 2)
 
 
-def test_a_users_module_adds_a_model_that_any_task_of_its_kind_can_train(digits, monkeypatch):
+def test_a_users_module_adds_a_model_that_any_task_of_its_kind_can_train(
+    digits, tmp_path, monkeypatch
+):
+    monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(models, "_SPECS", dict(models._SPECS))
-    spec = models.ModelSpec("mine", "image", "fed_pretrain.models.linear:build", ("head",), "mine")
-    models.register(spec)
+    registry.load_module(readme_module("my_model", tmp_path))
     task = registry.load("digits", digits, "mine")
     assert task.model_name == "mine"
     assert task.build_model().output_shape == (None, 10)

@@ -192,6 +192,18 @@ def test_light_on_dark_is_inverted_for_a_task_that_is_dark_on_light(tmp_path, ba
     np.testing.assert_allclose(seen, 1 - expected if inverted else expected, atol=1e-6)
 
 
+def test_tiny_imagenet_names_its_classes_by_wordnet_id_where_the_manifest_does(tmp_path):
+    wnids = [f"n{number:08d}" for number in range(200)]
+    dataset = miniature.write(
+        tmp_path,
+        miniature.images(64, 64, 3),
+        {"train": {}},
+        ["goldfish"] * 200,
+        extra={"wnids": wnids},
+    )
+    assert registry.load("tiny_imagenet", dataset).label_names == tuple(wnids)
+
+
 def test_the_classes_of_a_head_can_be_others_than_the_tasks(tmp_path):
     task = image_task(tmp_path, "digits")
     assert task.build_model(num_classes=1000).output_shape == (None, 1000)

@@ -19,7 +19,7 @@ from fed_pretrain.tasks.wordpieces import WordpieceVocabulary
 LABELS = Labels("prompt", ("cats", "dogs"), numbered=False)
 FEATURES = {
     "text": np.array([b"Hi, hi!", b"", b"one two three four"]),
-    "prompt": np.array([b"dogs", b"cats", b"birds"]),
+    "prompt": np.array([b"dogs", b"cats", b"cats"]),
 }
 
 
@@ -28,9 +28,16 @@ def test_words_are_hashed_by_crc32_into_the_buckets_from_one():
     x, y = encoder.encode(FEATURES)
     assert x[0].tolist() == [zlib.crc32(w) % 10 + 1 for w in (b"hi", b",", b"hi", b"!")]
     assert x[1].tolist() == [0, 0, 0, 0]
-    assert y.tolist() == [1, 0, -1]
+    assert y.tolist() == [1, 0, 0]
     assert encoder.vocab_size == 11
     assert encoder.label_names == ("cats", "dogs")
+
+
+def test_examples_without_a_label_are_left_out():
+    features = {**FEATURES, "prompt": np.array([b"birds", b"dogs", b"birds"])}
+    x, y = HashedWords(LABELS, 4).encode(features)
+    assert x.tolist() == [[0, 0, 0, 0]]
+    assert y.tolist() == [1]
 
 
 def test_subwords_stand_between_cls_and_sep_and_are_cut_to_fit():

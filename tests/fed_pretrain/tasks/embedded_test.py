@@ -1,0 +1,80 @@
+"""The embedded data and weights: the figures of the weights' own check."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from data_prep import packages
+from data_prep.preparation import PrepareConfig, prepare
+from fed_pretrain.starts import start as starts
+from fed_pretrain.starts.config import StartConfig
+from fed_pretrain.tasks import registry
+from fed_pretrain.tasks.objective import CrossEntropy
+from tests.fed_pretrain.tasks import miniature
+
+needs_text = pytest.mark.skipif(
+    not (packages.available("chitchat") and packages.available("textgenrnn")),
+    reason="the embedded packages are not unpacked",
+)
+
+
+@needs_text
+def test_the_embedded_character_model_knows_chat_without_training(tmp_path):
+    """First 150 messages of the first conversations: 5,206 windows, 1.63 nats, 55.9 %."""
+    conversations = json.loads(packages.path("chitchat").read_text()).values()
+    messages = [m["text"] for c in conversations for turn in c["messages"] for m in turn][:150]
+    dataset = miniature.write(tmp_path, miniature.TEXT, {"test": miniature.texts(messages)})
+    task = registry.load("chitchat", dataset)
+    start = starts.resolve(StartConfig(spec="package:textgenrnn"), task, 0)
+    model = start.model()
+    x, y = task.reader("test").rows("client_0")
+    logits = np.concatenate(
+        [model(x[i : i + 512], training=False).numpy() for i in range(0, len(x), 512)]
+    )
+    everything = CrossEntropy()
+    figures = everything.summarise(everything.statistics(tf.constant(y), tf.constant(logits)))
+    assert len(y) == 5206
+    assert np.all(y > 0)
+    assert figures["loss"] == pytest.approx(1.63, abs=0.005)
+    assert figures["accuracy"] == pytest.approx(0.559, abs=0.0005)
+
+
+@pytest.mark.skipif(not packages.available("digits"), reason="digits are not there")
+def test_the_digits_task_prepares_its_own_dataset(tmp_path):
+    definition = registry.get("digits")
+    dataset = prepare(PrepareConfig(output=str(tmp_path / "digits"), **definition.prepare))
+    task = registry.load("digits", dataset)
+    reader = task.reader("train")
+    assert len(reader.client_ids) == 14
+    x, y = reader.rows("form_00")
+    # Empty paper is 255 at the border, as in FEMNIST.
+    assert np.median(x[:, :, 0]) == 255
+    assert set(y) == set(range(10))
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_what_a_task_asks_of_data_prep_is_a_valid_request(name):
+    wanted = registry.get(name).prepare
+    if wanted is not None:
+        PrepareConfig(output="somewhere", **wanted)
+
+
+@needs_text
+@pytest.mark.slow
+def test_chat_tasks_share_one_dataset_and_find_their_words_and_prompts(tmp_path):
+    wanted = registry.get("chitchat").prepare
+    assert registry.get("chitchat_prompt").prepare == wanted
+    dataset = prepare(PrepareConfig(output=str(tmp_path / "chitchat"), **wanted))
+    words = registry.load("chitchat", dataset, "word_lstm")
+    assert words.num_classes == 10_004
+    covered = counted = 0
+    for client_id in words.reader("test").client_ids[:50]:
+        y = words.reader("test").rows(client_id)[1]
+        covered += np.sum((y > 0) & (y <= 10_000))
+        counted += np.sum((y > 0) & (y <= 10_001))
+    assert covered / counted > 0.95
+    prompts = registry.load("chitchat_prompt", dataset)
+    assert prompts.num_classes == 34
+    assert all(name.strip() for name in prompts.label_names)

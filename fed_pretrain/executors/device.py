@@ -43,7 +43,7 @@ class DeviceExecutor(Executor):
     def initialize(self, process: Any) -> Any:
         computation = of_algorithm(process).initialize
         local = cached(self._initial, computation, lambda: initial_state(computation))
-        flat = self._run_flat(local, None)
+        flat = self.run_flat(local, None)
         return containers.pack(flat, computation.type_signature.result)
 
     def run_round(self, process: Any, state: Any, clients: Sequence[ClientInput]) -> RoundOutput:
@@ -78,10 +78,10 @@ class DeviceExecutor(Executor):
 
     def run_tensorflow(self, computation: Any, argument: Any = None) -> Any:
         """Runs a `tff.tensorflow.computation` on the server's device."""
-        flat = self._run_flat(computation, argument)
+        flat = self.run_flat(computation, argument)
         return containers.pack(flat, computation.type_signature.result)
 
-    def _run_flat(self, computation: Any, argument: Any) -> list[Any]:
+    def run_flat(self, computation: Any, argument: Any) -> list[Any]:
         graph = cached(
             self._graphs,
             computation,

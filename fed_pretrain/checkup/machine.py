@@ -111,7 +111,7 @@ def embedded() -> Iterator[Verdict]:
         yield verdict.ok("embedded packages", ", ".join(present))
     absent = sorted(optional.difference(present))
     if absent:
-        cure = "`make embedded-large`; fashion_mnist is Debian's dataset-fashion-mnist"
+        cure = "`make embedded-large`, `make fashion-mnist`"
         yield verdict.note("optional packages", f"not installed: {', '.join(absent)}", cure)
 
 

@@ -19,7 +19,7 @@ from data_prep.store import features as feature_specs
 from data_prep.store import manifest
 from data_prep.store.reader import PreparedDataset, open_dataset
 
-__all__ = ["PrepareConfig", "check_output", "open_source", "prepare"]
+__all__ = ["PrepareConfig", "check_output", "open_source", "prepare", "prepare_opened"]
 
 _GLANCE_BYTES = 256 << 20
 """Larger inputs are sampled first, to refuse a disk that is too small and to show an ETA."""
@@ -87,7 +87,14 @@ def prepare(
     config: PrepareConfig, announce: Callable[[str], None] = lambda sentence: None
 ) -> PreparedDataset:
     """Makes the dataset, or finds it finished; UserError on anything the user can mend."""
-    opened = open_source(config)
+    return prepare_opened(open_source(config), announce)
+
+
+def prepare_opened(
+    opened: Opened, announce: Callable[[str], None] = lambda sentence: None
+) -> PreparedDataset:
+    """The same for a source that is open already, of your own making perhaps."""
+    config = opened.config
     described = describe_request(opened)
     if check_output(opened, described["request"]):
         announce(f"{config.output} holds exactly this dataset already: nothing to do")

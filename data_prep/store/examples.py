@@ -13,6 +13,7 @@ from data_prep.store.features import FeatureSpec
 
 _LENGTH_DELIMITED = {field: bytes([field << 3 | 2]) for field in (1, 2, 3)}
 _BYTES_LIST, _FLOAT_LIST, _INT64_LIST = 1, 2, 3
+_LARGEST_CACHE = 4096
 Encode = Callable[[Any], bytes]
 
 
@@ -67,7 +68,7 @@ def _entry_encoder(feature: FeatureSpec) -> Encode:
     if feature.kind == "image":
         return _image_encoder(key, feature)
     if feature.kind == "text":
-        return lambda value: _wrapped(key, _BYTES_LIST, _field(1, _utf8(value)))
+        return _text_encoder(key)
     if feature.kind == "float32":
         return lambda value: _wrapped(
             key, _FLOAT_LIST, _field(1, _floats(value, feature.shape)) if feature.size else b""
@@ -103,20 +104,43 @@ def _image_encoder(key: bytes, feature: FeatureSpec) -> Encode:
     return encode
 
 
+def _text_encoder(key: bytes) -> Encode:
+    """All that precedes a string depends on its length only, and lengths repeat."""
+    prefixes: dict[int, bytes] = {}
+
+    def encode(value: Any) -> bytes:
+        content = _utf8(value)
+        size = len(content)
+        prefix = prefixes.get(size)
+        if prefix is None:
+            prefix = _wrapped(key, _BYTES_LIST, _field(1, content))[: -size or None]
+            if len(prefixes) < _LARGEST_CACHE:
+                prefixes[size] = prefix
+        return prefix + content
+
+    return encode
+
+
 def _integer_encoder(key: bytes) -> Encode:
-    """Labels and the like: small values are looked up."""
-    small = [_wrapped(key, _INT64_LIST, _field(1, _integer(value))) for value in range(256)]
+    """All that precedes a number depends on its length; labels and the like are looked up whole."""
+    prefixes = {
+        size: _wrapped(key, _INT64_LIST, _field(1, bytes(size)))[:-size] for size in range(1, 11)
+    }
+    small = [prefixes[len(_integer(value))] + _integer(value) for value in range(256)]
 
     def encode(value: Any) -> bytes:
         number = _exact_int(value)
         if 0 <= number < 256:
             return small[number]
-        return _wrapped(key, _INT64_LIST, _field(1, _integer(number)))
+        content = _integer(number)
+        return prefixes[len(content)] + content
 
     return encode
 
 
 def _exact_int(value: Any) -> int:
+    if type(value) is int:
+        return value
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
         if isinstance(value, np.ndarray) and value.shape == () and value.dtype.kind in "iu":
             return int(value)

@@ -103,7 +103,8 @@ class ClientIndex:
         column = self._table["label_counts"].combine_chunks()
         if isinstance(column, pa.ChunkedArray):
             column = column.chunk(0)
-        return column.flatten().to_numpy().reshape(len(self), -1).astype(np.int64)
+        labels = self._table.schema.field("label_counts").type.list_size
+        return column.flatten().to_numpy().reshape(len(self), labels).astype(np.int64)
 
     @functools.cached_property
     def _positions(self) -> dict[str, int]:

@@ -1,0 +1,50 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from data_prep.errors import UserError
+from data_prep.store import manifest
+from data_prep.store.reader import PreparedDataset
+from tests.data_prep.store.small_dataset import prepared_digits
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> PreparedDataset:
+    return prepared_digits(tmp_path_factory.mktemp("manifest"))
+
+
+def test_it_survives_writing_and_reading(digits: PreparedDataset, tmp_path: Path) -> None:
+    manifest.write(tmp_path, digits.manifest)
+    assert manifest.read(tmp_path) == digits.manifest
+
+
+def test_command_and_time_do_not_change_the_fingerprint_but_everything_else_does(
+    digits: PreparedDataset,
+) -> None:
+    value = digits.manifest.to_json()
+    for key in value:
+        changed = value | {key: "something else"}
+        same = manifest.fingerprint(changed) == digits.fingerprint
+        assert same == (key in ("command", "created")), key
+
+
+def test_read_is_written_plus_dropped(digits: PreparedDataset) -> None:
+    assert digits.manifest.counts == {"read": 1797, "written": 1797, "dropped": {}}
+    assert sum(split.examples for split in digits.manifest.splits.values()) == 1797
+
+
+def test_another_format_version_is_refused_by_its_number(
+    digits: PreparedDataset, tmp_path: Path
+) -> None:
+    value = digits.manifest.to_json() | {"format_version": 99}
+    (tmp_path / "manifest.json").write_text(json.dumps(value))
+    with pytest.raises(UserError, match="version 99"):
+        manifest.read(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b'{"format_version": 1}'])
+def test_what_is_no_manifest_is_called_damaged(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_bytes(content)
+    with pytest.raises(UserError, match="damaged"):
+        manifest.read(tmp_path)

@@ -31,10 +31,12 @@ class ClientEvaluation:
         build_model: Callable[[], tf.keras.Model] | None = None,
         split: str = "test",
         batch_size: int | None = None,
+        max_examples: int | None = None,
     ) -> None:
+        """`max_examples` bounds each client; by default as the task bounds a client's training."""
         self._task = task
         self._reader = task.reader(split)
-        self._work = evaluation_work(task, batch_size)
+        self._work = evaluation_work(task, batch_size, max_examples)
         self.computation = client_sums(task, build_model or task.build_model, self._work.batch_size)
 
     def reads(self, client_ids: Iterable[str]) -> list[tuple[str, Callable[[], Payload]]]:

@@ -1,6 +1,5 @@
 """A split, or some of its clients, as one pooled set: batched, exact sums."""
 
-import collections
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -43,18 +42,24 @@ class GlobalEvaluation:
             self._model = (build_model or task.build_model)()
         self._sums = tf.function(self._forward, reduce_retracing=True)
 
-    def __call__(self, weights: Any, client_ids: Sequence[str] | None = None) -> dict[str, float]:
+    def __call__(
+        self,
+        weights: Any,
+        client_ids: Sequence[str] | None = None,
+        client_examples: int | None = None,
+    ) -> dict[str, float]:
         """Loss, accuracy, ... of the split at these weights, or of the named clients' pooled rows.
 
         `weights` has `trainable` and `non_trainable` in the order of the model's variables.
+        `client_examples` bounds each named client; by default as the task bounds its training.
         """
         assign(self._model, weights)
-        sums: dict[str, float] = collections.defaultdict(float)
+        limit = client_examples or self._task.defaults.max_examples
+        rows = self._split() if client_ids is None else self._pooled(client_ids, limit)
         with tf.device(self._device):
-            for x, y in self._split() if client_ids is None else self._pooled(client_ids):
-                for name, value in self._sums(tf.constant(x), tf.constant(y)).items():
-                    sums[name] += float(value)
-        return self._task.summarise(sums)
+            sums = [self._sums(tf.constant(x), tf.constant(y)) for x, y in rows]
+        names = self._task.objective.names
+        return self._task.summarise({name: sum(float(one[name]) for one in sums) for name in names})
 
     def _forward(self, x: tf.Tensor, y: tf.Tensor) -> dict[str, tf.Tensor]:
         return self._task.statistics(y, self._model(x, training=False))
@@ -78,8 +83,9 @@ class GlobalEvaluation:
         for client_id, limit in self._clients:
             yield self._reader.fresh_rows(client_id, limit)
 
-    def _pooled(self, client_ids: Sequence[str]) -> Iterator[Batch]:
-        return batches((self._reader.rows(client_id) for client_id in client_ids), self._batch_size)
+    def _pooled(self, client_ids: Sequence[str], limit: int | None) -> Iterator[Batch]:
+        rows = (self._reader.rows(client_id, limit) for client_id in client_ids)
+        return batches(rows, self._batch_size)
 
 
 def _drawn(index: Any, max_examples: int | None, seed: int) -> list[tuple[str, int | None]]:
@@ -136,6 +142,12 @@ def assign(model: tf.keras.Model, weights: Any) -> None:
         variable.assign(value)
 
 
-def evaluation_work(task: Task, batch_size: int | None = None) -> LocalWork:
+def evaluation_work(
+    task: Task, batch_size: int | None = None, max_examples: int | None = None
+) -> LocalWork:
     """The work of an evaluation on a client: each row once, as stored."""
-    return LocalWork(batch_size or task.defaults.evaluation_batch_size, shuffle=False)
+    return LocalWork(
+        batch_size or task.defaults.evaluation_batch_size,
+        max_examples=max_examples or task.defaults.max_examples,
+        shuffle=False,
+    )

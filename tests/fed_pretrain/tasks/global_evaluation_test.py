@@ -74,6 +74,14 @@ def test_the_rows_of_named_clients_are_pooled(task, model):
     assert figures["loss"] == pytest.approx(expected["loss"], rel=1e-5)
 
 
+def test_named_clients_can_be_bounded_each(task, model):
+    evaluate = GlobalEvaluation(task, batch_size=4)
+    reader = task.reader("test")
+    expected = at_once(task, model, [reader.rows(name, 2) for name in ("client_4", "client_1")])
+    figures = evaluate(weights_of(model), ["client_4", "client_1"], client_examples=2)
+    assert figures["loss"] == pytest.approx(expected["loss"], rel=1e-5)
+
+
 def test_a_limited_evaluation_takes_that_many_examples_and_always_the_same(task, model):
     counts = []
     for _ in range(2):

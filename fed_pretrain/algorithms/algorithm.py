@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import functools
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,39 @@ class Algorithm:
     models_down: float
     models_up: float
     first_pass: Any = None
+
+    @property
+    def label(self) -> str:
+        """What a progress line calls it."""
+        optimizer = self.config.server_optimizer
+        if optimizer == "sgd" and self.config.server_momentum:
+            optimizer = "momentum"
+        return f"{self.config.client_update} x {optimizer}"
+
+    def extra_columns(self, metrics: Any) -> dict[str, float]:
+        """What the parts around the update say of the round: epsilon spent, clipping, tau_eff."""
+        columns = {}
+        if self.config.dp_noise_multiplier is not None:
+            columns["dp_epsilon"] = self.spent_epsilon(int(metrics["client_work"]["round"]))
+        found: dict[str, float] = {}
+        _named_scalars(metrics["aggregator"], found)
+        for name in ("tau_eff", "clipped_count", "clipping_norm", "zeroed_count"):
+            if name in found:
+                columns[name] = found[name]
+        return columns
+
+    def spent_epsilon(self, rounds: int) -> float:
+        """The privacy spent after so many rounds."""
+        config = self.config
+        if config.dp_noise_multiplier is None:
+            return float("inf")
+        return _spent(
+            config.dp_noise_multiplier,
+            config.clients_per_round,
+            config.population,
+            rounds,
+            config.dp_delta,
+        )
 
     def initial_client_state(self) -> Any:
         """The state of a client that has not been chosen yet."""
@@ -66,6 +100,23 @@ class Algorithm:
             for part in ("clients", "consecutive")
             for name, value in sums[part].items()
         )
+
+
+@functools.lru_cache(maxsize=4096)
+def _spent(noise: float, clients: int, population: int, rounds: int, delta: float) -> float:
+    from fed_pretrain.algorithms.privacy import spent_epsilon
+
+    return spent_epsilon(noise, clients, population, rounds, delta)
+
+
+def _named_scalars(structure: Any, found: dict[str, float]) -> None:
+    if not isinstance(structure, dict):
+        return
+    for name, value in structure.items():
+        if isinstance(value, dict):
+            _named_scalars(value, found)
+        elif np.ndim(value) == 0 and not isinstance(value, (tuple, list)):
+            found[name] = float(value)
 
 
 def _map(function: Any, structure: Any) -> Any:

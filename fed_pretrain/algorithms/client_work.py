@@ -55,6 +55,10 @@ def build(
             rule=state["rule"],
         )
 
+    @tff.tensorflow.computation(state_type)
+    def following_round(state: Any) -> Any:
+        return state["round"] + 1
+
     client_computation = work.computation(
         instructions.type_signature.result, weights_type, payload_type
     )
@@ -80,7 +84,9 @@ def build(
         told = tff.federated_broadcast(tff.federated_map(instructions, state))
         result = tff.federated_map(client_computation, (told, weights, data))
         sums = tff.federated_sum(result["sums"])
-        measurements = collections.OrderedDict(train=sums["metrics"])
+        measurements = collections.OrderedDict(
+            train=sums["metrics"], round=tff.federated_map(following_round, state)
+        )
         if config.stateful:
             measurements["client_states"] = _tap(result["client_state"])
         return tff.templates.MeasuredProcessOutput(

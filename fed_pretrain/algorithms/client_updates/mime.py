@@ -12,7 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from fed_pretrain.algorithms.client_update import ClientUpdate, Outcome, Specs, Tensors
+from fed_pretrain.algorithms.client_update import ClientUpdate, Outcome, Specs
 from fed_pretrain.algorithms.client_updates import server_state
 from fed_pretrain.algorithms.client_updates.mimelite import weighted
 from fed_pretrain.algorithms.local_training import Gradients, LocalSettings, LocalTraining

@@ -4,6 +4,7 @@ A task from outside the package is a module that calls `register(TaskDefinition(
 binaries import it with `--task_module=my.module`.
 """
 
+import dataclasses
 import importlib
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,9 @@ MODULES: tuple[str, ...] = (
     "reddit",
     "stackoverflow",
 )
+
+# A model that is normalised so was made for ImageNet: three channels, at least 32 pixels.
+IMAGENET_PREPROCESSINGS = ("imagenet_torch", "imagenet_bgr_means", "plus_minus_one", "lite")
 
 _registered: dict[str, TaskDefinition] = {}
 _built_in: dict[str, TaskDefinition] = {}
@@ -79,7 +83,7 @@ def load(
     definition = get(name)
     options = options or TaskOptions()
     check_features(definition, dataset)
-    choice = _choice(definition, model)
+    choice = _choice(definition, dataset, model)
     encoder = (choice.encoder or definition.encoder)(dataset, options)
     check_labels(definition, dataset, encoder)
     cache = ClientCache(options.cache_megabytes << 20)
@@ -104,19 +108,34 @@ def describe() -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _choice(definition: TaskDefinition, model: str | None) -> ModelChoice:
-    """A listed model, or any registered one of the task's kind: models from outside."""
+def _choice(definition: TaskDefinition, dataset: Any, model: str | None) -> ModelChoice:
+    listed = definition.choice(model)
+    return listed if listed is not None else _unlisted(definition, dataset, str(model))
+
+
+def _unlisted(definition: TaskDefinition, dataset: Any, model: str) -> ModelChoice:
+    """Any registered model of the task's kind, on the rows of the task's first model."""
     from fed_pretrain.models import registry as models
 
-    listed = definition.choice(model)
-    if listed is not None:
-        return listed
-    if model in models.names():
-        return ModelChoice(str(model))
-    raise UserError(
-        f"--model is {model!r}; task {definition.name!r} has "
-        f"{', '.join(choice.name for choice in definition.models)}, and no model of that name is "
-        "registered"
+    listed = ", ".join(choice.name for choice in definition.models)
+    if model not in models.names():
+        raise UserError(
+            f"--model is {model!r}; task {definition.name!r} has {listed}, and no model of that "
+            "name is registered"
+        )
+    spec = models.get(model)
+    if spec.kind != definition.kind:
+        raise UserError(
+            f"--model={model} reads {spec.kind}s, task {definition.name!r} holds "
+            f"{definition.kind}s; it has {listed}"
+        )
+    first = definition.models[0]
+    if spec.preprocessing not in IMAGENET_PREPROCESSINGS:
+        return dataclasses.replace(first, name=model, start="random", arguments={}, build=None)
+    stored = next(feature for feature in dataset.manifest.features if feature.kind == "image")
+    size = first.input_size or min(stored.shape[:2])
+    return ModelChoice(
+        model, preprocessing=first.preprocessing, input_size=max(32, size), channels=3
     )
 
 

@@ -66,7 +66,8 @@ def test_listing_the_tasks_does_not_import_tensorflow():
         "import sys; from fed_pretrain.tasks import registry; registry.describe(); "
         "sys.exit('tensorflow' in sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    root = Path(registry.__file__).parents[2]
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
 
 
 def test_a_users_module_adds_a_task_with_a_screen_of_code(tmp_path: Path, monkeypatch):
@@ -92,6 +93,19 @@ def test_a_users_module_adds_a_model_that_any_task_of_its_kind_can_train(
     task = registry.load("digits", digits, "mine")
     assert task.model_name == "mine"
     assert task.build_model().output_shape == (None, 10)
+
+
+def test_a_keras_application_takes_a_small_grey_task_in_colour_and_larger(digits):
+    task = registry.load("digits", digits, "keras:MobileNetV2")
+    model = task.build_model()
+    assert model.input_shape == (None, 8, 8, 1)
+    assert model.get_layer("Conv1").input_shape == (None, 32, 32, 3)
+    assert model.output_shape == (None, 10)
+
+
+def test_a_model_of_another_kind_is_refused(digits):
+    with pytest.raises(UserError, match=r"--model=word_lstm reads texts.*holds images"):
+        registry.load("digits", digits, "word_lstm")
 
 
 def test_unknown_names_are_refused_with_the_known_ones(digits):

@@ -5,6 +5,12 @@ Example:
 The exit code is 0 when nothing failed; every failure says what to do about it.
 """
 
+import importlib.util
+import sys
+
+if sys.version_info[:2] != (3, 11) or importlib.util.find_spec("absl") is None:
+    sys.exit(f"error: {sys.executable} lacks the packages: run `make .venv`, use .venv/bin/python")
+
 from absl import flags
 
 from data_prep import command_line

@@ -149,7 +149,7 @@ def _rule(module: Module, modules: dict[str, Module], data: list[str]) -> str:
         attributes["main"] = "//tests:bazel_main.py"
         attributes["args"] = [module.path.as_posix()]
         attributes["data"] = [*data, "//:files"]
-        attributes["size"] = "enormous"
+        attributes["timeout"] = "long"
     elif module.target == "__init__" and data:
         attributes["data"] = data
     attributes["deps"] = dependencies(module, modules)

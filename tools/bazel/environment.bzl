@@ -7,6 +7,7 @@ py_runtime(
     name = "python3",
     interpreter_path = "{python}",
     python_version = "PY3",
+    stub_shebang = "#!{python}",
 )
 
 py_runtime_pair(

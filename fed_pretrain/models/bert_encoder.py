@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from fed_pretrain.models.attention import MeanOfTokens, PositionEmbedding, SelfAttention
 from fed_pretrain.models.dropout import KeyedDropout
+from fed_pretrain.models.norm import LayerNorm
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +103,7 @@ def _normal() -> tf.keras.initializers.Initializer:
 
 
 def _layer_norm(x: tf.Tensor, name: str) -> tf.Tensor:
-    return tf.keras.layers.LayerNormalization(epsilon=1e-12, name=name)(x)
+    return LayerNorm(epsilon=1e-12, name=name)(x)
 
 
 def _dense(x: tf.Tensor, units: int, name: str, activation: str | None = None) -> tf.Tensor:

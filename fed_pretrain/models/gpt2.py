@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from fed_pretrain.models.attention import PositionEmbedding, SelfAttention, gelu_tanh
 from fed_pretrain.models.dropout import KeyedDropout
+from fed_pretrain.models.norm import LayerNorm
 from fed_pretrain.models.token_embedding import TokenEmbedding
 
 
@@ -81,7 +82,7 @@ def _normal(deviation: float) -> tf.keras.initializers.Initializer:
 
 
 def _layer_norm(x: tf.Tensor, name: str) -> tf.Tensor:
-    return tf.keras.layers.LayerNormalization(epsilon=1e-5, name=name)(x)
+    return LayerNorm(epsilon=1e-5, name=name)(x)
 
 
 def _dense(

@@ -1,6 +1,6 @@
 """The same model in plain Keras layers, so that a saved file opens without this package.
 
-Dropout by key becomes Keras' Dropout, our GroupNorm becomes Keras' GroupNormalization. The
+Dropout by key becomes Keras' Dropout, our norms become Keras' own. The
 transformers keep their own layers: whoever opens their files imports
 `fed_pretrain.models.attention`."""
 
@@ -9,11 +9,12 @@ from typing import Any
 import tensorflow as tf
 
 from fed_pretrain.models.dropout import KeyedDropout
-from fed_pretrain.models.norm import GroupNorm
+from fed_pretrain.models.norm import GroupNorm, LayerNorm
 
 _PLAIN: dict[type, Any] = {
     KeyedDropout: tf.keras.layers.Dropout,
     GroupNorm: tf.keras.layers.GroupNormalization,
+    LayerNorm: tf.keras.layers.LayerNormalization,
 }
 
 

@@ -35,23 +35,27 @@ def cohort(
         raise UserError(
             f"--clients_per_round is {num}, but the dataset has only {len(client_ids)} clients"
         )
-    waits = _waits(len(client_ids), seed, 0 if how == "fixed" else round_number)
+    generator = randomness.generator(seed, "cohort", 0 if how == "fixed" else round_number)
+    arrivals = generator.random(len(client_ids))
     if how == "weighted":
-        checked = _checked_weights(weights, len(client_ids), num)
-        never = np.full(len(client_ids), np.inf)
-        waits = np.divide(waits, checked, out=never, where=checked > 0)
-    first = np.argsort(waits, kind="stable")[:num]
-    return [client_ids[i] for i in first]
+        arrivals = _hastened(arrivals, _checked_weights(weights, len(client_ids), num))
+    return [client_ids[position] for position in _earliest(arrivals, num)]
 
 
-def _waits(clients: int, seed: int, round_number: int) -> np.ndarray:
-    """Exponential waiting times: who arrives first is in.
+def _hastened(uniform: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Exponential waiting times, shorter for larger weights, endless for a weight of zero.
 
-    Divided by weights, the order of arrival is successive sampling in proportion to them
-    (Efraimidis and Spirakis 2006); undivided it is uniform.
+    The order of arrival is successive sampling in proportion to the weights (Efraimidis and
+    Spirakis 2006).
     """
-    uniform = randomness.generator(seed, "cohort", round_number).random(clients)
-    return -np.log1p(-uniform)
+    never = np.full(len(uniform), np.inf)
+    return np.divide(-np.log1p(-uniform), weights, out=never, where=weights > 0)
+
+
+def _earliest(arrivals: np.ndarray, num: int) -> np.ndarray:
+    """The positions of the first `num`, in order, without sorting everyone."""
+    first = np.argpartition(arrivals, num - 1)[:num]
+    return first[np.lexsort((first, arrivals[first]))]
 
 
 def _checked_weights(

@@ -52,10 +52,8 @@ class ClientReader:
 
     def fresh_rows(self, client_id: str, max_examples: int | None = None) -> Rows:
         """As `rows`, past the cache: for reading a whole split once."""
-        features = self.dataset.read_client(self.split, client_id)
-        if max_examples is not None:
-            features = {name: values[:max_examples] for name, values in features.items()}
-        x, y = self.encoder.encode(features)
+        records = self.dataset.read_records(self.split, client_id)[:max_examples]
+        x, y = self.encoder.encode(self.dataset.parse(records))
         if len(x) != len(y):
             raise ValueError(f"{type(self.encoder).__name__} gave {len(x)} x and {len(y)} y rows")
         return np.ascontiguousarray(x), np.ascontiguousarray(y, dtype=np.int32)

@@ -70,9 +70,9 @@ def test_a_bound_read_travels_by_pickle_and_gives_the_same_payload(reader):
 def test_a_recurring_client_is_read_from_disk_once(reader, monkeypatch):
     reads = []
     dataset = reader.dataset
-    true_read = dataset.read_client
+    true_read = dataset.read_records
     monkeypatch.setattr(
-        dataset, "read_client", lambda *args: reads.append(args) or true_read(*args)
+        dataset, "read_records", lambda *args: reads.append(args) or true_read(*args)
     )
     for round_number in range(3):
         reader("client_0", LocalWork(2), 7, round_number)

@@ -1,6 +1,7 @@
 """Your own image folder: clients and labels from a CSV with a client column, or from folders."""
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -58,9 +59,8 @@ class Reader:
     def read(self, unit: WorkUnit) -> Iterator[Item]:
         labels = {name: number for number, name in enumerate(self.label_names)}
         height, width, _ = self.features[0].shape
-        for order, listed in enumerate(_listed(self.root, self.listing, self.options)):
-            if not unit.start <= order < (unit.stop or 0):
-                continue
+        entries = _entries(self.root, self.listing, tuple(sorted(self.options.items())))
+        for order, listed in enumerate(entries[unit.start : unit.stop], start=unit.start):
             if isinstance(listed, BadRecord):
                 yield listed
                 continue
@@ -87,6 +87,14 @@ def _pixels(content: bytes, mode: str, resize: bool, height: int, width: int) ->
         image = image.resize((width, height), images.LANCZOS)
     array = np.asarray(image, dtype=np.uint8)
     return array if array.ndim == 3 else array[..., np.newaxis]
+
+
+@functools.lru_cache(maxsize=1)
+def _entries(
+    root: str, listing: str, options: tuple[tuple[str, str], ...]
+) -> tuple[Listed | BadRecord, ...]:
+    """The whole listing, made once a process, not once a unit."""
+    return tuple(_listed(root, listing, dict(options)))
 
 
 def _listed(root: str, listing: str, options: Mapping[str, str]) -> Iterator[Listed | BadRecord]:
@@ -144,7 +152,8 @@ def open_folder(pattern: str, options: Mapping[str, str]) -> Reader:
             f"--source_options=layout={options['layout']}: name the folders from outside in, like "
             "client/label or split/client/label, with `label` among them"
         )
-    entries = list(_listed(str(root), listing, options))
+    entries = list(_listed(str(root), listing, options))  # fresh: the cache may be of before
+    _entries.cache_clear()
     images_found = [entry for entry in entries if isinstance(entry, Listed)]
     if not images_found:
         raise UserError(f"--input={pattern}: no image that {listing or options['layout']} tells")

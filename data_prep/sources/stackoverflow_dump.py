@@ -5,6 +5,7 @@ workers share one plain file of 100 GB. An answer carries no title and no tags o
 """
 
 import dataclasses
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 from xml.parsers import expat
@@ -47,7 +48,7 @@ class Reader:
 
     def read(self, unit: WorkUnit) -> Iterator[Item]:
         last = Line(0, 0, b"")
-        broken = False
+        broken = bool(unit.start)  # slices of a plain file: the first one looks at the end
         for line in read_lines(unit, MEMBER):
             if isinstance(line, BadRecord):
                 broken = broken or line.reason == "truncated_archive"
@@ -61,12 +62,17 @@ class Reader:
             except fields.BadField as error:
                 number = line_number(unit, line.number)
                 yield BadRecord(error.reason, unit.path, number, str(error))
-        if not broken and unit.id in self._last_units() and last.content.strip() != _END:
-            number = line_number(unit, last.number)
+        if not broken and not _has_end(unit, last):
+            number = last.number if unit.stop is None else None
             yield BadRecord("truncated_file", unit.path, number, "it does not end in </posts>")
 
-    def _last_units(self) -> set[str]:
-        return {unit.id for unit in {unit.path: unit for unit in self.work}.values()}
+
+def _has_end(unit: WorkUnit, last: Line) -> bool:
+    if unit.stop is None:
+        return last.content.strip() == _END
+    with open(unit.path, "rb") as file:
+        file.seek(max(0, os.path.getsize(unit.path) - 4096))
+        return file.read().rstrip().endswith(_END)
 
 
 def _post(line: bytes) -> Post:

@@ -1,4 +1,4 @@
-"""What the tests of the sources share: reading one as the pipeline will, and real small pictures."""
+"""What the tests of the sources share: reading one as the pipeline will, and real pictures."""
 
 import pickle
 from pathlib import Path
@@ -28,7 +28,7 @@ class Outcome(NamedTuple):
 
 @pytest.fixture
 def read_source():
-    """Reads a source twice through a pickled reader; every record must fit the features it names."""
+    """Reads a source twice through a pickled reader; records must fit the features it names."""
 
     def read(name: str, path="", **options: str) -> Outcome:
         source = registry.get(name)

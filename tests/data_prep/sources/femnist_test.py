@@ -1,4 +1,4 @@
-"""FEMNIST from its three homes, on real digits: foolbox's MNIST pictures, turned to ink on white."""
+"""FEMNIST from LEAF and NIST, on real digits: foolbox's MNIST pictures, ink on white."""
 
 import hashlib
 import json

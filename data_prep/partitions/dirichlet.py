@@ -37,6 +37,7 @@ class PerClient:
     def __init__(self, config: PartitionConfig, histogram: np.ndarray) -> None:
         self._seed = config.seed
         self._clients = config.num_clients or 1
+        self._dealt = False
         shares = histogram / histogram.sum()
         scale = len(np.flatnonzero(histogram)) if config.concentration == "each" else 1
         self._mixes = np.stack(
@@ -52,6 +53,10 @@ class PerClient:
 
     def deal(self, labels: np.ndarray, split: str) -> np.ndarray:
         counts = self._counts(np.bincount(labels, minlength=self._mixes.shape[1]), split)
+        if not self._dealt:
+            # What a client got, not what it drew, is what its examples of other splits follow.
+            self._mixes = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
+            self._dealt = True
         clients = np.empty(len(labels), np.int64)
         for label in np.unique(labels):
             rows = np.flatnonzero(labels == label)

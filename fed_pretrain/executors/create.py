@@ -6,7 +6,18 @@ from fed_pretrain.executors.options import DEFAULT, ExecutorOptions
 
 
 def create(options: ExecutorOptions = DEFAULT) -> Executor:
-    """Create it before the first tensor: some settings of TensorFlow cannot change later."""
+    """Create it before the first tensor: some settings of TensorFlow cannot change later.
+
+    TFF's default context becomes the executor's, so that nothing starts TFF's own worker.
+    """
+    executor = _make(options)
+    from fed_pretrain.executors import context
+
+    context.install_default(executor)
+    return executor
+
+
+def _make(options: ExecutorOptions) -> Executor:
     if options.executor == "device":
         from fed_pretrain.executors.device import DeviceExecutor
 

@@ -30,6 +30,7 @@ class ExecutorOptions:
     restarts: int = _field(2, "restarts of native's worker in one round", lower_bound=0)
     runner: str = _field("", "Beam runner; empty: in this process (FnApiRunner)")
     runner_options: str = _field("", "Beam pipeline options, separated by spaces")
+    exchange: str = _field("", "folder all Beam workers share; empty: a local temporary one")
     fan_out: int = _field(16, "updates merged at once by beam", lower_bound=2)
 
 

@@ -20,6 +20,8 @@ def quiet_libraries() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    # See fed_pretrain/__init__.py.
+    os.environ.setdefault("WRAPT_DISABLE_EXTENSIONS", "1")
 
 
 def group_flag(name: str, heading: str) -> None:

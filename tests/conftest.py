@@ -11,6 +11,7 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("WRAPT_DISABLE_EXTENSIONS", "1")  # see fed_pretrain/__init__.py
 SESSION_VARIABLE = "FED_PRETRAIN_TEST_SESSION"
 os.environ.setdefault(SESSION_VARIABLE, uuid.uuid4().hex)
 

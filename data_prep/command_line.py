@@ -5,7 +5,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Sequence
 
-from absl import app, flags, logging
+from absl import flags, logging
 
 from data_prep.errors import UserError
 
@@ -59,7 +59,10 @@ def run(main: Callable[[], int | None]) -> None:
             sys.exit(_refuse(f"{error} (see --help)"))
 
     logging.set_verbosity(logging.WARNING)
-    app.run(guarded, flags_parser=parse)
+    # Not absl's app.run: a TensorFlow that is first imported inside it makes its context before it
+    # has switched to version 2 (tensorflow.python.distribute hangs a callback on absl's start), and
+    # Keras then builds graphs of version 1.
+    sys.exit(guarded(parse(sys.argv)))
 
 
 def short_help(main: Callable[[], int | None]) -> str:

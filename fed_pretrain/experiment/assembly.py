@@ -57,12 +57,13 @@ def assemble(given: RunConfig, session: Session) -> Assembly:
     config = given
     if config.task_module:
         tasks.load_module(config.task_module)
+    # Before the first tensor: the executor sets TensorFlow's threads and devices.
+    executor = session.executor(config.executor)
     task = session.task(config.task, config.dataset, config.model, config.options)
     config = with_task_defaults(config, task.defaults)
     _check(config, task)
     start = starts.resolve(config.start, task, config.seed)
     config = dataclasses.replace(config, algorithm=_algorithm(config, task))
-    executor = session.executor(config.executor)
     assert config.algorithm is not None
     assert config.work.batch_size is not None
     algorithm = session.algorithm(config.algorithm, task, start, config.work.batch_size)

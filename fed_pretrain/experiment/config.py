@@ -1,9 +1,6 @@
 """The frozen description of one run, its hash over what changes numbers, and its differences."""
 
 import dataclasses
-import hashlib
-import json
-from collections.abc import Mapping
 from typing import Any
 
 from fed_pretrain.algorithms.config import AlgorithmConfig
@@ -149,20 +146,3 @@ def spans_run(algorithm: AlgorithmConfig) -> bool:
     """Whether a schedule depends on the total number of rounds."""
     cosine = "cosine" in (algorithm.client_schedule, algorithm.server_schedule)
     return (cosine and not algorithm.schedule_rounds) or algorithm.local_steps_schedule == "linear"
-
-
-def digest(values: Mapping[str, Any]) -> str:
-    text = json.dumps(values, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def differences(before: Mapping[str, Any], now: Mapping[str, Any], place: str = "") -> list[str]:
-    """`name: old -> new` for every leaf that differs."""
-    found = []
-    for name in sorted({*before, *now}):
-        old, new = before.get(name), now.get(name)
-        if isinstance(old, Mapping) and isinstance(new, Mapping):
-            found += differences(old, new, f"{place}{name}.")
-        elif old != new:
-            found.append(f"{place}{name}: {old!r} -> {new!r}")
-    return found

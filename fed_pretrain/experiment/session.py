@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
 from data_prep.store.reader import PreparedDataset
-from fed_pretrain.algorithms import compose
+from fed_pretrain.algorithms import compose, system
 from fed_pretrain.algorithms.algorithm import Algorithm
 from fed_pretrain.algorithms.config import AlgorithmConfig
 from fed_pretrain.executors import create
@@ -63,11 +63,11 @@ class Session:
         self, config: AlgorithmConfig, task: Task, start: Start, batch_size: int
     ) -> Algorithm:
         key = (_without_run(config), id(task), repr(start.build_model.identity()), batch_size)
+        spec = task.payload_spec(batch_size)
+        if config.late_rounds:
+            spec = system.late_payload_spec(spec)
         return self._algorithms.get(
-            key,
-            lambda: compose.build(
-                config, task.model_fn(start.build_model), task.payload_spec(batch_size), task
-            ),
+            key, lambda: compose.build(config, task.model_fn(start.build_model), spec, task)
         )
 
     def cached(self, key: Hashable, make: Callable[[], Value]) -> Value:
@@ -87,7 +87,7 @@ class Session:
 def _without_run(config: AlgorithmConfig) -> AlgorithmConfig:
     """The config without what the built process does not depend on: runs then share it."""
     unused: dict[str, Any] = {}
-    if not config.private:
+    if not (config.private or config.stateful):
         unused |= {"population": 0, "clients_per_round": 0}
     if not config.private and config.compression == "none":
         unused |= {"seed": 0}

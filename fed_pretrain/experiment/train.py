@@ -13,7 +13,7 @@ from data_prep import fault_points
 from data_prep.errors import UserError
 from data_prep.progress import Progress
 from fed_pretrain.algorithms import schedule, system
-from fed_pretrain.executors.api import ClientInput, RoundOutput
+from fed_pretrain.executors.api import ClientInput
 from fed_pretrain.experiment import finishing, nonfinite, workdir
 from fed_pretrain.experiment.assembly import TRAIN_SPLIT, Assembly, assemble
 from fed_pretrain.experiment.checkpoints import CheckpointFolder
@@ -84,6 +84,7 @@ class Training:
         )
         self._state: Any = None
         self._round = 0
+        self._observed: tuple[Any, Any] = (None, {})
 
     @property
     def _rounds(self) -> int:
@@ -170,53 +171,64 @@ class Training:
             coming = cohort_of(self._assembly, round_number + 1)
             prefetch.start(coming, self._config.work.max_examples)
         before = self._model()
-        output = self._assembly.executor.run_round(self._assembly.algorithm, self._state, inputs)
-        sums = self._assembly.algorithm.train_sums(output.metrics)
-        if sums["nonfinite"]:
-            nonfinite.handle(self._assembly, self._state, inputs, round_number)
+        row: Row = {"round": round_number}
+        if inputs:
+            row |= self._train(round_number, inputs)
         fault_points.reach("after-round")
-        self._state, self._round = output.state, round_number
-        self._clients.update(output.client_states)
-        row = self._row(output, sums, [one.client_id for one in inputs], before, began)
+        self._round = round_number
+        row |= self._measure(row, before, [one.client_id for one in inputs])
+        row["seconds"] = time.perf_counter() - began
+        row["memory_mb"] = resident_megabytes()
         self._metrics.append(row)
         fault_points.reach("after-metrics")
         if round_number % self._config.saving.checkpoint_every == 0:
             self._save()
         return row
 
-    def _row(
-        self,
-        output: RoundOutput,
-        sums: Mapping[str, float],
-        clients: Sequence[str],
-        before: ModelArrays,
-        began: float,
-    ) -> Row:
-        down, up = self._traffic.round(clients)
-        row: Row = {"round": self._round}
-        row |= {f"train_{k}": v for k, v in self._assembly.task.summarise(sums).items()}
-        row |= {
-            "clients": len(clients),
-            "examples": int(sums["examples"]),
-            "bytes_down": down,
-            "bytes_up": up,
+    def _train(self, round_number: int, inputs: Sequence[ClientInput]) -> Row:
+        """The clients' work and the server's step; columns of what the clients saw."""
+        executor, algorithm = self._assembly.executor, self._assembly.algorithm
+        state = self._state
+        if algorithm.first_pass is not None:
+            gradients = executor.sum_clients(
+                algorithm.first_pass.computation, state.global_model_weights, inputs
+            )
+            state = algorithm.first_pass.absorb(state, gradients)
+        output = executor.run_round(algorithm, state, inputs)
+        sums = algorithm.train_sums(output.metrics)
+        if sums["nonfinite"]:
+            nonfinite.handle(self._assembly, state, inputs, round_number)
+        self._state = output.state
+        self._clients.update(output.client_states)
+        self._observed = (
+            algorithm.alignment(output.metrics),
+            algorithm.layer_alignment(output.metrics),
+        )
+        row: Row = {
+            f"train_{name}": value for name, value in self._assembly.task.summarise(sums).items()
         }
+        row["examples"] = int(sums["examples"])
         if sums["nonfinite"]:
             row["clients_nonfinite"] = int(sums["nonfinite"])
-        row |= self._assembly.algorithm.extra_columns(output.metrics)
+        row |= algorithm.extra_columns(output.metrics)
+        return row | {f"seconds_{name}": value for name, value in output.seconds.items()}
+
+    def _measure(self, row: Row, before: ModelArrays, clients: Sequence[str]) -> Row:
+        """Traffic, probes and evaluation of the round that `row` tells of."""
+        down, up = self._traffic.round(clients)
+        measured: Row = {"clients": len(clients), "bytes_down": down, "bytes_up": up}
+        measured.setdefault("examples", row.get("examples", 0))
         model = self._model()
-        alignment = self._assembly.algorithm.alignment(output.metrics)
-        layers = self._assembly.algorithm.layer_alignment(output.metrics)
         due = self._evaluations.due(self._round)
-        row |= self._probes.after_round(self._round, before, model, clients, alignment, layers, due)
+        alignment, layers = self._observed if clients else (None, {})
+        measured |= self._probes.after_round(
+            self._round, before, model, clients, alignment, layers, due
+        )
         started = time.perf_counter()
         if due:
-            row |= self._evaluations.row(model, clients)
-        row |= {f"seconds_{name}": value for name, value in output.seconds.items()}
-        row["seconds_evaluate"] = time.perf_counter() - started
-        row["seconds"] = time.perf_counter() - began
-        row["memory_mb"] = resident_megabytes()
-        return row
+            measured |= self._evaluations.row(model, clients)
+        measured["seconds_evaluate"] = time.perf_counter() - started
+        return measured
 
     def _save(self) -> None:
         """After the row is on disk: a checkpoint never speaks for a round without a row."""
@@ -253,7 +265,8 @@ def cohort_of(assembly: Assembly, round_number: int) -> list[str]:
 
 def work_of(assembly: Assembly, round_number: int) -> LocalWork:
     """The local work of a round before heterogeneity: decreasing steps are a schedule's."""
-    work, config = assembly.work, assembly.algorithm.config
+    work, config = assembly.work, assembly.config.algorithm
+    assert config is not None
     if config.local_steps_schedule == "constant":
         return work
     if work.steps is None:
@@ -269,6 +282,7 @@ def round_inputs(
     config = assembly.config
     states = states or ClientStates(assembly.algorithm)
     reader = assembly.task.reader(TRAIN_SPLIT)
+    late_rounds = assembly.algorithm.config.late_rounds
     plans = system.plan_round(
         config.system,
         work_of(assembly, round_number),
@@ -276,15 +290,15 @@ def round_inputs(
         assembly.task.dataset.index(TRAIN_SPLIT),
         config.seed,
         round_number,
+        late_rounds,
+        lambda earlier: cohort_of(assembly, earlier),
     )
-    return [
-        ClientInput(
-            plan.client_id,
-            reader.bind(plan.client_id, plan.work, config.seed, round_number),
-            states.get(plan.client_id),
-        )
-        for plan in plans
-    ]
+    inputs = []
+    for plan in plans:
+        read = reader.bind(plan.client_id, plan.work, config.seed, plan.began)
+        read = system.late_read(read, plan.lag) if late_rounds else read
+        inputs.append(ClientInput(plan.client_id, read, states.get(plan.client_id)))
+    return inputs
 
 
 def summary(result: RunResult) -> str:

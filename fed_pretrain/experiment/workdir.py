@@ -13,7 +13,9 @@ from data_prep import atomic
 from data_prep.errors import UserError
 from fed_pretrain.experiment import metrics
 from fed_pretrain.experiment.assembly import Assembly
-from fed_pretrain.experiment.config import RunConfig, differences, digest
+from fed_pretrain.experiment.config import RunConfig
+from fed_pretrain.experiment.differences import differences, digest
+from fed_pretrain.starts import labels
 
 SUCCESS = "SUCCESS"
 FORMAT = 1
@@ -118,14 +120,10 @@ def _sha256(path: Path) -> str:
 
 def model_facts(assembly: Assembly) -> dict[str, Any]:
     """What a checkpoint says of its model, so that a start needs nothing but the file."""
-    task = assembly.task
     return {
-        "task": task.name,
-        "model": task.model_name,
-        "num_classes": task.num_classes,
-        "label_names": list(task.label_names) if task.label_names else None,
-        "preprocessing": assembly.start.preprocessing,
-        "dataset_fingerprint": task.dataset.fingerprint,
+        **labels.describe(assembly.task, assembly.start.preprocessing),
+        "num_classes": assembly.start.build_model.num_classes,
+        "dataset_fingerprint": assembly.task.dataset.fingerprint,
         "start": assembly.config.start.spec,
         "algorithm": assembly.algorithm.label,
     }

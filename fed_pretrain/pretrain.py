@@ -1,0 +1,55 @@
+"""Pre-trains a model centrally on proxy data; the result is a start for federated training."""
+
+from absl import flags
+
+from data_prep import command_line
+from data_prep.errors import UserError
+from fed_pretrain import config_flags
+from fed_pretrain.experiment.central_config import CentralConfig
+from fed_pretrain.starts.config import StartConfig
+from fed_pretrain.tasks.options import TaskOptions
+
+flags.DEFINE_string("task", None, "The task whose model is trained; --task=help lists them.")
+flags.DEFINE_string("model", None, "The task's model; default its first.")
+flags.DEFINE_string("dataset", None, "Folder of the proxy dataset; default the task's embedded.")
+flags.DEFINE_string("workdir", None, "Folder of the training; the same command continues it.")
+flags.DEFINE_string("task_module", None, "Python module that registers tasks of your own.")
+flags.DEFINE_integer("seed", 0, "Seed of every random choice.")
+for _name in ("task", "model", "dataset", "workdir", "task_module", "seed"):
+    command_line.group_flag(_name, "Pre-training")
+config_flags.define(CentralConfig, "Central training")
+config_flags.define(StartConfig, "Start")
+config_flags.define(TaskOptions, "Task")
+
+
+def main() -> int | None:
+    values = flags.FLAGS
+    if values.task == "help":
+        from fed_pretrain.tasks import registry
+
+        print(registry.describe())
+        return 0
+    for name in ("task", "workdir"):
+        if not values[name].value:
+            raise UserError(f"--{name} is missing")
+    from fed_pretrain.experiment.pretraining import PretrainConfig, pretrain
+
+    result = pretrain(
+        PretrainConfig(
+            task=values.task,
+            workdir=values.workdir,
+            dataset=values.dataset,
+            model=values.model,
+            task_module=values.task_module,
+            seed=values.seed,
+            options=config_flags.build(TaskOptions),
+            start=config_flags.build(StartConfig),
+            central=config_flags.build(CentralConfig),
+        )
+    )
+    print(f"start: --start=checkpoint:{result.path}")
+    return 0
+
+
+if __name__ == "__main__":
+    command_line.run(main)

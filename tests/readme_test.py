@@ -56,13 +56,17 @@ def _flag_errors(item: tuple[str, list[tuple[Command, list[str]]]]) -> list[str]
     return [f"{shown[i][0]}: {error}" for i, error in enumerate(errors) if error is not None]
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=str)
-def test_every_make_target_exists(command: Command) -> None:
-    words = [word for word in command.words() if "=" not in word]
-    if words[:1] != ["make"]:
-        pytest.skip("not a make command")
-    for target in words[1:]:
-        assert re.search(rf"^{re.escape(target)}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+def test_every_make_target_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    shown = {
+        word
+        for command in COMMANDS
+        if command.words()[:1] == ["make"]
+        for word in command.words()[1:]
+        if "=" not in word
+    }
+    assert {"quickstart", "test"} <= shown
+    assert [t for t in shown if not re.search(rf"^{re.escape(t)}:", makefile, re.MULTILINE)] == []
 
 
 def test_what_ci_promises_to_run_is_a_step_of_it() -> None:

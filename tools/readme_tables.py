@@ -48,12 +48,13 @@ def algorithms_table() -> str:
     registry = importlib.import_module("fed_pretrain.algorithms.registry")
     header, *rows = (re.split(r" {2,}", line) for line in registry.describe().splitlines())
     rows = [row for row in rows if not set("".join(row)) <= {"-", " "}]
+    command = "python -m fed_pretrain.train --task=digits --algorithm={0} --workdir=runs/digits_{0}"
     body = [
-        (f"`{row[0]}`", *row[1:], f"`--algorithm={row[0]}`")
+        (f"`{row[0]}`", *row[1:], f"`{command.format(row[0])}`")
         for row in rows
         if len(row) == len(header)
     ]
-    return markdown((*header, "choose it"), body)
+    return markdown((*header, "train by it"), body)
 
 
 def programs_table() -> str:

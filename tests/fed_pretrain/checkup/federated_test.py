@@ -33,7 +33,9 @@ def test_a_crash_is_a_failure_with_the_childs_last_words(monkeypatch: pytest.Mon
     assert "nonsense" in verdict.finding
 
 
-@pytest.mark.parametrize("name", ["device", "beam", pytest.param("native", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name", ["device", *(pytest.param(n, marks=pytest.mark.slow) for n in ("native", "beam"))]
+)
 def test_each_executor_gives_numpys_answer(name: str) -> None:
     verdict = federated.one_round(name, timeout_seconds=180)
     assert verdict.status is Status.OK, verdict.finding

@@ -1,0 +1,36 @@
+"""One executor, and each algorithm built and run once, for all tests of the room."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from fed_pretrain.algorithms.config import AlgorithmConfig
+from fed_pretrain.executors import create
+from fed_pretrain.executors.api import Executor
+from tests.fed_pretrain.algorithms.toy import POPULATION, Run, build
+
+
+@pytest.fixture(scope="session")
+def executor() -> Iterator[Executor]:
+    with create.create() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def finished(executor: Executor) -> Callable[..., Run]:
+    """`finished(client_update="sgd", ...)` has run two rounds."""
+    runs: dict[AlgorithmConfig, Run] = {}
+
+    def get(**settings: object) -> Run:
+        settings = {
+            "alignment": "none",
+            "population": POPULATION,
+            "clients_per_round": 3,
+        } | settings
+        config = AlgorithmConfig(**settings)
+        if config not in runs:
+            runs[config] = Run(build(config), executor)
+            runs[config].two_rounds()
+        return runs[config]
+
+    return get

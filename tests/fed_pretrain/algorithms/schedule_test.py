@@ -1,0 +1,70 @@
+"""Learning rates and local steps over rounds."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from data_prep.errors import UserError
+from fed_pretrain.algorithms import schedule
+from fed_pretrain.algorithms.config import AlgorithmConfig
+
+
+def factors(config: AlgorithmConfig, rounds: int) -> list[float]:
+    plan = schedule.client(config)
+    return [float(plan.factor(r)) for r in range(rounds)]
+
+
+def test_warmup_rises_to_one_and_stays() -> None:
+    config = AlgorithmConfig(client_schedule="warmup", warmup_rounds=4)
+    assert np.allclose(factors(config, 6), [0.25, 0.5, 0.75, 1, 1, 1])
+
+
+def test_cosine_ends_at_its_last_factor() -> None:
+    config = AlgorithmConfig(
+        client_schedule="cosine", schedule_rounds=10, schedule_final_factor=0.1
+    )
+    values = factors(config, 13)
+    assert np.isclose(values[0], 1)
+    assert np.isclose(values[5], 0.55)
+    assert np.allclose(values[10:], 0.1)
+
+
+def test_steps_drop_by_their_factor_after_the_warmup() -> None:
+    config = AlgorithmConfig(
+        client_schedule="step",
+        warmup_rounds=2,
+        schedule_step_rounds=3,
+        schedule_step_factor=0.5,
+    )
+    assert np.allclose(factors(config, 9), [0.5, 1, 1, 1, 1, 0.5, 0.5, 0.5, 0.25])
+
+
+def test_one_sides_warmup_leaves_the_other_constant() -> None:
+    config = AlgorithmConfig(client_schedule="warmup", warmup_rounds=4)
+    assert schedule.server(config).constant
+
+
+@pytest.mark.parametrize(
+    ("settings", "flag"),
+    [
+        ({"client_schedule": "cosine"}, "schedule_rounds"),
+        ({"client_schedule": "step"}, "schedule_step_rounds"),
+        ({"client_schedule": "warmup"}, "warmup_rounds"),
+    ],
+)
+def test_a_schedule_without_its_length_is_refused(settings, flag) -> None:
+    with pytest.raises(UserError, match=flag):
+        schedule.client(AlgorithmConfig(**settings))
+
+
+def test_local_steps_decrease_to_the_minimum() -> None:
+    config = AlgorithmConfig(
+        local_steps_schedule="halve", local_steps_every=2, local_steps_minimum=3
+    )
+    assert [schedule.local_steps(config, 16, r) for r in range(7)] == [16, 16, 8, 8, 4, 4, 3]
+    linear = AlgorithmConfig(local_steps_schedule="linear", rounds=5)
+    assert [schedule.local_steps(linear, 9, r) for r in range(6)] == [9, 7, 5, 3, 1, 1]
+    root = dataclasses.replace(linear, local_steps_schedule="inverse_sqrt")
+    assert [schedule.local_steps(root, 10, r) for r in (0, 3, 99)] == [10, 5, 1]
+    assert schedule.local_steps(AlgorithmConfig(), 7, 100) == 7

@@ -1,0 +1,143 @@
+"""Three clients of unequal size on softmax regression, and the same algorithms in NumPy float64."""
+
+import collections
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_federated as tff
+
+from fed_pretrain.algorithms import compose
+from fed_pretrain.algorithms.algorithm import Algorithm
+from fed_pretrain.algorithms.config import AlgorithmConfig
+from fed_pretrain.executors.api import ClientInput, Executor
+from fed_pretrain.tasks.local_work import LocalWork
+from fed_pretrain.tasks.objective import CrossEntropy, keras_loss
+from fed_pretrain.tasks.payload import make_payload
+
+FEATURES, CLASSES, BATCH, POPULATION = 5, 3, 4, 6
+OBJECTIVE = CrossEntropy()
+SIZES = {"a": 5, "b": 9, "c": 3, "d": 6}
+COHORTS = (("a", "b", "c"), ("b", "d", "a"))
+"""The cohorts of two rounds; clients come back, so client state matters."""
+
+Weights = list[np.ndarray]
+
+
+def rows(client_id: str) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(ord(client_id))
+    size = SIZES[client_id]
+    x = generator.normal(size=(size, FEATURES)).astype(np.float32)
+    return x, generator.integers(0, CLASSES, size).astype(np.int32)
+
+
+def start_weights() -> Weights:
+    generator = np.random.default_rng(7)
+    kernel = 0.3 * generator.normal(size=(FEATURES, CLASSES))
+    return [kernel.astype(np.float32), 0.1 * np.ones(CLASSES, np.float32)]
+
+
+def work(client_id: str) -> LocalWork:
+    """Unequal epochs as well as unequal sizes."""
+    return LocalWork(BATCH, epochs={"a": 2, "b": 1, "c": 3, "d": 1}[client_id])
+
+
+def payload(client_id: str, round_number: int) -> Any:
+    return make_payload(*rows(client_id), work(client_id), 0, round_number, client_id)
+
+
+def build_model() -> tf.keras.Model:
+    inputs = tf.keras.Input([FEATURES])
+    return tf.keras.Model(inputs, tf.keras.layers.Dense(CLASSES, name="head")(inputs))
+
+
+def model_fn() -> Any:
+    spec = collections.OrderedDict(
+        x=tf.TensorSpec([None, FEATURES]), y=tf.TensorSpec([None], tf.int32)
+    )
+    return tff.learning.models.from_keras_model(
+        build_model(), loss=keras_loss(OBJECTIVE), input_spec=spec, metrics=[]
+    )
+
+
+def payload_spec() -> Any:
+    return collections.OrderedDict(
+        x=tf.TensorSpec([None, FEATURES]),
+        y=tf.TensorSpec([None], tf.int32),
+        order=tf.TensorSpec([None, BATCH], tf.int32),
+        key=tf.TensorSpec([2], tf.int32),
+    )
+
+
+def build(config: AlgorithmConfig) -> Algorithm:
+    return compose.build(config, model_fn, payload_spec(), OBJECTIVE)
+
+
+class Run:
+    """An algorithm's rounds by an executor, from the toy's start."""
+
+    def __init__(self, algorithm: Algorithm, executor: Executor) -> None:
+        self.algorithm = algorithm
+        self._executor = executor
+        first = executor.initialize(algorithm.process)
+        weights = tff.learning.models.ModelWeights(start_weights(), [])
+        self.state = first._replace(global_model_weights=weights)
+        self.client_states: dict[str, Any] = {}
+        self.metrics: list[Any] = []
+
+    def round(self, clients: tuple[str, ...], round_number: int, payloads: Any = None) -> Any:
+        payloads = payloads or {c: payload(c, round_number) for c in clients}
+        inputs = [
+            ClientInput(
+                c,
+                lambda c=c: payloads[c],
+                self.client_states.get(c, self.algorithm.initial_client_state()),
+            )
+            for c in clients
+        ]
+        if self.algorithm.first_pass is not None:
+            sums = self._executor.sum_clients(
+                self.algorithm.first_pass.computation, self.state.global_model_weights, inputs
+            )
+            self.state = self.algorithm.first_pass.absorb(self.state, sums)
+        output = self._executor.run_round(self.algorithm, self.state, inputs)
+        self.state = output.state
+        self.client_states.update(output.client_states)
+        self.metrics.append(output.metrics)
+        return output
+
+    def two_rounds(self) -> Weights:
+        for number, clients in enumerate(COHORTS, 1):
+            self.round(clients, number)
+        return self.weights
+
+    @property
+    def weights(self) -> Weights:
+        return [np.asarray(w) for w in self.state.global_model_weights.trainable]
+
+
+def gradient(weights: Weights, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Of the mean softmax cross-entropy, flat and float64."""
+    logits = x.astype(np.float64) @ weights[0] + weights[1]
+    shares = np.exp(logits - logits.max(1, keepdims=True))
+    shares /= shares.sum(1, keepdims=True)
+    shares[np.arange(len(y)), y] -= 1
+    return flat([x.T.astype(np.float64) @ shares / len(y), shares.mean(0)])
+
+
+def flat(weights: Weights) -> np.ndarray:
+    return np.concatenate([np.asarray(w, np.float64).ravel() for w in weights])
+
+
+def shaped(vector: np.ndarray) -> Weights:
+    return [vector[: FEATURES * CLASSES].reshape(FEATURES, CLASSES), vector[FEATURES * CLASSES :]]
+
+
+def grad(vector: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return gradient(shaped(vector), x, y)
+
+
+def batches(client_id: str, round_number: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    x, y = rows(client_id)
+    order = payload(client_id, round_number)["order"]
+    return [(x[step[step >= 0]], y[step[step >= 0]]) for step in order]

@@ -57,7 +57,9 @@ class AlgorithmConfig:
     server_beta2: float = _setting(
         0.999, "beta2 of adam, adamw, yogi, lamb; decay of rmsprop.", lower_bound=0.0
     )
-    server_epsilon: float = _setting(1e-8, "epsilon of adaptive servers.", lower_bound=0.0)
+    server_epsilon: float = _setting(
+        1e-8, "epsilon of adaptive servers, before bias correction as in TFF.", lower_bound=0.0
+    )
     server_initial_accumulator: float = _setting(
         0.0, "Initial second moment of adagrad and yogi.", lower_bound=0.0
     )

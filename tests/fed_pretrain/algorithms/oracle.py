@@ -87,7 +87,10 @@ class ServerAdaptive:
         else:
             self.v = self.b2 * self.v + (1 - self.b2) * g * g
         first, second = self.m / (1 - self.b1**self.t), self.v / (1 - self.b2**self.t)
-        step = first / (np.sqrt(second) + self.eps)
+        # TFF's adam, adamw and yogi add epsilon before the bias correction (Kingma and Ba's
+        # epsilon hat); LAMB's paper after it.
+        eps = self.eps if self.kind == "lamb" else self.eps / np.sqrt(1 - self.b2**self.t)
+        step = first / (np.sqrt(second) + eps)
         if self.kind == "adamw":
             step = step + self.decay * x
         if self.kind == "lamb":
@@ -201,7 +204,7 @@ def scaffold() -> tuple[Vector, dict[str, Vector]]:
 
 
 def feddyn(alpha: float) -> tuple[Vector, dict[str, Vector]]:
-    """The paper's signs: h <- h - alpha/m sum (theta_k - theta); theta <- mean theta_k - h/alpha."""
+    """With the paper's signs: h <- h - alpha/m sum (theta_k - theta), theta <- mean - h/alpha."""
     x = flat(start_weights())
     h, own = np.zeros_like(x), {k: np.zeros_like(x) for k in SIZES}
     for number, clients in enumerate(COHORTS, 1):

@@ -9,7 +9,7 @@ from typing import Any
 
 from data_prep.errors import UserError
 from fed_pretrain.executors import structures
-from fed_pretrain.executors.map_reduce import CLIENT_STATE
+from fed_pretrain.executors.map_reduce import CLIENT_STATE, form_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +29,7 @@ def collecting(computation: Any) -> Collecting | None:
 
     if not _has_state(computation.type_signature.parameter[1]):
         return None
-    form = tff.backends.mapreduce.get_map_reduce_form_for_computation(computation)
+    form = form_of(computation)
     if any(len(part) for part in list(form.work.type_signature.result)[1:]):
         raise UserError("client states beside secure sums need --executor=device")
     update_type = form.work.type_signature.result[0]
@@ -48,7 +48,7 @@ def collecting(computation: Any) -> Collecting | None:
     def update_of(result: Any) -> Any:
         return result[0]
 
-    @tff.federated_computation(computation.type_signature.parameter)
+    @tff.federated_computation(*computation.type_signature.parameter)
     def with_states(state: Any, data: Any) -> Any:
         broadcast = tff.federated_broadcast(tff.federated_map(form.prepare, state))
         result = tff.federated_map(form.work, tff.federated_zip((data, broadcast)))

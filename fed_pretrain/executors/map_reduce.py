@@ -59,15 +59,18 @@ class NotMapReduce(UserError):
     """The computation has no map-reduce form."""
 
 
-def compile_program(computation: Any) -> MapReduceProgram:
-    """The program of a `(state@SERVER, data@CLIENTS) -> (state@SERVER, output@SERVER)`."""
+def form_of(computation: Any) -> Any:
+    """TFF's map-reduce form of a `(state@SERVER, data@CLIENTS) -> (state@SERVER, output@SERVER)`.
+
+    Without TFF's Grappler: it would inline functions and lower loops to a form that neither
+    TensorFlow's functions nor TFF's worker can take again. TensorFlow optimises at the first call.
+    """
     import tensorflow_federated as tff
 
-    # Grappler would inline and lower loops too early: TensorFlow does it at the first call.
     plain = tf.compat.v1.ConfigProto()
     plain.graph_options.rewrite_options.disable_meta_optimizer = True
     try:
-        form = tff.backends.mapreduce.get_map_reduce_form_for_computation(
+        return tff.backends.mapreduce.get_map_reduce_form_for_computation(
             computation, plain, tff_internal_preprocessing=_without_colocation
         )
     except Exception as error:  # TFF raises whatever its compiler stumbles over
@@ -75,6 +78,10 @@ def compile_program(computation: Any) -> MapReduceProgram:
             "this computation has no map-reduce form and cannot run on --executor=device or beam "
             f"(--executor=native can): {_first_line(error)}"
         ) from error
+
+
+def compile_program(computation: Any) -> MapReduceProgram:
+    form = form_of(computation)
     specs = {
         name: graph_spec.from_computation(getattr(form, name))
         for name in ("prepare", "work", "zero", "accumulate", "merge", "report", "update")

@@ -1,0 +1,43 @@
+"""Executors shared by the room's tests; TFF's default context is put back to none of ours."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from fed_pretrain.executors.create import create
+from fed_pretrain.executors.device import DeviceExecutor
+from fed_pretrain.executors.native import NativeExecutor
+from fed_pretrain.executors.options import ExecutorOptions
+from tests.fed_pretrain.executors import digits
+
+
+@pytest.fixture(scope="session")
+def device() -> Iterator[DeviceExecutor]:
+    with create(ExecutorOptions(clients_in_flight=2)) as executor:
+        yield executor
+
+
+@pytest.fixture(scope="session")
+def native() -> Iterator[NativeExecutor]:
+    with create(ExecutorOptions(executor="native", round_timeout=120)) as executor:
+        yield executor
+
+
+@pytest.fixture(scope="session")
+def beam() -> Iterator[object]:
+    with create(ExecutorOptions(executor="beam", fan_out=2)) as executor:
+        yield executor
+
+
+@pytest.fixture(scope="session")
+def on_device(device: DeviceExecutor) -> Callable[..., digits.Finished]:
+    """`on_device(client_update="sgd", ...)` after three rounds."""
+    done: dict[object, digits.Finished] = {}
+
+    def get(**settings: object) -> digits.Finished:
+        made = digits.algorithm(**settings)
+        if made.config not in done:
+            done[made.config] = digits.train(device, made)
+        return done[made.config]
+
+    return get

@@ -1,0 +1,120 @@
+"""Real digits of five uneven clients and a small convolutional network, for every test here."""
+
+import collections
+import dataclasses
+import functools
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_federated as tff
+
+from data_prep import packages
+from fed_pretrain.algorithms import compose
+from fed_pretrain.algorithms.algorithm import Algorithm
+from fed_pretrain.algorithms.config import AlgorithmConfig
+from fed_pretrain.executors.api import ClientInput, Executor
+from fed_pretrain.tasks.local_work import LocalWork
+from fed_pretrain.tasks.objective import CrossEntropy, keras_loss
+from fed_pretrain.tasks.payload import make_payload
+
+BATCH = 8
+OBJECTIVE = CrossEntropy()
+SIZES = {"ada": 20, "ben": 33, "cy": 9, "dot": 26, "eve": 17}
+PAYLOAD = collections.OrderedDict(
+    x=tf.TensorSpec([None, 8, 8, 1], tf.uint8),
+    y=tf.TensorSpec([None], tf.int32),
+    order=tf.TensorSpec([None, BATCH], tf.int32),
+    key=tf.TensorSpec([2], tf.int32),
+)
+
+
+@functools.cache
+def all_digits() -> tuple[np.ndarray, np.ndarray]:
+    table = np.loadtxt(packages.path("digits"), delimiter=",", max_rows=sum(SIZES.values()))
+    images = (table[:, :64] * 15).astype(np.uint8).reshape(-1, 8, 8, 1)
+    return images, table[:, 64].astype(np.int32)
+
+
+def payload(client_id: str, round_number: int) -> Any:
+    """Picklable by name, so that it can be read on a Beam worker."""
+    start = 0
+    for name, size in SIZES.items():
+        if name == client_id:
+            break
+        start += size
+    images, labels = all_digits()
+    rows = slice(start, start + SIZES[client_id])
+    work = LocalWork(BATCH, epochs=1)
+    return make_payload(images[rows], labels[rows], work, 3, round_number, client_id)
+
+
+def clients(round_number: int, states: Any = None, initial: Any = None) -> list[ClientInput]:
+    states = states or {}
+    return [
+        ClientInput(
+            name, functools.partial(payload, name, round_number), states.get(name, initial)
+        )
+        for name in SIZES
+    ]
+
+
+def build_model() -> tf.keras.Model:
+    layers = tf.keras.layers
+    image = tf.keras.Input([8, 8, 1], dtype=tf.uint8)
+    x = layers.Rescaling(1 / 255)(image)
+    x = layers.Conv2D(4, 3, activation="relu", name="conv")(x)
+    return tf.keras.Model(image, layers.Dense(10, name="head")(layers.Flatten()(x)))
+
+
+def model_fn() -> Any:
+    spec = collections.OrderedDict(x=PAYLOAD["x"], y=PAYLOAD["y"])
+    return tff.learning.models.from_keras_model(
+        build_model(), loss=keras_loss(OBJECTIVE), input_spec=spec, metrics=[]
+    )
+
+
+@functools.cache
+def algorithm(**settings: Any) -> Algorithm:
+    defaults = {"population": 5, "clients_per_round": 5, "alignment": "none"}
+    return compose.build(AlgorithmConfig(**(defaults | settings)), model_fn, PAYLOAD, OBJECTIVE)
+
+
+def start_weights() -> list[np.ndarray]:
+    generator = np.random.default_rng(5)
+    shapes = [(3, 3, 1, 4), (4,), (144, 10), (10,)]
+    return [(0.2 * generator.normal(size=shape)).astype(np.float32) for shape in shapes]
+
+
+@dataclasses.dataclass
+class Finished:
+    weights: list[np.ndarray]
+    state: Any
+    metrics: Any
+    client_states: dict[str, Any]
+
+
+def start(executor: Executor, made: Algorithm) -> Any:
+    first = executor.initialize(made.process)
+    weights = tff.learning.models.ModelWeights(start_weights(), [])
+    return first._replace(global_model_weights=weights)
+
+
+def train(executor: Executor, made: Algorithm, rounds: int = 3) -> Finished:
+    state, states = start(executor, made), {}
+    for number in range(1, rounds + 1):
+        inputs = clients(number, states, made.initial_client_state())
+        output = executor.run_round(made, state, inputs)
+        state = output.state
+        states.update(output.client_states)
+    weights = [np.asarray(w) for w in state.global_model_weights.trainable]
+    return Finished(weights, state, output.metrics, states)
+
+
+def difference(first: Any, second: Any) -> float:
+    """The largest absolute difference between two equal nests of arrays."""
+    pairs = zip(tf.nest.flatten(first), tf.nest.flatten(second), strict=True)
+    return max(
+        (float(np.max(np.abs(np.asarray(a, float) - np.asarray(b, float)))) for a, b in pairs),
+        default=0.0,
+    )

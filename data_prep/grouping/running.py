@@ -16,7 +16,7 @@ from apache_beam.runners.runner import PipelineRunner
 from apache_beam.transforms import environments
 
 from data_prep.errors import UserError
-from data_prep.grouping import assigning, merging, pipeline, spilling
+from data_prep.grouping import assigning, merging, pipeline, spilling, worker
 from data_prep.grouping.job import Job
 from data_prep.progress import Progress
 
@@ -60,17 +60,19 @@ def _runner(
 @contextlib.contextmanager
 def _importable_by_workers() -> Iterator[None]:
     """Worker processes start from nothing: they must find this package and the user's modules."""
-    before = os.environ.get("PYTHONPATH")
     root = str(Path(__file__).resolve().parents[2])
     paths = [root, *(path for path in sys.path if path and path != root)]
-    os.environ["PYTHONPATH"] = os.pathsep.join(paths)
+    told = {"PYTHONPATH": os.pathsep.join(paths), worker.DRIVER: str(os.getpid())}
+    before = {name: os.environ.get(name) for name in told}
+    os.environ.update(told)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ["PYTHONPATH"]
-        else:
-            os.environ["PYTHONPATH"] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @contextlib.contextmanager

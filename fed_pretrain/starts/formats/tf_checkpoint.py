@@ -30,7 +30,7 @@ def read(path: str) -> dict[str, np.ndarray]:
         reader = tf.train.load_checkpoint(prefix)
         full_names = _full_names(reader)
         tensors = {name: np.asarray(reader.get_tensor(key)) for key, name in full_names.items()}
-    except (tf.errors.OpError, RuntimeError, ValueError) as error:
+    except (tf.errors.OpError, RuntimeError, ValueError, IndexError) as error:
         raise UserError(
             f"{path}: cannot be read as a TensorFlow checkpoint, it is damaged or incomplete "
             f"({str(error).splitlines()[0]})"

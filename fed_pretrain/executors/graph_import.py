@@ -264,6 +264,7 @@ class _Function:
             return elements[: len(outputs)]
 
         specs = [_placeholder_spec(nodes[_base(name)]) for name in names]
+        graph_def = _without_nodes(graph_def, {_base(name) for name in names})
         graph = func_graph.func_graph_from_py_func(
             "imported", build, specs, {}, add_control_dependencies=False
         )
@@ -285,6 +286,23 @@ class _Function:
         used = [tensors[i] for i in self._used]
         results = self._function._call_flat(used, self._function.captured_inputs)
         return list(results) if isinstance(results, (list, tuple)) else []
+
+
+def _without_nodes(graph_def: Any, names: set[str]) -> Any:
+    """Without the placeholders that are fed: XLA refuses a graph that still holds them."""
+    part = tf.compat.v1.GraphDef()
+    part.library.CopyFrom(graph_def.library)
+    part.versions.CopyFrom(graph_def.versions)
+    for node in graph_def.node:
+        if node.name in names:
+            continue
+        copy = part.node.add()
+        copy.CopyFrom(node)
+        copy.attr.pop("_class", None)  # colocation, maybe with what is gone
+        kept = [text for text in node.input if not (text.startswith("^") and text[1:] in names)]
+        del copy.input[:]
+        copy.input.extend(kept)
+    return part
 
 
 def _placeholder_spec(node: Any) -> tf.TensorSpec:

@@ -11,7 +11,7 @@ import tensorflow as tf
 from absl import logging
 
 from data_prep.errors import UserError
-from fed_pretrain.executors import client_states, structures
+from fed_pretrain.executors import client_states, containers, structures
 from fed_pretrain.executors.api import ClientInput, Executor, RoundOutput
 from fed_pretrain.executors.compiled import cached, of_algorithm
 from fed_pretrain.executors.options import DEFAULT, ExecutorOptions
@@ -65,7 +65,11 @@ class NativeExecutor(Executor):
         if collecting is None:
             new_state, output = _pair(self.invoke(computation, state, data))
         else:
-            new_state, output, gathered = self.invoke(collecting.computation, state, data)
+            *parts, gathered = self.invoke(collecting.computation, state, data)
+            new_state, output = (
+                containers.pack(structures.flatten(part, structures.from_type(kind)), kind)
+                for part, kind in zip(parts, computation.type_signature.result, strict=True)
+            )
             states = {
                 client.client_id: collecting.nested(value)
                 for client, value in zip(clients, gathered, strict=True)

@@ -52,9 +52,7 @@ def payload(client_id: str, round_number: int) -> Any:
 def clients(round_number: int, states: Any = None, initial: Any = None) -> list[ClientInput]:
     states = states or {}
     return [
-        ClientInput(
-            name, functools.partial(payload, name, round_number), states.get(name, initial)
-        )
+        ClientInput(name, functools.partial(payload, name, round_number), states.get(name, initial))
         for name in SIZES
     ]
 

@@ -1,0 +1,150 @@
+"""TFF's own processes and programs run unchanged on the device context."""
+
+import asyncio
+import collections
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_federated as tff
+
+from data_prep.errors import UserError
+from fed_pretrain.executors import context
+from tests.fed_pretrain.executors import digits
+
+
+@pytest.fixture
+def installed(device: Any) -> Iterator[Any]:
+    """The device context as TFF's default, without the worker to fall back on."""
+    yield context.install_default(device, fall_back=False)
+    context.install_default(device)
+
+
+@pytest.fixture(scope="module")
+def datasets() -> list[tf.data.Dataset]:
+    found = []
+    for client in digits.clients(1)[:2]:
+        payload = client.read()
+        rows = tf.data.Dataset.from_tensor_slices((payload["x"], payload["y"]))
+        found.append(rows.batch(digits.BATCH))
+    return found
+
+
+def _stock(aggregator: Any = None) -> Any:
+    spec = (digits.PAYLOAD["x"], digits.PAYLOAD["y"])
+
+    def model_fn() -> Any:
+        loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        return tff.learning.models.from_keras_model(
+            digits.build_model(), loss=loss, input_spec=spec
+        )
+
+    return tff.learning.algorithms.build_weighted_fed_avg(
+        model_fn,
+        tff.learning.optimizers.build_sgdm(0.1),
+        model_aggregator=aggregator,
+        loop_implementation=tff.learning.LoopImplementation.DATASET_ITERATOR,
+    )
+
+
+def test_next_gives_what_run_round_gives(installed, device):
+    made = digits.algorithm()
+    state, clients = digits.start(device, made), digits.clients(1)
+    data = [tf.data.Dataset.from_tensors(client.read()) for client in clients]
+    by_next = made.process.next(state, data)
+    by_round = device.run_round(made, state, clients)
+    assert type(by_next.state) is type(by_round.state)
+    assert digits.difference(by_next.state, by_round.state) == 0
+    assert digits.difference(by_next.metrics, by_round.metrics) == 0
+
+
+def test_a_stock_process_agrees_with_the_worker(installed, native, device, datasets):
+    process = _stock()
+    state = process.initialize()
+    expected = native.invoke(process.next, state, datasets)
+    found = process.next(state, datasets)
+    assert digits.difference(found.state, expected.state) < 1e-6
+    assert digits.difference(found.metrics, expected.metrics) < 1e-4
+
+
+def test_secure_sums_are_simulated_by_sums(installed, datasets):
+    plain, secure = _stock(), _stock(tff.learning.secure_aggregator())
+    state = plain.initialize()
+    start = secure.set_model_weights(secure.initialize(), plain.get_model_weights(state))
+    expected = plain.next(state, datasets).state.global_model_weights
+    found = secure.next(start, datasets).state.global_model_weights
+    assert digits.difference(found.trainable, expected.trainable) < 1e-3  # fixed-point rounding
+
+
+def test_an_evaluation_that_returns_only_a_result_runs(installed):
+    numbers = tff.types.SequenceType(tff.types.TensorType(np.float32))
+
+    @tff.tensorflow.computation(np.float32, numbers)
+    def scaled(scale: Any, data: Any) -> Any:
+        return scale * data.reduce(tf.constant(0.0), lambda a, b: a + b)
+
+    @tff.federated_computation(
+        tff.types.FederatedType(np.float32, tff.SERVER),
+        tff.types.FederatedType(numbers, tff.CLIENTS),
+    )
+    def evaluate(scale: Any, data: Any) -> Any:
+        results = tff.federated_map(scaled, (tff.federated_broadcast(scale), data))
+        return collections.OrderedDict(total=tff.federated_sum(results))
+
+    assert evaluate(2.0, [[1.0, 2.0], [3.0]])["total"] == 12.0
+
+
+def test_pure_tensorflow_runs_directly(installed):
+    @tff.tensorflow.computation(np.int32)
+    def add_one(x: Any) -> Any:
+        return collections.OrderedDict(y=x + 1, s=tf.constant("text"))
+
+    assert add_one(3) == {"y": 4, "s": b"text"}
+
+
+def test_what_has_no_map_reduce_form_is_refused_or_runs_on_the_worker(device, installed):
+    kind = tff.types.FederatedType(np.float32, tff.CLIENTS)
+
+    @tff.federated_computation(kind)
+    def twice_summed(values: Any) -> Any:
+        back = tff.federated_broadcast(tff.federated_sum(values))
+        added = tff.tensorflow.computation(lambda a, b: a + b, (np.float32, np.float32))
+        return tff.federated_sum(tff.federated_map(added, (values, back)))
+
+    with pytest.raises(UserError, match="--executor=native can"):
+        twice_summed([1.0, 2.0])
+    fallen = context.install_default(device, fall_back=True)
+    assert twice_summed([1.0, 2.0]) == 9.0
+    fallen._invoke.close()
+
+
+@pytest.mark.slow
+def test_the_train_model_program_of_tff_runs(device, tmp_path):
+    @tff.tensorflow.computation(np.str_)
+    def read(client_id: Any) -> Any:
+        number = tf.strings.to_number(client_id, tf.int64)
+        image = tf.random.stateless_uniform([4, 8, 8, 1], [1, number], 0, 255, tf.int32)
+        pair = tf.cast(image, tf.uint8), tf.ones([4], tf.int32)
+        return tf.data.Dataset.from_tensors(pair).repeat(2)
+
+    asynchronous = context.install_default(device, asynchronous=True, fall_back=False)
+    tff.framework.set_default_context(tff.program.NativeFederatedContext(asynchronous))
+    process = tff.simulation.compose_dataset_computation_with_learning_process(read, _stock())
+    states = tff.program.FileProgramStateManager(str(tmp_path))
+    program = tff.learning.programs.train_model(
+        train_process=process,
+        train_data_source=tff.program.ClientIdDataSource(["0", "1", "2"]),
+        train_per_round_clients=2,
+        train_total_rounds=3,
+        program_state_manager=states,
+        model_output_manager=tff.program.LoggingReleaseManager(),
+        evaluation_manager=None,
+        evaluation_periodicity=10,
+    )
+    try:
+        asyncio.run(asyncio.wait_for(program, 120))
+    finally:
+        context.install_default(device)
+    assert (tmp_path / "program_state_3").exists()

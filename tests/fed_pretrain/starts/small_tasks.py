@@ -22,6 +22,10 @@ from fed_pretrain.tasks.options import TaskOptions
 from fed_pretrain.tasks.task import Task
 
 
+def _no_dataset(dataset: Any, options: TaskOptions) -> Encoder:
+    raise NotImplementedError
+
+
 def task_of(definition: TaskDefinition, choice: ModelChoice, encoder: Encoder) -> Task:
     return Task(definition, None, choice, TaskOptions(), encoder, ClientCache(0))
 
@@ -36,7 +40,7 @@ def image_task(
     names = tuple(map(str, range(classes))) if isinstance(classes, int) else classes
     encoder = ImageEncoder((size, size, channels), names)
     chosen = ModelChoice(model, **choice)
-    definition = TaskDefinition("images", "", "image", (), lambda *_: encoder, (chosen,))
+    definition = TaskDefinition("images", "", "image", (), _no_dataset, (chosen,))
     return task_of(definition, chosen, encoder)
 
 
@@ -74,7 +78,7 @@ def ids_task(
 ) -> Task:
     encoder = Ids(vocab_size, length, classes)
     choice = ModelChoice(model, arguments=arguments)
-    definition = TaskDefinition("ids", "", "text", (), lambda *_: encoder, (choice,))
+    definition = TaskDefinition("ids", "", "text", (), _no_dataset, (choice,))
     return task_of(definition, choice, encoder)
 
 

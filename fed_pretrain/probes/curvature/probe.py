@@ -1,0 +1,108 @@
+"""The curvature of the loss at given weights: eigenvalues, density and trace, as JSON."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fed_pretrain.executors.api import Executor
+from fed_pretrain.probes.curvature import lanczos, sample, spectral_density, trace
+from fed_pretrain.probes.curvature.loss_curvature import (
+    HessianOperator,
+    check_model,
+    hessian_computation,
+)
+from fed_pretrain.probes.probe import Weights
+
+UNIT = "loss (nats a position) per squared weight"
+
+
+@dataclass(frozen=True)
+class CurvatureConfig:
+    """`examples` None takes every training example."""
+
+    examples: int | None = 2000
+    eigenvalues: int = 1
+    smallest: bool = False
+    iterations: int = 100
+    tolerance: float = 1e-3
+    density_vectors: int = 0
+    trace_samples: int = 0
+    seed: int = 0
+
+
+def operator_for(
+    task: Any,
+    build_model: Callable[[], Any],
+    executor: Executor,
+    weights: Weights,
+    drawn: sample.Sample,
+    split: str = "train",
+    computation: Any = None,
+) -> HessianOperator:
+    """The Hessian over the drawn examples; `computation` reuses one built before."""
+    check_model(build_model())
+    batch = sample.batch_size_for(drawn, task.kind != "text")
+    computation = computation or hessian_computation(task, build_model, batch)
+    clients = sample.inputs(task.reader(split), drawn, batch)
+    return HessianOperator(executor, computation, weights, clients)
+
+
+def measure(
+    operator: HessianOperator,
+    drawn: sample.Sample,
+    config: CurvatureConfig,
+    on_iteration: Callable[[int, float, float], None] | None = None,
+) -> dict[str, Any]:
+    """The content of eigenvalues.json, without provenance."""
+
+    def end(which: lanczos.End) -> dict[str, Any]:
+        return _as_json(
+            lanczos.eigenpairs(
+                operator,
+                config.eigenvalues,
+                which,
+                seed=config.seed,
+                max_iterations=config.iterations,
+                tolerance=config.tolerance,
+                on_iteration=on_iteration,
+            )
+        )
+
+    content: dict[str, Any] = {"operator": "hessian", "unit": UNIT, "top": end("largest")}
+    if config.smallest:
+        content["bottom"] = end("smallest")
+    if config.density_vectors:
+        density = spectral_density.spectral_density(
+            operator, vectors=config.density_vectors, seed=config.seed
+        )
+        content["density"] = {
+            "nodes": [nodes.tolist() for nodes in density.nodes],
+            "weights": [weights.tolist() for weights in density.weights],
+        }
+    if config.trace_samples:
+        estimate = trace.hutchinson_trace(operator, samples=config.trace_samples, seed=config.seed)
+        content["trace"] = {
+            "trace": estimate.trace,
+            "standard_error": estimate.standard_error,
+            "samples": estimate.samples,
+        }
+    content["examples"] = drawn.examples
+    content["positions"] = operator.positions
+    content["clients"] = len(drawn.clients)
+    content["loss"] = operator.loss
+    content["seed"] = config.seed
+    content["parameters"] = operator.size
+    return content
+
+
+def _as_json(result: lanczos.LanczosResult) -> dict[str, Any]:
+    return {
+        "eigenvalues": [pair.value for pair in result.pairs],
+        "residuals": [pair.residual for pair in result.pairs],
+        "relative_residuals": [float(np.float64(p.relative_residual)) for p in result.pairs],
+        "converged": result.converged,
+        "iterations": result.iterations,
+        "matvecs": result.matvecs,
+    }

@@ -1,0 +1,77 @@
+"""Which training examples a curvature probe looks at: a draw in proportion to client size."""
+
+import collections
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from data_prep import randomness
+from fed_pretrain.executors.api import ClientInput
+from fed_pretrain.tasks.local_work import LocalWork
+from fed_pretrain.tasks.payload import make_payload
+from fed_pretrain.tasks.reader import ClientReader, Payload
+
+MICRO_BATCH = 128
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Clients with the drawn examples of each; `examples` counts them all."""
+
+    clients: tuple[tuple[str, tuple[int, ...]], ...]
+    examples: int
+    seed: int
+
+
+def draw(index: Any, examples: int | None, seed: int) -> Sample:
+    """`examples` of all clients' pooled examples without replacement (None: every one).
+
+    Each pooled example is equally likely, so a client counts in proportion to its size.
+    """
+    ends = np.cumsum(index.num_examples)
+    total = int(ends[-1])
+    if examples is None or examples >= total:
+        chosen = np.arange(total)
+    else:
+        generator = randomness.generator(seed, "curvature")
+        chosen = np.sort(generator.choice(total, examples, replace=False))
+    owners = np.searchsorted(ends, chosen, side="right")
+    starts = ends - index.num_examples
+    clients = []
+    for owner in np.unique(owners):
+        own = chosen[owners == owner] - starts[owner]
+        clients.append((str(index.client_ids[owner]), tuple(int(row) for row in own)))
+    return Sample(tuple(clients), len(chosen), seed)
+
+
+def inputs(reader: ClientReader, sample: Sample, batch_size: int) -> list[ClientInput]:
+    """The sample's clients as an executor takes them; each reads its own data where it works."""
+    work = LocalWork(batch_size, shuffle=False)
+    return [
+        ClientInput(client_id, functools.partial(_read, reader, client_id, rows, work))
+        for client_id, rows in sample.clients
+    ]
+
+
+def _read(
+    reader: ClientReader, client_id: str, examples: Sequence[int], work: LocalWork
+) -> "collections.OrderedDict[str, np.ndarray] | Payload":
+    features = reader.dataset.read_client(reader.split, client_id)
+    chosen = {name: tf.gather(values, list(examples)) for name, values in features.items()}
+    x, y = reader.encoder.encode(chosen)
+    return make_payload(x, np.asarray(y, np.int32), work, 0, 0, client_id)
+
+
+def batch_size_for(sample: Sample, one_row_an_example: bool) -> int:
+    """The micro-batch: no larger than the largest client, so that little of it is padding.
+
+    An example of text may be many rows; nobody knows how many before it is encoded.
+    """
+    if not one_row_an_example:
+        return MICRO_BATCH
+    largest = max((len(examples) for _, examples in sample.clients), default=1)
+    return int(min(MICRO_BATCH, 2 ** int(np.ceil(np.log2(max(largest, 1))))))

@@ -3,7 +3,7 @@
 import collections
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,11 @@ from data_prep.grouping.word_counts import WordCounter
 from data_prep.partitions.config import SPLITS
 from data_prep.partitions.splits import TRAIN, Splitter
 from data_prep.sources.client_limits import ClientLimits
+from data_prep.store import examples
 from data_prep.store.writer import ShardWriter, shard_name
 
 STAGE = "merged"
+CREATED = "created"
 BELOW, ABOVE = "clients_below_minimum", "clients_above_maximum"
 
 
@@ -58,7 +60,7 @@ def merge(job: Job, shard: int) -> int:
         ]
         stream = merged(paths, low, high)
         words = WordCounter(job)
-        _write(stream, sizes, splitter, job.limits, writers, words, dropped)
+        _write(stream, sizes, splitter, _cutoff_value(job), job.limits, writers, words, dropped)
         files = [dataclasses.asdict(writer.close()) for writer in writers]
     for split, writer in zip(SPLITS, writers, strict=True):
         _save_rows(job, index_name(split, shard), writer.rows.table(shard, job.num_labels))
@@ -82,6 +84,7 @@ def _write(
     stream: Iterator[Entry],
     sizes: dict[bytes, tuple[int, int]] | None,
     splitter: Splitter,
+    cutoff_value: Callable[[Entry], int],
     limits: ClientLimits | None,
     writers: list[ShardWriter],
     words: WordCounter,
@@ -100,11 +103,19 @@ def _write(
         if reason is not None:
             dropped[reason] += 1
             continue
-        split = splitter.code(position, entry.order, entry.split)
+        split = splitter.code(position, cutoff_value(entry), entry.split)
         writers[split].add(name, entry.payload, entry.label)
         if split == TRAIN:
             words.add(entry.payload)
         position += 1
+
+
+def _cutoff_value(job: Job) -> Callable[[Entry], int]:
+    """What --split_cutoffs are compared with: the time of creation where examples carry one."""
+    timed = any((f.name, f.kind, f.shape) == (CREATED, "int64", ()) for f in job.features)
+    if job.splits.rule == "by_cutoff" and timed:
+        return lambda entry: examples.integer_of(entry.payload, CREATED)
+    return lambda entry: entry.order
 
 
 def _outside(limits: ClientLimits | None, size: int) -> str | None:

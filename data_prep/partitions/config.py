@@ -83,9 +83,9 @@ class SplitConfig:
 
     `source`: as the source ships it. `by_client`: a client's examples stay together, the client
     drawn by a hash. `by_example`: at random within each client. `by_order`: each client's first
-    examples (by time or row) train, its last ones test. `by_cutoff`: the order value itself (a time
-    in seconds) against one or two cut-offs. `auto`: `source` where it ships splits, else
-    `by_example`. `none`: everything trains.
+    examples (by time or row) train, its last ones test. `by_cutoff`: the feature `created`
+    (seconds), or the order value where there is none, against one or two cut-offs. `auto`: `source`
+    where it ships splits, else `by_example`. `none`: everything trains.
     """
 
     rule: str = "auto"

@@ -176,16 +176,30 @@ def _utf8(value: Any) -> bytes:
 
 def text_of(record: bytes, feature: str) -> str:
     """One text feature of a serialised example, found without parsing the others' values."""
+    start, stop = _value(record, feature)
+    _, start, stop = _next_field(record, start)
+    return record[start:stop].decode("utf-8")
+
+
+def integer_of(record: bytes, feature: str) -> int:
+    """One int64 feature of a serialised example."""
+    start, _ = _value(record, feature)
+    _, start, stop = _next_field(record, start)  # The list is packed.
+    number = sum((byte & 0x7F) << 7 * place for place, byte in enumerate(record[start:stop]))
+    return number - (1 << 64) if number >= 1 << 63 else number
+
+
+def _value(record: bytes, feature: str) -> tuple[int, int]:
+    """Where the content of a feature's list stands."""
     wanted = feature.encode()
     _, start, end = _next_field(record, 0)
     while start < end:
         _, entry, after = _next_field(record, start)
         _, name, name_end = _next_field(record, entry)
         if record[name:name_end] == wanted:
-            value = name_end
-            for _ in range(3):  # Feature, its list, the list's one string.
-                _, value, stop = _next_field(record, value)
-            return record[value:stop].decode("utf-8")
+            _, value, _ = _next_field(record, name_end)
+            _, value, stop = _next_field(record, value)
+            return value, stop
         start = after
     raise WrongValue(f"the example has no feature {feature!r}")
 

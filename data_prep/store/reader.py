@@ -19,6 +19,8 @@ from data_prep.store.records import Framer
 if TYPE_CHECKING:
     import tensorflow as tf
 
+_CHUNK = 1 << 20
+
 
 def open_dataset(path: str | os.PathLike[str]) -> "PreparedDataset":
     """Opens the dataset whose manifest lies in `path`; UserError on anything wrong."""
@@ -97,6 +99,27 @@ class PreparedDataset:
         index = self.index(split)
         return self._records(split, index, index.position(client_id))
 
+    def stream_client(self, split: str, client_id: str) -> Iterator[bytes]:
+        """The same one by one, for a client that is too large to hold."""
+        index = self.index(split)
+        row = index.position(client_id)
+        shard, offset = int(index.shards[row]), int(index.offsets[row])
+        end = offset + int(index.lengths[row])
+        where = self._where(split, shard, offset)
+        rest, taken = b"", 0
+        while offset < end:
+            # A record longer than a chunk doubles what is read until it fits.
+            chunk = self._pread(split, shard, offset, min(max(_CHUNK, len(rest)), end - offset))
+            if not chunk:
+                raise UserError(f"{where}: the file ends before the client does")
+            offset += len(chunk)
+            rest += chunk
+            records, used = self._framer.take(rest, where, taken)
+            rest, taken = rest[used:], taken + used
+            yield from records
+        if rest:
+            raise UserError(f"{where}: cut off inside the record at byte {taken}")
+
     def iterate(self, split: str) -> Iterator[tuple[str, list[bytes]]]:
         """All clients with their serialised examples, in the order they lie on disk."""
         index = self.index(split)
@@ -110,7 +133,7 @@ class PreparedDataset:
     def _records(self, split: str, index: ClientIndex, row: int) -> list[bytes]:
         shard = int(index.shards[row])
         offset, length = int(index.offsets[row]), int(index.lengths[row])
-        where = f"{self.path / self.split(split).shards[shard].file} (client at byte {offset})"
+        where = self._where(split, shard, offset)
         buffer = self._pread(split, shard, offset, length)
         if len(buffer) != length:
             raise UserError(f"{where}: the file ends before the client does")
@@ -118,6 +141,9 @@ class PreparedDataset:
         if len(records) != index.num_examples[row]:
             raise UserError(f"{where}: {len(records)} records where the index says otherwise")
         return records
+
+    def _where(self, split: str, shard: int, offset: int) -> str:
+        return f"{self.path / self.split(split).shards[shard].file} (client at byte {offset})"
 
     def _pread(self, split: str, shard: int, offset: int, length: int) -> bytes:
         descriptor = self._descriptor(split, shard)

@@ -38,24 +38,34 @@ class Framer:
 
     def split(self, buffer: bytes, where: str) -> list[bytes]:
         """The records of a whole buffer; UserError naming `where` and the byte of any damage."""
-        end = len(buffer)
+        records, end = self.take(buffer, where)
+        if end != len(buffer):
+            raise UserError(f"{where}: cut off inside the record at byte {end}")
+        return records
+
+    def take(self, buffer: bytes, where: str, before: int = 0) -> tuple[list[bytes], int]:
+        """The complete records at the buffer's start, and where the rest begins.
+
+        `before` counts bytes that came earlier, for the message of a damaged record.
+        """
+        size = len(buffer)
         # The address of a bytes object's content: CRCs are computed in place, without a slice.
         base = ctypes.cast(ctypes.c_char_p(buffer), ctypes.c_void_p).value or 0
         records: list[bytes] = []
         position = 0
-        while position < end:
-            if position + OVERHEAD > end:
-                raise UserError(f"{where}: cut off inside a record header at byte {position}")
+        while position + OVERHEAD <= size:
             (length,) = _LENGTH.unpack_from(buffer, position)
             start = position + 12
             if buffer[position:start] != self.header(length):
-                raise UserError(f"{where}: damaged record header at byte {position}")
+                raise UserError(f"{where}: damaged record header at byte {before + position}")
             stop = start + length
-            if stop + 4 > end:
-                raise UserError(f"{where}: cut off inside the record at byte {position}")
+            if stop + 4 > size:
+                break
             (stored,) = _CRC.unpack_from(buffer, stop)
             if checksum.mask(self._extend(0, base + start, length)) != stored:
-                raise UserError(f"{where}: damaged record at byte {position} (CRC32C differs)")
+                raise UserError(
+                    f"{where}: damaged record at byte {before + position} (CRC32C differs)"
+                )
             records.append(buffer[start:stop])
             position = stop + 4
-        return records
+        return records, position

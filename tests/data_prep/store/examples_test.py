@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_prep.store.examples import ExampleEncoder, WrongValue, text_of
+from data_prep.store.examples import ExampleEncoder, WrongValue, integer_of, text_of
 from data_prep.store.features import FeatureSpec
 
 FEATURES = (
@@ -98,9 +98,12 @@ def test_missing_and_unknown_features_are_refused() -> None:
         encoder.encode({("lable" if n == "label" else n): v for n, v in GOOD.items()})
 
 
-def test_one_text_is_read_back_from_among_the_others() -> None:
+def test_one_text_or_number_is_read_back_from_among_the_others() -> None:
     long = GOOD | {"text": "much longer " * 100}
     assert text_of(ExampleEncoder(FEATURES).encode(GOOD), "text") == "naïve ☃"
     assert text_of(ExampleEncoder(FEATURES).encode(long), "text") == long["text"]
+    for label in (0, 7, 300, 2**62, -1, -(2**63)):
+        encoded = ExampleEncoder(FEATURES).encode(GOOD | {"label": label})
+        assert integer_of(encoded, "label") == label
     with pytest.raises(WrongValue, match="title"):
         text_of(ExampleEncoder(FEATURES).encode(GOOD), "title")

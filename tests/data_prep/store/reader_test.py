@@ -11,6 +11,7 @@ import tensorflow as tf
 from sklearn.datasets import load_digits
 
 from data_prep.errors import UserError
+from data_prep.store import reader
 from data_prep.store.reader import PreparedDataset, open_dataset
 from tests.data_prep.store.small_dataset import prepared_digits
 
@@ -49,6 +50,15 @@ def test_all_clients_together_are_the_whole_data_set(digits: PreparedDataset) ->
         row = index.position(client_id)
         counts = np.bincount(digits.read_client("train", client_id)["label"], minlength=10)
         assert np.array_equal(index.label_counts[row], counts)
+
+
+@pytest.mark.parametrize("chunk", [1, 100, 5000, 1 << 20])
+def test_a_streamed_client_is_the_same_whatever_the_chunk(
+    digits: PreparedDataset, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "_CHUNK", chunk)
+    whole = digits.read_records("train", "form_03")
+    assert list(digits.stream_client("train", "form_03")) == whole
 
 
 def test_tensorflow_reads_the_shards_as_they_are(digits: PreparedDataset) -> None:

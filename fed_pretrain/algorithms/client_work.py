@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_federated as tff
 
-from fed_pretrain.algorithms import schedule
+from fed_pretrain.algorithms import distributor, schedule
 from fed_pretrain.algorithms.client_update import ClientUpdate, Outcome
 from fed_pretrain.algorithms.config import AlgorithmConfig
 from fed_pretrain.algorithms.local_training import LocalSettings, LocalTraining
@@ -31,11 +31,16 @@ def build(
     model_fn: Callable[[], Any],
     payload_spec: Any,
     objective: Any,
+    weights_type: Any,
 ) -> Any:
-    """Server state: the round's number and the rule's own; both counted and kept by TFF."""
+    """Server state: the round's number and the rule's own; both counted and kept by TFF.
+
+    `weights_type` is what the distributor sends.
+    """
+    if config.late_rounds and "lag" not in payload_spec:
+        raise ValueError("with late_rounds the payload needs a lag: system.late_payload_spec")
     with tf.Graph().as_default():
         model = model_fn()
-        weights_type = tff.learning.models.weights_type_from_model(model)
         specs = [tf.TensorSpec(v.shape, v.dtype) for v in model.trainable_variables]
     payload_type = tff.SequenceType(tff.types.tensorflow_to_type(payload_spec))
     work = _ClientComputation(rule, config, model_fn, objective, specs)
@@ -49,10 +54,14 @@ def build(
 
     @tff.tensorflow.computation(state_type)
     def instructions(state: Any) -> Any:
-        factor = rate.factor(state["round"])
+        lags = tf.range(config.late_rounds + 1)
+        factors = tf.map_fn(
+            lambda lag: rate.factor(tf.maximum(state["round"] - lag, 0)),
+            lags,
+            fn_output_signature=tf.float32,
+        )
         return collections.OrderedDict(
-            learning_rate=tf.cast(config.client_learning_rate * factor, tf.float32),
-            rule=state["rule"],
+            learning_rates=config.client_learning_rate * factors, rule=state["rule"]
         )
 
     @tff.tensorflow.computation(state_type)
@@ -171,8 +180,14 @@ class _ClientComputation:
 
             @tf.function
             def train(told: Any, weights: Any, payload: Any, client: Any) -> Any:
-                training.prepare(weights, payload, told["learning_rate"])
+                lag = payload["lag"] if self._config.late_rounds else tf.constant(0)
+                if self._config.late_rounds:
+                    weights = distributor.of_round(weights, lag)
+                training.prepare(weights, payload, told["learning_rates"][lag])
                 outcome = self._rule.work(training, told["rule"], client)
+                if self._config.late_rounds:
+                    fresh = tf.pow(1.0 + tf.cast(lag, tf.float32), -self._config.late_weight_power)
+                    outcome.weight_factor *= fresh
                 return self._checked(training, outcome, client)
 
             return train(told, weights, payload, client)

@@ -9,6 +9,7 @@ import tensorflow_federated as tff
 from fed_pretrain.algorithms import (
     aggregation,
     client_work,
+    distributor,
     refusals,
     rules,
     server_optimizer,
@@ -41,14 +42,16 @@ def build(
         variables = model_fn().trainable_variables
         layers, groups = _layers([v.name for v in variables])
         specs = [tf.TensorSpec(v.shape, v.dtype) for v in variables]
-    work = client_work.build(rule, config, model_fn, payload_spec, objective)
+    distribution = distributor.build(weights_type, config.late_rounds)
+    received = distribution.next.type_signature.result.result.member
+    work = client_work.build(rule, config, model_fn, payload_spec, objective, received)
     result_type = work.next.type_signature.result.result.member
     aggregator = aggregation.build(config, rule, groups).create(
         result_type.update, result_type.update_weight
     )
     process = tff.learning.templates.compose_learning_process(
         initial_weights,
-        tff.learning.templates.build_broadcast_process(weights_type),
+        distribution,
         work,
         aggregator,
         server_optimizer.build_finalizer(rules.finalizing_optimizer(config), weights_type),

@@ -153,6 +153,26 @@ class LocalTraining:
             self.statistics = collections.OrderedDict(zip(STATISTICS, sums, strict=True))
         return [tf.math.divide_no_nan(t, sums[1]) for t in total], sums[1]
 
+    def evaluate(self, payload: Mapping[str, tf.Tensor]) -> "collections.OrderedDict[str, Any]":
+        """Statistics of other rows at the variables as they are, without dropout."""
+        objective = self._objective or CrossEntropy()
+
+        def body(index: tf.Tensor, sums: tuple[tf.Tensor, ...]) -> Any:
+            x, y = payloads.batch_at(payload, index)
+            batch = objective.statistics(y, self._model.predict_on_batch(x, training=False))
+            added = [
+                s + tf.cast(batch[n], tf.float32) for s, n in zip(sums, STATISTICS, strict=True)
+            ]
+            return index + 1, tuple(added)
+
+        _, sums = tf.while_loop(
+            lambda index, sums: index < payloads.num_steps(payload),
+            body,
+            (tf.constant(0), tuple(_no_statistics().values())),
+            parallel_iterations=1,
+        )
+        return collections.OrderedDict(zip(STATISTICS, sums, strict=True))
+
     def regularised(self, gradients: Gradients) -> Gradients:
         """Clipped, then decayed towards zero weights."""
         gradients, decay = self._clipped(gradients), self.settings.weight_decay

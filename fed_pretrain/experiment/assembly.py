@@ -1,6 +1,7 @@
 """From a config to the parts of a run: dataset, task, start, algorithm, executor."""
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,10 +30,19 @@ class Assembly:
     config: RunConfig
     task: Task
     start: Start
-    algorithm: Algorithm
     executor: Executor
     session: Session
     identity: dict[str, Any]
+
+    @functools.cached_property
+    def algorithm(self) -> Algorithm:
+        """Built when first wanted: probes of a start need none."""
+        config = self.config
+        assert config.algorithm is not None
+        assert config.work.batch_size is not None
+        return self.session.algorithm(
+            config.algorithm, self.task, self.start, config.work.batch_size
+        )
 
     @property
     def work(self) -> LocalWork:
@@ -64,11 +74,8 @@ def assemble(given: RunConfig, session: Session) -> Assembly:
     _check(config, task)
     start = starts.resolve(config.start, task, config.seed)
     config = dataclasses.replace(config, algorithm=_algorithm(config, task))
-    assert config.algorithm is not None
-    assert config.work.batch_size is not None
-    algorithm = session.algorithm(config.algorithm, task, start, config.work.batch_size)
     same = identity(config, task.dataset.fingerprint, start.digest)
-    return Assembly(given, config, task, start, algorithm, executor, session, same)
+    return Assembly(given, config, task, start, executor, session, same)
 
 
 def _algorithm(config: RunConfig, task: Task) -> AlgorithmConfig:

@@ -125,5 +125,4 @@ def model_facts(assembly: Assembly) -> dict[str, Any]:
         "num_classes": assembly.start.build_model.num_classes,
         "dataset_fingerprint": assembly.task.dataset.fingerprint,
         "start": assembly.config.start.spec,
-        "algorithm": assembly.algorithm.label,
     }

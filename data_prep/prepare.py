@@ -1,7 +1,10 @@
 """Prepares a dataset: a raw source, partitioned into clients, as indexed TFRecord shards."""
 
 import dataclasses
+import os
+import signal
 import sys
+from types import FrameType
 
 from absl import flags
 
@@ -86,18 +89,26 @@ def _numbers(flag: str, texts: list[str], kind: type) -> tuple:
         raise UserError(f"--{flag}={','.join(texts)}: numbers with commas are wanted") from None
 
 
-def main() -> None:
+def _stop(number: int, _: FrameType | None) -> None:
+    """Ends at once: a runner would wait for its workers, and what is on disk may stay as it is."""
+    print("stopped; the same command goes on from what is done", file=sys.stderr, flush=True)
+    os._exit(128 + number)
+
+
+def main() -> int:
     if flags.FLAGS.list_sources:
         print(registry.describe(), end="")
-        return
+        return 0
     config = _config()
     if flags.FLAGS.dry_run:
         opened = preparation.open_source(config)
         if preparation.check_output(opened):
             print(f"{config.output} holds exactly this dataset already: nothing to do")
-            return
+            return 0
         print(estimation.report(opened, estimation.estimate(opened)))
-        return
+        return 0
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     dataset = preparation.prepare(config, announce=print)
     counts = dataset.manifest.counts
     print(f"{dataset.path}: {counts['read']:,} examples read, {counts['written']:,} written")
@@ -105,6 +116,7 @@ def main() -> None:
         print(f"  dropped: {count:,} ({reason})")
     for name, split in dataset.manifest.splits.items():
         print(f"  {name}: {split.clients:,} clients, {split.examples:,} examples")
+    return 0
 
 
 if __name__ == "__main__":

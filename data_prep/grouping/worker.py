@@ -20,6 +20,7 @@ def die_with_parent() -> None:
 
 
 def main() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the driver, whose end is ours.
     die_with_parent()
     logging.disable(logging.WARNING)
     from apache_beam.runners.worker import sdk_worker_main

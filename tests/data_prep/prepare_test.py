@@ -1,10 +1,13 @@
 """The binaries, as a user runs them."""
 
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 
@@ -100,3 +103,27 @@ def test_all_sources_are_listed_with_their_options() -> None:
     assert done.returncode == 0
     for name in ("digits", "femnist_leaf", "reddit_pushshift", "stackoverflow_tff", "tfds"):
         assert name in done.stdout
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_control_c_stops_with_one_sentence_and_leaves_no_process(
+    workers: int, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "data_prep.prepare", "--source=chitchat"]
+    process = subprocess.Popen(
+        [*command, f"--workers={workers}", f"--output={tmp_path / 'out'}"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    started = tmp_path / ".out.preparing" / "progress"
+    deadline = time.monotonic() + 60
+    while not started.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert stderr.strip().splitlines()[-1] == "stopped; the same command goes on from what is done"
+    assert "Traceback" not in stderr
+    assert not psutil.wait_procs(children, timeout=20)[1]
+    assert not (tmp_path / "out").exists()

@@ -125,7 +125,7 @@ def test_another_shape_is_refused_with_both_shapes(task: Task, tmp_path: Path) -
 def test_weights_that_are_not_numbers_are_refused(task: Task, tmp_path: Path) -> None:
     file = values(resolve(task, seed=5))
     file["conv1/bias"] = np.full_like(file["conv1/bias"], np.nan)
-    with pytest.raises(UserError, match="'conv1/bias'.*not finite"):
+    with pytest.raises(UserError, match=r"'conv1/bias'.*not finite"):
         resolve(task, _saved(tmp_path, file))
 
 

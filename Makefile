@@ -42,7 +42,7 @@ generated: .venv/.stamp  ## write the BUILD files and the README's tables anew
 	@$(VENV)/python tools/readme_tables.py
 
 bench: .venv/.stamp  ## the benchmarks; each prints its machine, its command and its figures
-	@for script in benchmarks/*_bench.py; do $(VENV)/python "$$script" || exit 1; done
+	@for script in $$(grep -l __main__ benchmarks/*.py); do $(VENV)/python "$$script" || exit 1; done
 
 doctor: .venv/.stamp  ## check this machine, and run one round through each executor
 	@$(VENV)/python -m fed_pretrain.doctor

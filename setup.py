@@ -18,7 +18,12 @@ setuptools.setup(
     license_files=["LICENSE"],
     python_requires=">=3.11,<3.12",
     packages=setuptools.find_packages(include=["data_prep*", "fed_pretrain*", "pipelines*"]),
-    package_data={"": ["*.json", "*.yaml", "*.html", "*.j2", "*.flags", "*.md"]},
+    package_data={
+        "": [
+            f"**/*.{suffix}"
+            for suffix in ("json", "yaml", "html", "j2", "flags", "md", "css", "js")
+        ]
+    },
     entry_points={"console_scripts": ["fed-pretrain = fed_pretrain.console:main"]},
     classifiers=[
         "Development Status :: 4 - Beta",

@@ -62,6 +62,8 @@ def commands(page: Path) -> Iterator[Command]:
         for offset, command in enumerate(joined.splitlines(), start=1):
             if command.strip() and not command.lstrip().startswith("#"):
                 yield Command(page.name, line + offset, how[0], " ".join(command.split()))
-    for offset, row in enumerate(text.splitlines(), start=1):
-        for inline in re.findall(r"`(python -m [^`]+)`", row):
-            yield Command(page.name, offset, "flags", inline.replace("\\|", "|"))
+    prose = _FENCE.sub(lambda block: "\n" * block[0].count("\n"), text)
+    for inline in re.finditer(r"`(python -m [^`]+)`", prose):
+        line = prose[: inline.start()].count("\n") + 1
+        shown = " ".join(inline[1].split()).replace("\\|", "|")
+        yield Command(page.name, line, "flags", shown)

@@ -7,6 +7,7 @@ PACKAGES="bazel-bootstrap bazel-rules-java bazel-rules-proto bazel-platforms"
 
 if ! command -v bazel >/dev/null && [ "${CI:-}" = true ] && [ "$(id -u)" = 0 ]; then
   echo "installing Bazel: $PACKAGES"
+  export DEBIAN_FRONTEND=noninteractive
   { apt-get update -qq && apt-get install -y -qq $PACKAGES; } >.cache/apt.log 2>&1 || tail -3 .cache/apt.log
 fi
 if ! command -v bazel >/dev/null; then

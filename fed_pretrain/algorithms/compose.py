@@ -1,6 +1,6 @@
 """A learning process of four parts: distributor, client work, aggregator, finalizer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -24,11 +24,14 @@ def build(
     model_fn: Callable[[], Any],
     payload_spec: Any,
     objective: Any = None,
+    weight_names: Sequence[str] | None = None,
 ) -> Algorithm:
     """The algorithm the config describes, for the model and payload of a task.
 
     `objective` (a Task or an Objective: `loss` and `statistics`) spares the loss being computed
     twice; without it the loss is the model's own and the statistics are those of cross-entropy.
+    `weight_names` (LAYER/ATTRIBUTE, of the trainable weights in order) name the layers of
+    --alignment=layers; without them the variables' own names do.
     """
     refusals.check(config)
     rule = rules.build(config)
@@ -40,7 +43,7 @@ def build(
     weights_type = initial_weights.type_signature.result
     with tf.Graph().as_default():
         variables = model_fn().trainable_variables
-        layers, groups = _layers([v.name for v in variables])
+        layers, groups = _layers(weight_names or [v.name for v in variables])
         specs = [tf.TensorSpec(v.shape, v.dtype) for v in variables]
     distribution = distributor.build(weights_type, config.late_rounds)
     received = distribution.next.type_signature.result.result.member
@@ -71,7 +74,7 @@ def build(
     )
 
 
-def _layers(names: list[str]) -> tuple[list[str], list[list[int]]]:
+def _layers(names: Sequence[str]) -> tuple[list[str], list[list[int]]]:
     """Layers by the part of a variable's name before its last slash, in order of appearance."""
     layers: dict[str, list[int]] = {}
     for position, name in enumerate(names):

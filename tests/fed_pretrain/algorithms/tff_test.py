@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_federated as tff
 
+from fed_pretrain.algorithms.config import AlgorithmConfig
 from fed_pretrain.tasks.local_work import LocalWork
 from fed_pretrain.tasks.payload import make_payload
 from tests.fed_pretrain.algorithms.toy import (
@@ -19,6 +20,7 @@ from tests.fed_pretrain.algorithms.toy import (
     COHORTS,
     FEATURES,
     Run,
+    build,
     flat,
     model_fn,
     start_weights,
@@ -76,12 +78,21 @@ def test_fedavg_with_momentum_and_fedadam_are_tffs(finished, executor) -> None:
     )
 
 
-def test_fedprox_is_tffs(finished, executor) -> None:
+def test_tffs_fedprox_pushes_away_from_the_received_weights(finished, executor) -> None:
+    """TFF 0.87 adds mu (x - y) to the gradient of f, the paper's term with its sign turned.
+
+    So TFF's FedProx is ours with -mu; ours is held against NumPy in client_updates_test.
+    """
     process = tff.learning.algorithms.build_weighted_fed_prox(
         model_fn, 0.5, SGD(0.1), SGD(1.0), loop_implementation=LOOP
     )
-    found = ours(finished, executor, client_update="proximal", proximal_strength=0.5)
-    assert np.abs(theirs(process) - found).max() < 1e-6
+    found = theirs(process)
+    turned = AlgorithmConfig(client_update="proximal", alignment="none")
+    object.__setattr__(turned, "proximal_strength", -0.5)
+    run = Run(build(turned), executor)
+    for number, clients in enumerate(COHORTS, 1):
+        run.round(clients, number, {c: payload(c, number) for c in clients})
+    assert np.abs(found - flat(run.weights)).max() < 1e-6
 
 
 def test_mimelite_is_tffs(finished, executor) -> None:

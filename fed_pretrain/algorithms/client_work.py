@@ -1,7 +1,7 @@
 """A client update rule as the client work of a TFF learning process."""
 
 import collections
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -32,6 +32,7 @@ def build(
     payload_spec: Any,
     objective: Any,
     weights_type: Any,
+    averaged: Sequence[int] = (),
 ) -> Any:
     """Server state: the round's number and the rule's own; both counted and kept by TFF.
 
@@ -43,7 +44,7 @@ def build(
         model = model_fn()
         specs = [tf.TensorSpec(v.shape, v.dtype) for v in model.trainable_variables]
     payload_type = tff.SequenceType(tff.types.tensorflow_to_type(payload_spec))
-    work = _ClientComputation(rule, config, model_fn, objective, specs)
+    work = _ClientComputation(rule, config, model_fn, objective, specs, averaged)
 
     @tff.tensorflow.computation
     def initial() -> Any:
@@ -149,12 +150,14 @@ class _ClientComputation:
         model_fn: Callable[[], Any],
         objective: Any,
         specs: Any,
+        averaged: Sequence[int],
     ) -> None:
         self._rule = rule
         self._config = config
         self._model_fn = model_fn
         self._objective = objective
         self._specs = specs
+        self._averaged = averaged
         self._settings = LocalSettings(
             config.client_momentum, config.client_weight_decay, config.client_clip_norm
         )
@@ -196,18 +199,24 @@ class _ClientComputation:
 
     def _checked(self, training: LocalTraining, outcome: Outcome, client: Any) -> Any:
         """The outcome, or nothing at all if no step was taken or the update is not finite."""
-        squared = tf.add_n([tf.nn.l2_loss(d) for d in outcome.delta])
+        statistics = training.statistics_delta(self._averaged)
+        squared = tf.add_n([tf.nn.l2_loss(d) for d in [*outcome.delta, *statistics]])
         finite = tf.math.is_finite(squared)
         worked = training.steps > 0
         counts = tf.logical_and(finite, worked)
         parts = collections.OrderedDict(
-            delta=outcome.delta, sums=outcome.sums, scale=outcome.scale, client=outcome.client_state
+            delta=outcome.delta,
+            sums=outcome.sums,
+            scale=outcome.scale,
+            client=outcome.client_state,
+            statistics=statistics,
         )
         before = collections.OrderedDict(
             delta=[tf.zeros(s.shape, s.dtype) for s in self._specs],
             sums=tf.nest.map_structure(tf.zeros_like, outcome.sums),
             scale=None if outcome.scale is None else tf.zeros_like(outcome.scale),
             client=None if outcome.client_state is None else client,
+            statistics=[tf.zeros_like(s) for s in statistics],
         )
         flat = tf.cond(
             counts, lambda: _present(parts), lambda: [tf.identity(t) for t in _present(before)]
@@ -220,6 +229,8 @@ class _ClientComputation:
         update = chosen["delta"]
         if self._rule.scaled:
             update = collections.OrderedDict(delta=chosen["delta"], scale=chosen["scale"])
+        if self._averaged:
+            update = collections.OrderedDict(update=update, statistics=chosen["statistics"])
         result = collections.OrderedDict(
             update=update,
             update_weight=weight,

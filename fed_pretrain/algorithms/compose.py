@@ -13,6 +13,7 @@ from fed_pretrain.algorithms import (
     refusals,
     rules,
     server_optimizer,
+    statistics_mean,
 )
 from fed_pretrain.algorithms.algorithm import Algorithm
 from fed_pretrain.algorithms.client_updates import mime
@@ -25,6 +26,7 @@ def build(
     payload_spec: Any,
     objective: Any = None,
     weight_names: Sequence[str] | None = None,
+    averaged: Sequence[int] = (),
 ) -> Algorithm:
     """The algorithm the config describes, for the model and payload of a task.
 
@@ -32,8 +34,12 @@ def build(
     twice; without it the loss is the model's own and the statistics are those of cross-entropy.
     `weight_names` (LAYER/ATTRIBUTE, of the trainable weights in order) name the layers of
     --alignment=layers; without them the variables' own names do.
+    `averaged` are the positions of non-trainable weights that a round averages
+    (statistics_mean.py); all others stay as they are.
     """
     refusals.check(config)
+    if averaged:
+        refusals.check_averaging(config)
     rule = rules.build(config)
 
     @tff.tensorflow.computation
@@ -47,17 +53,20 @@ def build(
         specs = [tf.TensorSpec(v.shape, v.dtype) for v in variables]
     distribution = distributor.build(weights_type, config.late_rounds)
     received = distribution.next.type_signature.result.result.member
-    work = client_work.build(rule, config, model_fn, payload_spec, objective, received)
+    work = client_work.build(rule, config, model_fn, payload_spec, objective, received, averaged)
     result_type = work.next.type_signature.result.result.member
-    aggregator = aggregation.build(config, rule, groups).create(
-        result_type.update, result_type.update_weight
-    )
+    factory = aggregation.build(config, rule, groups)
+    finalizer = server_optimizer.build_finalizer(rules.finalizing_optimizer(config), weights_type)
+    if averaged:
+        factory = statistics_mean.StatisticsFactory(factory)
+        finalizer = statistics_mean.build_finalizer(finalizer, weights_type, averaged)
+    aggregator = factory.create(result_type.update, result_type.update_weight)
     process = tff.learning.templates.compose_learning_process(
         initial_weights,
         distribution,
         work,
         aggregator,
-        server_optimizer.build_finalizer(rules.finalizing_optimizer(config), weights_type),
+        finalizer,
     )
     first_pass = None
     if isinstance(rule, mime.Mime):

@@ -1,6 +1,7 @@
 """What goes down to the clients: the model, and for late arrivals the models before it."""
 
 import collections
+import functools
 from typing import Any
 
 import tensorflow as tf
@@ -44,8 +45,8 @@ def build(weights_type: Any, late_rounds: int) -> Any:
 def of_round(told: Any, lag: tf.Tensor) -> Any:
     """The weights a client began with, `lag` rounds ago."""
     now, past = told["now"], told["past"]
-    branches = [lambda: [tf.identity(w) for w in now.trainable]]
-    branches += [lambda old=old: [tf.identity(w) for w in old] for old in past]
+    choices = [list(now.trainable), *(list(old) for old in past)]
+    branches = [functools.partial(tf.nest.map_structure, tf.identity, c) for c in choices]
     return tff.learning.models.ModelWeights(
         list(tf.switch_case(lag, branches)), list(now.non_trainable)
     )

@@ -67,6 +67,7 @@ class LocalTraining:
     ) -> None:
         """Loads the weights and drops the steps that hold no row."""
         self.start: Tensors = list(weights.trainable)
+        self._frozen_start: Tensors = list(weights.non_trainable)
         for variable, value in zip(self.variables, weights.trainable, strict=True):
             variable.assign(value)
         for variable, value in zip(self._frozen, weights.non_trainable, strict=True):
@@ -94,6 +95,10 @@ class LocalTraining:
     def delta(self) -> Tensors:
         """Received minus trained."""
         return [a - v for a, v in zip(self.start, self.variables, strict=True)]
+
+    def statistics_delta(self, positions: Sequence[int]) -> Tensors:
+        """Received minus moved, of the non-trainable weights at these positions."""
+        return [self._frozen_start[i] - self._frozen[i] for i in positions]
 
     def descend(self, correct: Callable[[Tensors], Tensors] | None = None) -> None:
         """The client's SGD over all steps; `correct` changes each (clipped) gradient."""

@@ -11,6 +11,16 @@ def check(config: AlgorithmConfig) -> None:
         raise UserError(reason)
 
 
+def check_averaging(config: AlgorithmConfig) -> None:
+    """Refuses to send moving statistics where they must not or cannot go."""
+    if config.private:
+        raise UserError(
+            "--bn_statistics=average sends statistics that --dp_noise_multiplier does not cover"
+        )
+    if config.client_update == "mime":
+        raise UserError("--bn_statistics=average cannot go with mime, which runs clients twice")
+
+
 def _reasons(config: AlgorithmConfig) -> list[str]:
     update, found = config.client_update, []
     if update != "proximal" and update != "nova" and config.proximal_strength:

@@ -1,10 +1,15 @@
 """What inputs and outputs mean: whether a file's classes and vocabulary are the task's."""
 
+import dataclasses
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from data_prep.errors import UserError
+from fed_pretrain.tasks.encoder import Encoder
+
+# What the vocabularies of the tasks call their entries.
+_ENTRIES = ("words", "characters", "pieces", "merges")
 
 
 def describe(task: Any, preprocessing: str | None) -> dict[str, Any]:
@@ -39,15 +44,24 @@ def same(task: Any, metadata: Mapping[str, Any]) -> bool:
 
 def vocabulary_digest(task: Any) -> str | None:
     """Two vocabularies of equal size would fit each other's embedding rows without a word."""
-    vocabulary = getattr(task.encoder, "vocabulary", None)
-    if vocabulary is None:
+    entries = vocabulary(task.encoder)
+    if entries is None:
         return None
-    content = next(
-        (getattr(vocabulary, part) for part in _CONTENT if hasattr(vocabulary, part)), None
-    )
-    if content is None:
+    return hashlib.sha256("\0".join(map(str, entries)).encode("utf-8")).hexdigest()
+
+
+def vocabulary(encoder: Any, parts: Sequence[str] = _ENTRIES) -> Sequence[str] | None:
+    """The entries of the vocabulary that an encoder, or one inside it, holds; None without any."""
+    if not dataclasses.is_dataclass(encoder):
         return None
-    return hashlib.sha256("\0".join(map(str, content)).encode("utf-8")).hexdigest()
+    held = [getattr(encoder, field.name) for field in dataclasses.fields(encoder)]
+    for value in held:
+        for part in parts:
+            entries = getattr(value, part, None)
+            if isinstance(entries, (tuple, list, str)):
+                return entries
+    inner = (vocabulary(value, parts) for value in held if isinstance(value, Encoder))
+    return next((entries for entries in inner if entries is not None), None)
 
 
 def check_vocabulary(task: Any, metadata: Mapping[str, Any], path: str) -> None:
@@ -58,6 +72,3 @@ def check_vocabulary(task: Any, metadata: Mapping[str, Any], path: str) -> None:
             f"{path}: its vocabulary is not that of task {task.name!r}, so its rows mean other "
             "words: prepare both with the same --vocabulary"
         )
-
-
-_CONTENT = ("words", "characters", "pieces", "tokens")

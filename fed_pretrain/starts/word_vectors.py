@@ -11,6 +11,7 @@ import numpy as np
 
 from data_prep import packages
 from data_prep.errors import UserError
+from fed_pretrain.starts import labels
 from fed_pretrain.starts.formats.source_file import SourceFile
 from fed_pretrain.starts.mapping.translation import Translation
 from fed_pretrain.starts.weight_names import NamedWeight
@@ -61,7 +62,7 @@ def embedding_of(weights: list[NamedWeight], task: Any, width: int) -> NamedWeig
 
 
 def _rows_of_words(task: Any) -> list[tuple[int, str]]:
-    words = getattr(getattr(task.encoder, "vocabulary", None), "words", None)
+    words = labels.vocabulary(task.encoder, ("words",))
     if words is None:
         raise UserError(
             f"--start=package:glove: task {task.name!r} with model {task.model_name!r} has no "

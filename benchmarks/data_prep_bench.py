@@ -33,6 +33,7 @@ from data_prep.store.writer import ShardWriter
 
 PROCESSES = 2
 EACH_AT_MOST = 64
+SPILL_MB = 16
 IMAGES = (FeatureSpec("image", "image", (28, 28, 1)), FeatureSpec("label", "int64"))
 TEXTS = (FeatureSpec("text", "text"), FeatureSpec("created", "int64"))
 WORDS = ("federated learning begins where the clients are and every word counts " * 3).split()
@@ -113,11 +114,18 @@ class ManyClients:
             yield Record(client, None, {"text": text, "created": number}, order=number)
 
 
-def prepare_many(folder: Path, clients: int, each: int, workers: int, shard_mb: int) -> Path:
+def prepare_many(
+    folder: Path, clients: int, each: int, workers: int, shard_mb: int, spill_mb: int = 128
+) -> Path:
     output = folder / f"many{workers}-{shard_mb}"
     reader = ManyClients(clients, each, 16)
     config = opening.PrepareConfig(
-        source="many", output=str(output), split="none", workers=workers, shard_mb=shard_mb
+        source="many",
+        output=str(output),
+        split="none",
+        workers=workers,
+        shard_mb=shard_mb,
+        spill_mb=spill_mb,
     )
     source = Source("many", "synthetic authors", lambda pattern, options: reader, needs_input=False)
     opened = opening.Opened(
@@ -176,10 +184,11 @@ def bench_memory(folder: Path, clients: int, each: int) -> None:
         pid = os.fork()
         if pid == 0:
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            prepare_many(folder / f"memory{count}-{shard_mb}", count, each, 1, shard_mb)
+            prepare_many(folder / f"memory{count}-{shard_mb}", count, each, 1, shard_mb, SPILL_MB)
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             print(
-                f"memory, one process, {count:,} clients, shards of {shard_mb} MiB: peak "
+                f"memory, one process, {count:,} clients, shards of {shard_mb} MiB, "
+                f"runs of {SPILL_MB} MiB: peak "
                 f"{peak / 1024:,.0f} MiB ({before / 1024:,.0f} MiB before)",
                 flush=True,
             )

@@ -269,3 +269,44 @@ def test_counted_words_are_those_of_the_training_texts_only(tmp_path: Path) -> N
     assert stored["tokens"] == 6
     assert dataset.manifest.extra["vocabulary"]["distinct_tokens"] == 4
     assert [file.file for file in dataset.manifest.other_files] == ["vocabulary.json"]
+
+
+def test_natural_but_shuffled_has_the_natural_sizes_and_pooled_labels(tmp_path: Path) -> None:
+    natural = prepare(PrepareConfig("shakespeare", str(tmp_path / "natural")))
+    shuffled = prepare(
+        PrepareConfig("shakespeare", str(tmp_path / "shuffled"), partition="natural_shuffled")
+    )
+    for split in natural.splits:
+        first, second = natural.index(split), shuffled.index(split)
+        assert first.client_ids == second.client_ids
+        assert first.num_examples.tolist() == second.num_examples.tolist()
+    client = natural.index("train").client_ids[0]
+    assert natural.read_records("train", client) != shuffled.read_records("train", client)
+    everything = [
+        sorted(record for _, records in dataset.iterate(split) for record in records)
+        for dataset in (natural, shuffled)
+        for split in dataset.splits
+    ]
+    assert sorted(everything[0] + everything[1]) == sorted(everything[2] + everything[3])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"partition": "dirichlet"},
+        {"partition": "dirichlet", "dirichlet": "per_class", "minimum_size": 20},
+        {"partition": "labels_per_client", "labels_per_client": 3},
+        {"partition": "quantity"},
+        {"partition": "iid"},
+    ],
+    ids=lambda settings: "-".join(map(str, settings.values())),
+)
+def test_every_partition_keeps_every_example_and_reports_what_it_became(
+    settings: dict[str, Any], tmp_path: Path
+) -> None:
+    dataset = prepare(PrepareConfig("digits", str(tmp_path / "out"), num_clients=20, **settings))
+    assert dataset.manifest.counts == {"read": 1797, "written": 1797, "dropped": {}}
+    report = dataset.manifest.heterogeneity["train"]
+    skewed = settings["partition"] in ("dirichlet", "labels_per_client")
+    assert (report["mean_total_variation"] > 0.5) == skewed
+    assert (report["h"] < 0.7) == skewed

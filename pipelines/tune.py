@@ -1,0 +1,56 @@
+"""Tunes the learning rates of a run on its validation split and writes them as a flag file.
+
+Example:
+  python -m pipelines.tune --task=digits --start=random --algorithm=fedavg --trials=6 \
+      --rates="client_learning_rate=0.3,0.1,0.03;server_learning_rate=1,0.3" --workdir=runs/rates
+  python -m fed_pretrain.train --flagfile=runs/rates/rates.flags --task=digits ...
+"""
+
+from absl import flags
+
+from data_prep import command_line
+
+command_line.quiet_libraries()
+
+from fed_pretrain.experiment import flags as run_flags  # noqa: E402
+
+run_flags.define()
+_RATES = flags.DEFINE_string(
+    "rates", None, "Candidates: NAME=NUMBER,NUMBER;NAME=... of the rate flags."
+)
+_SEARCH = flags.DEFINE_enum(
+    "search", "grid", ["grid", "random"], "The grid, or log-uniform draws between its ends."
+)
+_TRIALS = flags.DEFINE_integer("trials", 8, "Trials of the first rung.", lower_bound=1)
+_ROUNDS = flags.DEFINE_integer("tuning_rounds", 10, "Rounds of the first rung.", lower_bound=1)
+_HALVINGS = flags.DEFINE_integer(
+    "halvings", 1, "How often the better half goes on for twice the rounds.", lower_bound=0
+)
+
+
+def main() -> int:
+    if run_flags.print_help_tables():
+        return 0
+    from data_prep.errors import UserError
+    from pipelines import tuning
+
+    if not _RATES.value:
+        raise UserError("--rates is missing: what to try")
+    base = run_flags.run_config()
+    rates = tuning.tune(
+        tuning.TuneConfig(
+            base=base,
+            rates=tuning.parse_rates(_RATES.value),
+            search=_SEARCH.value,
+            trials=_TRIALS.value,
+            rounds=_ROUNDS.value,
+            halvings=_HALVINGS.value,
+            seed=base.seed,
+        )
+    )
+    print(f"best: {dict(rates)}; in {base.workdir}/rates.flags")
+    return 0
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -51,6 +51,7 @@ def describe_request(opened: Opened) -> dict[str, Any]:
         config.shards,
         config.shard_mb,
         config.vocabulary,
+        _vocabulary_file(config.vocabulary),
     ]
     request = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
     return {
@@ -60,6 +61,13 @@ def describe_request(opened: Opened) -> dict[str, Any]:
         "request": request,
         "command": config.command or shlex.join(sys.argv),
     }
+
+
+def _vocabulary_file(spec: str) -> str:
+    """The content of file:PATH:N: the same name with other words is another request."""
+    if not spec.startswith("file:"):
+        return ""
+    return manifest.stored_file(Path(spec.removeprefix("file:").rpartition(":")[0])).sha256
 
 
 def make_job(opened: Opened, folder: Path, described: Mapping[str, Any]) -> Job:
@@ -97,6 +105,7 @@ def prepare_opened(
     config = opened.config
     described = describe_request(opened)
     if check_output(opened, described["request"]):
+        staging.sweep(Path(config.output).absolute())
         announce(f"{config.output} holds exactly this dataset already: nothing to do")
         return open_dataset(config.output)
     running = _beam()
@@ -109,6 +118,7 @@ def prepare_opened(
         )
         fault_points.reach("prepare_move")
         staging.move_into_place(job.dataset, output, overwrite=config.overwrite)
+        fault_points.reach("prepare_moved")
     return open_dataset(output)
 
 

@@ -45,6 +45,15 @@ def staging(output: Path, request: str) -> Iterator[Path]:
         os.close(descriptor)
 
 
+def sweep(output: Path) -> None:
+    """Removes what a process left that was killed after its output had come to its place."""
+    folder = folder_of(output)
+    if folder.is_dir():
+        descriptor = _locked(folder, output)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
+
+
 def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)

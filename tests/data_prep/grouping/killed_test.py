@@ -23,6 +23,7 @@ POINTS = {
         "prepare_finish:1",
         "prepare_manifest:1",
         "prepare_move:1",
+        "prepare_moved:1",
     ),
     "iid": ("prepare_index:2", "prepare_assign:1", "prepare_spill:2"),
 }
@@ -72,7 +73,7 @@ def references(source: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     return {partition: folder / partition for partition in POINTS}
 
 
-QUICK = ("prepare_spill:3", "prepare_move:1")
+QUICK = ("prepare_spill:3", "prepare_moved:1")
 
 
 @pytest.mark.parametrize(
@@ -91,7 +92,7 @@ def test_killed_and_started_again_it_writes_the_same_bytes(
     output = tmp_path / "out"
     arguments = command(source, output, partition, "--workers=1")
     assert run(arguments, kill_at=point).returncode == -signal.SIGKILL
-    assert not output.exists()
+    assert output.exists() == (point == "prepare_moved:1")
     again = run(arguments)
     assert again.returncode == 0, again.stderr
     assert table.content(output) == table.content(references[partition])

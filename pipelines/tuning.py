@@ -69,7 +69,7 @@ def candidates(config: TuneConfig) -> list[Rates]:
     """The trials of the first rung, a pure function of the config."""
     names = sorted(config.rates)
     if config.search == "grid":
-        grid = [
+        grid: list[Rates] = [
             dict(zip(names, point, strict=True))
             for point in itertools.product(*(config.rates[name] for name in names))
         ]

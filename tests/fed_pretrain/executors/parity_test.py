@@ -16,7 +16,7 @@ SCAFFOLD = {"client_update": "scaffold"}
 OTHERS = {
     "fedprox": {"client_update": "proximal", "proximal_strength": 0.1},
     "fednova": {"client_update": "nova"},
-    "mimelite": {"client_update": "mimelite", "client_momentum": 0.9},
+    "mimelite": {"client_update": "mimelite", "server_momentum": 0.9},
     "feddyn": {"client_update": "feddyn"},
     "dp without noise": {"dp_noise_multiplier": 0.0, "weighting": "uniform"},
 }

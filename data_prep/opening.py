@@ -102,7 +102,7 @@ def open_source(config: PrepareConfig) -> Opened:
     options = resolve_options(source, given)
     if source.needs_input and not config.input:
         raise UserError(f"--input is missing: --source={source.name} reads {source.input_summary}")
-    if not source.needs_input and config.input:
+    if not source.needs_input and config.input and not source.input_summary:
         raise UserError(f"--input: --source={source.name} comes with its own files and takes none")
     reader = source.open(config.input, options)
     units = tuple(reader.units())

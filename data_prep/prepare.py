@@ -20,6 +20,7 @@ flags.DEFINE_string("source", None, "Which raw data set it is; --list_sources ex
 flags.DEFINE_string("input", "", "File, folder or glob of the source (embedded ones need none).")
 flags.DEFINE_string("output", None, "Folder of the new dataset; it appears when it is complete.")
 flags.DEFINE_list("source_options", [], "Settings of the source: name=value,name=value.")
+flags.DEFINE_string("filters", "", "Short for --source_options=filters=... (reddit: leaf).")
 flags.DEFINE_bool("list_sources", False, "Print all sources with their options, and stop.")
 flags.DEFINE_enum("partition", "natural", partitions.RULES, "What gives an example its client.")
 flags.DEFINE_integer("num_clients", None, "Clients of a made-up partition.")
@@ -68,11 +69,18 @@ def _config() -> PrepareConfig:
     }
     return PrepareConfig(
         **plain,
-        source_options=dict(_option(text) for text in values.source_options),
+        source_options=_source_options(values),
         split_fractions=_numbers("split_fractions", values.split_fractions, float),
         split_cutoffs=_numbers("split_cutoffs", values.split_cutoffs, int),
         beam_options=beam_flags.taken(),
     )
+
+
+def _source_options(values: flags.FlagValues) -> dict[str, str]:
+    given = dict(_option(text) for text in values.source_options)
+    if values.filters:
+        given["filters"] = values.filters
+    return given
 
 
 def _option(text: str) -> tuple[str, str]:

@@ -63,8 +63,8 @@ class Reader:
                 number = line_number(unit, line.number)
                 yield BadRecord(error.reason, unit.path, number, str(error))
         if not broken and not _has_end(unit, last):
-            number = last.number if unit.stop is None else None
-            yield BadRecord("truncated_file", unit.path, number, "it does not end in </posts>")
+            where = last.number if unit.stop is None else None
+            yield BadRecord("truncated_file", unit.path, where, "it does not end in </posts>")
 
 
 def _has_end(unit: WorkUnit, last: Line) -> bool:

@@ -13,6 +13,10 @@ from data_prep.errors import UserError
 REQUEST = "request.txt"
 
 
+class Interrupted(UserError):
+    """The work stopped, but what is done of it is sound: the same command goes on from there."""
+
+
 def folder_of(output: Path) -> Path:
     return output.parent / f".{output.name}.preparing"
 
@@ -37,6 +41,8 @@ def staging(output: Path, request: str) -> Iterator[Path]:
             left.unlink(missing_ok=True)
         try:
             yield folder
+        except Interrupted:
+            raise
         except UserError:
             shutil.rmtree(folder, ignore_errors=True)
             raise

@@ -1,6 +1,7 @@
 """Runs a job's pipeline on a Beam runner, and shows how far it is."""
 
 import contextlib
+import functools
 import logging
 import os
 import shlex
@@ -19,8 +20,10 @@ from data_prep.errors import UserError
 from data_prep.grouping import assigning, merging, pipeline, spilling, worker
 from data_prep.grouping.job import Job
 from data_prep.progress import Progress
+from data_prep.staging import Interrupted
 
 _LOCAL = ("", "FnApiRunner")
+_WORKER_DIED = "Channel closed prematurely"
 _POLL_SECONDS = 0.25
 
 
@@ -30,7 +33,15 @@ def run(job: Job, *, workers: int, beam_options: Sequence[str], expected: int | 
     with _importable_by_workers(), _progress(job, expected), _quiet_beam():
         graph = beam.Pipeline(runner=runner, options=options)
         pipeline.build(graph, job)
-        graph.run().wait_until_finish()
+        try:
+            graph.run().wait_until_finish()
+        except RuntimeError as error:
+            if _WORKER_DIED not in str(error):
+                raise
+            raise Interrupted(
+                "a worker process died, perhaps killed by the system (out of memory?): the same "
+                "command goes on from what is done; --workers=1 or a smaller --spill_mb may help"
+            ) from None
     if sentence := job.failure():
         raise UserError(sentence)
 
@@ -77,13 +88,28 @@ def _importable_by_workers() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet_beam() -> Iterator[None]:
+    """Beam logs an error that it also raises."""
+    _quiet_threads()
     logger = logging.getLogger("apache_beam")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
-        logger.setLevel(before)
+        logger.setLevel(level)
+
+
+@functools.cache
+def _quiet_threads() -> None:
+    """The runner's threads print what ends them when a worker died, some after the run is over."""
+    before = threading.excepthook
+
+    def hook(raised: threading.ExceptHookArgs) -> None:
+        of_grpc = raised.exc_type.__module__.startswith("grpc")
+        if not of_grpc and "Worker subprocess exited" not in str(raised.exc_value):
+            before(raised)
+
+    threading.excepthook = hook
 
 
 @contextlib.contextmanager

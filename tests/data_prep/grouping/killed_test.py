@@ -136,6 +136,18 @@ def test_a_killed_driver_leaves_no_worker_process(source: Path, tmp_path: Path) 
     assert not alive
 
 
+def test_a_killed_worker_is_one_sentence_and_the_same_command_goes_on(
+    source: Path, references: dict[str, Path], tmp_path: Path
+) -> None:
+    arguments = command(source, tmp_path / "out", "natural", "--workers=2")
+    died = run(arguments, kill_at="prepare_spill:2")
+    assert died.returncode == 2
+    assert "a worker process died" in died.stderr.splitlines()[-1]
+    assert "Traceback" not in died.stderr
+    assert run(arguments).returncode == 0
+    assert table.content(tmp_path / "out") == table.content(references["natural"])
+
+
 def test_a_second_process_on_the_same_output_is_refused(source: Path, tmp_path: Path) -> None:
     output = tmp_path / "out"
     with staging.staging(output, "another request"):

@@ -66,8 +66,17 @@ class Session:
         spec = task.payload_spec(batch_size)
         if config.late_rounds:
             spec = system.late_payload_spec(spec)
+        averaged = tuple(start.names[1].index(name) for name in start.averaged)
         return self._algorithms.get(
-            key, lambda: compose.build(config, task.model_fn(start.build_model), spec, task)
+            key,
+            lambda: compose.build(
+                config,
+                task.model_fn(start.build_model),
+                spec,
+                task,
+                weight_names=start.names[0],
+                averaged=averaged,
+            ),
         )
 
     def cached(self, key: Hashable, make: Callable[[], Value]) -> Value:

@@ -30,8 +30,6 @@ from fed_pretrain.starts.recipe import Recipe
 from fed_pretrain.starts.report import Row, StartReport
 
 Values = Mapping[str, np.ndarray]
-AVERAGING_IS_SUPPORTED = False
-"""Becomes true with the client work that sends a start's `averaged` weights along."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,11 +84,6 @@ def resolve(config: StartConfig, task: Any, seed: int) -> Start:
     warnings = [batch_norm.warning(model, recipe.batch_norm), facts.pop("warning", None)]
     report = StartReport(tuple(rows), facts, tuple(text for text in warnings if text))
     averaged = _averaged(model, config, names[1])
-    if averaged and not AVERAGING_IS_SUPPORTED:
-        raise UserError(
-            "--bn_statistics=average: the algorithms do not average non-trainable weights yet, so "
-            "the statistics would silently stay the start's: use frozen, or --batch_norm=group_norm"
-        )
     preprocessing = recipe.preprocessing or getattr(task, "preprocessing", None)
     identity = {**recipe.identity(), "preprocessing": preprocessing}
     digest = _digest(identity, names, weights)

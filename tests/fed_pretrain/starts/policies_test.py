@@ -11,7 +11,6 @@ import pytest
 import tensorflow as tf
 
 from data_prep.errors import UserError
-from fed_pretrain.starts import start as starts
 from fed_pretrain.starts.config import StartConfig
 from fed_pretrain.starts.start import Start
 from fed_pretrain.tasks.options import TaskOptions
@@ -244,11 +243,15 @@ def test_plain_trainable_batch_norm_comes_with_a_warning_about_its_statistics(
     assert "warning: --batch_norm=keep" in start.report.table()
 
 
-def test_averaged_statistics_are_refused_while_no_algorithm_averages_them(vgg: Task) -> None:
-    if starts.AVERAGING_IS_SUPPORTED:
-        pytest.skip("the algorithms average them now")
-    with pytest.raises(UserError, match="--bn_statistics=average"):
-        resolve(vgg, batch_norm="keep", bn_statistics="average")
+def test_averaged_statistics_are_named_for_the_round_to_average(vgg: Task) -> None:
+    start = resolve(vgg, batch_norm="keep", bn_statistics="average")
+    assert set(start.averaged) == {name for name in start.names[1] if "/moving_" in name}
+    assert len(start.averaged) == 16
+    moved = [value + 1 for value in start.weights[1]]
+    assert start.changed_frozen(moved) == []
+    assert "fit no client exactly" in start.report.warnings[0]
+    frozen = resolve(vgg, batch_norm="keep", bn_statistics="average", trainable="head")
+    assert frozen.averaged == ()
 
 
 def test_noise_moves_every_tensor_by_its_share_of_the_tensors_size(task: Task) -> None:

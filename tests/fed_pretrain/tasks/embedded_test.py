@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from data_prep import packages
 from data_prep.preparation import PrepareConfig, prepare
@@ -12,6 +13,7 @@ from fed_pretrain.starts import start as starts
 from fed_pretrain.starts.config import StartConfig
 from fed_pretrain.tasks import registry
 from fed_pretrain.tasks.objective import CrossEntropy
+from fed_pretrain.tasks.options import TaskOptions
 from tests.fed_pretrain.tasks import miniature
 
 needs_text = pytest.mark.skipif(
@@ -39,6 +41,59 @@ def test_the_embedded_character_model_knows_chat_without_training(tmp_path):
     assert np.all(y > 0)
     assert figures["loss"] == pytest.approx(1.63, abs=0.005)
     assert figures["accuracy"] == pytest.approx(0.559, abs=0.0005)
+
+
+def photograph_task(folder, model: str, size: int, resampling: Image.Resampling, **options):
+    """The 20 ImageNet photographs, each with its class among the 1000."""
+    examples = []
+    pictures = packages.path("foolbox") / "foolbox" / "data"
+    for file in sorted(pictures.glob("imagenet_*.jpg")):
+        picture = Image.open(file).convert("RGB").resize((size, size), resampling)
+        label = int(file.stem.split("_")[2])
+        examples.append({"image": np.asarray(picture), "label": label})
+    assert len(examples) == 20
+    dataset = miniature.write(
+        folder,
+        miniature.images(size, size, 3),
+        {"test": {"photographs": examples}},
+        [str(number) for number in range(1000)],
+    )
+    return registry.load("images", dataset, model, TaskOptions(input_size=size, **options))
+
+
+def hits_of(task, package: str) -> float:
+    """How many photographs the package's weights know, head and BatchNorm as published."""
+    config = StartConfig(spec=f"package:{package}", head="keep", batch_norm="keep")
+    model = starts.resolve(config, task, 0).model()
+    x, y = task.reader("test").rows("photographs")
+    return float(task.statistics(tf.constant(y), model(x, training=False))["correct"])
+
+
+@pytest.mark.skipif(
+    not (packages.available("ndf") and packages.available("foolbox")),
+    reason="the embedded packages are not unpacked",
+)
+@pytest.mark.parametrize(
+    ("preprocessing", "hits"),
+    [(None, 12), ("imagenet_bgr_means", 12), ("unit", 0), ("imagenet_torch", 0)],
+)
+def test_the_embedded_squeezenet_sees_only_with_its_own_preprocessing(
+    tmp_path, preprocessing, hits
+):
+    task = photograph_task(
+        tmp_path, "squeezenet1_1", 227, Image.Resampling.BILINEAR, preprocessing=preprocessing
+    )
+    assert hits_of(task, "ndf") == hits
+
+
+@pytest.mark.skipif(
+    not (packages.available("efficientnet_lite0") and packages.available("foolbox")),
+    reason="the embedded packages are not unpacked",
+)
+@pytest.mark.slow
+def test_the_embedded_efficientnet_knows_17_of_20_photographs(tmp_path):
+    task = photograph_task(tmp_path, "efficientnet_lite0", 224, Image.Resampling.BICUBIC)
+    assert hits_of(task, "efficientnet_lite0") == 17
 
 
 @pytest.mark.skipif(not packages.available("digits"), reason="digits are not there")

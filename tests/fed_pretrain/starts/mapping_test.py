@@ -53,7 +53,7 @@ def _resnet18(classes: int) -> Arrays:
     return {n: np.abs(t) if n.endswith("running_var") else t for n, t in tensors.items()}
 
 
-@pytest.mark.parametrize("write", [write_zip, write_legacy])
+@pytest.mark.parametrize("write", [write_zip, pytest.param(write_legacy, marks=pytest.mark.slow)])
 def test_torchvisions_resnet18_fits_with_batch_norm_as_it_is(write: object, tmp_path: Path) -> None:
     tensors = _resnet18(10)
     assert len(tensors) == 122

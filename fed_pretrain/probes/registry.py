@@ -5,10 +5,12 @@ from collections.abc import Callable
 from data_prep.errors import UserError
 from fed_pretrain.probes.alignment import Alignment
 from fed_pretrain.probes.distances import Distances
+from fed_pretrain.probes.misalignment import Misalignment
 from fed_pretrain.probes.probe import Probe, ProbeContext, Weights
 
 _MAKERS: dict[str, Callable[[ProbeContext, Weights], Probe]] = {
     Alignment.name: lambda context, start: Alignment(context),
+    Misalignment.name: lambda context, start: Misalignment(context),
     Distances.name: lambda context, start: Distances(context, start.trainable),
 }
 

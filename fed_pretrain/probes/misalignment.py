@@ -1,0 +1,199 @@
+"""Misaligned filters of deep networks: a surrogate of ours for the paper's measure.
+
+"Initialization Matters" defines misaligned filters on a two-layer CNN (the sign of <w, j mu>); its
+empirical measure for deep networks is not public to us. Ours: on a fixed probe set, a filter r of
+layer l has for class c the mean a(l, r, c) of its pre-activation over the class' examples and
+positions. In round t it is misaligned for c when sign a^t differs from sign a^T, T the last round;
+so the fraction is 0 at the end by construction. Three definitions:
+
+    live    a of the value that enters the ReLU, inputs as the model of round t makes them
+    fixed   the same filter on the layer inputs of the last round's model: only the filter moves
+    patch   <w, mean patch of the class> on live inputs: the filter without bias and norm
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from data_prep import atomic
+from data_prep.errors import UserError
+from fed_pretrain.probes.curvature import sample
+from fed_pretrain.probes.probe import Probe, ProbeContext, Weights
+
+DEFINITIONS = ("live", "fixed", "patch")
+PROBE_EXAMPLES = 256
+_BATCH = 64
+# Means (filters, classes) of one layer, by layer name.
+Means = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class FilterLayer:
+    """A convolution and the layer whose output enters the ReLU: itself or the norm behind it."""
+
+    convolution: tf.keras.layers.Layer
+    norm: tf.keras.layers.Layer | None
+
+    @property
+    def name(self) -> str:
+        return str(self.convolution.name)
+
+    def patch_response(self, x: tf.Tensor) -> tf.Tensor:
+        """The filter on its input, without bias."""
+        layer = self.convolution
+        if isinstance(layer, tf.keras.layers.DepthwiseConv2D):
+            strides = (1, *layer.strides, 1)
+            padding = layer.padding.upper()
+            return tf.nn.depthwise_conv2d(x, layer.depthwise_kernel, strides, padding)
+        return layer.convolution_op(x, layer.kernel)
+
+    def entering(self, x: tf.Tensor) -> tf.Tensor:
+        """What enters the ReLU."""
+        response = self.patch_response(x)
+        if self.convolution.use_bias:
+            response += self.convolution.bias
+        return response if self.norm is None else self.norm(response)
+
+
+def filter_layers(model: tf.keras.Model) -> list[FilterLayer]:
+    """Every convolution of a functional model, in the model's order."""
+    found = []
+    for layer in model.layers:
+        if isinstance(layer, tf.keras.layers.Conv2D | tf.keras.layers.DepthwiseConv2D):
+            found.append(FilterLayer(layer, _norm_behind(layer)))
+    if not found:
+        raise UserError("--probes=misalignment: this model has no convolution filters")
+    return found
+
+
+def _norm_behind(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer | None:
+    if tf.keras.activations.serialize(layer.activation) != "linear":
+        return None
+    behind = [node.outbound_layer for node in layer.outbound_nodes]
+    norms = (tf.keras.layers.GroupNormalization, tf.keras.layers.BatchNormalization)
+    return behind[0] if len(behind) == 1 and isinstance(behind[0], norms) else None
+
+
+class ClassMeans:
+    """Computes the means for any weights; the model is built once."""
+
+    def __init__(self, build_model: Callable[[], Any], x: np.ndarray, y: np.ndarray) -> None:
+        self._model = build_model()
+        self._layers = filter_layers(self._model)
+        self._inputs = tf.keras.Model(
+            self._model.inputs, [layer.convolution.input for layer in self._layers]
+        )
+        self._x = x
+        self._y = np.asarray(y)
+        self.classes = [int(c) for c in np.unique(self._y)]
+        self.read_at = {
+            layer.name: "norm output" if layer.norm is not None else "convolution with bias"
+            for layer in self._layers
+        }
+
+    def __call__(self, weights: Weights, inputs_of: Weights | None = None) -> dict[str, Means]:
+        """`live` and `patch` means, and `fixed` ones on the layer inputs of `inputs_of`."""
+        sums: dict[str, dict[str, np.ndarray]] = {name: {} for name in DEFINITIONS}
+        for first in range(0, len(self._x), _BATCH):
+            rows = slice(first, first + _BATCH)
+            fixed = None
+            if inputs_of is not None:
+                self._assign(inputs_of)
+                fixed = self._layer_inputs(rows)
+            self._assign(weights)
+            live = self._layer_inputs(rows)
+            for index, layer in enumerate(self._layers):
+                self._add(sums["live"], layer, layer.entering(live[index]), rows)
+                self._add(sums["patch"], layer, layer.patch_response(live[index]), rows)
+                if fixed is not None:
+                    self._add(sums["fixed"], layer, layer.entering(fixed[index]), rows)
+        return {name: means for name, means in sums.items() if means}
+
+    def _layer_inputs(self, rows: slice) -> list[tf.Tensor]:
+        outputs = self._inputs(tf.constant(self._x[rows]), training=False)
+        return outputs if isinstance(outputs, list) else [outputs]
+
+    def _add(
+        self, sums: dict[str, np.ndarray], layer: FilterLayer, response: tf.Tensor, rows: slice
+    ) -> None:
+        """Adds per class; dividing by the class' size would not change a sign."""
+        means = tf.reduce_mean(tf.cast(response, tf.float64), axis=[1, 2]).numpy()
+        labels = self._y[rows]
+        added = np.stack([means[labels == c].sum(axis=0) for c in self.classes], axis=1)
+        sums[layer.name] = sums.get(layer.name, 0.0) + added
+
+    def _assign(self, weights: Weights) -> None:
+        pairs = [
+            *zip(self._model.trainable_variables, weights.trainable, strict=True),
+            *zip(self._model.non_trainable_variables, weights.non_trainable, strict=True),
+        ]
+        for variable, value in pairs:
+            variable.assign(value)
+
+
+def misaligned(now: Means, final: Means) -> dict[str, np.ndarray]:
+    """Per layer, which (filter, class) pairs have another sign than at the end."""
+    return {name: (now[name] >= 0) != (final[name] >= 0) for name in final}
+
+
+def fractions(now: Means, final: Means) -> tuple[float, dict[str, float]]:
+    """The share over all (filter, class) pairs, and by layer."""
+    pairs = misaligned(now, final)
+    count = sum(int(p.sum()) for p in pairs.values())
+    total = sum(p.size for p in pairs.values())
+    return count / total, {name: float(p.mean()) for name, p in pairs.items()}
+
+
+class Misalignment(Probe):
+    """`probes/misalignment.json` when the run has ended."""
+
+    name = "misalignment"
+    wants_snapshots = True
+
+    def __init__(self, context: ProbeContext) -> None:
+        if context.task.kind == "text":
+            raise UserError("--probes=misalignment needs an image model with convolution filters")
+        self._context = context
+
+    def at_end(self, snapshots: Sequence[tuple[int, Callable[[], Weights]]]) -> None:
+        atomic.write_json(self._context.folder / "misalignment.json", self.measure(snapshots))
+
+    def measure(self, snapshots: Sequence[tuple[int, Callable[[], Weights]]]) -> dict[str, Any]:
+        x, y = self._probe_set()
+        class_means = ClassMeans(self._context.build_model, x, y)
+        final_weights = snapshots[-1][1]()
+        final = class_means(final_weights, final_weights)
+        content: dict[str, Any] = {
+            name: {"total": [], "layers": {layer: [] for layer in final[name]}}
+            for name in DEFINITIONS
+        }
+        for _, read in snapshots:
+            now = class_means(read(), final_weights)
+            for name in DEFINITIONS:
+                total, layers = fractions(now[name], final[name])
+                content[name]["total"].append(total)
+                for layer, share in layers.items():
+                    content[name]["layers"][layer].append(share)
+        return {
+            "rounds": [round_number for round_number, _ in snapshots],
+            "total": content["live"]["total"],
+            "definitions": content,
+            "read_at": class_means.read_at,
+            "classes": class_means.classes,
+            "probe_examples": len(y),
+            "seed": self._context.seed,
+            "unit": "share of (filter, class) pairs; a surrogate, not the paper's own measure",
+        }
+
+    def _probe_set(self) -> tuple[np.ndarray, np.ndarray]:
+        """Training examples in proportion to client size, fixed by the seed."""
+        reader = self._context.task.reader("train")
+        index = self._context.task.dataset.index("train")
+        drawn = sample.draw(index, PROBE_EXAMPLES, self._context.seed)
+        payloads = [one.read() for one in sample.inputs(reader, drawn, 1)]
+        x = np.concatenate([payload["x"] for payload in payloads])
+        y = np.concatenate([payload["y"] for payload in payloads])
+        return x, y

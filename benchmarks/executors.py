@@ -3,7 +3,8 @@
     python benchmarks/executors.py                      everything; about 20 minutes on two cores
     python benchmarks/executors.py --sections=speed --models=cnn --cohorts=10
 
-Contestants run interleaved in one process from the same weights (20 rounds old) on the same rows in the same order:
+Contestants run interleaved in one process, from the same weights (20 rounds old), on the same rows
+in the same order:
   bound   a hand-written tf.function loop over stacked arrays, two clients in flight, one intra-op
           thread each, variables kept per thread
   device  our executor with FedAvg as users run it
@@ -54,7 +55,7 @@ def rows(model: str) -> tuple[np.ndarray, np.ndarray]:
     from data_prep import packages
 
     if model == "char_lstm":
-        folder = pathlib.Path(packages.path("shakespeare", "shksprdata/texts"))
+        folder = pathlib.Path(packages.path("shakespeare")) / "shksprdata" / "texts"
         files = sorted(folder.glob("*.txt"))[:3]
         text = "".join(file.read_text(errors="replace") for file in files)
         ids = np.array([ord(c) % 464 + 1 for c in text[: 5000 * 7 + 41]], np.int32)
@@ -199,7 +200,11 @@ class Bound:
                 for variable, gradient in zip(
                     variables, tape.gradient(loss, variables), strict=True
                 ):
-                    variable.assign_sub(RATE * gradient)
+                    if isinstance(gradient, tf.IndexedSlices):
+                        scaled = tf.IndexedSlices(RATE * gradient.values, gradient.indices)
+                        variable.scatter_sub(scaled)
+                    else:
+                        variable.assign_sub(RATE * gradient)
             return [weight - variable for variable, weight in zip(variables, weights, strict=True)]
 
         return local
@@ -340,11 +345,13 @@ def speed(model: str, cohort: int, repeats: int) -> dict[str, Any]:
         for name, final in finals.items()
     }
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    busy: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(repeats):
         for name, contestant in contestants.items():
-            began = time.perf_counter()
+            began, used = time.perf_counter(), _cpu_seconds()
             contestant.round()
             seconds[name].append(time.perf_counter() - began)
+            busy[name].append(_cpu_seconds() - used)
     for contestant in contestants.values():
         contestant.close()
     found: dict[str, Any] = {
@@ -352,6 +359,7 @@ def speed(model: str, cohort: int, repeats: int) -> dict[str, Any]:
         "parameters": int(sum(w.size for w in start)),
         "clients": cohort,
         "seconds": seconds,
+        "cpu seconds": {name: statistics.median(used) for name, used in busy.items()},
         "median": {name: statistics.median(times) for name, times in seconds.items()},
         "difference after 3 rounds": differences,
     }
@@ -371,6 +379,13 @@ def warm(weights: list[np.ndarray], model: str) -> list[np.ndarray]:
     return bound.weights()
 
 
+def _cpu_seconds() -> float:
+    """Of this process and its children: tells more than the clock when others use the machine."""
+    root = psutil.Process()
+    times = [process.cpu_times() for process in [root, *root.children(recursive=True)]]
+    return float(sum(t.user + t.system for t in times))
+
+
 def _ratio(first: list[float], second: list[float]) -> float:
     """The median of the ratios of neighbouring rounds: what slows the machine slows both."""
     return statistics.median(a / b for a, b in zip(first, second, strict=True))
@@ -381,6 +396,7 @@ def print_speed(found: dict[str, Any]) -> None:
     for name, times in found["seconds"].items():
         print(
             f"  {name:7} median {statistics.median(times):7.3f} s  min {min(times):7.3f}"
+            f"  cpu {found['cpu seconds'][name]:7.3f}"
             f"  weights differ by {found['difference after 3 rounds'][name]:.1e}"
         )
     if "device / bound" not in found:

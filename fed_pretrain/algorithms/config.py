@@ -44,7 +44,7 @@ class AlgorithmConfig:
     proximal_strength: float = _setting(
         0.0, "mu of FedProx, for the proximal and nova clients.", lower_bound=0.0
     )
-    dyn_alpha: float = _setting(0.01, "alpha of FedDyn.", lower_bound=0.0)
+    dyn_alpha: float = _setting(0.1, "alpha of FedDyn.", lower_bound=0.0)
 
     server_optimizer: str = _setting(
         "sgd", "What applies the aggregated update.", choices=SERVER_OPTIMIZERS

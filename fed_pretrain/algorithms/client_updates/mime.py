@@ -64,20 +64,31 @@ class Mime(ClientUpdate):
 
 @dataclasses.dataclass(frozen=True)
 class FirstPass:
-    """`absorb(state, executor.sum_clients(computation, state.global_model_weights, clients))`."""
+    """Before each round: `state = first_pass.run(executor, state, clients)`."""
 
     computation: Any
 
+    def run(self, executor: Any, state: Any, clients: Any) -> Any:
+        """The state the round may start from."""
+        weights = _parts(state)["global_model_weights"]
+        return self.absorb(state, executor.sum_clients(self.computation, weights, clients))
+
     @staticmethod
     def absorb(state: Any, sums: Any) -> Any:
-        """The state the round may start from."""
         total = sums["weight"]
-        rule = collections.OrderedDict(state.client_work["rule"])
+        work = collections.OrderedDict(_parts(state)["client_work"])
+        rule = collections.OrderedDict(work["rule"])
         rule["gradient"] = [g / total if total > 0 else g for g in sums["gradient"]]
         rule["fresh"] = total * 0.0 + 1.0
-        work = collections.OrderedDict(state.client_work)
         work["rule"] = rule
+        if isinstance(state, dict):
+            return type(state)({**state, "client_work": work})
         return state._replace(client_work=work)
+
+
+def _parts(state: Any) -> Any:
+    """TFF's state by name: its own tuple, or the mapping a restored one is."""
+    return state if isinstance(state, dict) else state._asdict()
 
 
 def first_pass(

@@ -1,8 +1,12 @@
 """Two rounds of every client update against NumPy, with clients of unequal size and work."""
 
+import collections
+
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from fed_pretrain.executors.api import ClientInput
 from fed_pretrain.tasks.local_work import LocalWork
 from fed_pretrain.tasks.payload import make_payload
 from tests.fed_pretrain.algorithms import oracle
@@ -62,6 +66,27 @@ def test_mimelite_holds_the_servers_momentum_fixed(finished) -> None:
 def test_mime_reduces_the_variance_with_the_cohorts_gradient(finished) -> None:
     run = finished(client_update="mime", server_momentum=0.8)
     assert_equal(run, oracle.mime(True, 0.8))
+
+
+def test_mime_refuses_a_round_without_its_first_pass(finished, executor) -> None:
+    run = Run(finished(client_update="mime", server_momentum=0.8).algorithm, executor)
+    client = ClientInput("a", lambda: payload("a", 1))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="first pass"):
+        executor.run_round(run.algorithm, run.state, [client])
+
+
+def test_mimes_first_pass_takes_restored_states(finished, executor) -> None:
+    run = Run(finished(client_update="mime", server_momentum=0.8).algorithm, executor)
+    client = ClientInput("a", lambda: payload("a", 1))
+    restored = collections.OrderedDict(run.state._asdict())
+    absorbed = run.algorithm.first_pass.run(executor, restored, [client])
+    own = run.algorithm.first_pass.run(executor, run.state, [client])
+    for one, other in zip(
+        absorbed["client_work"]["rule"]["gradient"],
+        own.client_work["rule"]["gradient"],
+        strict=True,
+    ):
+        assert np.array_equal(one, other)
 
 
 def test_scaffold_keeps_control_variates_by_client(finished) -> None:

@@ -96,10 +96,7 @@ class Run:
             for c in clients
         ]
         if self.algorithm.first_pass is not None:
-            sums = self._executor.sum_clients(
-                self.algorithm.first_pass.computation, self.state.global_model_weights, inputs
-            )
-            self.state = self.algorithm.first_pass.absorb(self.state, sums)
+            self.state = self.algorithm.first_pass.run(self._executor, self.state, inputs)
         output = self._executor.run_round(self.algorithm, self.state, inputs)
         self.state = output.state
         self.client_states.update(output.client_states)

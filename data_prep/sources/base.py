@@ -78,8 +78,8 @@ Item = Record | BadRecord | Dropped
 class SourceReader(Protocol):
     """A source opened on an input. Picklable.
 
-    It may also have `client_limits` (ClientLimits), and `splits` and `natural` where these depend on
-    the input or the options; they then stand for the Source's.
+    It may also have `client_limits` (ClientLimits), and `splits` and `natural` where these depend
+    on the input or the options; they then stand for the Source's.
     """
 
     @property

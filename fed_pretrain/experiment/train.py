@@ -190,10 +190,7 @@ class Training:
         executor, algorithm = self._assembly.executor, self._assembly.algorithm
         state = self._state
         if algorithm.first_pass is not None:
-            gradients = executor.sum_clients(
-                algorithm.first_pass.computation, state.global_model_weights, inputs
-            )
-            state = algorithm.first_pass.absorb(state, gradients)
+            state = algorithm.first_pass.run(executor, state, inputs)
         output = executor.run_round(algorithm, state, inputs)
         sums = algorithm.train_sums(output.metrics)
         if sums["nonfinite"]:

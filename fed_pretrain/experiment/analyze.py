@@ -17,7 +17,7 @@ from fed_pretrain.experiment.server_state import ModelArrays
 from fed_pretrain.experiment.session import Session, shared
 from fed_pretrain.probes.curvature import probe as curvature
 from fed_pretrain.probes.curvature import sample
-from fed_pretrain.probes.curvature.loss_curvature import hessian_computation
+from fed_pretrain.probes.curvature.loss_curvature import curvature_computation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +65,7 @@ def _hessian(config: AnalyzeConfig, assembly: Assembly, weights: ModelArrays) ->
     batch = sample.batch_size_for(drawn, task.kind != "text")
     computation = assembly.session.cached(
         ("hessian", id(task), json.dumps(build_model.identity(), default=str), batch),
-        lambda: hessian_computation(task, build_model, batch),
+        lambda: curvature_computation(task, build_model, batch),
     )
     operator = curvature.operator_for(
         task, build_model, assembly.executor, weights, drawn, computation=computation

@@ -1,9 +1,14 @@
-"""The Hessian of the pooled loss as an operator; every product is a sum over clients.
+"""Curvature of the pooled loss as an operator; every product is a sum over clients.
 
 F(w) = (1 / n) sum over all scored positions of their loss: the products of summed losses are added
 over micro-batches and clients and divided by n at the end, so no batch size changes a weight.
-The product is reverse over reverse: d/dw <dL/dw, v>, in inference mode (no dropout, frozen
-statistics).
+All is in inference mode (no dropout, frozen statistics). With J the Jacobian of the logits z:
+
+    hessian       d/dw <dL/dw, v>                reverse over reverse
+    gauss_newton  J' (d2L/dz2) J v               (Schraudolph 2002)
+    fisher        J' r <r, J v>, r = dL/dz       the empirical Fisher, an outer product a position
+
+J v is d/du <J' u, v>, so all of them need reverse mode only.
 """
 
 import collections
@@ -42,8 +47,8 @@ class FlatVectors:
         return np.concatenate([np.asarray(t, np.float64).reshape(-1) for t in tensors])
 
 
-class HessianOperator:
-    """The Hessian at `weights` over the examples of `clients`; satisfies `operator.Operator`."""
+class CurvatureOperator:
+    """The curvature at `weights` over the examples of `clients`; satisfies `operator.Operator`."""
 
     def __init__(
         self,
@@ -86,7 +91,9 @@ def check_model(model: tf.keras.Model) -> None:
             )
 
 
-def hessian_computation(task: Task, build_model: BuildModel, batch_size: int) -> tff.Computation:
+def curvature_computation(
+    task: Task, build_model: BuildModel, batch_size: int, kind: str = "hessian"
+) -> tff.Computation:
     """`((weights, vector), client data) -> (product, loss_sum, count)`, sums over the client."""
     weights_type = tff.learning.models.weights_type_from_model(task.model_fn(build_model))
     value_type = tff.to_type(
@@ -102,7 +109,7 @@ def hessian_computation(task: Task, build_model: BuildModel, batch_size: int) ->
         @tf.function
         def run(value: Any, payload: Any) -> Any:
             _assign(model, value["weights"])
-            return _summed(task, model, list(value["vector"]), payload)
+            return _summed(task, model, list(value["vector"]), payload, PRODUCTS[kind])
 
         return run(value, payload)
 
@@ -116,24 +123,91 @@ def _assign(model: tf.keras.Model, weights: Any) -> None:
         variable.assign(value)
 
 
-def _summed(task: Task, model: tf.keras.Model, vector: list[tf.Tensor], payload: Any) -> Any:
-    variables = model.trainable_variables
-
-    def products_at(step: tf.Tensor) -> tuple[Any, ...]:
-        x, y = batch_at(payload, step)
-        with tf.GradientTape() as outer:
-            with tf.GradientTape() as inner:
-                sums = task.statistics(y, model(x, training=False))
-            gradients = inner.gradient(sums["loss_sum"], variables)
-            slope = tf.add_n([tf.reduce_sum(g * v) for g, v in zip(gradients, vector, strict=True)])
-        product = outer.gradient(slope, variables, unconnected_gradients="zero")
-        return [tf.convert_to_tensor(p) for p in product], sums["loss_sum"], sums["count"]
-
+def _summed(
+    task: Task, model: tf.keras.Model, vector: list[tf.Tensor], payload: Any, product_at: Any
+) -> Any:
     def body(step: tf.Tensor, totals: Any) -> tuple[tf.Tensor, Any]:
-        return step + 1, tf.nest.map_structure(tf.add, totals, products_at(step))
+        x, y = batch_at(payload, step)
+        product, sums = product_at(task, model, vector, x, y)
+        added = ([tf.convert_to_tensor(p) for p in product], sums["loss_sum"], sums["count"])
+        return step + 1, tf.nest.map_structure(tf.add, totals, added)
 
     start = ([tf.zeros_like(v) for v in vector], tf.constant(0.0), tf.constant(0.0))
     _, (product, loss_sum, count) = tf.while_loop(
         lambda step, _: step < num_steps(payload), body, (tf.constant(0), start)
     )
     return collections.OrderedDict(product=product, loss_sum=loss_sum, count=count)
+
+
+Product = tuple[list[tf.Tensor], Any]
+
+
+def _hessian_product(
+    task: Task, model: tf.keras.Model, vector: list[tf.Tensor], x: tf.Tensor, y: tf.Tensor
+) -> Product:
+    variables = model.trainable_variables
+    with tf.GradientTape() as outer:
+        with tf.GradientTape() as inner:
+            sums = task.statistics(y, model(x, training=False))
+        gradients = inner.gradient(sums["loss_sum"], variables)
+        slope = _inner_product(gradients, vector)
+    return outer.gradient(slope, variables, unconnected_gradients="zero"), sums
+
+
+def _gauss_newton_product(
+    task: Task, model: tf.keras.Model, vector: list[tf.Tensor], x: tf.Tensor, y: tf.Tensor
+) -> Product:
+    logits, moved, pull = _linearised(model, vector, x)
+    with tf.GradientTape() as outer:
+        outer.watch(logits)
+        with tf.GradientTape() as inner:
+            inner.watch(logits)
+            sums = task.statistics(y, logits)
+        slope = tf.reduce_sum(inner.gradient(sums["loss_sum"], logits) * moved)
+    return pull(outer.gradient(slope, logits)), sums
+
+
+def _fisher_product(
+    task: Task, model: tf.keras.Model, vector: list[tf.Tensor], x: tf.Tensor, y: tf.Tensor
+) -> Product:
+    logits, moved, pull = _linearised(model, vector, x)
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        sums = task.statistics(y, logits)
+    error = tape.gradient(sums["loss_sum"], logits)
+    return pull(error * tf.reduce_sum(error * moved, axis=-1, keepdims=True)), sums
+
+
+def _linearised(
+    model: tf.keras.Model, vector: list[tf.Tensor], x: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, Callable[[tf.Tensor], list[tf.Tensor]]]:
+    """The logits z, J v, and the map u -> J' u."""
+    variables = model.trainable_variables
+    with tf.GradientTape(persistent=True) as forward:
+        with tf.GradientTape(persistent=True) as backward:
+            logits = model(x, training=False)
+        cotangent = tf.zeros_like(logits)
+        forward.watch(cotangent)
+        pulled = backward.gradient(logits, variables, output_gradients=cotangent)
+        slope = _inner_product(pulled, vector)
+    moved = forward.gradient(slope, cotangent)
+
+    def pull(direction: tf.Tensor) -> list[tf.Tensor]:
+        found: list[tf.Tensor] = backward.gradient(
+            logits, variables, output_gradients=direction, unconnected_gradients="zero"
+        )
+        return found
+
+    return logits, moved, pull
+
+
+def _inner_product(tensors: Sequence[Any], vector: Sequence[tf.Tensor]) -> tf.Tensor:
+    pairs = zip(tensors, vector, strict=True)
+    return tf.add_n([tf.reduce_sum(tf.convert_to_tensor(t) * v) for t, v in pairs])
+
+
+PRODUCTS: dict[str, Any] = {
+    "hessian": _hessian_product,
+    "gauss_newton": _gauss_newton_product,
+    "fisher": _fisher_product,
+}

@@ -9,9 +9,9 @@ import numpy as np
 from fed_pretrain.executors.api import Executor
 from fed_pretrain.probes.curvature import lanczos, sample, spectral_density, trace
 from fed_pretrain.probes.curvature.loss_curvature import (
-    HessianOperator,
+    CurvatureOperator,
     check_model,
-    hessian_computation,
+    curvature_computation,
 )
 from fed_pretrain.probes.probe import Weights
 
@@ -40,17 +40,18 @@ def operator_for(
     drawn: sample.Sample,
     split: str = "train",
     computation: Any = None,
-) -> HessianOperator:
-    """The Hessian over the drawn examples; `computation` reuses one built before."""
+    kind: str = "hessian",
+) -> CurvatureOperator:
+    """The operator over the drawn examples; `computation` reuses one built before."""
     check_model(build_model())
     batch = sample.batch_size_for(drawn, task.kind != "text")
-    computation = computation or hessian_computation(task, build_model, batch)
+    computation = computation or curvature_computation(task, build_model, batch, kind)
     clients = sample.inputs(task.reader(split), drawn, batch)
-    return HessianOperator(executor, computation, weights, clients)
+    return CurvatureOperator(executor, computation, weights, clients)
 
 
 def measure(
-    operator: HessianOperator,
+    operator: CurvatureOperator,
     drawn: sample.Sample,
     config: CurvatureConfig,
     on_iteration: Callable[[int, float, float], None] | None = None,

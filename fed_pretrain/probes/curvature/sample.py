@@ -2,7 +2,6 @@
 
 import collections
 import functools
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ import tensorflow as tf
 
 from data_prep import randomness
 from fed_pretrain.executors.api import ClientInput
+from fed_pretrain.tasks.cache import Rows
 from fed_pretrain.tasks.local_work import LocalWork
 from fed_pretrain.tasks.payload import make_payload
 from fed_pretrain.tasks.reader import ClientReader, Payload
@@ -58,12 +58,21 @@ def inputs(reader: ClientReader, sample: Sample, batch_size: int) -> list[Client
 
 
 def _read(
-    reader: ClientReader, client_id: str, examples: Sequence[int], work: LocalWork
+    reader: ClientReader, client_id: str, examples: tuple[int, ...], work: LocalWork
 ) -> "collections.OrderedDict[str, np.ndarray] | Payload":
+    # Every product reads every client: encoded rows are held within the reader's bound of memory.
+    x, y = reader.cache.get(
+        (reader.split, client_id, examples),
+        functools.partial(_fresh_rows, reader, client_id, examples),
+    )
+    return make_payload(x, y, work, 0, 0, client_id)
+
+
+def _fresh_rows(reader: ClientReader, client_id: str, examples: tuple[int, ...]) -> Rows:
     features = reader.dataset.read_client(reader.split, client_id)
     chosen = {name: tf.gather(values, list(examples)) for name, values in features.items()}
     x, y = reader.encoder.encode(chosen)
-    return make_payload(x, np.asarray(y, np.int32), work, 0, 0, client_id)
+    return np.ascontiguousarray(x), np.ascontiguousarray(y, dtype=np.int32)
 
 
 def batch_size_for(sample: Sample, one_row_an_example: bool) -> int:

@@ -1,0 +1,138 @@
+"""Small models over real digits of uneven clients, with the dense matrices they are held to."""
+
+import collections
+import functools
+from types import SimpleNamespace
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_federated as tff
+
+from data_prep import packages
+from fed_pretrain.executors.api import ClientInput
+from fed_pretrain.experiment.server_state import ModelArrays
+from fed_pretrain.probes.curvature.loss_curvature import CurvatureOperator, curvature_computation
+from fed_pretrain.tasks.local_work import LocalWork
+from fed_pretrain.tasks.objective import CrossEntropy, keras_loss
+from fed_pretrain.tasks.payload import make_payload
+
+SIZES = {"ada": 5, "ben": 11, "cy": 1}
+BATCH = 4
+layers = tf.keras.layers
+
+
+@functools.cache
+def digits():
+    table = np.loadtxt(packages.path("digits"), delimiter=",", max_rows=sum(SIZES.values()))
+    return table[:, :64].astype(np.float32).reshape(-1, 8, 8, 1) / 16, table[:, 64].astype(np.int32)
+
+
+def text():
+    """Token ids in place of pixels; every third position is padding."""
+    images, _ = digits()
+    tokens = (images.reshape(-1, 64)[:, 20:27] * 6).astype(np.int32)
+    labels = np.roll(tokens, -1, axis=1)
+    labels[:, ::3] = -1
+    return tokens, labels
+
+
+def task_of(build, x, y):
+    """What the curvature asks of a task."""
+    objective = CrossEntropy()
+    rows = collections.OrderedDict(
+        x=tf.TensorSpec([None, *x.shape[1:]], x.dtype),
+        y=tf.TensorSpec([None, *y.shape[1:]], y.dtype),
+    )
+
+    def model_fn(build_model):
+        return lambda: tff.learning.models.from_keras_model(
+            build_model(), loss=keras_loss(objective), input_spec=rows, metrics=[]
+        )
+
+    def payload_spec(batch):
+        return collections.OrderedDict(
+            **rows,
+            order=tf.TensorSpec([None, batch], tf.int32),
+            key=tf.TensorSpec([2], tf.int32),
+        )
+
+    return SimpleNamespace(
+        statistics=objective.statistics, model_fn=model_fn, payload_spec=payload_spec, build=build
+    )
+
+
+def clients(x, y, batch=BATCH, sizes=SIZES):
+    found, first = [], 0
+    for name, size in sizes.items():
+        rows = slice(first, first + size)
+        work = LocalWork(batch, shuffle=False)
+        payload = make_payload(x[rows], y[rows], work, 0, 0, name)
+        found.append(ClientInput(name, lambda payload=payload: payload))
+        first += size
+    return found
+
+
+def weights_of(build):
+    """Fixed weights away from any symmetric start."""
+    model = build()
+    generator = np.random.default_rng(3)
+
+    def drawn(variable):
+        return (0.4 * generator.standard_normal(variable.shape)).astype(np.float32)
+
+    return ModelArrays([drawn(v) for v in model.trainable_variables], [])
+
+
+def operator(executor, build, x, y, kind="hessian", batch=BATCH):
+    task = task_of(build, x, y)
+    computation = curvature_computation(task, build, batch, kind)
+    return CurvatureOperator(executor, computation, weights_of(build), clients(x, y, batch))
+
+
+def dense_of(found):
+    """The operator's matrix, column by column."""
+    return np.stack([found.matvec(column) for column in np.eye(found.size)], axis=1)
+
+
+def autograd_hessian(build, x, y):
+    """The Hessian of the pooled mean loss by TensorFlow's own Jacobian of the gradient."""
+    model = build()
+    for variable, value in zip(model.trainable_variables, weights_of(build).trainable, strict=True):
+        variable.assign(value)
+    variables = model.trainable_variables
+    with tf.GradientTape(persistent=True) as outer:
+        with tf.GradientTape() as inner:
+            loss = CrossEntropy().loss(tf.constant(y), model(tf.constant(x), training=False))
+        gradients = inner.gradient(loss, variables)
+        flat = tf.concat([tf.reshape(tf.convert_to_tensor(g), [-1]) for g in gradients], 0)
+    rows = outer.jacobian(
+        flat, variables, experimental_use_pfor=False, unconnected_gradients="zero"
+    )
+    return np.concatenate([np.reshape(r, (flat.shape[0], -1)) for r in rows], axis=1)
+
+
+def softmax_regression():
+    image = tf.keras.Input([8, 8, 1])
+    pooled = layers.Flatten()(layers.AveragePooling2D(4)(image))
+    return tf.keras.Model(image, layers.Dense(10, name="head")(pooled))
+
+
+def conv_and_group_norm():
+    image = tf.keras.Input([8, 8, 1])
+    x = layers.Conv2D(2, 3, strides=2, name="conv")(image)
+    x = layers.Activation("softplus")(layers.GroupNormalization(2, epsilon=1e-3)(x))
+    return tf.keras.Model(image, layers.Dense(10)(layers.GlobalAveragePooling2D()(x)))
+
+
+def lstm_on_characters():
+    tokens = tf.keras.Input([7], dtype=tf.int32)
+    x = layers.LSTM(2, return_sequences=True)(layers.Embedding(7, 3)(tokens))
+    return tf.keras.Model(tokens, layers.Dense(7)(x))
+
+
+def attention_on_tokens():
+    tokens = tf.keras.Input([7], dtype=tf.int32)
+    x = layers.Embedding(7, 4)(tokens)
+    x = x + layers.MultiHeadAttention(2, 2)(x, x, use_causal_mask=True)
+    x = layers.LayerNormalization(epsilon=1.1e-3)(x)
+    return tf.keras.Model(tokens, layers.Dense(7)(x))

@@ -85,11 +85,14 @@ def _algorithm(config: RunConfig, task: Task) -> AlgorithmConfig:
     resolved = algorithms.resolve(
         config.algorithm_name, config.task, config.start.spec, dict(config.algorithm_settings)
     )
+    work = config.work
+    assert work.clients_per_round is not None  # the task's defaults are in
+    assert work.rounds is not None
     return dataclasses.replace(
         resolved,
-        clients_per_round=config.work.clients_per_round,
+        clients_per_round=work.clients_per_round,
         population=len(task.dataset.index(TRAIN_SPLIT).client_ids),
-        rounds=config.work.rounds,
+        rounds=work.rounds,
         seed=config.seed,
     )
 

@@ -44,6 +44,7 @@ class StudyResult:
 def run(config: StudyConfig) -> StudyResult:
     """Runs (or continues) the study; the report is made even when some cells failed."""
     plan = plan_module.load(config.plan, config.overrides)
+    check_flags(plan, _train_flags(), config.plan)
     steps = expand(plan)
     workdir = Path(config.workdir)
     if config.dry_run:
@@ -223,6 +224,13 @@ class _stop_on_signal:
     def __exit__(self, *unused: object) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
+
+
+def _train_flags() -> list[str]:
+    """The flags a cell may set; on a registry of their own, since a study has other flags."""
+    from fed_pretrain.experiment import flags as run_flags
+
+    return run_flags.names()
 
 
 def check_flags(plan: plan_module.Plan, known: Sequence[str], plan_name: str) -> None:

@@ -1,4 +1,4 @@
-"""Trains one federated run: a task, a start, an algorithm, a work directory.
+r"""Trains one federated run: a task, a start, an algorithm, a work directory.
 
 Examples:
   python -m fed_pretrain.train --task=digits --start=random --algorithm=fedadam --rounds=12 \

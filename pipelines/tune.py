@@ -1,4 +1,4 @@
-"""Tunes the learning rates of a run on its validation split and writes them as a flag file.
+r"""Tunes the learning rates of a run on its validation split and writes them as a flag file.
 
 Example:
   python -m pipelines.tune --task=digits --start=random --algorithm=fedavg --trials=6 \

@@ -6,7 +6,7 @@ CONSTANT = 1.0
 MARK = "shape of the bound, its constant set to 1"
 
 
-def test_error_bound(
+def error_bound(
     aligned: np.ndarray,
     h: float,
     tau: float,
@@ -21,6 +21,3 @@ def test_error_bound(
     reach = aligned + (1 - aligned) * (h + (1 - h) / tau)
     exponent = (total_samples / (CONSTANT * dimension)) * (signal_to_noise**2 * reach) ** 2
     return float(np.exp(-exponent).mean())
-
-
-test_error_bound.__test__ = False  # type: ignore[attr-defined]  # pytest: not a test

@@ -61,31 +61,26 @@ def _pretraining(setting: Setting) -> Setting:
 def _pretrain(
     problem: Problem, settings: list[Setting], seeds: list[int], kind: str, dtype: str
 ) -> np.ndarray:
-    steps = max(setting.pretrain_steps for setting in settings)
+    """The weights that each of these pre-trainings ends with, [settings, seeds, filters, d]."""
     clients = problem.clients if kind == "federated" else 1
-    there = dataclasses.replace(
-        problem,
-        clients=clients,
-        samples=problem.total_samples // clients,
-        steps=steps,
-        test_points=1,
-        algorithm="fedavg",
-    )
-    # The pooled labels are balanced over the classes; one client alone holds them all.
-    pooled = [dataclasses.replace(s, h=1 - 1 / problem.classes) for s in settings]
-    settings = pooled if clients == 1 else settings
+    gaussian = np.stack([data.draw(problem, seed).weights for seed in seeds])
+    gaussian = gaussian.reshape(1, len(seeds), -1, problem.dimension)
     trained = []
     for setting in settings:
+        there = dataclasses.replace(
+            problem,
+            clients=clients,
+            samples=problem.total_samples // clients,
+            steps=setting.pretrain_steps,
+            test_points=1,
+            algorithm="fedavg",
+        )
+        if clients == 1:  # One client holds all samples, with labels as balanced as they can be.
+            setting = dataclasses.replace(setting, h=1 - 1 / problem.classes)
         signals = data.signals(there, setting.cosine)
-        basis = signals[: there.directions]
-        draws = [
-            data.draw_from(randomness.generator(seed, "theory-pretraining"), there, basis)
-            for seed in seeds
-        ]
-        start = setting.sigma_0 * np.stack([data.draw(problem, seed).weights for seed in seeds])
-        start = start.reshape(1, len(seeds), -1, problem.dimension)
-        shorter = dataclasses.replace(there, steps=setting.pretrain_steps)
-        runs = make_runs(shorter, [setting], draws, start, dtype, signals)
-        trace = training.train(runs, np.array([setting.pretrain_steps], np.int32), "fedavg")
+        generators = [randomness.generator(seed, "theory-pretraining") for seed in seeds]
+        draws = [data.draw_from(generator, there, signals) for generator in generators]
+        runs = make_runs(there, [setting], draws, setting.sigma_0 * gaussian, dtype, signals)
+        trace = training.train(runs, np.array([there.steps], np.int32), there.algorithm)
         trained.append(trace.server[-1].numpy())
     return np.stack(trained)

@@ -151,7 +151,7 @@ def _ratio(gamma: np.ndarray, noise: np.ndarray, where: np.ndarray) -> np.ndarra
     )
 
 
-@tf.function(reduce_retracing=True)
+@tf.function
 def _losses(runs: Runs, server: tf.Tensor) -> tf.Tensor:
     scores = logits(tf.matmul(runs.patches, server[:, None], transpose_b=True), runs.labels)
     losses = tf.nn.softmax_cross_entropy_with_logits(runs.labels, scores)
@@ -182,7 +182,7 @@ def _test_errors(
     return found
 
 
-@tf.function(reduce_retracing=True)
+@tf.function
 def _noise_scores(
     noise: tf.Tensor, server: tf.Tensor, sigma: tf.Tensor, classes: int, settings: int
 ) -> tf.Tensor:

@@ -117,7 +117,7 @@ def test_the_vectorised_run_equals_the_plain_loop(h, tau, rounds, aligned):
         assert np.allclose(np.moveaxis(noise[:, :, label], -1, 0), expected["p"][sign], atol=1e-10)
     results = run(problem, [other, ours], [9, 3])
     assert results.train_loss[1, 1, -1] == pytest.approx(expected["train_loss"], abs=1e-12)
-    assert results.test_error[1, 1, -1] == oracle.test_error(expected)
+    assert results.test_error[1, 1, -1] == oracle.error(expected)
 
 
 def test_least_squares_on_the_weights_alone_find_the_tracked_coefficients():
@@ -197,7 +197,8 @@ def test_a_pre_trained_start_is_aligned_where_the_signal_is_correlated_and_not_w
     ]
     results = run(Problem(), settings, [0, 1, 2])
     share = results.aligned_share.mean(axis=(1, 2))
-    assert (share[[0, 1, 3, 4]] == 1).all()
+    assert (share[[0, 3]] == 1).all()
+    assert (share[[1, 4]] > 0.9).all()
     assert (share[[2, 5]] < 0.1).all()
     error = results.test_error[..., -1].mean(axis=1)
     assert error[0] < error[1] < error[2]
@@ -242,5 +243,5 @@ def test_mistakes_are_named():
         Problem(classes=3, dimension=3)
     with pytest.raises(UserError, match="start is 'warm'"):
         Setting(start="warm")
-    with pytest.raises(UserError, match="h is 1.5"):
+    with pytest.raises(UserError, match=r"h is 1\.5"):
         Setting(h=1.5)

@@ -41,8 +41,9 @@ generated: .venv/.stamp  ## write the BUILD files and the README's tables anew
 	@$(VENV)/python tools/build_files.py
 	@$(VENV)/python tools/readme_tables.py
 
-bench: .venv/.stamp  ## the benchmarks; each prints its machine, its command and its figures
-	@for script in $$(grep -l __main__ benchmarks/*.py); do $(VENV)/python "$$script" || exit 1; done
+bench: .venv/.stamp  ## the benchmarks (25 minutes); each prints its machine, its command and its figures
+	@for script in $$(grep -l __main__ benchmarks/*.py); do \
+		$(VENV)/python -m "benchmarks.$$(basename "$$script" .py)" || exit 1; done
 
 doctor: .venv/.stamp  ## check this machine, and run one round through each executor
 	@$(VENV)/python -m fed_pretrain.doctor

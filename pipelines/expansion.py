@@ -181,6 +181,8 @@ def _train(plan: Plan, cell: Cell, tune: Step | None) -> Step:
 
 def _analyses(plan: Plan, task_name: str, task: TaskPlan) -> Iterator[Step]:
     for name, analysis in plan.analyze.items():
+        if task_name not in analysis.tasks:
+            continue
         of_start = analysis.of == "start"
         maker = _start_analyses if of_start else _run_analyses
         yield from maker(plan, task_name, task, name, analysis)

@@ -47,6 +47,7 @@ class AnalysisPlan:
     """Probes run by `analyze`: `of` a start before training, or of a finished run."""
 
     of: str
+    tasks: tuple[str, ...]
     algorithms: tuple[str, ...]
     settings: Flags
 
@@ -183,11 +184,12 @@ class _Document:
     def _check_references(self) -> None:
         algorithms = list(self.value["algorithms"])
         for name, analysis in self.value.get("analyze", {}).items():
-            for number, algorithm in enumerate(analysis.get("algorithms", [])):
-                if algorithm not in algorithms:
-                    line = self._line(("analyze", name, "algorithms", number))
-                    hint = nearest(algorithm, algorithms)
-                    raise UserError(f"{self.path}{line}: unknown algorithm {algorithm!r}{hint}")
+            for key, known in (("algorithms", algorithms), ("tasks", list(self.value["tasks"]))):
+                for number, word in enumerate(analysis.get(key, [])):
+                    if word not in known:
+                        line = self._line(("analyze", name, key, number))
+                        hint = nearest(word, known)
+                        raise UserError(f"{self.path}{line}: {key}: unknown {word!r}{hint}")
         for name, task in self.value["tasks"].items():
             self._check_rates(name, task, algorithms)
             self._check_pretrained_starts(name, task)
@@ -239,6 +241,7 @@ def _build(value: Mapping[str, Any]) -> Plan:
         analyze={
             name: AnalysisPlan(
                 of=analysis.get("of", "start"),
+                tasks=tuple(analysis.get("tasks", value["tasks"])),
                 algorithms=tuple(analysis.get("algorithms", value["algorithms"])),
                 settings=analysis["settings"],
             )

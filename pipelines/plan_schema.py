@@ -80,6 +80,7 @@ PLAN_SCHEMA: dict[str, Any] = {
                 "additionalProperties": False,
                 "properties": {
                     "of": {"enum": ["start", "run"]},
+                    "tasks": {"type": "array", "items": {"type": "string"}},
                     "algorithms": {"type": "array", "items": {"type": "string"}},
                     "settings": _FLAGS,
                 },

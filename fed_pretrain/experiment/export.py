@@ -1,8 +1,10 @@
 """A run's model as a file for others: Keras, SavedModel, TFLite, NumPy; with labels inside."""
 
+import contextlib
 import io
 import json
 import os
+import shutil
 import time
 import zipfile
 from collections.abc import Sequence
@@ -17,6 +19,7 @@ from data_prep import atomic
 from data_prep.errors import UserError
 from fed_pretrain.models import portable
 from fed_pretrain.starts.start import Start
+from fed_pretrain.starts.weight_names import named_weights
 
 LABELS_FILE = "labels.json"
 FORMATS = ("keras", "savedmodel", "tflite", "npz")
@@ -28,7 +31,12 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 class Exported:
     path: Path
     bytes: int
-    milliseconds: float
+    milliseconds: float | None
+    """Median of one prediction here; None where the format computes nothing."""
+
+    def __str__(self) -> str:
+        speed = "" if self.milliseconds is None else f", {self.milliseconds:.2f} ms an example here"
+        return f"{self.path}: {self.bytes / 1e6:.2f} MB{speed}"
 
 
 def save_weights_as_keras(start: Start, weights: Any, labels: Sequence[str], path: Path) -> None:
@@ -90,46 +98,60 @@ def load(run: Path, which: str) -> tuple[tf.keras.Model, list[str]]:
 
 def export(run: Path, which: str, file_format: str, output: Path | None = None) -> Exported:
     """Writes the model in another format and measures one prediction in it."""
+    if file_format not in FORMATS:
+        raise UserError(f"--format={file_format}: choose {', '.join(FORMATS)}")
     model, labels = load(run, which)
-    if file_format == "keras":
-        path = output or run / f"{which}.keras"
-        if output is not None:
-            save_keras(model, labels, path)
-        return Exported(path, path.stat().st_size, _latency(lambda x: model(x), model))
-    if file_format == "npz":
-        path = output or run / f"{which}.npz"
-        content = io.BytesIO()
-        np.savez(content, **{v.name: v.numpy() for v in model.variables})
-        atomic.write_bytes(path, content.getvalue())
-        return Exported(path, path.stat().st_size, float("nan"))
-    if file_format == "savedmodel":
-        return _saved_model(model, labels, output or run / f"{which}_savedmodel")
-    if file_format == "tflite":
-        return _tflite(model, output or run / f"{which}.tflite")
-    raise UserError(f"--format={file_format}: choose {', '.join(FORMATS)}")
+    path = output or run / _FILE_NAMES[file_format].format(which)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return _WRITERS[file_format](model, labels, path)
+    except OSError as error:
+        raise UserError(f"--output={path}: cannot be written ({error.strerror})") from error
+
+
+def _keras(model: tf.keras.Model, labels: Sequence[str], path: Path) -> Exported:
+    save_keras(model, labels, path)
+    return Exported(path, path.stat().st_size, _latency(tf.function(model), model))
+
+
+def _npz(model: tf.keras.Model, labels: Sequence[str], path: Path) -> Exported:
+    """Arrays by the names that checkpoints and starts use; `labels` beside them."""
+    arrays = {weight.name: weight.variable.numpy() for weight in named_weights(model)}
+    content = io.BytesIO()
+    np.savez(content, labels=np.array(labels, np.str_), **arrays)
+    atomic.write_bytes(path, content.getvalue())
+    return Exported(path, path.stat().st_size, None)
 
 
 def _saved_model(model: tf.keras.Model, labels: Sequence[str], path: Path) -> Exported:
     if path.exists():
         raise UserError(f"--output: {path} exists already; remove it or name another place")
-    temporary = path.with_name(f"{atomic.TEMPORARY_PREFIX}{path.name}")
-    model.export(temporary) if hasattr(model, "export") else tf.saved_model.save(model, temporary)
-    atomic.write_json(temporary / LABELS_FILE, list(labels))
-    os.replace(temporary, path)
+    temporary = path.with_name(f"{atomic.TEMPORARY_PREFIX}{os.getpid()}-{path.name}")
+    try:
+        # Keras tells the temporary place on stdout.
+        with contextlib.redirect_stdout(io.StringIO()):
+            model.export(str(temporary))
+        atomic.write_json(temporary / LABELS_FILE, list(labels))
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    loaded = tf.saved_model.load(str(path))
-    serve = getattr(loaded, "serve", None) or loaded.signatures["serving_default"]
-    return Exported(path, size, _latency(serve, model))
+    loaded = tf.saved_model.load(str(path))  # its functions do not keep their variables alive
+    return Exported(path, size, _latency(loaded.serve, model))
 
 
-def _tflite(model: tf.keras.Model, path: Path) -> Exported:
-    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+def _tflite(model: tf.keras.Model, labels: Sequence[str], path: Path) -> Exported:
+    """One example at a time, so that recurrent layers become TFLite's own; labels beside it."""
+    spec = _one_example(model)
+    function = tf.function(lambda x: model(x, training=False)).get_concrete_function(spec)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], model)
     converter.target_spec.supported_ops = [
         tf.lite.OpsSet.TFLITE_BUILTINS,
         tf.lite.OpsSet.SELECT_TF_OPS,
     ]
     content = converter.convert()
     atomic.write_bytes(path, content)
+    atomic.write_json(path.with_name(f"{path.stem}.{LABELS_FILE}"), list(labels))
     interpreter = tf.lite.Interpreter(model_content=content)
     interpreter.allocate_tensors()
     slot = interpreter.get_input_details()[0]
@@ -141,10 +163,24 @@ def _tflite(model: tf.keras.Model, path: Path) -> Exported:
     return Exported(path, len(content), _latency(invoke, model))
 
 
+_FILE_NAMES = {
+    "keras": "{}.keras",
+    "savedmodel": "{}_savedmodel",
+    "tflite": "{}.tflite",
+    "npz": "{}.npz",
+}
+_WRITERS = {"keras": _keras, "savedmodel": _saved_model, "tflite": _tflite, "npz": _npz}
+
+
+def _one_example(model: tf.keras.Model) -> tf.TensorSpec:
+    spec = model.inputs[0]
+    return tf.TensorSpec([1, *spec.shape[1:]], spec.dtype)
+
+
 def _latency(predict: Any, model: tf.keras.Model, repeats: int = 10) -> float:
     """Median milliseconds for one example."""
-    spec = model.inputs[0]
-    x = tf.zeros([1, *spec.shape[1:]], spec.dtype)
+    spec = _one_example(model)
+    x = tf.zeros(spec.shape, spec.dtype)
     predict(x)
     times = []
     for _ in range(repeats):

@@ -7,6 +7,7 @@ from typing import Any
 from data_prep.errors import UserError
 from fed_pretrain.experiment import export, workdir
 from fed_pretrain.experiment.assembly import Assembly
+from fed_pretrain.experiment.class_names import class_names
 from fed_pretrain.experiment.metrics import MetricsWriter
 from fed_pretrain.experiment.run_probes import RunProbes
 from fed_pretrain.experiment.server_state import ModelArrays
@@ -30,7 +31,7 @@ def finish(
     check_frozen(assembly, final)
     probes.at_end(last_round, final)
     best = best_round(metrics.rows, kept_rounds)
-    labels = list(assembly.task.label_names or ())
+    labels = class_names(assembly.task)
     export.save_weights_as_keras(assembly.start, final, labels, folder / "final.keras")
     export.save_weights_as_keras(assembly.start, snapshot(best), labels, folder / "best.keras")
     checkpoint = f"checkpoints/round-{last_round:06d}.ckpt"

@@ -1,6 +1,5 @@
 """A first look at a trained model: the likeliest classes of an image, or of a text's next token."""
 
-import collections
 import dataclasses
 import json
 from collections.abc import Iterator, Sequence
@@ -11,6 +10,7 @@ import numpy as np
 
 from data_prep.errors import UserError
 from fed_pretrain.experiment import datasets, export
+from fed_pretrain.experiment.class_names import class_names
 from fed_pretrain.tasks import registry
 from fed_pretrain.tasks.encoder import PADDING_LABEL
 from fed_pretrain.tasks.options import TaskOptions
@@ -35,8 +35,10 @@ class Prediction:
 def predict(run: Path, which: str, file: Path) -> list[Prediction]:
     """One prediction for an image, one for each line of a text file."""
     model, labels = export.load(run, which)
+    task = task_of(run)
+    labels = labels or class_names(task)
     predictions = []
-    for name, row, position in _rows(task_of(run), file):
+    for name, row, position in _rows(task, file):
         logits = np.asarray(model(row[np.newaxis], training=False))[0]
         predictions.append(Prediction(name, _likeliest(logits[position], labels)))
     return predictions
@@ -120,17 +122,3 @@ def _text_row(task: Task, line: str) -> tuple[np.ndarray, Any]:
         return x[-1], ...
     scored = np.flatnonzero(y[-1] != PADDING_LABEL)
     return x[-1], int(scored[-1]) if len(scored) else 0
-
-
-def class_names(task: Task) -> list[str]:
-    """What the model's outputs mean: labels, or the entries of a vocabulary; empty if unknown."""
-    if task.label_names:
-        return list(task.label_names)
-    for name in ("vocabulary", "words"):
-        entries = getattr(getattr(task.encoder, name, None), "names", None)
-        if callable(entries):
-            return list(entries())
-    return []
-
-
-__all__ = ["Prediction", "class_names", "collections", "predict", "read_image", "task_of"]

@@ -1,0 +1,62 @@
+"""The weights a run has kept: checkpoints, and the snapshots its probes asked for."""
+
+import re
+from pathlib import Path
+
+from data_prep import array_file
+from data_prep.errors import UserError
+from fed_pretrain.experiment import metrics
+from fed_pretrain.experiment.run_probes import SNAPSHOTS
+from fed_pretrain.experiment.server_state import ModelArrays
+from fed_pretrain.experiment.stopping import best_round
+
+_FILE_NAME = re.compile(r"^round-(\d{6,})\.ckpt$")
+_TRAINABLE, _FROZEN = "model/trainable/", "model/non_trainable/"
+
+
+class KeptWeights:
+    """Reads a run's folder and changes nothing in it; `names` are those of the start's tensors."""
+
+    def __init__(self, folder: Path, names: tuple[list[str], list[str]]) -> None:
+        self._folder = folder
+        self._names = names
+        self._files: dict[int, Path] = {}
+        for place in (folder / "probes" / SNAPSHOTS, folder / "checkpoints"):
+            for path in place.glob("round-*.ckpt"):
+                match = _FILE_NAME.match(path.name)
+                if match:
+                    self._files[int(match.group(1))] = path
+        if not self._files:
+            raise UserError(f"--run={folder}: no checkpoint there")
+
+    def rounds(self) -> list[int]:
+        return sorted(self._files)
+
+    def round_of(self, which: str) -> int:
+        """`start`, `best`, `last` or a number as a round whose weights are there."""
+        rounds = self.rounds()
+        if which == "last":
+            return rounds[-1]
+        if which == "best":
+            return best_round(metrics.read_rows(self._folder / "metrics.jsonl"), rounds)
+        text = "0" if which == "start" else which
+        if not text.isdigit():
+            raise UserError(f"--round={which}: give a round's number, start, best or last")
+        if int(text) not in self._files:
+            kept = ", ".join(map(str, rounds))
+            raise UserError(f"--round={which}: {self._folder} has kept rounds {kept}")
+        return int(text)
+
+    def read(self, round_number: int) -> ModelArrays:
+        arrays = array_file.load(self._files[round_number]).arrays
+        frozen = arrays
+        # A snapshot holds what does not train only when that moves; round 0 has it else.
+        if any(_FROZEN + name not in arrays for name in self._names[1]):
+            frozen = array_file.load(self._files[0]).arrays
+        missing = [name for name in self._names[0] if _TRAINABLE + name not in arrays]
+        if missing:
+            raise UserError(f"{self._files[round_number]}: lacks the tensor {missing[0]!r}")
+        return ModelArrays(
+            [arrays[_TRAINABLE + name] for name in self._names[0]],
+            [frozen[_FROZEN + name] for name in self._names[1]],
+        )

@@ -1,0 +1,49 @@
+"""Writes a finished run's model for use elsewhere, or shows what it predicts.
+
+Examples:
+  python -m fed_pretrain.export --run=runs/digits --format=tflite --output=digits.tflite
+  python -m fed_pretrain.export --run=runs/digits --which=best --predict=digit.png
+
+`keras` files of convolutional and recurrent models open with TensorFlow alone; labels lie inside.
+--predict reads an image, or a text file (one prediction a line).
+"""
+
+from pathlib import Path
+
+from absl import flags
+
+from data_prep import command_line
+from data_prep.errors import UserError
+
+command_line.quiet_libraries()
+
+_RUN = flags.DEFINE_string("run", None, "Work directory of a finished run.")
+_WHICH = flags.DEFINE_enum("which", "final", ["final", "best"], "Last or best evaluated weights.")
+_FORMAT = flags.DEFINE_enum(
+    "format", None, ["keras", "savedmodel", "tflite", "npz"], "File format of the model."
+)
+_OUTPUT = flags.DEFINE_string("output", None, "Where to write it; default is the run's folder.")
+_PREDICT = flags.DEFINE_string("predict", None, "An image or a text file to try the model on.")
+
+
+def main() -> int:
+    if not _RUN.value:
+        raise UserError("--run is missing: the work directory of a finished run")
+    if not (_FORMAT.value or _PREDICT.value):
+        raise UserError("give --format to write the model, or --predict=FILE to try it")
+    run = Path(_RUN.value)
+    if _FORMAT.value:
+        from fed_pretrain.experiment import export
+
+        output = Path(_OUTPUT.value) if _OUTPUT.value else None
+        print(export.export(run, _WHICH.value, _FORMAT.value, output))
+    if _PREDICT.value:
+        from fed_pretrain.experiment import prediction
+
+        for one in prediction.predict(run, _WHICH.value, Path(_PREDICT.value)):
+            print(one)
+    return 0
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,0 +1,233 @@
+"""The figures of a sweep, each from the rows of the parts it needs."""
+
+import io
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from fed_pretrain.theory.bound import MARK
+from fed_pretrain.theory.tables import Row
+
+RANDOM, PRETRAINED = "#D55E00", "#0072B2"
+COLOURS = ("#0072B2", "#009E73", "#E69F00", "#D55E00", "#CC79A7", "#56B4E9")
+LINES = {0.5: "-", 0.0: "--"}
+_SETTINGS: Any = {
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.grid": True,
+    "axes.titlesize": 10,
+    "figure.constrained_layout.use": True,
+    "font.size": 9,
+    "grid.alpha": 0.25,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+}
+
+
+def draw_all(table: Sequence[Row]) -> dict[str, bytes]:
+    """PNGs by name: those whose parts the table holds."""
+    drawn = {}
+    for name, part, draw in _FIGURES:
+        rows = [row for row in table if row["part"] == part]
+        if rows:
+            drawn[name] = _png(draw, rows)
+    others = [row for row in table if row["part"] not in {part for _, part, _ in _FIGURES}]
+    if others:
+        drawn["comparison"] = _png(_comparison, others)
+    return drawn
+
+
+def _png(draw: Callable[[list[Row]], Figure], rows: list[Row]) -> bytes:
+    with plt.rc_context(_SETTINGS):
+        made = draw(rows)
+        content = io.BytesIO()
+        made.savefig(content, format="png", dpi=140, facecolor="white", metadata={"Software": None})
+        plt.close(made)
+    return content.getvalue()
+
+
+def _panels(columns: int, rows: int = 1, width: float = 3.5) -> tuple[Figure, list[Any]]:
+    made, axes = plt.subplots(rows, columns, figsize=(width * columns, 3.0 * rows), squeeze=False)
+    return made, list(axes.flat)
+
+
+def _line(axis: Any, rows: Sequence[Row], x: str, y: str, **style: Any) -> None:
+    """Mean and interval over seeds; rows without a value are left out."""
+    kept = [row for row in rows if row[y] is not None]
+    if not kept:
+        return
+    across = [row[x] for row in kept]
+    middle = np.array([row[y] for row in kept])
+    around = np.array([row.get(f"{y}_ci") or 0.0 for row in kept])
+    axis.plot(across, middle, **style)
+    axis.fill_between(across, middle - around, middle + around, color=style["color"], alpha=0.12)
+
+
+def _where(rows: Sequence[Row], **values: Any) -> list[Row]:
+    return [row for row in rows if all(row[name] == value for name, value in values.items())]
+
+
+def _last(rows: Sequence[Row]) -> list[Row]:
+    end = max(row["step"] for row in rows)
+    return [row for row in rows if row["step"] == end]
+
+
+def _split_name(h: float) -> str:
+    return {0.5: "IID (h = 0.5)", 0.0: "one label a client (h = 0)"}.get(h, f"h = {h:g}")
+
+
+def _coefficients(rows: list[Row]) -> Figure:
+    rows = [row | {"round": row["step"] // int(row["tau"])} for row in rows]
+    made, axes = _panels(3)
+    random = _where(rows, start="random")
+    for h, line in LINES.items():
+        ours = _where(random, h=h)
+        for kind, colour in (("aligned", PRETRAINED), ("misaligned", RANDOM)):
+            style = {"color": colour, "linestyle": line, "label": f"{kind}, {_split_name(h)}"}
+            _line(axes[0], ours, "round", f"gamma_{kind}", **style)
+            _line(axes[2], ours, "round", f"ratio_{kind}", **style)
+        style = {"color": "#444444", "linestyle": line, "label": _split_name(h)}
+        _line(axes[1], ours, "round", "noise", **style)
+    titles = ("Signal learnt: Gamma", "Noise learnt: P", "Ratio Gamma / P")
+    for axis, title in zip(axes, titles, strict=True):
+        axis.set(title=title, xlabel="round", ylim=(0, None))
+        axis.legend()
+    made.suptitle("Random start: what filters learn, by their alignment at the start")
+    return made
+
+
+def _over_rounds(rows: list[Row]) -> Figure:
+    rows = [row | {"round": row["step"] // int(row["tau"])} for row in rows]
+    made, axes = _panels(3)
+    for start, colour in (("random", RANDOM), ("central", PRETRAINED)):
+        for h, line in LINES.items():
+            ours = _where(rows, start=start, h=h)
+            name = "random" if start == "random" else "pre-trained"
+            style = {"color": colour, "linestyle": line, "label": f"{name}, {_split_name(h)}"}
+            for axis, measure in zip(axes, ("misaligned", "test_error", "train_loss"), strict=True):
+                _line(axis, ours, "round", measure, **style)
+    titles = ("Share of misaligned filters", "Test error", "Training loss")
+    for axis, title in zip(axes, titles, strict=True):
+        axis.set(title=title, xlabel="round")
+    axes[2].set_yscale("log")
+    axes[1].legend()
+    return made
+
+
+def _by_tau(rows: list[Row]) -> Figure:
+    rows = _last(rows)
+    starts = (("random", "Random start"), ("central", "Pre-trained start"))
+    starts = tuple(pair for pair in starts if _where(rows, start=pair[0]))
+    made, axes = _panels(len(starts), 2)
+    for column, (start, title) in enumerate(starts):
+        ours = _where(rows, start=start)
+        for h, colour in zip(
+            sorted({row["h"] for row in ours}, reverse=True), COLOURS, strict=False
+        ):
+            line = sorted(_where(ours, h=h), key=lambda row: row["tau"])
+            style = {"color": colour, "marker": "o", "label": _split_name(h)}
+            _line(axes[column], line, "tau", "test_error", **style)
+            _line(axes[len(starts) + column], line, "tau", "bound_shape", **style)
+        axes[column].set(title=title, ylabel="test error")
+        axes[len(starts) + column].set(title=MARK, ylabel="bound (not the error)")
+    for axis in axes:
+        axis.set(
+            xscale="log", xlabel="local steps a round (tau), equal steps in all", ylim=(0, None)
+        )
+    for first in (0, len(starts)):
+        top = max(axis.get_ylim()[1] for axis in axes[first : first + len(starts)])
+        for axis in axes[first : first + len(starts)]:
+            axis.set_ylim(0, top)
+    axes[0].legend()
+    return made
+
+
+def _phases(rows: list[Row]) -> Figure:
+    rows = _last(rows)
+    splits = sorted({row["h"] for row in rows}, reverse=True)
+    signals = sorted({row["signal_to_noise"] for row in rows})
+    shares = sorted({row["aligned_share"] for row in rows})
+    grids = []
+    for h in splits:
+        cells = {
+            (r["aligned_share"], r["signal_to_noise"]): r["test_error"] for r in _where(rows, h=h)
+        }
+        grids.append(np.array([[cells[share, signal] for signal in signals] for share in shares]))
+    made, axes = _panels(len(splits) + 1, width=3.8)
+    damage = grids[-1] - grids[0]
+    named = [*zip(map(_split_name, splits), grids, strict=True), ("damage: the difference", damage)]
+    for axis, (title, grid) in zip(axes, named, strict=True):
+        image = axis.imshow(grid, origin="lower", aspect="auto", cmap="viridis", vmin=0, vmax=0.5)
+        axis.grid(False)
+        axis.set_xticks(range(len(signals)), [f"{signal:g}" for signal in signals])
+        axis.set_yticks(range(len(shares)), [f"{share:g}" for share in shares])
+        axis.set(title=title, xlabel="||mu|| / sigma_p", ylabel="aligned share at the start")
+        for row, values in enumerate(grid):
+            for column, value in enumerate(values):
+                ink = "black" if value > 0.3 else "white"
+                axis.text(
+                    column, row, f"{value:.2f}", ha="center", va="center", color=ink, fontsize=7
+                )
+    made.colorbar(image, ax=axes, label="test error", shrink=0.9)
+    return made
+
+
+def _cosines(rows: list[Row]) -> Figure:
+    rows = _last(rows)
+    made, axes = _panels(2)
+    for start, colour in (("central", PRETRAINED), ("federated", "#009E73")):
+        for h, line in LINES.items():
+            ours = sorted(_where(rows, start=start, h=h), key=lambda row: row["cosine"])
+            style = {"color": colour, "linestyle": line, "marker": "o"}
+            style["label"] = f"{start} pre-training, {_split_name(h)}"
+            _line(axes[0], ours, "cosine", "test_error", **style)
+            _line(axes[1], ours, "cosine", "aligned_share", **style)
+    axes[0].set(title="Test error after the task's training")
+    axes[1].set(title="Aligned filters at its start")
+    for axis in axes:
+        axis.set(xlabel="cosine: pre-training's signal and the task's", ylim=(0, None))
+    axes[0].legend(fontsize=7)
+    return made
+
+
+def _comparison(rows: list[Row]) -> Figure:
+    """Any other parts side by side: one bar a part and tau, by start and split."""
+    rows = _last(rows)
+    parts = list(dict.fromkeys(row["part"] for row in rows))
+    cases = list(dict.fromkeys((row["start"], row["h"] > 0) for row in rows))
+    taus = list(dict.fromkeys(row["tau"] for row in rows))
+    made, axes = _panels(len(cases), 1, width=4.0)
+    width = 0.8 / len(parts)
+    for axis, (start, mixed) in zip(axes, cases, strict=True):
+        for index, part in enumerate(parts):
+            ours = [r for r in rows if (r["part"], r["start"], r["h"] > 0) == (part, start, mixed)]
+            at = [taus.index(row["tau"]) + (index - (len(parts) - 1) / 2) * width for row in ours]
+            heights = [row["test_error"] for row in ours]
+            around = [row["test_error_ci"] or 0.0 for row in ours]
+            colour = COLOURS[index % len(COLOURS)]
+            axis.bar(at, heights, width, yerr=around, color=colour, label=part.replace("_", " "))
+        axis.set_xticks(range(len(taus)), [str(tau).replace("-", "\n") for tau in taus])
+        split = "labels mixed (largest h)" if mixed else "one label a client (h = 0)"
+        axis.set(title=f"{start} start, {split}", xlabel="tau", ylabel="test error")
+        axis.grid(False, axis="x")
+    top = max(axis.get_ylim()[1] for axis in axes)
+    for axis in axes:
+        axis.set_ylim(0, top)
+    axes[0].legend()
+    return made
+
+
+_FIGURES: tuple[tuple[str, str, Callable[[list[Row]], Figure]], ...] = (
+    ("gamma_and_noise", "rounds", _coefficients),
+    ("misaligned_and_error", "rounds", _over_rounds),
+    ("error_by_tau_and_split", "grid", _by_tau),
+    ("phase_diagram", "phases", _phases),
+    ("cosine_of_pretraining", "cosines", _cosines),
+)

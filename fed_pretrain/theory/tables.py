@@ -1,0 +1,105 @@
+"""Results as rows: a setting at a record, with means and confidence intervals over the seeds."""
+
+import csv
+import io
+from typing import Any
+
+import numpy as np
+
+from fed_pretrain.theory.bound import error_bound
+from fed_pretrain.theory.laboratory import Results
+from fed_pretrain.theory.setting import Setting, num_rounds
+
+MEASURES = (
+    "gamma_aligned",
+    "gamma_misaligned",
+    "noise",
+    "ratio_aligned",
+    "ratio_misaligned",
+    "train_loss",
+    "test_error",
+    "misaligned",
+    "misaligned_before",
+)
+# 97.5 % points of Student's t by degrees of freedom; beyond, the normal's.
+_T = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14, 2.13)
+Row = dict[str, Any]
+
+
+def rows(part: str, results: Results) -> list[Row]:
+    """`NAME` is a mean over seeds, `NAME_ci` the half width of its 95 % interval (Student's t)."""
+    found = []
+    for index, setting in enumerate(results.settings):
+        for record, step in enumerate(results.steps):
+            row = _setting_row(part, results, setting, index) | {"step": int(step)}
+            for name in MEASURES:
+                values = getattr(results, name)[index, :, record]
+                row[name], row[f"{name}_ci"] = mean_and_interval(values)
+            row["least_growth"] = float(results.growth[index, :, record].min())
+            row["turned"] = int(results.turned[index, :, record].sum())
+            row["reconstruction"] = float(results.reconstruction[index, :, record].max())
+            found.append(row)
+    return found
+
+
+def _setting_row(part: str, results: Results, setting: Setting, index: int) -> Row:
+    problem = results.problem
+    tau = setting.tau if isinstance(setting.tau, int) else "-".join(map(str, setting.tau))
+    rounds = num_rounds(setting.tau, problem.steps)
+    shares = results.aligned_share[index]
+    return {
+        "part": part,
+        "algorithm": problem.algorithm,
+        "classes": problem.classes,
+        "clients": problem.clients,
+        "start": setting.start,
+        "h": setting.h,
+        "tau": tau,
+        "rounds": rounds,
+        "signal_to_noise": setting.signal_to_noise,
+        "sigma_0": setting.sigma_0,
+        "eta": setting.eta,
+        "cosine": setting.cosine if setting.start in ("central", "federated") else None,
+        "prox": setting.prox if problem.algorithm == "fedprox" else None,
+        "seeds": len(results.seeds),
+        "aligned_share": float(shares.mean()),
+        "bound_shape": _bound(results, setting, problem.steps / rounds, shares),
+    }
+
+
+def _bound(results: Results, setting: Setting, tau: float, shares: np.ndarray) -> float | None:
+    problem = results.problem
+    if problem.classes != 2 or problem.algorithm != "fedavg":
+        return None
+    values = [
+        error_bound(
+            share,
+            min(setting.h, 1 - setting.h),
+            tau,
+            setting.signal_to_noise,
+            problem.total_samples,
+            problem.dimension,
+        )
+        for share in shares
+    ]
+    return float(np.mean(values))
+
+
+def mean_and_interval(values: np.ndarray) -> tuple[float | None, float | None]:
+    """None where no seed, or only one, has a value."""
+    values = values[~np.isnan(values)]
+    if not len(values):
+        return None, None
+    if len(values) == 1:
+        return float(values[0]), None
+    quantile = _T[len(values) - 2] if len(values) - 2 < len(_T) else 1.96
+    return float(values.mean()), float(quantile * values.std(ddof=1) / np.sqrt(len(values)))
+
+
+def to_csv(table: list[Row]) -> str:
+    text = io.StringIO()
+    columns = list(dict.fromkeys(name for row in table for name in row))
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(table)
+    return text.getvalue()

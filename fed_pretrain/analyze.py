@@ -2,7 +2,11 @@
 
 Examples:
   python -m fed_pretrain.analyze --task=chitchat --start=random --probes=hessian --workdir=runs/a
-  python -m fed_pretrain.analyze --run=runs/digits --probes=hessian
+  python -m fed_pretrain.analyze --run=runs/digits --round=best --probes=hessian,alignment
+  python -m fed_pretrain.analyze --run=runs/a --other_run=runs/b --probes=landscape
+
+Probes: hessian, gauss_newton, fisher (eigenvalues, density, trace), clients (each client's own top
+eigenvalue), alignment (cosines between a cohort's updates), misalignment, landscape, loss.
 """
 
 from typing import TYPE_CHECKING
@@ -32,22 +36,41 @@ _DENSITY = flags.DEFINE_integer(
 _TRACE = flags.DEFINE_integer(
     "trace_samples", 0, "Samples of the trace estimate; 0 = none.", lower_bound=0
 )
+_RUN = flags.DEFINE_string("run", None, "Work directory of a run to look at, in place of a start.")
+_ROUND = flags.DEFINE_string("round", "last", "Of --run: a round's number, start, best or last.")
+_OTHER_RUN = flags.DEFINE_string(
+    "other_run", None, "Of landscape: the run at the other end; default is the start."
+)
+_OTHER_ROUND = flags.DEFINE_string("other_round", "last", "As --round, of --other_run.")
+_CLIENTS = flags.DEFINE_integer(
+    "probe_clients", None, "Of clients and alignment: at most so many clients.", lower_bound=1
+)
+_POINTS = flags.DEFINE_integer("points", 11, "Of landscape: points on the line.", lower_bound=2)
 
 
 def main() -> int:
     if run_flags.print_help_tables():
         return 0
-    config = run_flags.run_config()
     from fed_pretrain.experiment import analyze
 
+    values = flags.FLAGS
+    given = run_flags.run_config(required=() if _RUN.value else ("task", "workdir"))
+    config = analyze.run_config(_RUN.value, given) if _RUN.value else given
+    chosen = given.probes.probes if values["probes"].present else "hessian"
     folder = analyze.analyze(
         analyze.AnalyzeConfig(
             run=config,
-            probes=tuple(name for name in config.probes.probes.split(",") if name),
-            curvature=_curvature(config.seed),
+            probes=tuple(name for name in chosen.split(",") if name),
+            curvature=_curvature(given.seed if values["seed"].present else config.seed),
+            run_folder=_RUN.value,
+            round=_ROUND.value,
+            other_run=_OTHER_RUN.value,
+            other_round=_OTHER_ROUND.value,
+            clients=_CLIENTS.value,
+            points=_POINTS.value,
         )
     )
-    print(f"probes: {folder}/probes")
+    print(f"probes: {folder}")
     return 0
 
 

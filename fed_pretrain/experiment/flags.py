@@ -1,6 +1,6 @@
 """The flags of a run, shared by the binaries that train or look at a run, and their config."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from absl import flags
@@ -73,9 +73,11 @@ def names(values: flags.FlagValues = flags.FLAGS) -> list[str]:
     return own + [name for _, config, _ in _SECTIONS for name in config_flags.flag_names(config)]
 
 
-def run_config(values: flags.FlagValues = flags.FLAGS) -> RunConfig:
+def run_config(
+    values: flags.FlagValues = flags.FLAGS, required: Sequence[str] = ("task", "workdir")
+) -> RunConfig:
     """The config these flags describe; contradictions are refused here."""
-    for name in ("task", "workdir"):
+    for name in required:
         if not values[name].value:
             raise UserError(f"--{name} is missing")
     sections: dict[str, Any] = {

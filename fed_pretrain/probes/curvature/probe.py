@@ -41,10 +41,11 @@ def operator_for(
     split: str = "train",
     computation: Any = None,
     kind: str = "hessian",
+    batch: int | None = None,
 ) -> CurvatureOperator:
     """The operator over the drawn examples; `computation` reuses one built before."""
     check_model(build_model())
-    batch = sample.batch_size_for(drawn, task.kind != "text")
+    batch = batch or sample.batch_size_for(drawn, task.kind != "text")
     computation = computation or curvature_computation(task, build_model, batch, kind)
     clients = sample.inputs(task.reader(split), drawn, batch)
     return CurvatureOperator(executor, computation, weights, clients)

@@ -48,6 +48,16 @@ def draw(index: Any, examples: int | None, seed: int) -> Sample:
     return Sample(tuple(clients), len(chosen), seed)
 
 
+def of_client(index: Any, client_id: str, examples: int | None, seed: int) -> Sample:
+    """At most so many of one client's examples, without replacement."""
+    size = int(index.num_examples[index.position(client_id)])
+    rows = np.arange(size)
+    if examples is not None and examples < size:
+        generator = randomness.generator(seed, "client_curvature", client_id)
+        rows = np.sort(generator.choice(size, examples, replace=False))
+    return Sample(((client_id, tuple(int(row) for row in rows)),), len(rows), seed)
+
+
 def inputs(reader: ClientReader, sample: Sample, batch_size: int) -> list[ClientInput]:
     """The sample's clients as an executor takes them; each reads its own data where it works."""
     work = LocalWork(batch_size, shuffle=False)

@@ -30,6 +30,7 @@ MODULES: tuple[str, ...] = (
     "shakespeare",
     "reddit",
     "stackoverflow",
+    "two_layer_cnn",
 )
 
 # A model that is normalised so was made for ImageNet: three channels, at least 32 pixels.

@@ -3,6 +3,7 @@
 Example:
   python -m fed_pretrain.theory --sweep=default --workdir=runs/theory
   python -m fed_pretrain.theory --sweep=help
+  python -m fed_pretrain.theory --rows=two_layer.jsonl --h=0   (data of the task two_layer_cnn)
 """
 
 from absl import flags
@@ -17,10 +18,23 @@ _FIRST_SEED = flags.DEFINE_integer("first_seed", 0, "The first of the seeds.", l
 _PRECISION = flags.DEFINE_enum(
     "precision", "single", ["single", "double"], "Precision of the arithmetic."
 )
+_ROWS = flags.DEFINE_string(
+    "rows",
+    None,
+    "Write one run's data here instead, as JSON lines for `data_prep.prepare --source=jsonl "
+    "--source_options=split=split`.",
+)
+_H = flags.DEFINE_float("h", 0.5, "With --rows: share of a client's minority label.")
+_SIGNAL = flags.DEFINE_float("signal", 1.5, "With --rows: norm of the signal.")
 
 
 def main() -> int:
-    from fed_pretrain.theory import conduct, sweeps
+    from fed_pretrain.theory import conduct, rows, sweeps
+
+    if _ROWS.value:
+        counted = rows.write(_ROWS.value, _H.value, _SIGNAL.value, _FIRST_SEED.value)
+        print(f"{_ROWS.value}: {counted} rows")
+        return 0
 
     if _SWEEP.value == "help":
         print(sweeps.describe())

@@ -98,7 +98,8 @@ def _coefficients(rows: list[Row]) -> Figure:
     titles = ("Signal learnt: Gamma", "Noise learnt: P", "Ratio Gamma / P")
     for axis, title in zip(axes, titles, strict=True):
         axis.set(title=title, xlabel="round", ylim=(0, None))
-        axis.legend()
+    axes[1].legend()
+    axes[2].legend()
     made.suptitle("Random start: what filters learn, by their alignment at the start")
     return made
 
@@ -123,8 +124,8 @@ def _over_rounds(rows: list[Row]) -> Figure:
 
 def _by_tau(rows: list[Row]) -> Figure:
     rows = _last(rows)
-    starts = (("random", "Random start"), ("central", "Pre-trained start"))
-    starts = tuple(pair for pair in starts if _where(rows, start=pair[0]))
+    named = {"random": "Random start", "central": "Pre-trained start"}
+    starts = [(start, title) for start, title in named.items() if _where(rows, start=start)]
     made, axes = _panels(len(starts), 2)
     for column, (start, title) in enumerate(starts):
         ours = _where(rows, start=start)

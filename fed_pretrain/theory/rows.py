@@ -1,11 +1,14 @@
 """The laboratory's data as JSON lines, for `data_prep.prepare --source=jsonl` and the TFF task."""
 
+import itertools
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from data_prep import atomic
 from fed_pretrain.theory import data
 from fed_pretrain.theory.setting import Problem, Setting, labels
 
@@ -37,8 +40,13 @@ def rows_of(
     return np.concatenate([signal, setting.noise * unit_noise], axis=1).astype(np.float32)
 
 
-def to_lines(rows: Iterator[dict[str, Any]]) -> str:
-    return "".join(json.dumps(row) + "\n" for row in rows)
+def write(path: str, h: float, signal: float, seed: int) -> int:
+    """Writes a run of the protocol's sizes; the number of rows."""
+    problem, setting = Problem(), Setting(h=h, signal=signal)
+    both = (training_rows(problem, setting, seed), test_rows(problem, setting, seed))
+    lines = [json.dumps(row) + "\n" for row in itertools.chain(*both)]
+    atomic.write_text(Path(path), "".join(lines))
+    return len(lines)
 
 
 def _row(client: str, split: str, label: int, x: np.ndarray) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def build_model(task: "Task", num_classes: int) -> "tf.keras.Model":
 
     layers = tf.keras.layers
     filters = task.choice.arguments.get("filters", FILTERS)
-    (size,) = task.encoder.x_shape
+    size = int(task.encoder.x_shape[0] or 0)
     row = tf.keras.Input([size], name="row")
     responses = layers.Conv2D(
         num_classes * filters,

@@ -94,6 +94,22 @@ def test_offline_commands_run_from_top_to_bottom(tmp_path: Path) -> None:
             assert finished.returncode == 0, f"{command}\n{finished.stdout}\n{finished.stderr}"
 
 
+@pytest.mark.slow
+def test_the_python_shown_runs(tmp_path: Path) -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```$", PAGES[0].read_text(), re.MULTILINE | re.DOTALL)
+    assert blocks
+    folder = _checkout_look_alike(tmp_path)
+    for block in blocks:
+        finished = subprocess.run(
+            [sys.executable, "-c", block],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+        assert finished.returncode == 0, f"{block}\n{finished.stdout}\n{finished.stderr}"
+
+
 def _checkout_look_alike(folder: Path) -> Path:
     """An empty folder that shows the project's code, so that what commands write stays in it."""
     for name in ("data_prep", "fed_pretrain", "pipelines"):

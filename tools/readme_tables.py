@@ -14,6 +14,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+import yaml  # noqa: E402
+
 from data_prep import atomic  # noqa: E402
 from fed_pretrain import console  # noqa: E402
 
@@ -71,10 +73,28 @@ def programs_table() -> str:
     return markdown(("program", "Bazel target", "what it does"), rows)
 
 
+def plans_table() -> str:
+    """One row a shipped plan on embedded data: the question and the paper's figures."""
+    rows = []
+    for path in sorted((ROOT / "pipelines" / "plans").glob("*_embedded.yaml")):
+        plan = yaml.safe_load(path.read_text())
+        paper_scale = path.stem.removesuffix("_embedded")
+        rows.append(
+            (
+                f"`{paper_scale}`",
+                plan["title"].removesuffix(" (embedded data)"),
+                plan["origin"],
+                f"`python -m pipelines.study --plan={path.stem} --workdir=runs/{paper_scale}`",
+            )
+        )
+    return markdown(("plan", "question", "from", "on embedded data"), rows)
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "tasks": tasks_table,
     "algorithms": algorithms_table,
     "programs": programs_table,
+    "plans": plans_table,
 }
 
 

@@ -39,7 +39,10 @@ class CheckpointFolder:
         return array_file.load(self.path(round_number))
 
     def newest_sound(self, last_round: int) -> tuple[Checkpoint | None, list[str]]:
-        """The newest checkpoint up to `last_round` that reads well, and what was passed over."""
+        """The newest checkpoint up to `last_round` that reads well, and what was passed over.
+
+        A damaged one is set aside under another name, so that its round can be saved again.
+        """
         damage: list[str] = []
         for round_number in reversed(self.rounds()):
             if round_number > last_round:
@@ -48,6 +51,8 @@ class CheckpointFolder:
                 return self.load(round_number), damage
             except UserError as error:
                 damage.append(str(error))
+                path = self.path(round_number)
+                path.replace(path.with_name(f"{path.name}.damaged"))
         return None, damage
 
     def thin(self, keep_last: int, always: Iterable[int]) -> None:

@@ -24,6 +24,8 @@ class RunProbes:
         self._snapshots = folder / "probes" / SNAPSHOTS
         self._names = assembly.start.names
         self._moving = bool(assembly.start.averaged)
+        algorithm = assembly.config.algorithm
+        assert algorithm is not None
         context = ProbeContext(
             task=assembly.task,
             build_model=assembly.start.build_model,
@@ -32,6 +34,8 @@ class RunProbes:
             work=assembly.work,
             seed=assembly.config.seed,
             folder=folder / "probes",
+            client_learning_rate=algorithm.client_learning_rate,
+            eval_split=assembly.config.evaluation.eval_split,
         )
         start = ModelArrays(*assembly.start.weights)
         self._probes = registry.make(config.probes, context, start)

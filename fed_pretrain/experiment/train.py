@@ -22,7 +22,12 @@ from fed_pretrain.experiment.config import RunConfig
 from fed_pretrain.experiment.evaluations import Evaluations
 from fed_pretrain.experiment.lock import WorkdirLock
 from fed_pretrain.experiment.memory import resident_megabytes
-from fed_pretrain.experiment.metrics import MetricsWriter, Row
+from fed_pretrain.experiment.metrics import (
+    MetricsWriter,
+    Row,
+    bytes_to_target,
+    rounds_to_target,
+)
 from fed_pretrain.experiment.run_probes import RunProbes
 from fed_pretrain.experiment.server_state import ModelArrays, StateLayout
 from fed_pretrain.experiment.session import Session, shared
@@ -52,7 +57,7 @@ class RunResult:
 def train(config: RunConfig, session: Session | None = None) -> RunResult:
     """Runs or continues the run of `config.workdir` and returns when it is finished or stopped."""
     folder = workdir.create(config.workdir)
-    with WorkdirLock(folder), GracefulStop() as stop:
+    with workdir.storage_faults(folder), WorkdirLock(folder), GracefulStop() as stop:
         done = workdir.finished(folder, config)
         if done is not None:
             return RunResult(folder, done, True, "finished before")
@@ -84,6 +89,7 @@ class Training:
         )
         self._state: Any = None
         self._round = 0
+        self._saved_round: int | None = None
         self._observed: tuple[Any, Any] = (None, {})
 
     @property
@@ -113,9 +119,20 @@ class Training:
             self._probes,
             self._snapshot,
             self._checkpoints.rounds(),
-            {"reason": reason},
+            {"reason": reason} | self._to_target(),
         )
         return RunResult(self._folder, self._metrics.rows, True, reason or "")
+
+    def _to_target(self) -> dict[str, Any]:
+        """What the target accuracy took; None where it was not reached."""
+        target, rows = self._config.limits.target_accuracy, self._metrics.rows
+        if not target:
+            return {}
+        return {
+            "target_accuracy": target,
+            "rounds_to_target": rounds_to_target(rows, "eval_accuracy", target),
+            "bytes_to_target": bytes_to_target(rows, "eval_accuracy", target),
+        }
 
     def _reason(self) -> str | None:
         if self._stop.requested:
@@ -135,7 +152,7 @@ class Training:
         if checkpoint is None:
             self._begin()
             return
-        self._round = int(checkpoint.metadata["round"])
+        self._round = self._saved_round = int(checkpoint.metadata["round"])
         self._state = self._layout.from_arrays(checkpoint.arrays)
         self._clients.restore(checkpoint.arrays)
         self._metrics.resume(self._round)
@@ -230,11 +247,12 @@ class Training:
 
     def _save(self) -> None:
         """After the row is on disk: a checkpoint never speaks for a round without a row."""
-        if self._round in self._checkpoints.rounds():
+        if self._round == self._saved_round:
             return
         fault_points.reach("before-checkpoint")
         arrays = {**self._layout.to_arrays(self._state), **self._clients.arrays()}
         self._checkpoints.save(self._round, workdir.model_facts(self._assembly), arrays)
+        self._saved_round = self._round
         fault_points.reach("after-checkpoint")
         kept = {0, best_round(self._metrics.rows, self._checkpoints.rounds())}
         self._checkpoints.thin(self._config.saving.keep_checkpoints, kept)
@@ -313,10 +331,21 @@ def summary(result: RunResult) -> str:
             f"  evaluation loss     {first['eval_loss']:.4f} before training,"
             f" {last['eval_loss']:.4f} at the end",
         ]
+    lines += _target_lines(result.workdir)
     sent = sum(row.get("bytes_down", 0) + row.get("bytes_up", 0) for row in result.rows)
     lines.append(f"  {sent / 1e6:,.1f} MB would have been sent")
     lines.append(f"  model: {result.workdir}/final.keras, metrics: {result.workdir}/metrics.csv")
     return "\n".join(lines)
+
+
+def _target_lines(folder: Path) -> list[str]:
+    facts = workdir.success_facts(folder)
+    if facts.get("rounds_to_target") is None:
+        return []
+    return [
+        f"  target accuracy {facts['target_accuracy']} reached after round"
+        f" {facts['rounds_to_target']} and {facts['bytes_to_target'] / 1e6:,.1f} MB"
+    ]
 
 
 def _detail(row: Mapping[str, Any]) -> str:

@@ -1,11 +1,13 @@
 """The work directory of a run: who it belongs to, what it says of itself, when it is finished."""
 
+import contextlib
 import dataclasses
+import errno
 import hashlib
 import json
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from fed_pretrain.starts import labels
 
 SUCCESS = "SUCCESS"
 FORMAT = 1
+_STORAGE_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)
 
 
 def create(path: str) -> Path:
@@ -32,6 +35,20 @@ def create(path: str) -> Path:
     except OSError as error:
         raise UserError(f"--workdir={path}: cannot be written ({error.strerror})") from error
     return folder
+
+
+@contextlib.contextmanager
+def storage_faults(folder: Path) -> Iterator[None]:
+    """A disk that is full or gone read-only becomes one sentence."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _STORAGE_FAULTS:
+            raise
+        raise UserError(
+            f"--workdir={folder}: cannot be written ({error.strerror}); what was saved before is"
+            " whole, make room and give the same command again"
+        ) from error
 
 
 def claim(folder: Path, assembly: Assembly) -> None:
@@ -95,6 +112,11 @@ def finished(folder: Path, config: RunConfig) -> Sequence[Mapping[str, Any]] | N
         )
         return None
     return metrics.read_rows(folder / "metrics.jsonl")
+
+
+def success_facts(folder: Path) -> dict[str, Any]:
+    """What SUCCESS says of the run; empty before it is finished."""
+    return _read(folder / SUCCESS) or {}
 
 
 def flags_digest(config: RunConfig) -> str:

@@ -1,30 +1,11 @@
 """Runs that several tests look at: each is trained once a session, in this process."""
 
-import dataclasses
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from fed_pretrain.experiment.config import EvaluationConfig, RunConfig, SavingConfig, WorkConfig
-from fed_pretrain.experiment.train import RunResult, train
-
-
-def small(workdir: Path, **changes: Any) -> RunConfig:
-    """A run of seconds on real digits; nested fields go by `section={field: value}`."""
-    config = RunConfig(
-        task="digits",
-        workdir=str(workdir),
-        algorithm_name="fedavg",
-        work=WorkConfig(rounds=2, clients_per_round=3, max_examples=40),
-        evaluation=EvaluationConfig(evaluate_every=1),
-        saving=SavingConfig(checkpoint_every=1, tensorboard=False),
-    )
-    for name, value in changes.items():
-        if isinstance(value, dict):
-            value = dataclasses.replace(getattr(config, name), **value)
-        config = dataclasses.replace(config, **{name: value})
-    return config
+from fed_pretrain.experiment.train import train
+from tests.fed_pretrain.experiment.small_runs import small
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +37,3 @@ def squeezenet_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         evaluation={"eval_examples": 20},
     )
     return train(config).workdir
-
-
-def resumed(result: RunResult) -> list[int]:
-    return [int(row["round"]) for row in result.rows]

@@ -22,8 +22,8 @@ def table_section(study: Study) -> Section | None:
         return None
     text = [
         "Accuracy on held-out data after the last round: mean ± sample standard deviation over"
-        " seeds. The evaluation split takes no part in training; a plan that tunes its rates does so"
-        " on a validation split of its own."
+        " seeds. The evaluation split takes no part in training; a plan that tunes its rates does "
+        " so on a validation split of its own."
     ]
     return Section("accuracy", "Final accuracy", text, tables=tables)
 

@@ -10,12 +10,11 @@ them with a norm above epsilon (sums unweighted):
 An undefined value is NaN, never 0.
 """
 
-import json
 import math
 from collections.abc import Mapping
 
-from data_prep import atomic
 from fed_pretrain.probes.probe import Probe, ProbeContext, RoundObservation
+from fed_pretrain.probes.round_log import RoundLog
 
 
 def figures(sums: Mapping[str, float]) -> dict[str, float]:
@@ -51,27 +50,15 @@ class Alignment(Probe):
     name = "alignment"
 
     def __init__(self, context: ProbeContext) -> None:
-        self._path = context.folder / "alignment.jsonl"
+        self._log = RoundLog(context.folder / "alignment.jsonl")
 
     def after_round(self, observation: RoundObservation, due: bool) -> dict[str, float]:
         if observation.alignment is None:
             return {}
         if observation.layer_alignment:
             layers = {name: figures(sums) for name, sums in observation.layer_alignment.items()}
-            self._append({"round": observation.round_number, "layers": layers})
+            self._log.append({"round": observation.round_number, "layers": layers})
         return figures(observation.alignment)
 
     def forget_after(self, round_number: int) -> None:
-        if self._path.exists():
-            lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
-            kept = [s for s in lines if s.endswith("\n") and _round(s) <= round_number]
-            atomic.write_text(self._path, "".join(kept))
-
-    def _append(self, row: Mapping[str, object]) -> None:
-        text = json.dumps(row).replace("NaN", "null")
-        with open(self._path, "a", encoding="utf-8") as file:
-            file.write(text + "\n")
-
-
-def _round(line: str) -> int:
-    return int(json.loads(line)["round"])
+        self._log.forget_after(round_number)

@@ -10,6 +10,7 @@ matplotlib.use("Agg")
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from data_prep import atomic
 from fed_pretrain.probes.curvature.spectral_density import SpectralDensity
@@ -41,6 +42,8 @@ def _heat_map(values: Any, title: str, low: float) -> Figure:
     made, axes = _axes(title, "client", "client")
     image = axes.imshow(np.array(values, dtype=float), vmin=low, vmax=1, cmap="RdBu_r")
     made.colorbar(image, ax=axes)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True))
     return made
 
 

@@ -32,6 +32,8 @@ class ProbeContext:
     work: LocalWork
     seed: int
     folder: Path
+    client_learning_rate: float = 0.0
+    eval_split: str = "test"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 from data_prep.errors import UserError
 from fed_pretrain.probes.alignment import Alignment
+from fed_pretrain.probes.curvature.rounds import HessianOfRounds
 from fed_pretrain.probes.distances import Distances
+from fed_pretrain.probes.drift import Drift
 from fed_pretrain.probes.misalignment import Misalignment
 from fed_pretrain.probes.probe import Probe, ProbeContext, Weights
 
@@ -12,6 +14,8 @@ _MAKERS: dict[str, Callable[[ProbeContext, Weights], Probe]] = {
     Alignment.name: lambda context, start: Alignment(context),
     Misalignment.name: lambda context, start: Misalignment(context),
     Distances.name: lambda context, start: Distances(context, start.trainable),
+    Drift.name: lambda context, start: Drift(context),
+    HessianOfRounds.name: lambda context, start: HessianOfRounds(context),
 }
 
 

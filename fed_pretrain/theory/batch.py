@@ -32,7 +32,7 @@ def make_runs(
     return Runs(
         patches=tensor(np.concatenate(patches)),
         labels=tensor(np.repeat(np.stack(of_class), seeds, axis=0)),
-        start=tensor(start.reshape(-1, *start.shape[2:])),
+        start=tensor(start.reshape(len(settings) * seeds, *start.shape[2:])),
         eta=tensor(np.repeat([s.eta for s in settings], seeds)),
         prox=tensor(np.repeat([s.prox for s in settings], seeds)),
         averages=tensor(np.repeat(ends, seeds, axis=1)),

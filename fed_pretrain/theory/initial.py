@@ -10,6 +10,7 @@
 
 import collections
 import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,14 +32,13 @@ def weights(problem: Problem, settings: list[Setting], seeds: list[int], dtype: 
         if setting.start == "count":
             _align(found[position], problem, setting.aligned)
         elif setting.start in ("central", "federated"):
-            pretrained[_pretraining(setting)].append(position)
+            same = dataclasses.replace(setting, h=0.0, tau=1, prox=0.0)
+            pretrained[same].append(position)
     found = found.reshape(len(settings), len(seeds), -1, problem.dimension)
-    for kind in ("central", "federated"):
-        ours = [setting for setting in pretrained if setting.start == kind]
-        if ours:
-            trained = _pretrain(problem, ours, seeds, kind, dtype)
-            for setting, one in zip(ours, trained, strict=True):
-                found[pretrained[setting]] = one
+    if pretrained:
+        trained = _pretrain(problem, list(pretrained), seeds, dtype)
+        for positions, one in zip(pretrained.values(), trained, strict=True):
+            found[positions] = one
     return found
 
 
@@ -51,36 +51,48 @@ def _align(filters: np.ndarray, problem: Problem, share: float) -> None:
         filters[:, label, :, direction] = signs * signal[direction] * size
 
 
-def _pretraining(setting: Setting) -> Setting:
-    """What of a setting its pre-training depends on."""
-    return dataclasses.replace(
-        setting, h=0.0, tau=FEDERATED_TAU if setting.start == "federated" else 1, prox=0.0
-    )
-
-
 def _pretrain(
-    problem: Problem, settings: list[Setting], seeds: list[int], kind: str, dtype: str
+    problem: Problem, settings: list[Setting], seeds: list[int], dtype: str
 ) -> np.ndarray:
     """The weights that each of these pre-trainings ends with, [settings, seeds, filters, d]."""
-    clients = problem.clients if kind == "federated" else 1
     gaussian = np.stack([data.draw(problem, seed).weights for seed in seeds])
     gaussian = gaussian.reshape(1, len(seeds), -1, problem.dimension)
     trained = []
     for setting in settings:
-        there = dataclasses.replace(
-            problem,
-            clients=clients,
-            samples=problem.total_samples // clients,
-            steps=setting.pretrain_steps,
-            test_points=1,
-            algorithm="fedavg",
+        other = pretraining(problem, setting, seeds)
+        start = setting.sigma_0 * gaussian
+        runs = make_runs(
+            other.problem, [other.setting], other.draws, start, dtype, other.unit_signals
         )
-        if clients == 1:  # One client holds all samples, with labels as balanced as they can be.
-            setting = dataclasses.replace(setting, h=1 - 1 / problem.classes)
-        signals = data.signals(there, setting.cosine)
-        generators = [randomness.generator(seed, "theory-pretraining") for seed in seeds]
-        draws = [data.draw_from(generator, there, signals) for generator in generators]
-        runs = make_runs(there, [setting], draws, setting.sigma_0 * gaussian, dtype, signals)
-        trace = training.train(runs, np.array([there.steps], np.int32), there.algorithm)
+        lengths = np.array([other.problem.steps], np.int32)
+        trace = training.train(runs, lengths, other.problem.algorithm)
         trained.append(trace.server[-1].numpy())
     return np.stack(trained)
+
+
+class Pretraining(NamedTuple):
+    problem: Problem
+    setting: Setting
+    draws: list[data.Draw]
+    unit_signals: np.ndarray
+
+
+def pretraining(problem: Problem, setting: Setting, seeds: list[int]) -> Pretraining:
+    """Other data of the same sizes, at one client or at all of them."""
+    clients = problem.clients if setting.start == "federated" else 1
+    there = dataclasses.replace(
+        problem,
+        clients=clients,
+        samples=problem.total_samples // clients,
+        steps=setting.pretrain_steps,
+        test_points=1,
+        algorithm="fedavg",
+    )
+    # One client holds all samples, with labels as balanced as they can be.
+    h = 1 - 1 / problem.classes if clients == 1 else 0.0
+    tau = FEDERATED_TAU if clients > 1 else 1
+    setting = dataclasses.replace(setting, h=h, tau=tau, prox=0.0)
+    signals = data.signals(there, setting.cosine)
+    generators = [randomness.generator(seed, "theory-pretraining") for seed in seeds]
+    draws = [data.draw_from(generator, there, signals) for generator in generators]
+    return Pretraining(there, setting, draws, signals)

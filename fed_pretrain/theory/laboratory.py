@@ -65,7 +65,7 @@ def run(
     start = initial.weights(problem, list(settings), list(seeds), dtype)
     # Settings of equal tau run together, so that few steps of a call need an average.
     order = sorted(range(len(settings)), key=lambda i: str(settings[i].tau))
-    width = _settings_a_call(problem, len(seeds), dtype)
+    width = settings_a_call(problem, len(seeds), dtype)
     parts: list[dict[str, np.ndarray]] = []
     for first in range(0, len(order), width):
         chosen = order[first : first + width]
@@ -82,7 +82,7 @@ def run(
     return Results(problem, tuple(settings), tuple(seeds), steps, **joined)
 
 
-def _settings_a_call(problem: Problem, seeds: int, dtype: str) -> int:
+def settings_a_call(problem: Problem, seeds: int, dtype: str) -> int:
     rows = problem.clients * problem.classes * problem.filters
     each = seeds * rows * problem.dimension * np.dtype(dtype).itemsize
     return max(1, _CALL_BYTES // each)
@@ -178,7 +178,7 @@ def _test_errors(
         server = trace.server[record]
         scores = _noise_scores(noise, server, sigma, problem.classes, len(settings))
         products = tf.matmul(server, runs.patches[:, 0, -problem.classes :], transpose_b=True)
-        found[record] = _wrong(problem, scores, products, labels, len(settings))
+        found[record] = wrong(problem, scores, products, labels, len(settings))
     return found
 
 
@@ -196,7 +196,7 @@ def _noise_scores(
     return tf.transpose(scores, [1, 0, 3, 2])
 
 
-def _wrong(
+def wrong(
     problem: Problem,
     noise_scores: tf.Tensor,
     products: tf.Tensor,

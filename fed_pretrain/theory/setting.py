@@ -16,6 +16,7 @@ class Problem:
     """Sizes and algorithm; equal for all runs of one compiled call.
 
     dimension: of one patch; filters: of each class; samples: of each client.
+    hidden: units of a trained layer below the filters (three_layers.py); 0 has none.
     steps: local steps in all (tau times rounds), so that settings of different tau do equal work.
     """
 
@@ -27,6 +28,7 @@ class Problem:
     steps: int = 200
     test_points: int = 3000
     algorithm: str = "fedavg"
+    hidden: int = 0
 
     def __post_init__(self) -> None:
         for name in ("dimension", "filters", "clients", "samples", "steps", "test_points"):

@@ -156,6 +156,17 @@ def _decreasing_tau() -> list[Part]:
     return [Part("tau_schedules", Problem(), tuple(settings), (200,))]
 
 
+def _three_layers() -> list[Part]:
+    # The hidden responses are shorter than the patches, so the steps are longer.
+    settings = [
+        _vary(start=start, h=h, tau=tau, eta=1.0)
+        for start in ("random", "central")
+        for h in (0.5, 0.0)
+        for tau in TAUS
+    ]
+    return [Part("three_layers", Problem(hidden=50), tuple(settings), (200,))]
+
+
 def _smoke() -> list[Part]:
     problem = Problem(dimension=40, filters=4, steps=40, test_points=200)
     settings = [_vary(h=h, tau=tau) for h in (0.5, 0.0) for tau in (1, 20)]
@@ -173,5 +184,6 @@ _SWEEPS: dict[str, tuple[str, Make]] = {
     "classes": ("open question: 2, 3 and 5 labels with orthogonal signals", _classes),
     "algorithms": ("open question: FedProx and SCAFFOLD in place of FedAvg", _algorithms),
     "decreasing_tau": ("open question: schedules of tau, equal steps and rounds", _decreasing_tau),
+    "three_layers": ("open question: a trained layer below the filters", _three_layers),
     "smoke": ("seconds: does it run", _smoke),
 }

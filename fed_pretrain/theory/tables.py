@@ -35,9 +35,9 @@ def rows(part: str, results: Results) -> list[Row]:
             for name in MEASURES:
                 values = getattr(results, name)[index, :, record]
                 row[name], row[f"{name}_ci"] = mean_and_interval(values)
-            row["least_growth"] = float(results.growth[index, :, record].min())
-            row["turned"] = int(results.turned[index, :, record].sum())
-            row["reconstruction"] = float(results.reconstruction[index, :, record].max())
+            row["least_growth"] = _known(results.growth[index, :, record].min())
+            row["turned"] = _known(results.turned[index, :, record].sum())
+            row["reconstruction"] = _known(results.reconstruction[index, :, record].max())
             found.append(row)
     return found
 
@@ -51,6 +51,7 @@ def _setting_row(part: str, results: Results, setting: Setting, index: int) -> R
         "part": part,
         "algorithm": problem.algorithm,
         "classes": problem.classes,
+        "hidden": problem.hidden,
         "clients": problem.clients,
         "start": setting.start,
         "h": setting.h,
@@ -69,7 +70,7 @@ def _setting_row(part: str, results: Results, setting: Setting, index: int) -> R
 
 def _bound(results: Results, setting: Setting, tau: float, shares: np.ndarray) -> float | None:
     problem = results.problem
-    if problem.classes != 2 or problem.algorithm != "fedavg":
+    if problem.classes != 2 or problem.algorithm != "fedavg" or problem.hidden:
         return None
     values = [
         error_bound(
@@ -83,6 +84,10 @@ def _bound(results: Results, setting: Setting, tau: float, shares: np.ndarray) -
         for share in shares
     ]
     return float(np.mean(values))
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
 
 
 def mean_and_interval(values: np.ndarray) -> tuple[float | None, float | None]:

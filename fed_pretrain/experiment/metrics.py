@@ -61,11 +61,18 @@ def read_rows(path: str | os.PathLike[str]) -> list[Row]:
 class MetricsWriter:
     """Appends rows durably and keeps the CSV and the TensorBoard events in step."""
 
-    def __init__(self, workdir: str | os.PathLike[str], *, tensorboard: bool = True) -> None:
+    def __init__(
+        self,
+        workdir: str | os.PathLike[str],
+        *,
+        tensorboard: bool = True,
+        hyperparameters: Mapping[str, str | int | float | bool] | None = None,
+    ) -> None:
         self._workdir = Path(workdir)
         self._jsonl = self._workdir / "metrics.jsonl"
         self._csv = self._workdir / "metrics.csv"
         self._tensorboard = self._workdir / "tensorboard" if tensorboard else None
+        self._hyperparameters = dict(hyperparameters or {})
         self._events: Any = None
         self._columns: list[str] = []
         self.rows: list[Row] = []
@@ -120,11 +127,25 @@ class MetricsWriter:
 
         if self._events is None:
             self._events = tf.summary.create_file_writer(str(self._tensorboard))
+            self._write_hyperparameters()
         with self._events.as_default(), tf.device("CPU:0"):
             for name, value in row.items():
                 if name != "round" and isinstance(value, (int, float)):
                     tf.summary.scalar(name, value, step=row["round"])
         self._events.flush()
+
+    def _write_hyperparameters(self) -> None:
+        """For TensorBoard's HParams page, where the runs of a study stand side by side."""
+        if not self._hyperparameters:
+            return
+        from tensorboard.plugins.hparams import api
+
+        with self._events.as_default():
+            api.hparams_config(
+                hparams=[api.HParam(name) for name in self._hyperparameters],
+                metrics=[api.Metric(tag) for tag in ("eval_accuracy", "eval_loss", "train_loss")],
+            )
+            api.hparams(self._hyperparameters)
 
     def _close_events(self) -> None:
         if self._events is not None:

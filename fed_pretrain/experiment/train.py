@@ -77,7 +77,11 @@ class Training:
         self._process = assembly.algorithm.process
         self._layout = StateLayout.of(self._process, assembly.start.names)
         self._checkpoints = CheckpointFolder(folder / "checkpoints")
-        self._metrics = MetricsWriter(folder, tensorboard=self._config.saving.tensorboard)
+        self._metrics = MetricsWriter(
+            folder,
+            tensorboard=self._config.saving.tensorboard,
+            hyperparameters=hyperparameters(assembly),
+        )
         self._evaluations = Evaluations(assembly)
         self._clients = ClientStates(assembly.algorithm)
         self._probes = RunProbes(assembly, folder)
@@ -261,6 +265,21 @@ class Training:
         """The model of a kept checkpoint."""
         arrays = self._checkpoints.load(round_number).arrays
         return self._layout.model(self._layout.from_arrays(arrays))
+
+
+def hyperparameters(assembly: Assembly) -> dict[str, str | int | float | bool]:
+    """What tells the runs of a study apart."""
+    config = assembly.config
+    values: dict[str, Any] = {
+        "task": config.task,
+        "model": assembly.task.model_name,
+        "start": config.start.spec,
+        "trainable": config.start.trainable,
+        "seed": config.seed,
+    }
+    for section in (config.work, config.algorithm, config.system):
+        values |= dataclasses.asdict(section) if section is not None else {}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def cohort_of(assembly: Assembly, round_number: int) -> list[str]:

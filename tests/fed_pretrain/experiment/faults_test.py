@@ -96,11 +96,11 @@ def test_a_full_disk_is_one_sentence_and_leaves_only_whole_checkpoints(tiny_disk
 
 def test_a_folder_that_cannot_be_made_or_written_is_refused(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(UserError, match="--workdir=.*cannot be written"):
+    with pytest.raises(UserError, match=r"--workdir=.*cannot be written"):
         train(small(tmp_path / "file" / "run"))
     if os.getuid() != 0:
         (tmp_path / "closed").mkdir(mode=0o500)
-        with pytest.raises(UserError, match="cannot be written .Permission denied"):
+        with pytest.raises(UserError, match=r"cannot be written .Permission denied"):
             train(small(tmp_path / "closed" / "run"))
 
 
@@ -126,7 +126,7 @@ def test_another_dataset_in_the_same_folder_is_refused(digits_run, tmp_path):
             split="by_example",
         )
     )
-    with pytest.raises(UserError, match="another run.*dataset"):
+    with pytest.raises(UserError, match=r"another run.*dataset"):
         train(small(digits_run, dataset=str(tmp_path / "iid")))
 
 

@@ -81,6 +81,23 @@ def test_tensorboard_shows_each_round_once_after_a_resume(tmp_path):
     assert seen == [(0, 0.0), (1, 1.0), (2, 20.0)]
 
 
+def test_tensorboard_gets_the_hyperparameters_of_the_run(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.plugins.hparams import plugin_data_pb2
+
+    settings = {"start": "random", "client_learning_rate": 0.5}
+    writer = metrics.MetricsWriter(tmp_path, hyperparameters=settings)
+    writer.resume(-1)
+    writer.append({"round": 0, "eval_accuracy": 0.5})
+    writer.close()
+    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    content = events.PluginTagToContent("hparams")["_hparams_/session_start_info"]
+    told = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info.hparams
+    assert told["start"].string_value == "random"
+    assert told["client_learning_rate"].number_value == 0.5
+
+
 def test_rounds_and_bytes_to_a_target_are_counted_to_the_round_that_reaches_it():
     rows = [
         {"round": 0, "eval_accuracy": 0.1},

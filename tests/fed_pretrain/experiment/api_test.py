@@ -1,0 +1,35 @@
+"""What a notebook imports: light until it is used, and the same run as the binary's."""
+
+import subprocess
+import sys
+
+import pytest
+
+import fed_pretrain
+from fed_pretrain.experiment import config
+from fed_pretrain.starts.config import StartConfig
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    code = (
+        "import sys, fed_pretrain; print(sorted({'tensorflow', 'numpy', 'jax'} & set(sys.modules)))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
+
+
+def test_the_configs_of_a_run_stand_at_the_top():
+    assert fed_pretrain.RunConfig is config.RunConfig
+    assert fed_pretrain.StartConfig is StartConfig
+    for name in fed_pretrain.__all__:
+        assert getattr(fed_pretrain, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        _ = fed_pretrain.Nothing
+
+
+def test_train_continues_a_finished_run_by_saying_so(digits_run):
+    from tests.fed_pretrain.experiment.small_runs import small
+
+    result = fed_pretrain.train(small(digits_run))
+    assert result.finished
+    assert result.reason == "finished before"

@@ -45,6 +45,9 @@ _OTHER_ROUND = flags.DEFINE_string("other_round", "last", "As --round, of --othe
 _CLIENTS = flags.DEFINE_integer(
     "probe_clients", None, "Of clients and alignment: at most so many clients.", lower_bound=1
 )
+_BASELINE_EPOCHS = flags.DEFINE_integer(
+    "baseline_epochs", 5, "Of baselines: local passes without any averaging.", lower_bound=1
+)
 _POINTS = flags.DEFINE_integer("points", 11, "Of landscape: points on the line.", lower_bound=2)
 
 
@@ -68,6 +71,7 @@ def main() -> int:
             other_round=_OTHER_ROUND.value,
             clients=_CLIENTS.value,
             points=_POINTS.value,
+            baseline_epochs=_BASELINE_EPOCHS.value,
         )
     )
     print(f"probes: {folder}")

@@ -90,16 +90,16 @@ class FineTuning:
 
         self.computation = computation
 
-    def payload(
-        self, train: Rows, held_out: Rows, work: LocalWork, seed: int, client_id: str
-    ) -> "collections.OrderedDict[str, np.ndarray]":
-        payload = make_payload(*train, work, seed, 0, client_id)
-        once = make_payload(
-            *held_out, LocalWork(work.batch_size, shuffle=False), seed, 0, client_id
-        )
-        payload["held_x"], payload["held_y"] = held_out
-        payload["held_order"] = once["order"]
-        return payload
+
+def held_out_payload(
+    train: Rows, held_out: Rows, work: LocalWork, seed: int, client_id: str
+) -> "collections.OrderedDict[str, np.ndarray]":
+    """What a client brings to `FineTuning.computation`."""
+    payload = make_payload(*train, work, seed, 0, client_id)
+    once = make_payload(*held_out, LocalWork(work.batch_size, shuffle=False), seed, 0, client_id)
+    payload["held_x"], payload["held_y"] = held_out
+    payload["held_order"] = once["order"]
+    return payload
 
 
 def fine_tune(
@@ -110,7 +110,7 @@ def fine_tune(
     clients: Sequence[Any],
     model_bytes: int,
 ) -> Result:
-    """Fine-tunes `weights` on each client by itself; `clients` read `tuning.payload(...)`.
+    """Fine-tunes `weights` on each client by itself; `clients` read `held_out_payload(...)`.
 
     Each client downloads the model once and sends nothing.
     """

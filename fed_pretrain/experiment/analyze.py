@@ -10,10 +10,11 @@ from data_prep import atomic
 from data_prep.errors import UserError
 from data_prep.progress import Progress
 from fed_pretrain.executors.api import ClientInput
-from fed_pretrain.experiment import evaluations, saved_config, train, workdir
+from fed_pretrain.experiment import baseline_table, evaluations, saved_config, train, workdir
 from fed_pretrain.experiment.assembly import TRAIN_SPLIT, Assembly, assemble
 from fed_pretrain.experiment.config import RunConfig
 from fed_pretrain.experiment.kept_weights import KeptWeights
+from fed_pretrain.experiment.metrics import read_rows
 from fed_pretrain.experiment.server_state import ModelArrays
 from fed_pretrain.experiment.session import Session, shared
 from fed_pretrain.probes import cohort_matrix, landscape
@@ -44,6 +45,7 @@ class AnalyzeConfig:
     other_round: str = "last"
     clients: int | None = None
     points: int = 11
+    baseline_epochs: int = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -265,6 +267,24 @@ def _landscape(subject: Subject) -> dict[str, Any]:
     }
 
 
+def _baselines(subject: Subject) -> dict[str, Any]:
+    """Fine-tuning without averaging, of the start and (with --run) of the federated model."""
+    kept, sent = subject.kept, (0, 0)
+    if kept is not None:
+        rows = read_rows(Path(str(subject.config.run_folder)) / "metrics.jsonl")
+        until = [row for row in rows if row["round"] <= subject.round_number]
+        sent = (sum(row["bytes_down"] for row in until), sum(row["bytes_up"] for row in until))
+    content = baseline_table.measure(
+        subject.assembly,
+        None if kept is None else subject.weights,
+        sent,
+        subject.config.baseline_epochs,
+        subject.config.clients,
+    )
+    print(baseline_table.table(content))
+    return content
+
+
 def _loss(subject: Subject) -> dict[str, Any]:
     return evaluations.Evaluations(subject.assembly).row(subject.weights, [])
 
@@ -279,5 +299,6 @@ _PROBES: dict[str, Measure] = {
     "misalignment": _misalignment,
     "landscape": _landscape,
     "loss": _loss,
+    "baselines": _baselines,
 }
 _FILES = {"hessian": "eigenvalues"}

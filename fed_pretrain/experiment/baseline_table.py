@@ -68,7 +68,7 @@ def measure(
         rows.append(_as_it_is("federated", personal.before, down, up))
         rows.append({**_row(personal), "bytes_down": down + personal.bytes_down, "bytes_up": up})
     return {
-        "rows": [{**row, **task.summarise(row.pop("sums"))} for row in rows],
+        "rows": [{**task.summarise(row.pop("sums")), **row} for row in rows],
         "clients": len(reads.client_ids),
         "epochs": epochs,
         "client_learning_rate": config.client_learning_rate,

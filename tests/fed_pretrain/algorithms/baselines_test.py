@@ -55,7 +55,7 @@ def weights() -> tff.learning.models.ModelWeights:
 
 
 def test_local_fine_tuning_trains_each_client_alone(tuning, executor) -> None:
-    payloads = {c: tuning.payload(rows(c), held_out(c), WORK, 0, c) for c in SIZES}
+    payloads = {c: baselines.held_out_payload(rows(c), held_out(c), WORK, 0, c) for c in SIZES}
     clients = [ClientInput(c, lambda p=p: p) for c, p in payloads.items()]
     result = baselines.fine_tune("local", tuning, executor, weights(), clients, 72)
     before = [figures(flat(start_weights()), *held_out(c)) for c in SIZES]
@@ -71,7 +71,7 @@ def test_local_fine_tuning_trains_each_client_alone(tuning, executor) -> None:
 def test_central_training_sees_all_rows_and_sends_them(tuning, executor) -> None:
     train = baselines.pool([rows(c) for c in SIZES])
     held = baselines.pool([held_out(c) for c in SIZES])
-    payload = tuning.payload(train, held, WORK, 0, "pooled")
+    payload = baselines.held_out_payload(train, held, WORK, 0, "pooled")
     result = baselines.train_centrally(
         tuning, executor, weights(), ClientInput("pooled", lambda: payload), len(SIZES), 1000
     )

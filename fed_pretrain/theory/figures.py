@@ -204,9 +204,9 @@ def _comparison(rows: list[Row]) -> Figure:
     parts = list(dict.fromkeys(row["part"] for row in rows))
     cases = list(dict.fromkeys((row["start"], row["h"] > 0) for row in rows))
     taus = list(dict.fromkeys(row["tau"] for row in rows))
-    made, axes = _panels(len(cases), 1, width=4.0)
+    made, axes = _panels(2, (len(cases) + 1) // 2, width=4.2)
     width = 0.8 / len(parts)
-    for axis, (start, mixed) in zip(axes, cases, strict=True):
+    for axis, (start, mixed) in zip(axes, cases, strict=False):
         for index, part in enumerate(parts):
             ours = [r for r in rows if (r["part"], r["start"], r["h"] > 0) == (part, start, mixed)]
             at = [taus.index(row["tau"]) + (index - (len(parts) - 1) / 2) * width for row in ours]
@@ -214,15 +214,26 @@ def _comparison(rows: list[Row]) -> Figure:
             around = [row["test_error_ci"] or 0.0 for row in ours]
             colour = COLOURS[index % len(COLOURS)]
             axis.bar(at, heights, width, yerr=around, color=colour, label=part.replace("_", " "))
-        axis.set_xticks(range(len(taus)), [str(tau).replace("-", "\n") for tau in taus])
+        axis.set_xticks(range(len(taus)), [_tau_name(tau) for tau in taus])
         split = "labels mixed (largest h)" if mixed else "one label a client (h = 0)"
         axis.set(title=f"{start} start, {split}", xlabel="tau", ylabel="test error")
         axis.grid(False, axis="x")
+    for axis in axes[len(cases) :]:
+        axis.remove()
     top = max(axis.get_ylim()[1] for axis in axes)
     for axis in axes:
         axis.set_ylim(0, top)
-    axes[0].legend()
+    if len(parts) > 1:
+        made.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return made
+
+
+def _tau_name(tau: int | str) -> str:
+    """A schedule by its first and last value."""
+    each = str(tau).split("-")
+    if len(set(each)) == 1:
+        return f"{each[0]}"
+    return f"{each[0]} to {each[-1]}"
 
 
 _FIGURES: tuple[tuple[str, str, Callable[[list[Row]], Figure]], ...] = (

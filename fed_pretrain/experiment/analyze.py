@@ -162,7 +162,8 @@ def _operator(
 ) -> CurvatureOperator:
     assembly = subject.assembly
     task, build_model = assembly.task, assembly.start.build_model
-    batch = batch or sample.batch_size_for(drawn, task.kind != "text")
+    reader = task.reader(TRAIN_SPLIT)
+    batch = batch or sample.micro_batch(reader, drawn, task.kind != "text")
     computation = assembly.session.cached(
         (kind, id(task), repr(build_model.identity()), batch),
         lambda: curvature_computation(task, build_model, batch, kind),
@@ -181,11 +182,12 @@ def _operator(
 
 def _clients(subject: Subject) -> dict[str, Any]:
     config, cohort = subject.config.curvature, subject.cohort
-    index = subject.assembly.task.dataset.index(TRAIN_SPLIT)
+    task = subject.assembly.task
+    index = task.dataset.index(TRAIN_SPLIT)
     share = None if config.examples is None else max(1, config.examples // len(cohort))
     drawn = {name: sample.of_client(index, name, share, config.seed) for name in cohort}
-    largest = max(drawn.values(), key=lambda one: one.examples)
-    batch = sample.batch_size_for(largest, subject.assembly.task.kind != "text")
+    pooled = sample.Sample(tuple(one.clients[0] for one in drawn.values()), 0, config.seed)
+    batch = sample.micro_batch(task.reader(TRAIN_SPLIT), pooled, task.kind != "text")
     progress = Progress("clients", len(cohort), stream=sys.stderr)
     content = client_curvature.measure(
         lambda client: _operator(subject, drawn[client.client_id], "hessian", batch),

@@ -45,7 +45,7 @@ def operator_for(
 ) -> CurvatureOperator:
     """The operator over the drawn examples; `computation` reuses one built before."""
     check_model(build_model())
-    batch = batch or sample.batch_size_for(drawn, task.kind != "text")
+    batch = batch or sample.micro_batch(task.reader(split), drawn, task.kind != "text")
     computation = computation or curvature_computation(task, build_model, batch, kind)
     clients = sample.inputs(task.reader(split), drawn, batch)
     return CurvatureOperator(executor, computation, weights, clients)

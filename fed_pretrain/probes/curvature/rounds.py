@@ -24,7 +24,8 @@ class HessianOfRounds(Probe):
         task = context.task
         index = task.dataset.index("train")
         self._drawn = sample.draw(index, self._config.examples, context.seed)
-        batch = sample.batch_size_for(self._drawn, task.kind != "text")
+        batch = sample.micro_batch(task.reader("train"), self._drawn, task.kind != "text")
+        self._batch = batch
         self._computation = curvature_computation(task, context.build_model, batch)
 
     def at_start(self, weights: Weights) -> dict[str, float]:
@@ -45,6 +46,7 @@ class HessianOfRounds(Probe):
             weights,
             self._drawn,
             computation=self._computation,
+            batch=self._batch,
         )
         content: dict[str, Any] = curvature.measure(operator, self._drawn, self._config)
         self._log.append({"round": round_number, **content})

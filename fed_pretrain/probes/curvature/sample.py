@@ -2,6 +2,7 @@
 
 import collections
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,9 @@ from fed_pretrain.tasks.payload import make_payload
 from fed_pretrain.tasks.reader import ClientReader, Payload
 
 MICRO_BATCH = 128
+# A step costs about as much as this many rows beside the work on its rows.
+_STEP_IN_ROWS = 4
+_LOOKED_AT = 64
 
 
 @dataclass(frozen=True)
@@ -85,12 +89,20 @@ def _fresh_rows(reader: ClientReader, client_id: str, examples: tuple[int, ...])
     return np.ascontiguousarray(x), np.ascontiguousarray(y, dtype=np.int32)
 
 
-def batch_size_for(sample: Sample, one_row_an_example: bool) -> int:
-    """The micro-batch: no larger than the largest client, so that little of it is padding.
+def micro_batch(reader: ClientReader, sample: Sample, one_row_an_example: bool) -> int:
+    """The micro-batch with the least work: clients are not mixed, so their last batch is padded.
 
-    An example of text may be many rows; nobody knows how many before it is encoded.
+    An example of text may be many rows; the first clients are read to see how many.
     """
-    if not one_row_an_example:
-        return MICRO_BATCH
-    largest = max((len(examples) for _, examples in sample.clients), default=1)
-    return int(min(MICRO_BATCH, 2 ** int(np.ceil(np.log2(max(largest, 1))))))
+    if one_row_an_example:
+        return least_work([len(examples) for _, examples in sample.clients])
+    first = Sample(sample.clients[:_LOOKED_AT], 0, sample.seed)
+    return least_work([len(one.read()["y"]) for one in inputs(reader, first, 1)])
+
+
+def least_work(rows: Sequence[int]) -> int:
+    """Of the sizes up to 128, the one with the fewest rows, padded ones and the steps' own cost."""
+    counts = np.asarray(rows)
+    sizes = np.array([1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, MICRO_BATCH])
+    steps = np.ceil(counts[:, None] / sizes[None, :]).sum(axis=0)
+    return int(sizes[np.argmin(steps * (sizes + _STEP_IN_ROWS))])

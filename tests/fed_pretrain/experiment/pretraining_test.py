@@ -104,7 +104,14 @@ def test_another_task_takes_the_body_and_gets_a_new_head(whole: Path, tmp_path: 
     assert start.report.counts() == {"matched": 4, "re-initialised": 2, "unused": 2}
 
 
-@pytest.mark.parametrize("point", ["pretrain-step:7", "pretrain-before-row:2", "mid-write:6"])
+@pytest.mark.parametrize(
+    "point",
+    [
+        "pretrain-step:7",
+        pytest.param("pretrain-before-row:2", marks=pytest.mark.slow),
+        pytest.param("mid-write:6", marks=pytest.mark.slow),
+    ],
+)
 def test_killed_at_any_point_the_same_command_gives_the_same_bytes(
     point: str, whole: Path, config: PretrainConfig, tmp_path: Path
 ) -> None:

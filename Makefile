@@ -42,7 +42,7 @@ generated: .venv/.stamp  ## write the BUILD files and the README's tables anew
 	@$(VENV)/python tools/readme_tables.py
 
 bench: .venv/.stamp  ## the benchmarks (25 minutes); each prints its machine, its command and its figures
-	@for script in $$(grep -l __main__ benchmarks/*.py); do \
+	@for script in $$(grep -l __main__ benchmarks/*.py | grep -v _peers); do \
 		$(VENV)/python -m "benchmarks.$$(basename "$$script" .py)" || exit 1; done
 
 doctor: .venv/.stamp  ## check this machine, and run one round through each executor

@@ -189,6 +189,15 @@ def test_the_qualitative_outcome_of_the_theory(table_b):
     assert abs(damage[-1]) < 0.01
 
 
+def test_with_three_orthogonal_labels_a_misaligned_filter_never_learns_its_signal():
+    # With two labels y = -j shows -mu and pushes it back; here nothing else does.
+    problem = Problem(classes=3, clients=3)
+    results = run(problem, [Setting(h=h, tau=20, sigma_0=0.1) for h in (0.0, 0.6)], [0, 1])
+    assert (results.gamma_misaligned == 0).all()
+    assert (results.gamma_aligned > 0.1).all()
+    assert np.allclose(results.misaligned[..., -1], 1 - results.aligned_share.mean(axis=-1))
+
+
 def test_a_pre_trained_start_is_aligned_where_the_signal_is_correlated_and_not_where_opposed():
     settings = [
         Setting(h=0.0, tau=20, start=start, cosine=cosine, sigma_0=0.01)

@@ -198,6 +198,21 @@ def _cosines(rows: list[Row]) -> Figure:
     return made
 
 
+def _by_signal(rows: list[Row]) -> Figure:
+    named = {"random": "Random start", "central": "Pre-trained start"}
+    made, axes = _panels(2)
+    for axis, (start, title) in zip(axes, named.items(), strict=True):
+        for tau, colour in zip(sorted({row["tau"] for row in rows}), COLOURS, strict=False):
+            for h, line in LINES.items():
+                ours = _where(_last(rows), start=start, tau=tau, h=h)
+                style = {"color": colour, "linestyle": line}
+                style["label"] = f"tau = {tau}, h = {h:g}"
+                _line(axis, ours, "signal_to_noise", "test_error", **style)
+        axis.set(title=title, xlabel="||mu|| / sigma_p", ylabel="test error", ylim=(0, 0.55))
+    axes[1].legend(fontsize=7)
+    return made
+
+
 def _comparison(rows: list[Row]) -> Figure:
     """Any other parts side by side: one bar a part and tau, by start and split."""
     rows = _last(rows)
@@ -241,5 +256,6 @@ _FIGURES: tuple[tuple[str, str, Callable[[list[Row]], Figure]], ...] = (
     ("misaligned_and_error", "rounds", _over_rounds),
     ("error_by_tau_and_split", "grid", _by_tau),
     ("phase_diagram", "phases", _phases),
+    ("error_by_signal", "signals", _by_signal),
     ("cosine_of_pretraining", "cosines", _cosines),
 )

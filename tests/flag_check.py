@@ -13,7 +13,9 @@ from absl import flags
 
 
 def check(module: str, command_lines: list[list[str]]) -> list[str | None]:
-    importlib.import_module(module)
+    package = importlib.import_module(module)
+    if hasattr(package, "__path__"):
+        importlib.import_module(f"{module}.__main__")
     return [_error(module, arguments) for arguments in command_lines]
 
 

@@ -75,7 +75,7 @@ def measure(examples: int, repeats: int, file: pathlib.Path) -> dict[str, float]
     drawn = sample.draw(task.dataset.index("train"), examples, 0)
     batch = sample.micro_batch(task.reader("train"), drawn, True)
     clients = sample.inputs(task.reader("train"), drawn, batch)
-    save(file, weights, clients)
+    save(file, start.build_model(), weights, clients)
 
     loss_curvature.PRODUCTS["gradient"] = gradient
 
@@ -89,12 +89,13 @@ def measure(examples: int, repeats: int, file: pathlib.Path) -> dict[str, float]
         one.matvec(vector)
     pairs = [(seconds(hessian, vector), seconds(slope, vector)) for _ in range(repeats)]
     matvec, evaluation = (statistics.median(column) for column in zip(*pairs, strict=True))
-    began = time.perf_counter()
+    began, cpu = time.perf_counter(), time.process_time()
     found = lanczos.eigenpairs(hessian, tolerance=TOLERANCE)
     return {
         "eigenvalue": found.pairs[0].value,
         "relative_residual": found.pairs[0].relative_residual,
         "seconds": time.perf_counter() - began,
+        "cpu_seconds": time.process_time() - cpu,
         "matvecs": found.matvecs,
         "seconds_matvec": matvec,
         "seconds_gradient": evaluation,
@@ -119,10 +120,14 @@ def gradient(task: Any, model: Any, vector: Any, x: Any, y: Any) -> Any:
     return tape.gradient(sums["loss_sum"], model.trainable_variables), sums
 
 
-def save(file: pathlib.Path, weights: Any, clients: Any) -> None:
+def save(file: pathlib.Path, model: Any, weights: Any, clients: Any) -> None:
+    """The peers get rows as the first convolution sees them."""
+    import tensorflow as tf
+
     payloads = [client.read() for client in clients]
+    raw = np.concatenate([payload["x"] for payload in payloads])
+    x = tf.keras.Model(model.inputs, model.get_layer("conv1").input)(raw).numpy()
     named = {f"weight{i}": value for i, value in enumerate(weights.trainable)}
-    x = np.concatenate([payload["x"] for payload in payloads])
     np.savez(file, x=x, y=np.concatenate([p["y"] for p in payloads]), **named)
 
 

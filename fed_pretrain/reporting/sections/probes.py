@@ -47,7 +47,9 @@ def curvature_section(study: Study) -> Section | None:
         "Largest algebraic eigenvalue of the loss Hessian at the start, by Lanczos with residual"
         " checks, over a sample of training examples drawn in proportion to client size."
         " The paper's procedure is not published, so only the direction (random over pre-trained"
-        " above 1) can be compared, not the values.",
+        " above 1) can be compared, not the values. A start also brings the input normalisation its"
+        " weights were trained with; where two starts read their inputs on different scales, that"
+        " scale enters their eigenvalues too.",
         *notes,
     ]
     header = ["start", "top eigenvalue", "random / this"]

@@ -17,22 +17,6 @@ from typing import Any
 # support '_DictWrapper' objects". wrapt's Python version works, if chosen before the import.
 os.environ.setdefault("WRAPT_DISABLE_EXTENSIONS", "1")
 
-_HOMES = {
-    "AlgorithmConfig": "fed_pretrain.algorithms.config",
-    "EvaluationConfig": "fed_pretrain.experiment.config",
-    "ExecutorOptions": "fed_pretrain.executors.options",
-    "LimitConfig": "fed_pretrain.experiment.config",
-    "ProbeConfig": "fed_pretrain.experiment.config",
-    "RunConfig": "fed_pretrain.experiment.config",
-    "RunResult": "fed_pretrain.experiment.train",
-    "SavingConfig": "fed_pretrain.experiment.config",
-    "StartConfig": "fed_pretrain.starts.config",
-    "SystemConfig": "fed_pretrain.algorithms.system",
-    "TaskOptions": "fed_pretrain.tasks.options",
-    "WorkConfig": "fed_pretrain.experiment.config",
-}
-__all__ = sorted([*_HOMES, "train"])
-
 
 def train(config: Any) -> Any:
     """Runs or continues the run of a RunConfig; returns its RunResult.
@@ -40,10 +24,15 @@ def train(config: Any) -> Any:
     The binary `fed_pretrain.train` has the same name: a process that imports that module as well
     calls `fed_pretrain.experiment.train.train`.
     """
-    return importlib.import_module("fed_pretrain.experiment.train").train(config)
+    return _api().train(config)
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name.startswith("_") and name != "__all__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(_api(), name)
+
+
+def _api() -> Any:
+    # By a relative name: every module needs this one, so this one must need none to be built.
+    return importlib.import_module(".api", __name__)

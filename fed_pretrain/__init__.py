@@ -18,6 +18,23 @@ from typing import Any
 os.environ.setdefault("WRAPT_DISABLE_EXTENSIONS", "1")
 
 
+__all__ = [
+    "AlgorithmConfig",
+    "EvaluationConfig",
+    "ExecutorOptions",
+    "LimitConfig",
+    "ProbeConfig",
+    "RunConfig",
+    "RunResult",
+    "SavingConfig",
+    "StartConfig",
+    "SystemConfig",
+    "TaskOptions",
+    "WorkConfig",
+    "train",
+]
+
+
 def train(config: Any) -> Any:
     """Runs or continues the run of a RunConfig; returns its RunResult.
 
@@ -28,7 +45,7 @@ def train(config: Any) -> Any:
 
 
 def __getattr__(name: str) -> Any:
-    if name.startswith("_") and name != "__all__":
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(_api(), name)
 

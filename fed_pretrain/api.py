@@ -17,7 +17,6 @@ _HOMES = {
     "TaskOptions": "fed_pretrain.tasks.options",
     "WorkConfig": "fed_pretrain.experiment.config",
 }
-__all__ = sorted([*_HOMES, "train"])
 
 
 def train(config: Any) -> Any:

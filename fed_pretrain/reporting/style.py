@@ -76,6 +76,7 @@ def to_png(made: Figure) -> bytes:
     """A PNG on white, for slides and papers."""
     with plt.rc_context(_SETTINGS):
         content = io.BytesIO()
+        made.patch.set_alpha(1.0)
         made.savefig(content, format="png", facecolor="white", dpi=160, metadata={"Software": None})
     return content.getvalue()
 

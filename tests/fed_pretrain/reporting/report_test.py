@@ -3,6 +3,7 @@ import json
 import re
 
 import pytest
+from PIL import Image
 
 from data_prep.errors import UserError
 from fed_pretrain.reporting import claims
@@ -100,6 +101,13 @@ def test_every_figure_and_table_is_also_a_file(study_file, tmp_path):
         rows = list(csv.reader(file))
     assert rows[0] == ["", "random", "imagenet"]
     assert rows[1] == ["fedavg", "0.501 ± 0.001", "0.801 ± 0.001"]
+
+
+def test_a_png_is_opaque_on_white(study_file, tmp_path):
+    make_report(ReportConfig(str(tmp_path / "report"), str(study_file)))
+    for path in (tmp_path / "report" / "figures").glob("*.png"):
+        corner = Image.open(path).convert("RGBA").getpixel((0, 0))
+        assert corner == (255, 255, 255, 255)
 
 
 def test_the_same_runs_give_the_same_page(study_file, tmp_path):

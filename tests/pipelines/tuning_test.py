@@ -4,6 +4,7 @@ import json
 import pytest
 
 from data_prep.errors import UserError
+from data_prep.preparation import PrepareConfig, prepare
 from fed_pretrain.experiment.config import EvaluationConfig, RunConfig, WorkConfig
 from pipelines import tuning
 
@@ -52,8 +53,19 @@ def test_rates_that_cannot_be_read_are_refused(text):
 
 
 @pytest.mark.slow
+def test_a_dataset_without_a_validation_split_is_refused(tmp_path):
+    with pytest.raises(UserError, match="--eval_split=validation"):
+        tuning.tune(config(tmp_path))
+
+
+@pytest.mark.slow
 def test_the_best_trial_of_the_last_rung_becomes_the_flag_file(tmp_path):
-    best = tuning.tune(config(tmp_path, trials=4))
+    dataset = str(tmp_path / "digits")
+    fractions = (0.7, 0.1, 0.2)
+    prepare(PrepareConfig(source="digits", output=dataset, split_fractions=fractions))
+    wanted = config(tmp_path, trials=4)
+    base = dataclasses.replace(wanted.base, dataset=dataset)
+    best = tuning.tune(dataclasses.replace(wanted, base=base))
     record = json.loads((tmp_path / "tune" / "trials.json").read_text())
     assert record["split"] == "validation"
     assert len(record["trials"]) == 4 + 2

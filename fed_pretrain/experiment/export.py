@@ -20,6 +20,7 @@ from data_prep.errors import UserError
 from fed_pretrain.models import portable
 from fed_pretrain.starts.start import Start
 from fed_pretrain.starts.weight_names import named_weights
+from fed_pretrain.tasks.global_evaluation import assign
 
 LABELS_FILE = "labels.json"
 FORMATS = ("keras", "savedmodel", "tflite", "npz")
@@ -42,12 +43,7 @@ class Exported:
 def save_weights_as_keras(start: Start, weights: Any, labels: Sequence[str], path: Path) -> None:
     """Builds the start's model, sets the weights and writes a plain `.keras` file."""
     model = start.build_model()
-    for variables, values in (
-        (model.trainable_variables, weights.trainable),
-        (model.non_trainable_variables, weights.non_trainable),
-    ):
-        for variable, value in zip(variables, values, strict=True):
-            variable.assign(value)
+    assign(model, weights)
     save_keras(portable.portable(model), labels, path)
 
 

@@ -236,7 +236,7 @@ class Training:
         """Traffic, probes and evaluation of the round that `row` tells of."""
         down, up = self._traffic.round(clients)
         measured: Row = {"clients": len(clients), "bytes_down": down, "bytes_up": up}
-        measured.setdefault("examples", row.get("examples", 0))
+        measured["examples"] = row.get("examples", 0)
         model = self._model()
         due = self._evaluations.due(self._round)
         alignment, layers = self._observed if clients else (None, {})

@@ -22,6 +22,7 @@ from data_prep import atomic
 from data_prep.errors import UserError
 from fed_pretrain.probes.curvature import sample
 from fed_pretrain.probes.probe import Probe, ProbeContext, Weights
+from fed_pretrain.tasks.global_evaluation import assign
 
 DEFINITIONS = ("live", "fixed", "patch")
 PROBE_EXAMPLES = 256
@@ -101,9 +102,9 @@ class ClassMeans:
             rows = slice(first, first + _BATCH)
             fixed = None
             if inputs_of is not None:
-                self._assign(inputs_of)
+                assign(self._model, inputs_of)
                 fixed = self._layer_inputs(rows)
-            self._assign(weights)
+            assign(self._model, weights)
             live = self._layer_inputs(rows)
             for index, layer in enumerate(self._layers):
                 self._add(sums["live"], layer, layer.entering(live[index]), rows)
@@ -124,14 +125,6 @@ class ClassMeans:
         labels = self._y[rows]
         added = np.stack([means[labels == c].sum(axis=0) for c in self.classes], axis=1)
         sums[layer.name] = sums.get(layer.name, 0.0) + added
-
-    def _assign(self, weights: Weights) -> None:
-        pairs = [
-            *zip(self._model.trainable_variables, weights.trainable, strict=True),
-            *zip(self._model.non_trainable_variables, weights.non_trainable, strict=True),
-        ]
-        for variable, value in pairs:
-            variable.assign(value)
 
 
 def misaligned(now: Means, final: Means) -> dict[str, np.ndarray]:

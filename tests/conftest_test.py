@@ -50,7 +50,7 @@ def runs(pid: int) -> bool:
 
 
 def ends(pid: int) -> bool:
-    """Whether the process ends soon: a killed process is gone some time after the signal was sent."""
+    """Whether the process ends soon: it is gone some time after the signal was sent."""
     deadline = time.monotonic() + 20
     while runs(pid) and time.monotonic() < deadline:
         time.sleep(0.05)

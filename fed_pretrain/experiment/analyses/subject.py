@@ -1,0 +1,61 @@
+"""The weights an analysis looks at, and everything they are measured with."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from data_prep.errors import UserError
+from fed_pretrain.experiment import train, workdir
+from fed_pretrain.experiment.analyses.config import AnalyzeConfig
+from fed_pretrain.experiment.assembly import Assembly
+from fed_pretrain.experiment.kept_weights import KeptWeights
+from fed_pretrain.experiment.server_state import ModelArrays
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """`kept` is None for a start; JSON and figures go to `folder`."""
+
+    config: AnalyzeConfig
+    assembly: Assembly
+    weights: ModelArrays
+    round_number: int
+    kept: KeptWeights | None
+    folder: Path
+
+    @property
+    def place(self) -> str:
+        if self.kept is None:
+            return "the start, before any update"
+        return f"after round {self.round_number}"
+
+    @property
+    def cohort(self) -> list[str]:
+        """The clients of the round that follows these weights."""
+        return train.cohort_of(self.assembly, self.round_number + 1)[: self.config.clients]
+
+    def provenance(self) -> dict[str, Any]:
+        """What the numbers are of."""
+        facts = {
+            **workdir.model_facts(self.assembly),
+            "start_digest": self.assembly.start.digest,
+            "seed": self.assembly.config.seed,
+            "where": self.place,
+        }
+        if self.kept is not None:
+            facts |= {"run": str(self.config.run_folder), "round": self.round_number}
+        return facts
+
+
+def find(config: AnalyzeConfig, assembly: Assembly, root: Path | None) -> Subject:
+    """The start of `config.run`, or what its `run_folder` has kept; `root` is --workdir."""
+    if config.run_folder is None:
+        if root is None:
+            raise UserError("--workdir is missing")
+        start = ModelArrays(*assembly.start.weights)
+        return Subject(config, assembly, start, 0, None, root / "probes")
+    kept = KeptWeights(Path(config.run_folder), assembly.start.names)
+    number = kept.round_of(config.round)
+    own = Path(config.run_folder) / "probes" / f"round-{number:06d}"
+    folder = root / "probes" if root is not None else own
+    return Subject(config, assembly, kept.read(number), number, kept, folder)

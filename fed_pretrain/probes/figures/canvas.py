@@ -1,0 +1,39 @@
+"""What the figures of all probes share: size, colours, heat maps, and the PNG on disk."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from data_prep import atomic
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73")
+
+
+def save(made: Figure, target: Path) -> None:
+    with atomic.replacing(target) as path:
+        made.savefig(path, format="png", dpi=130, metadata={"Software": None})
+
+
+def axes(title: str, horizontal: str, vertical: str) -> tuple[Figure, Any]:
+    """A figure of one plot."""
+    made = Figure(figsize=(5.6, 4.0), layout="constrained")
+    plot = made.subplots()
+    plot.set(title=title, xlabel=horizontal, ylabel=vertical)
+    return made, plot
+
+
+def heat_map(values: Any, title: str, low: float) -> Figure:
+    """Client by client, from `low` to 1."""
+    made, plot = axes(title, "client", "client")
+    image = plot.imshow(np.array(values, dtype=float), vmin=low, vmax=1, cmap="RdBu_r")
+    made.colorbar(image, ax=plot)
+    for axis in (plot.xaxis, plot.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True))
+    return made

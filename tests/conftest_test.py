@@ -3,16 +3,16 @@
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 import pytest
 
 from tests import conftest
+from tests.processes import runs, still_running
 
 TESTS = """
-import os, pathlib, shutil, subprocess, pytest
+import os, pathlib, psutil, shutil, subprocess, time, pytest
 
 @pytest.mark.slow
 def test_slow():
@@ -21,7 +21,10 @@ def test_slow():
 def test_leaves_a_worker_behind():
     here = pathlib.Path(__file__).parent
     worker = shutil.copy(shutil.which("sleep"), here / "worker_binary")
-    started = subprocess.Popen(["setsid", worker, "300"], env=dict(os.environ, **ENVIRONMENT))
+    environment = dict(os.environ, **ENVIRONMENT)
+    started = subprocess.Popen([worker, "3000"], env=environment, start_new_session=True)
+    while "PATH" not in psutil.Process(started.pid).environ():
+        time.sleep(0.01)  # until the kernel shows the new program's name and environment
     (here / "pid").write_text(str(started.pid))
 """
 
@@ -36,25 +39,9 @@ def run_pytest(folder: Path, *options: str, environment: str = "{}") -> str:
         env={"PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
     )
     return finished.stdout
-
-
-def runs(pid: int) -> bool:
-    """Whether the process is there and not merely unreaped."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def ends(pid: int) -> bool:
-    """Whether the process ends soon: it is gone some time after the signal was sent."""
-    deadline = time.monotonic() + 20
-    while runs(pid) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return not runs(pid)
 
 
 @pytest.mark.parametrize("options", [["--slow"], ["-m", "slow or not slow"]])
@@ -64,7 +51,7 @@ def test_the_slow_set_runs_when_asked_for(tmp_path: Path, options: list[str]) ->
 
 def test_the_slow_set_is_skipped_and_worker_processes_are_ended(tmp_path: Path) -> None:
     assert "1 passed, 1 skipped" in run_pytest(tmp_path)
-    assert ends(int((tmp_path / "pid").read_text()))
+    assert still_running([int((tmp_path / "pid").read_text())]) == []
 
 
 def test_another_sessions_worker_is_left_alone(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def _flag_errors(item: tuple[str, list[tuple[Command, list[str]]]]) -> list[str]
         input=json.dumps([arguments for _, arguments in shown]),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=900,
     )
     if checked.returncode != 0:
         return [f"{shown[0][0]}: {checked.stderr.strip().splitlines()[-1]}"]
@@ -105,7 +105,7 @@ def test_the_python_shown_runs(tmp_path: Path) -> None:
             cwd=folder,
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=900,
         )
         assert finished.returncode == 0, f"{block}\n{finished.stdout}\n{finished.stderr}"
 

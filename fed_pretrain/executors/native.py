@@ -144,7 +144,11 @@ class NativeExecutor(Executor):
     def _ready(self) -> Any:
         if not self._alive():
             self._stop_worker()
-            self._start()
+            try:
+                self._start()
+            except BaseException:
+                self._stop_worker()
+                raise
         return self._context
 
     def _alive(self) -> bool:
@@ -168,7 +172,7 @@ class NativeExecutor(Executor):
         target = f"localhost:{self._worker.port}"
         self._channel = grpc.insecure_channel(target, _CHANNEL)
         stub = remote_executor_grpc_stub.RemoteExecutorGrpcStub(self._channel)
-        grpc.channel_ready_future(self._channel).result(self._options.start_timeout)
+        _wait_for_channel(grpc, self._channel, self._worker, self._options.start_timeout)
 
         def stack(cardinalities: Any) -> Any:
             cardinalities.setdefault(tff.CLIENTS, 0)
@@ -189,6 +193,21 @@ class NativeExecutor(Executor):
         if self._channel is not None:
             self._channel.close()
         self._worker = self._context = self._channel = None
+
+
+def _wait_for_channel(grpc: Any, channel: Any, worker: WorkerProcess, timeout: float) -> None:
+    """gRPC would go on calling a worker that died between opening its port and answering."""
+    ready = grpc.channel_ready_future(channel)
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            return ready.result(timeout=0.5)
+        except grpc.FutureTimeoutError:
+            worker.check_alive()
+            if time.monotonic() > deadline:
+                raise UserError(
+                    f"TFF's worker did not answer within --start_timeout={timeout:g} seconds"
+                ) from None
 
 
 def _is_lost(error: Exception) -> bool:

@@ -60,6 +60,11 @@ class WorkerProcess:
         if not self._log.closed:
             self._log.close()
 
+    def check_alive(self) -> None:
+        if not self.alive():
+            code, words = self._process.returncode, self.last_words()
+            raise UserError(f"TFF's worker ended at once with code {code}: {words}")
+
     def last_words(self) -> str:
         """The end of its log, for an error message."""
         if self._log.closed:
@@ -72,9 +77,7 @@ class WorkerProcess:
     def _wait_for_port(self, timeout: float) -> None:
         deadline = time.monotonic() + timeout
         while True:
-            if not self.alive():
-                code, words = self._process.returncode, self.last_words()
-                raise UserError(f"TFF's worker ended at once with code {code}: {words}")
+            self.check_alive()
             with contextlib.suppress(OSError):
                 socket.create_connection(("localhost", self.port), timeout=1).close()
                 return

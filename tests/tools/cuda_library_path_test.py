@@ -29,7 +29,7 @@ def start(site_packages: Path, **variables: str) -> list[str]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=600,
     )
     return finished.stdout.splitlines()
 

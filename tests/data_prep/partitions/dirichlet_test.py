@@ -1,7 +1,5 @@
 """Against the Dirichlet's own moments, conservation, and NumPy where NumPy is sound."""
 
-import time
-
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
@@ -86,15 +84,15 @@ def test_small_alpha_gives_clients_few_labels_and_large_alpha_gives_them_all() -
 
 @pytest.mark.parametrize("alpha", [1e-6, 0.1, 1.0, 100.0])
 @pytest.mark.parametrize("minimum", [0, 1, 10])
-def test_per_class_reaches_the_minimum_in_bounded_time(alpha: float, minimum: int) -> None:
-    started = time.monotonic()
+def test_per_class_reaches_the_minimum_within_the_attempts_allowed(
+    alpha: float, minimum: int
+) -> None:
     settings = config(num_clients=50, alpha=alpha, dirichlet="per_class", minimum_size=minimum)
     dealer = PerClass(settings, LABELS, HISTOGRAM)
     dealt = dealer.deal(LABELS, "train")
     assert np.bincount(dealt, minlength=50).min() >= minimum
     assert len(dealt) == 1797
     assert dealer.report["attempts"] <= dirichlet.ATTEMPTS
-    assert time.monotonic() - started < 10
 
 
 def test_per_class_cuts_each_label_by_its_own_shares() -> None:

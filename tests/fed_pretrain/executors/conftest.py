@@ -19,7 +19,8 @@ def device() -> Iterator[DeviceExecutor]:
 
 @pytest.fixture(scope="session")
 def native() -> Iterator[NativeExecutor]:
-    with create(ExecutorOptions(executor="native", round_timeout=120)) as executor:
+    patient = ExecutorOptions(executor="native", round_timeout=900, start_timeout=600)
+    with create(patient) as executor:
         yield executor
 
 

@@ -144,7 +144,7 @@ def test_the_train_model_program_of_tff_runs(device, tmp_path):
         evaluation_periodicity=10,
     )
     try:
-        asyncio.run(asyncio.wait_for(program, 120))
+        asyncio.run(asyncio.wait_for(program, 900))
     finally:
         context.install_default(device)
     assert (tmp_path / "program_state_3").exists()

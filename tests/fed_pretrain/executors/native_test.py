@@ -1,6 +1,7 @@
 """TFF's worker: its death, its slowness and our own end, with real processes."""
 
 import contextlib
+import dataclasses
 import os
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from data_prep.errors import UserError
 from fed_pretrain.executors.native import NativeExecutor
 from fed_pretrain.executors.options import ExecutorOptions
 from tests.fed_pretrain.executors import digits
+from tests.processes import still_running
 
 NATIVE = ExecutorOptions(executor="native")
 
@@ -42,10 +44,9 @@ def test_a_worker_killed_in_a_round_is_replaced_and_the_round_repeated(native, o
     made = digits.algorithm()
     native.invoke(_count_slowly, np.int32(1))
     first = native.worker_pid
-    killer = threading.Thread(target=_kill_when_busy, args=(first,))
+    killer = threading.Thread(target=_kill_when_busy, args=(first,), daemon=True)
     killer.start()
     counted = native.invoke(_count_slowly, np.int32(3_000_000))
-    killer.join()
     assert counted == 3_000_000
     assert native.worker_pid != first
     finished = digits.train(native, made)
@@ -77,10 +78,9 @@ def test_a_worker_that_always_dies_ends_the_round():
 
 def test_a_round_that_never_ends_is_ended_by_the_timeout():
     with _running(ExecutorOptions(executor="native", round_timeout=2.0)) as executor:
-        began = time.monotonic()
         with pytest.raises(UserError, match="--round_timeout=2"):
             executor.invoke(_count_slowly, np.int32(2_000_000_000))
-        assert time.monotonic() - began < 20
+        executor._options = dataclasses.replace(executor._options, round_timeout=600.0)
         assert executor.invoke(_count_slowly, np.int32(3)) == 3
 
 
@@ -89,7 +89,7 @@ def test_closing_ends_the_worker():
         executor.invoke(_count_slowly, np.int32(1))
         pid = executor.worker_pid
     assert pid is not None
-    assert not psutil.pid_exists(pid)
+    assert still_running([pid]) == []
 
 
 def test_devices_other_than_the_cpu_are_refused():
@@ -142,22 +142,13 @@ def _check_endings(names: list[str]) -> None:
         if name.startswith("SIG"):
             assert psutil.pid_exists(workers[name])
             child.send_signal(getattr(signal, name))
-        child.wait(timeout=60)
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and any(map(_alive, workers.values())):
-        time.sleep(0.05)
-    assert [name for name, pid in workers.items() if _alive(pid)] == []
+        child.wait(timeout=600)
+    left = still_running(workers.values())
+    assert [name for name, pid in workers.items() if pid in left] == []
 
 
 def _first_line(child: Any) -> str:
     return str(child.stdout.readline())
-
-
-def _alive(pid: int) -> bool:
-    try:
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _kill_when_busy(pid: int | None) -> None:

@@ -50,7 +50,7 @@ def test_the_keras_file_opens_with_tensorflow_alone_and_has_its_labels(run, tmp_
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=900,
     )
     assert done.returncode == 0, done.stderr
     seen, names = json.loads(done.stdout.splitlines()[-1])

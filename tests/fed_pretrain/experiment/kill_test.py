@@ -59,7 +59,7 @@ def run(workdir, *flags, kill_at=None):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=600,
+        timeout=900,
         check=False,
     )
     return done.returncode, done.stdout

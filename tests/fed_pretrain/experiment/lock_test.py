@@ -12,7 +12,7 @@ import sys, time
 from fed_pretrain.experiment.lock import WorkdirLock
 with WorkdirLock(sys.argv[1]):
     print("held", flush=True)
-    time.sleep(60)
+    time.sleep(3000)
 """
 
 

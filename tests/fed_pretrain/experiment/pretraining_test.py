@@ -117,11 +117,11 @@ def test_killed_at_any_point_the_same_command_gives_the_same_bytes(
 ) -> None:
     command = _command(config, tmp_path / "killed")
     killed = subprocess.run(
-        command, env={**os.environ, "FED_PRETRAIN_KILL_AT": point}, capture_output=True, timeout=120
+        command, env={**os.environ, "FED_PRETRAIN_KILL_AT": point}, capture_output=True, timeout=900
     )
     assert killed.returncode == -signal.SIGKILL
     assert not (tmp_path / "killed" / "SUCCESS").exists()
-    again = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    again = subprocess.run(command, capture_output=True, text=True, timeout=900)
     assert again.returncode == 0, again.stderr
     assert (tmp_path / "killed" / "start.ckpt").read_bytes() == whole.read_bytes()
     assert _rows(tmp_path / "killed") == _rows(whole.parent)

@@ -12,6 +12,7 @@ from fed_pretrain.experiment.assembly import assemble
 from fed_pretrain.experiment.config import RunConfig
 from fed_pretrain.experiment.session import Session, shared
 from fed_pretrain.probes.figures import canvas
+from fed_pretrain.probes.undefined import defined
 
 
 def analyze(config: AnalyzeConfig, session: Session | None = None) -> Path:
@@ -44,7 +45,7 @@ def run_config(folder: str, given: RunConfig) -> RunConfig:
 
 
 def _written(measurement: registry.Measurement, looked_at: subject.Subject) -> Iterator[str]:
-    content = {**measurement.measure(looked_at), "provenance": looked_at.provenance()}
+    content = defined({**measurement.measure(looked_at), "provenance": looked_at.provenance()})
     file = measurement.file
     atomic.write_json(looked_at.folder / f"{file}.json", content)
     yield f"{file}.json"

@@ -15,11 +15,21 @@ _TRAINABLE, _FROZEN = "model/trainable/", "model/non_trainable/"
 
 
 class KeptWeights:
-    """Reads a run's folder and changes nothing in it; `names` are those of the start's tensors."""
+    """Reads a run's folder and changes nothing in it; `names` are those of the start's tensors.
 
-    def __init__(self, folder: Path, names: tuple[list[str], list[str]]) -> None:
+    `flag` is the one that named the folder, and `round_flag` the one of the round.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        names: tuple[list[str], list[str]],
+        flag: str = "run",
+        round_flag: str = "round",
+    ) -> None:
         self._folder = folder
         self._names = names
+        self._round_flag = round_flag
         self._files: dict[int, Path] = {}
         for place in (folder / "probes" / SNAPSHOTS, folder / "checkpoints"):
             for path in place.glob("round-*.ckpt"):
@@ -27,7 +37,7 @@ class KeptWeights:
                 if match:
                     self._files[int(match.group(1))] = path
         if not self._files:
-            raise UserError(f"--run={folder}: no checkpoint there")
+            raise UserError(f"--{flag}={folder}: no checkpoint there")
 
     def rounds(self) -> list[int]:
         return sorted(self._files)
@@ -41,10 +51,12 @@ class KeptWeights:
             return best_round(metrics.read_rows(self._folder / "metrics.jsonl"), rounds)
         text = "0" if which == "start" else which
         if not text.isdigit():
-            raise UserError(f"--round={which}: give a round's number, start, best or last")
+            raise UserError(
+                f"--{self._round_flag}={which}: give a round's number, start, best or last"
+            )
         if int(text) not in self._files:
             kept = ", ".join(map(str, rounds))
-            raise UserError(f"--round={which}: {self._folder} has kept rounds {kept}")
+            raise UserError(f"--{self._round_flag}={which}: {self._folder} has kept rounds {kept}")
         return int(text)
 
     def read(self, round_number: int) -> ModelArrays:

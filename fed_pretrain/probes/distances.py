@@ -1,11 +1,14 @@
 """L2 distances of the server's trainable weights: to the start, and to the last round's weights."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from data_prep import atomic
 from fed_pretrain.probes.probe import Probe, ProbeContext, RoundObservation, Weights
+
+Snapshots = Sequence[tuple[int, Callable[[], Weights]]]
 
 
 def distance(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> float:
@@ -33,17 +36,19 @@ class Distances(Probe):
     def after_round(self, observation: RoundObservation, due: bool) -> dict[str, float]:
         return {"distance_to_start": distance(observation.after.trainable, self._start)}
 
-    def at_end(self, snapshots: Sequence[tuple[int, Callable[[], Weights]]]) -> None:
-        last_round, read_last = snapshots[-1]
-        final = read_last().trainable
-        rows = [(r, read().trainable) for r, read in snapshots]
-        atomic.write_json(
-            self._folder / "distances.json",
-            {
-                "rounds": [r for r, _ in rows],
-                "to_start": [distance(weights, self._start) for _, weights in rows],
-                "to_final": [distance(weights, final) for _, weights in rows],
-                "unit": "Euclidean norm over all trainable weights",
-                "final": f"weights after round {last_round}, the last one, not the best one",
-            },
-        )
+    def at_end(self, snapshots: Snapshots) -> None:
+        atomic.write_json(self._folder / "distances.json", series(snapshots, self._start))
+
+
+def series(snapshots: Snapshots, start: Sequence[np.ndarray]) -> dict[str, Any]:
+    """The distances of every snapshot to the start and to the last snapshot."""
+    last_round, read_last = snapshots[-1]
+    final = read_last().trainable
+    rows = [(number, read().trainable) for number, read in snapshots]
+    return {
+        "rounds": [number for number, _ in rows],
+        "to_start": [distance(weights, start) for _, weights in rows],
+        "to_final": [distance(weights, final) for _, weights in rows],
+        "unit": "Euclidean norm over all trainable weights",
+        "final": f"weights after round {last_round}, the last one, not the best one",
+    }

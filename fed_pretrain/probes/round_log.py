@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from data_prep import atomic
+from fed_pretrain.probes.undefined import defined
 
 
 class RoundLog:
@@ -14,7 +15,7 @@ class RoundLog:
         self._path = path
 
     def append(self, row: Mapping[str, object]) -> None:
-        text = json.dumps(row).replace("NaN", "null")
+        text = json.dumps(defined(row), allow_nan=False)
         with open(self._path, "a", encoding="utf-8") as file:
             file.write(text + "\n")
 

@@ -1,41 +1,83 @@
-"""The loss on the line from the start, or from another run's weights, to the subject's."""
+"""The loss around the subject: on the line to another model, and on the plane through three."""
 
-from pathlib import Path
+import sys
+from collections.abc import Callable
 from typing import Any
 
 from data_prep.errors import UserError
+from data_prep.progress import Progress
+from fed_pretrain.experiment.analyses import models
 from fed_pretrain.experiment.analyses.subject import Subject
 from fed_pretrain.experiment.assembly import TRAIN_SPLIT
-from fed_pretrain.experiment.kept_weights import KeptWeights
-from fed_pretrain.experiment.server_state import ModelArrays
-from fed_pretrain.probes import landscape
+from fed_pretrain.probes import landscape, plane
 from fed_pretrain.tasks.global_evaluation import GlobalEvaluation
 
+_UNIT = "loss in nats a position, accuracy as a share"
+Evaluate = Callable[[Any], dict[str, float]]
 
-def measure(subject: Subject) -> dict[str, Any]:
-    config, assembly = subject.config, subject.assembly
-    if config.other_run is not None:
-        other = KeptWeights(Path(config.other_run), assembly.start.names)
-        number = other.round_of(config.other_round)
-        first, name = other.read(number), f"{config.other_run} after round {number}"
+
+def line(subject: Subject) -> dict[str, Any]:
+    """The content of landscape.json: from the start, or from another run's weights, to these."""
+    config = subject.config.landscape
+    if subject.config.other is not None:
+        first = models.other(subject, subject.config.other)
     elif subject.kept is not None:
-        first, name = ModelArrays(*assembly.start.weights), "the start"
+        first = models.start(subject)
     else:
         raise UserError("--probes=landscape needs two ends: give --run=DIR (and --other_run=DIR)")
-    splits = {}
-    for split in (TRAIN_SPLIT, assembly.config.evaluation.eval_split):
-        evaluate = GlobalEvaluation(
+    ends = (first.weights, subject.weights)
+    splits = {
+        split: landscape.interpolate(*ends, evaluate, config.points, config.beyond)
+        for split, evaluate in _evaluations(subject).items()
+    }
+    return {
+        "first": first.name,
+        "second": models.own(subject).name,
+        "splits": splits,
+        "examples": config.examples,
+        "unit": f"{_UNIT}; shares of the way from first to second;"
+        " barrier: rise of the loss above the straight line between the ends",
+    }
+
+
+def through_three(subject: Subject) -> dict[str, Any]:
+    """The content of plane.json: through the start (or a third run), another run, and these."""
+    config = subject.config
+    if subject.kept is None or config.other is None:
+        raise UserError(
+            "--probes=plane goes through three models: give --run=DIR and --other_run=DIR; the"
+            " third is the start of --run, or --third_run=DIR"
+        )
+    third = models.other(subject, config.third) if config.third else models.start(subject)
+    corners = [third, models.own(subject), models.other(subject, config.other)]
+    grid = config.landscape.grid
+    progress = Progress("plane", grid * grid, stream=sys.stderr)
+    content = plane.measure(
+        plane.through(*(model.weights for model in corners)),
+        _evaluations(subject),
+        grid,
+        lambda number: progress.update(number, "points"),
+    )
+    progress.close()
+    return {
+        **content,
+        "models": [model.name for model in corners],
+        "start_digests": [model.start_digest for model in corners],
+        "examples": config.landscape.examples,
+        "unit": f"{_UNIT}; x and y: Euclidean distance of the trainable weights",
+    }
+
+
+def _evaluations(subject: Subject) -> dict[str, Evaluate]:
+    """The pooled loss and accuracy of a draw of each split."""
+    assembly = subject.assembly
+    return {
+        split: GlobalEvaluation(
             assembly.task,
             assembly.start.build_model,
             split,
-            max_examples=config.curvature.examples,
-            seed=config.curvature.seed,
+            max_examples=subject.config.landscape.examples,
+            seed=subject.config.curvature.seed,
         )
-        splits[split] = landscape.interpolate(first, subject.weights, evaluate, config.points)
-    return {
-        "first": name,
-        "second": subject.place,
-        "splits": splits,
-        "examples": config.curvature.examples,
-        "unit": "mean loss in nats; barrier: rise above the straight line between the ends",
+        for split in (TRAIN_SPLIT, assembly.config.evaluation.eval_split)
     }

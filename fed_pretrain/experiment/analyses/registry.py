@@ -12,6 +12,8 @@ from fed_pretrain.experiment.analyses import (
     baselines,
     client_curvature,
     curvature,
+    distances,
+    eigenvector,
     landscape,
     loss,
     misalignment,
@@ -19,6 +21,7 @@ from fed_pretrain.experiment.analyses import (
 from fed_pretrain.experiment.analyses.subject import Subject
 from fed_pretrain.probes.figures import cohort
 from fed_pretrain.probes.figures import curvature as curvature_figures
+from fed_pretrain.probes.figures import distances as distance_figures
 from fed_pretrain.probes.figures import landscape as landscape_figures
 from fed_pretrain.probes.figures import misalignment as misalignment_figures
 
@@ -46,7 +49,10 @@ _ALL = (
     Measurement("clients", client_curvature.measure, cohort.eigenvectors),
     Measurement("alignment", alignment.measure, cohort.updates),
     Measurement("misalignment", misalignment.measure, misalignment_figures.shares),
-    Measurement("landscape", landscape.measure, landscape_figures.line),
+    Measurement("landscape", landscape.line, landscape_figures.line),
+    Measurement("plane", landscape.through_three, landscape_figures.plane),
+    Measurement("eigenvector", eigenvector.measure, landscape_figures.along_eigenvector),
+    Measurement("distances", distances.measure, distance_figures.of_run),
     Measurement("loss", loss.measure),
     Measurement("baselines", baselines.measure),
 )

@@ -1,6 +1,8 @@
 """The weights an analysis looks at, and everything they are measured with."""
 
 import dataclasses
+import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,10 @@ from fed_pretrain.experiment.server_state import ModelArrays
 
 @dataclasses.dataclass(frozen=True)
 class Subject:
-    """`kept` is None for a start; JSON and figures go to `folder`."""
+    """`kept` is None for a start; JSON and figures go to `folder`.
+
+    `found` holds what one measurement leaves for the others of the same call.
+    """
 
     config: AnalyzeConfig
     assembly: Assembly
@@ -22,6 +27,7 @@ class Subject:
     round_number: int
     kept: KeptWeights | None
     folder: Path
+    found: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def place(self) -> str:
@@ -33,6 +39,14 @@ class Subject:
     def cohort(self) -> list[str]:
         """The clients of the round that follows these weights."""
         return train.cohort_of(self.assembly, self.round_number + 1)[: self.config.clients]
+
+    def snapshots(self) -> list[tuple[int, Callable[[], ModelArrays]]]:
+        """The rounds the run has kept up to this one, and how to read them; none of a start."""
+        kept = self.kept
+        if kept is None:
+            return []
+        until = [number for number in kept.rounds() if number <= self.round_number]
+        return [(number, functools.partial(kept.read, number)) for number in until]
 
     def provenance(self) -> dict[str, Any]:
         """What the numbers are of."""

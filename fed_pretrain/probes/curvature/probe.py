@@ -56,25 +56,15 @@ def measure(
     drawn: sample.Sample,
     config: CurvatureConfig,
     on_iteration: Callable[[int, float, float], None] | None = None,
+    on_top: Callable[[lanczos.LanczosResult], None] | None = None,
 ) -> dict[str, Any]:
-    """The content of eigenvalues.json, without provenance."""
-
-    def end(which: lanczos.End) -> dict[str, Any]:
-        return _as_json(
-            lanczos.eigenpairs(
-                operator,
-                config.eigenvalues,
-                which,
-                seed=config.seed,
-                max_iterations=config.iterations,
-                tolerance=config.tolerance,
-                on_iteration=on_iteration,
-            )
-        )
-
-    content: dict[str, Any] = {"operator": "hessian", "unit": UNIT, "top": end("largest")}
+    """The content of eigenvalues.json, without provenance; `on_top` is told the eigenvectors."""
+    top = extreme(operator, config, "largest", on_iteration)
+    if on_top is not None:
+        on_top(top)
+    content: dict[str, Any] = {"operator": "hessian", "unit": UNIT, "top": _as_json(top)}
     if config.smallest:
-        content["bottom"] = end("smallest")
+        content["bottom"] = _as_json(extreme(operator, config, "smallest", on_iteration))
     if config.density_vectors:
         density = spectral_density.spectral_density(
             operator, vectors=config.density_vectors, seed=config.seed
@@ -97,6 +87,24 @@ def measure(
     content["seed"] = config.seed
     content["parameters"] = operator.size
     return content
+
+
+def extreme(
+    operator: CurvatureOperator,
+    config: CurvatureConfig,
+    end: lanczos.End,
+    on_iteration: Callable[[int, float, float], None] | None = None,
+) -> lanczos.LanczosResult:
+    """The eigenpairs at one end of the spectrum, as the config wants them."""
+    return lanczos.eigenpairs(
+        operator,
+        config.eigenvalues,
+        end,
+        seed=config.seed,
+        max_iterations=config.iterations,
+        tolerance=config.tolerance,
+        on_iteration=on_iteration,
+    )
 
 
 def _as_json(result: lanczos.LanczosResult) -> dict[str, Any]:

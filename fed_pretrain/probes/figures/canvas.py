@@ -21,18 +21,28 @@ def save(made: Figure, target: Path) -> None:
         made.savefig(path, format="png", dpi=130, metadata={"Software": None})
 
 
+def panels(rows: int, columns: int, width: float = 5.6, height: float = 4.0) -> tuple[Figure, Any]:
+    """A figure of several plots of that size, and the array of them."""
+    made = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    return made, made.subplots(rows, columns, squeeze=False)
+
+
 def axes(title: str, horizontal: str, vertical: str) -> tuple[Figure, Any]:
     """A figure of one plot."""
-    made = Figure(figsize=(5.6, 4.0), layout="constrained")
-    plot = made.subplots()
-    plot.set(title=title, xlabel=horizontal, ylabel=vertical)
-    return made, plot
+    made, plots = panels(1, 1)
+    plots[0, 0].set(title=title, xlabel=horizontal, ylabel=vertical)
+    return made, plots[0, 0]
+
+
+def numbers(values: Any) -> np.ndarray:
+    """What JSON holds as an array; null is NaN, which no figure draws."""
+    return np.array(values, dtype=float)
 
 
 def heat_map(values: Any, title: str, low: float) -> Figure:
     """Client by client, from `low` to 1."""
     made, plot = axes(title, "client", "client")
-    image = plot.imshow(np.array(values, dtype=float), vmin=low, vmax=1, cmap="RdBu_r")
+    image = plot.imshow(numbers(values), vmin=low, vmax=1, cmap="RdBu_r")
     made.colorbar(image, ax=plot)
     for axis in (plot.xaxis, plot.yaxis):
         axis.set_major_locator(MaxNLocator(integer=True))

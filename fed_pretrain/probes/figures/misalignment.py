@@ -15,6 +15,6 @@ def shares(content: Mapping[str, Any]) -> Figure:
     definitions: Mapping[str, Any] = content["definitions"]
     for colour, name in zip(canvas.COLOURS, definitions, strict=False):
         totals: Sequence[float] = definitions[name]["total"]
-        plot.plot(content["rounds"], totals, marker="o", color=colour, label=name)
+        plot.plot(content["rounds"], totals, marker=".", color=colour, label=name)
     plot.legend()
     return made

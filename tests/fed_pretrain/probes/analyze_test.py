@@ -8,10 +8,13 @@ import pytest
 
 from data_prep.errors import UserError
 from fed_pretrain.experiment import analyze, saved_config, train
+from fed_pretrain.experiment.analyses.config import AnalyzeConfig, LandscapeConfig, OtherRun
 from fed_pretrain.experiment.config import EvaluationConfig, ProbeConfig, RunConfig, WorkConfig
 from fed_pretrain.probes.curvature.probe import CurvatureConfig
 
 CURVATURE = CurvatureConfig(examples=60, iterations=20)
+LANDSCAPE = LandscapeConfig(points=3, grid=3, examples=60)
+WORK = WorkConfig(rounds=2, clients_per_round=3, batch_size=16, epochs=1)
 
 
 def run_config(folder, **changes):
@@ -20,7 +23,7 @@ def run_config(folder, **changes):
         workdir=str(folder),
         model="linear",
         algorithm_name="fedavg",
-        work=WorkConfig(rounds=2, clients_per_round=3, batch_size=16, epochs=1),
+        work=WORK,
         evaluation=EvaluationConfig(evaluate_every=1),
         probes=ProbeConfig(probes="alignment,distance,drift"),
     )
@@ -34,14 +37,22 @@ def run(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def other_run(tmp_path_factory):
+    """From the same start with other clients' work: what IID and non-IID runs are to each other."""
+    folder = tmp_path_factory.mktemp("other")
+    train.train(run_config(folder, work=dataclasses.replace(WORK, clients_per_round=1)))
+    return folder
+
+
 def analysed(run, probes, **settings):
     given = dataclasses.replace(run_config(""), workdir="")
-    config = analyze.AnalyzeConfig(
+    config = AnalyzeConfig(
         run=analyze.run_config(str(run), given),
         probes=probes,
         curvature=CURVATURE,
         run_folder=str(run),
-        **settings,
+        **{"landscape": LANDSCAPE, **settings},
     )
     folder = analyze.analyze(config)
     return {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}, folder
@@ -96,22 +107,86 @@ def test_clients_have_their_own_curvature_and_angles(run):
 
 
 def test_a_linear_model_has_no_barrier_and_its_hessian_is_gauss_newton(run):
-    found, _ = analysed(run, ("landscape", "hessian", "gauss_newton"), points=3)
+    found, folder = analysed(run, ("landscape", "hessian", "gauss_newton"))
+    assert found["landscape"]["first"] == "start"
     for split in found["landscape"]["splits"].values():
+        assert split["shares"] == [-0.5, 0.0, 0.5, 1.0, 1.5]
         assert split["barrier"] == pytest.approx(0.0, abs=1e-4)
     hessian, gauss_newton = (found[name]["top"] for name in ("eigenvalues", "gauss_newton"))
     assert hessian["converged"]
     assert hessian["eigenvalues"][0] == pytest.approx(gauss_newton["eigenvalues"][0], rel=1e-3)
+    assert (folder / "landscape.png").exists()
+
+
+def test_the_eigenvectors_parabola_touches_the_loss_and_takes_the_hessians_vector(run):
+    found, folder = analysed(run, ("hessian", "eigenvector"))
+    line = found["eigenvector"]
+    assert line["eigenvalue"] == found["eigenvalues"]["top"]["eigenvalues"][0]
+    assert line["loss"][2] == pytest.approx(found["eigenvalues"]["loss"], rel=1e-6)
+    assert line["quadratic"][2] == line["loss"][2]
+    close = dataclasses.replace(LANDSCAPE, reach=1e-2)
+    near = analysed(run, ("eigenvector",), landscape=close)[0]["eigenvector"]
+    below, _, above = near["loss"][::2]
+    distance, slope = near["distances"][-1], near["slope"]
+    assert near["departure"] < line["departure"]
+    assert (slope[-1] - slope[0]) / (2 * distance) == pytest.approx(line["eigenvalue"], rel=1e-2)
+    assert (above - below) / (2 * distance) == pytest.approx(slope[2], rel=1e-2)
+    assert (folder / "eigenvector.png").exists()
+
+
+def test_two_runs_from_one_start_span_a_plane_and_a_triangle(run, other_run):
+    other = OtherRun(str(other_run))
+    found, folder = analysed(run, ("plane", "distances"), other=other)
+    between, corners = found["distances"]["between"], found["plane"]["corners"]
+    assert between["same_start"]
+    assert between["start_digests"][0] == found["distances"]["provenance"]["start_digest"]
+    whole = between["whole"]
+    assert whole["first_from_start"] == pytest.approx(rows(run)[-1]["distance_to_start"])
+    assert whole["second_from_start"] == pytest.approx(rows(other_run)[-1]["distance_to_start"])
+    assert found["distances"]["to_start"][-1] == whole["first_from_start"]
+    assert corners[1] == [pytest.approx(whole["first_from_start"]), 0.0]
+    assert np.linalg.norm(corners[2]) == pytest.approx(whole["second_from_start"])
+    assert np.linalg.norm(np.subtract(*corners[1:])) == pytest.approx(whole["apart"])
+    assert found["plane"]["models"][0] == "start"
+    for split in found["plane"]["splits"].values():
+        assert np.shape(split["loss"]) == np.shape(split["accuracy"]) == (3, 3)
+    for name in ("plane.png", "distances.png"):
+        assert (folder / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_third_run_takes_the_place_of_the_start(run, other_run):
+    third = OtherRun(str(run), "1", "third_run", "third_round")
+    found, _ = analysed(run, ("plane",), other=OtherRun(str(other_run), "1"), third=third)
+    assert [name.split(", ")[1] for name in found["plane"]["models"]] == [
+        "round 1",
+        "round 2",
+        "round 1",
+    ]
+    on_line = OtherRun(str(run), "start")
+    with pytest.raises(UserError, match="are the same"):
+        analysed(run, ("plane",), other=on_line)
 
 
 def test_probes_that_need_a_run_refuse_a_start(tmp_path):
-    for name in ("misalignment", "landscape"):
-        config = analyze.AnalyzeConfig(run_config(tmp_path), (name,), CURVATURE)
+    for name in ("misalignment", "landscape", "plane", "distances"):
+        config = AnalyzeConfig(run_config(tmp_path), (name,), CURVATURE)
         with pytest.raises(UserError, match="--run=DIR"):
             analyze.analyze(config)
-    config = analyze.AnalyzeConfig(run_config(tmp_path), ("curl",), CURVATURE)
+    config = AnalyzeConfig(run_config(tmp_path), ("curl",), CURVATURE)
     with pytest.raises(UserError, match="no probe 'curl'"):
         analyze.analyze(config)
+
+
+def test_another_run_that_is_none_or_of_another_model_is_refused_by_its_flag(run, tmp_path):
+    with pytest.raises(UserError, match=r"--other_run=.*no checkpoint"):
+        analysed(run, ("distances",), other=OtherRun(str(tmp_path)))
+    third = OtherRun(str(run), "9", "third_run", "third_round")
+    with pytest.raises(UserError, match=r"--third_round=9: .* kept rounds"):
+        analysed(run, ("plane",), other=OtherRun(str(run)), third=third)
+    work = dataclasses.replace(WORK, rounds=0)
+    train.train(run_config(tmp_path / "small", model="small_cnn", work=work))
+    with pytest.raises(UserError, match="another model"):
+        analysed(run, ("distances",), other=OtherRun(str(tmp_path / "small")))
 
 
 def test_the_runs_own_drift_follows_from_its_norms(run):

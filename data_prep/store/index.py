@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +105,11 @@ class ClientIndex:
             column = column.chunk(0)
         labels = self._table.schema.field("label_counts").type.list_size
         return column.flatten().to_numpy().reshape(len(self), labels).astype(np.int64)
+
+    def without(self, client_ids: Set[str]) -> "ClientIndex":
+        """The index of the other clients, in the same order."""
+        kept = [client_id not in client_ids for client_id in self.client_ids]
+        return ClientIndex(self._table.filter(pa.array(kept, pa.bool_())))
 
     @functools.cached_property
     def _positions(self) -> dict[str, int]:

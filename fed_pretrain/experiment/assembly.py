@@ -10,7 +10,9 @@ from fed_pretrain.algorithms import registry as algorithms
 from fed_pretrain.algorithms.algorithm import Algorithm
 from fed_pretrain.algorithms.config import AlgorithmConfig
 from fed_pretrain.executors.api import Executor
+from fed_pretrain.experiment import datasets, exclusion, pretrained_start
 from fed_pretrain.experiment.config import RunConfig, identity
+from fed_pretrain.experiment.exclusion import Exclusion
 from fed_pretrain.experiment.session import Session, replace_none
 from fed_pretrain.starts import start as starts
 from fed_pretrain.starts.start import Start
@@ -24,7 +26,10 @@ TRAIN_SPLIT = "train"
 
 @dataclasses.dataclass(frozen=True)
 class Assembly:
-    """`config` is `given` with every default filled in; `identity` makes two runs the same."""
+    """`config` is `given` with every default filled in; `identity` makes two runs the same.
+
+    exclusion: the clients that are no part of `task`; proxies: what the start was pre-trained on.
+    """
 
     given: RunConfig
     config: RunConfig
@@ -33,6 +38,8 @@ class Assembly:
     executor: Executor
     session: Session
     identity: dict[str, Any]
+    exclusion: Exclusion
+    proxies: tuple[str, ...]
 
     @functools.cached_property
     def algorithm(self) -> Algorithm:
@@ -56,6 +63,13 @@ class Assembly:
             max_examples=work.max_examples,
         )
 
+    def start_table(self) -> str:
+        """The start's report, what of it was proxy, and who is left out because of it."""
+        lines = [self.start.report.table(), *(f"  {sentence}" for sentence in self.proxies)]
+        if self.exclusion.client_ids:
+            lines.append(f"  {self.exclusion.sentence()}")
+        return "\n".join(lines)
+
     @property
     def client_ids(self) -> Sequence[str]:
         ids: Sequence[str] = self.task.dataset.index(TRAIN_SPLIT).client_ids
@@ -69,13 +83,17 @@ def assemble(given: RunConfig, session: Session) -> Assembly:
         tasks.load_module(config.task_module)
     # Before the first tensor: the executor sets TensorFlow's threads and devices.
     executor = session.executor(config.executor)
-    task = session.task(config.task, config.dataset, config.model, config.options)
+    dataset = datasets.open_for_task(config.task, config.dataset)
+    pretrainings = pretrained_start.pretrainings(config.start)
+    left_out = exclusion.find(config.work.exclude_clients, dataset, pretrainings)
+    task = session.task(config.task, dataset, config.model, config.options, left_out.client_ids)
     config = with_task_defaults(config, task.defaults)
     _check(config, task)
     start = starts.resolve(config.start, task, config.seed)
     config = dataclasses.replace(config, algorithm=_algorithm(config, task))
-    same = identity(config, task.dataset.fingerprint, start.digest)
-    return Assembly(given, config, task, start, executor, session, same)
+    same = identity(config, dataset.fingerprint, start.digest, left_out.digest)
+    proxies = tuple(one.sentence(dataset, left_out.client_ids) for one in pretrainings)
+    return Assembly(given, config, task, start, executor, session, same, left_out, proxies)
 
 
 def _algorithm(config: RunConfig, task: Task) -> AlgorithmConfig:
@@ -118,6 +136,8 @@ def _check(config: RunConfig, task: Task) -> None:
     dataset = task.dataset
     clients = len(dataset.index(TRAIN_SPLIT).client_ids) if TRAIN_SPLIT in dataset.splits else 0
     if clients == 0:
+        if TRAIN_SPLIT in dataset.splits:
+            raise UserError("--exclude_clients leaves no client to train on")
         raise UserError(f"--dataset: {dataset.path} has no split {TRAIN_SPLIT!r} with clients")
     wanted = config.work.clients_per_round or 0
     if config.work.sampling != "all" and wanted > clients:
@@ -127,3 +147,5 @@ def _check(config: RunConfig, task: Task) -> None:
     split = config.evaluation.eval_split
     if split not in dataset.splits:
         raise UserError(f"--eval_split={split}: the dataset has {', '.join(dataset.splits)}")
+    if len(dataset.index(split)) == 0:
+        raise UserError(f"--exclude_clients leaves no client in --eval_split={split}")

@@ -10,6 +10,8 @@ from fed_pretrain.starts.config import StartConfig
 from fed_pretrain.tasks.options import TaskOptions
 
 STOP, DROP_CLIENT = "stop", "drop_client"
+# Values of --exclude_clients that are no file.
+AUTO, NONE = "auto", "none"
 
 
 def _field(default: Any, help: str, **metadata: Any) -> Any:
@@ -34,6 +36,12 @@ class WorkConfig:
     )
     max_examples: int | None = _field(
         None, "A client's first so many examples only.", lower_bound=1
+    )
+    exclude_clients: str = _field(
+        AUTO,
+        "Clients left out of training and evaluation: a file with one id a line, a JSON list, or "
+        "pretrain's start.ckpt.json; auto: the group that the start was pre-trained on, where it "
+        "is of this dataset; none.",
     )
 
 
@@ -123,11 +131,16 @@ _FREE_SECTIONS = ("executor", "saving", "limits", "probes")
 _FREE_FIELDS = ("workdir", "dataset", "task_module", "algorithm_name", "algorithm_settings")
 
 
-def identity(config: RunConfig, dataset_fingerprint: str, start_digest: str) -> dict[str, Any]:
+def identity(
+    config: RunConfig,
+    dataset_fingerprint: str,
+    start_digest: str,
+    excluded_digest: str | None = None,
+) -> dict[str, Any]:
     """What changes numbers: the config without paths, executor, probes and verbosity.
 
-    The dataset counts by its content and the start by its weights. `rounds` may grow unless a
-    schedule spans the run.
+    The dataset counts by its content, the start by its weights and the clients left out by their
+    ids. `rounds` may grow unless a schedule spans the run.
     """
     assert config.algorithm is not None
     values = dataclasses.asdict(config)
@@ -139,6 +152,7 @@ def identity(config: RunConfig, dataset_fingerprint: str, start_digest: str) -> 
     del values["options"]["cache_megabytes"]
     values["start"] = start_digest
     values["dataset"] = dataset_fingerprint
+    values["work"]["exclude_clients"] = excluded_digest
     return values
 
 

@@ -26,7 +26,7 @@ def describe(config: RunConfig, session: Session | None = None) -> str:
     seconds, clients = _try_clients(assembly)
     lines = [
         *_data_lines(assembly),
-        assembly.start.report.table(),
+        assembly.start_table(),
         f"algorithm {assembly.algorithm.label}",
         f"executor {assembly.executor.name}, devices {assembly.config.executor.devices}",
         *_cost_lines(assembly, seconds, clients),

@@ -27,17 +27,19 @@ from fed_pretrain.experiment.checkpoints import CheckpointFolder
 from fed_pretrain.experiment.differences import differences, digest
 from fed_pretrain.experiment.lock import WorkdirLock
 from fed_pretrain.experiment.metrics import MetricsWriter
+from fed_pretrain.experiment.pretrained_start import GROUP
 from fed_pretrain.experiment.proxy import Proxy
 from fed_pretrain.experiment.stopping import GracefulStop
 from fed_pretrain.starts import labels
 from fed_pretrain.starts import start as starts
 from fed_pretrain.starts.config import StartConfig
+from fed_pretrain.starts.formats import run_checkpoint
 from fed_pretrain.starts.start import Start
 from fed_pretrain.tasks import registry as tasks
 from fed_pretrain.tasks.options import TaskOptions
 from fed_pretrain.tasks.task import Task
 
-RESULT = "start.ckpt"
+RESULT = run_checkpoint.PRETRAINED
 SUCCESS = "SUCCESS"
 
 
@@ -223,9 +225,10 @@ class _Training:
             "step": self._state.best_step,
             "validation": validation,
         }
-        size = array_file.save(self._folder / RESULT, described, weights)
-        sidecar = {**described, "proxy_client_ids": self._group(), "bytes": size}
-        atomic.write_json(self._folder / f"{RESULT}.json", sidecar)
+        # First what was proxy: weights without it would look as if nobody's data were in them.
+        beside = {**described, GROUP: self._group()}
+        atomic.write_json(self._folder / f"{RESULT}.json", beside)
+        array_file.save(self._folder / RESULT, described, weights)
         result = {"steps": self._state.step, "validation": validation}
         atomic.write_json(self._folder / SUCCESS, result)
         progress.close(

@@ -13,6 +13,7 @@ import numpy as np
 
 from data_prep import randomness
 from data_prep.errors import UserError
+from fed_pretrain.experiment import pretrained_start
 from fed_pretrain.tasks.encoder import PADDING_LABEL
 from fed_pretrain.tasks.task import Task
 
@@ -78,7 +79,9 @@ def pool(task: Task, share: float, max_examples: int | None, validation: float, 
     facts = {
         "task": task.name,
         "dataset_fingerprint": task.dataset.fingerprint,
+        "source": pretrained_start.source_of(task.dataset),
         "split": SPLIT,
+        "split_rule": pretrained_start.split_rule(task.dataset),
         "clients": len(read),
         "clients_of": len(index.client_ids),
         "rows": len(rest),

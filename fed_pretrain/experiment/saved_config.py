@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.errors import UserError
-from fed_pretrain.experiment.config import RunConfig
+from fed_pretrain.experiment.config import NONE, RunConfig
+from fed_pretrain.experiment.exclusion import EXCLUDED_CLIENTS
 
 
 def read(folder: Path) -> RunConfig:
@@ -17,12 +18,19 @@ def read(folder: Path) -> RunConfig:
     path = folder / "config.json"
     try:
         saved = json.loads(path.read_text(encoding="utf-8"))["config"]
-        config: RunConfig = from_mapping(RunConfig, saved)
+        config: RunConfig = _with_own_clients(folder, from_mapping(RunConfig, saved))
     except FileNotFoundError as error:
         raise UserError(f"--run={folder}: no config.json there, so this is no run") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: is not the config of a run of this version ({error})") from error
     return config
+
+
+def _with_own_clients(folder: Path, config: RunConfig) -> RunConfig:
+    """Who was left out then is left out now, whatever became of the file that named them."""
+    own = folder / EXCLUDED_CLIENTS
+    named = str(own) if own.exists() else NONE
+    return dataclasses.replace(config, work=dataclasses.replace(config.work, exclude_clients=named))
 
 
 def from_mapping(kind: type, values: Mapping[str, Any]) -> Any:

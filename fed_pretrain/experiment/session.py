@@ -11,13 +11,13 @@ from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
 from data_prep.store.reader import PreparedDataset
+from data_prep.store.subset import WithoutClients
 from fed_pretrain.algorithms import compose, system
 from fed_pretrain.algorithms.algorithm import Algorithm
 from fed_pretrain.algorithms.config import AlgorithmConfig
 from fed_pretrain.executors import create
 from fed_pretrain.executors.api import Executor
 from fed_pretrain.executors.options import ExecutorOptions
-from fed_pretrain.experiment import datasets
 from fed_pretrain.starts.start import Start
 from fed_pretrain.tasks import registry
 from fed_pretrain.tasks.options import TaskOptions
@@ -53,11 +53,22 @@ class Session:
         self._evaluations = _Recent()
         self._executors: dict[ExecutorOptions, Executor] = {}
 
-    def task(self, name: str, dataset: str | None, model: str | None, options: TaskOptions) -> Task:
-        """The task on its dataset; the same object for the same content."""
-        opened: PreparedDataset = datasets.open_for_task(name, dataset)
-        key = (name, opened.fingerprint, str(dataset), model, options)
-        return self._tasks.get(key, lambda: registry.load(name, opened, model, options))
+    def task(
+        self,
+        name: str,
+        dataset: PreparedDataset,
+        model: str | None,
+        options: TaskOptions,
+        left_out: frozenset[str] = frozenset(),
+    ) -> Task:
+        """The task on a dataset without some clients; the same object for the same content."""
+        key = (name, dataset.fingerprint, dataset.path, model, options)
+        whole = self._tasks.get(key, lambda: registry.load(name, dataset, model, options))
+        if not left_out:
+            return whole
+        # Classes and words stay those of the whole dataset.
+        rest = WithoutClients(dataset, left_out)
+        return self._tasks.get((*key, left_out), lambda: dataclasses.replace(whole, dataset=rest))
 
     def algorithm(
         self, config: AlgorithmConfig, task: Task, start: Start, batch_size: int

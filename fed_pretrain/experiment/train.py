@@ -168,7 +168,7 @@ class Training:
 
     def _begin(self) -> None:
         """Round 0: the start's weights, evaluated before any update."""
-        print(self._assembly.start.report.table(), file=sys.stderr)
+        print(self._assembly.start_table(), file=sys.stderr)
         state = self._assembly.executor.initialize(self._process)
         self._state = self._layout.with_model(state, self._assembly.start.weights)
         self._metrics.resume(-1)

@@ -17,6 +17,7 @@ from fed_pretrain.experiment import metrics
 from fed_pretrain.experiment.assembly import Assembly
 from fed_pretrain.experiment.config import RunConfig
 from fed_pretrain.experiment.differences import differences, digest
+from fed_pretrain.experiment.exclusion import EXCLUDED_CLIENTS
 from fed_pretrain.starts import labels
 
 SUCCESS = "SUCCESS"
@@ -67,10 +68,15 @@ def claim(folder: Path, assembly: Assembly) -> None:
             "hash": digest(assembly.identity),
             "dataset_fingerprint": assembly.task.dataset.fingerprint,
             "start_digest": assembly.start.digest,
+            "clients_left_out": len(assembly.exclusion.client_ids),
             "command": " ".join(map(shlex.quote, sys.argv)),
         },
     )
-    atomic.write_json(folder / "start.json", assembly.start.report.as_json())
+    if assembly.exclusion.client_ids:
+        ids = sorted(assembly.exclusion.client_ids)
+        atomic.write_json(folder / EXCLUDED_CLIENTS, ids)
+    report = {**assembly.start.report.as_json(), "proxies": list(assembly.proxies)}
+    atomic.write_json(folder / "start.json", report)
 
 
 def _refuse_another(path: Path, before: Mapping[str, Any], assembly: Assembly) -> None:

@@ -14,7 +14,7 @@ from data_prep import atomic
 from data_prep.errors import UserError
 from fed_pretrain.reporting import claims, style
 from fed_pretrain.reporting.part import NamedFigure, Section, Table, number
-from fed_pretrain.reporting.results import Study, load_study, study_of_runs
+from fed_pretrain.reporting.results import Run, Study, load_study, study_of_runs, unique
 from fed_pretrain.reporting.sections import accuracy, cost, curves, effects, ledger, probes
 from fed_pretrain.reporting.sections.accuracy import final_accuracy
 
@@ -194,4 +194,18 @@ def _provenance(study: Study) -> list[str]:
         shown = ", ".join(filter(None, fingerprints))
         span = "–".join(str(r) for r in sorted({rounds[0], rounds[-1]})) if rounds else "0"
         lines.append(f"{task}: {len(runs)} runs of {span} rounds, dataset {shown}")
+        lines += _proxy_lines(task, runs)
     return lines
+
+
+def _proxy_lines(task: str, runs: Sequence[Run]) -> list[str]:
+    """What a start has seen, and whether the runs to be compared have the same clients."""
+    told = [f"{task}, start {run.start}: {sentence}" for run in runs for sentence in run.proxies]
+    counts = {int(run.config.get("clients_left_out", 0)) for run in runs}
+    if len(counts) > 1:
+        told.append(
+            f"{task}: the runs leave out different numbers of clients ("
+            + ", ".join(map(str, sorted(counts)))
+            + "), so they are not paired; give all of them the same --exclude_clients"
+        )
+    return unique(told)

@@ -37,6 +37,12 @@ class Run:
     def config(self) -> Mapping[str, Any]:
         return read_json(self.folder / "config.json") or {}
 
+    @cached_property
+    def proxies(self) -> Sequence[str]:
+        """What its start was pre-trained on, a sentence each; empty for other starts."""
+        report = read_json(self.folder / "start.json") or {}
+        return tuple(report.get("proxies", ()))
+
     def series(self, column: str) -> tuple[list[int], list[float]]:
         """Rounds and values of a column, without the rows that lack it.
 
@@ -165,10 +171,12 @@ def load_run(folder: str | Path, coordinates: Mapping[str, Any] | None = None) -
 
 def coordinates_of(config: Mapping[str, Any]) -> dict[str, Any]:
     values = config["config"]
+    chosen = values["algorithm"]
     return {
         "task": values["task"],
         "start": values["start"]["spec"],
-        "algorithm": values["algorithm"]["name"],
+        "algorithm": values["algorithm_name"]
+        or f"{chosen['client_update']} x {chosen['server_optimizer']}",
         "seed": values["seed"],
     }
 

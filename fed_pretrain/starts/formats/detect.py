@@ -92,7 +92,7 @@ def _detect_folder(folder: pathlib.Path) -> tuple[str, str]:
     if (folder / "saved_model.pb").exists():
         return "SavedModel", str(folder)
     if (folder / "checkpoints").is_dir() or any(folder.glob("round-*.ckpt")):
-        return "checkpoint of a run", run_checkpoint.newest(str(folder))
+        return "checkpoint of a run", run_checkpoint.result_of(str(folder))
     if (folder / "checkpoint").is_file():
         return "TensorFlow checkpoint", str(folder)
     for name in _IN_FOLDERS:

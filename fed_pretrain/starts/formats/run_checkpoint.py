@@ -1,5 +1,6 @@
 """Checkpoints of our own runs and of our own pre-training."""
 
+import json
 import pathlib
 from typing import Any
 
@@ -8,6 +9,8 @@ import numpy as np
 from data_prep import array_file
 from data_prep.errors import UserError
 
+PRETRAINED = "start.ckpt"
+"""What a finished pre-training leaves in its work directory."""
 _PREFIXES = ("model/trainable/", "model/non_trainable/")
 
 
@@ -25,11 +28,23 @@ def read(path: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     return tensors, dict(checkpoint.metadata)
 
 
-def newest(workdir: str) -> str:
-    """The newest checkpoint file of a run's work directory."""
+def result_of(workdir: str) -> str:
+    """What a pre-training came to, or the newest checkpoint of a run's work directory."""
     folder = pathlib.Path(workdir)
+    if (folder / PRETRAINED).is_file():
+        return str(folder / PRETRAINED)
+    if _is_pretraining(folder):
+        raise UserError(f"{workdir}: the pre-training there is not finished; continue it first")
     folder = folder / "checkpoints" if (folder / "checkpoints").is_dir() else folder
     files = sorted(folder.glob("round-*.ckpt"))
     if not files:
         raise UserError(f"{workdir}: no checkpoint round-NNNNNN.ckpt stands in {folder}")
     return str(files[-1])
+
+
+def _is_pretraining(folder: pathlib.Path) -> bool:
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(config, dict) and config.get("kind") == "pretrain"

@@ -38,21 +38,26 @@ class CheckpointFolder:
     def load(self, round_number: int) -> Checkpoint:
         return array_file.load(self.path(round_number))
 
-    def newest_sound(self, last_round: int) -> tuple[Checkpoint | None, list[str]]:
-        """The newest checkpoint up to `last_round` that reads well, and what was passed over.
+    def load_or_set_aside(self, round_number: int) -> Checkpoint:
+        """As `load`; a damaged file is renamed, so that its round can be saved again."""
+        try:
+            return self.load(round_number)
+        except UserError:
+            path = self.path(round_number)
+            if path.exists():
+                path.replace(path.with_name(f"{path.name}.damaged"))
+            raise
 
-        A damaged one is set aside under another name, so that its round can be saved again.
-        """
+    def newest_sound(self, last_round: int) -> tuple[Checkpoint | None, list[str]]:
+        """The newest checkpoint up to `last_round` that reads well, and what was passed over."""
         damage: list[str] = []
         for round_number in reversed(self.rounds()):
             if round_number > last_round:
                 continue
             try:
-                return self.load(round_number), damage
+                return self.load_or_set_aside(round_number), damage
             except UserError as error:
                 damage.append(str(error))
-                path = self.path(round_number)
-                path.replace(path.with_name(f"{path.name}.damaged"))
         return None, damage
 
     def thin(self, keep_last: int, always: Iterable[int]) -> None:

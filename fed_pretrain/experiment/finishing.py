@@ -1,6 +1,8 @@
 """The end of a run: its invariants checked, its probes' files, its models, and SUCCESS last."""
 
-from collections.abc import Callable
+import dataclasses
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,15 @@ from fed_pretrain.experiment.server_state import ModelArrays
 from fed_pretrain.experiment.stopping import best_round
 
 TRUSTED = ("config.json", "start.json", "metrics.jsonl", "metrics.csv")
+
+
+@dataclasses.dataclass(frozen=True)
+class Best:
+    """The weights of the best round whose checkpoint can be read; `damaged` are better rounds."""
+
+    round_number: int
+    weights: ModelArrays
+    damaged: list[int]
 
 
 def finish(
@@ -30,10 +41,10 @@ def finish(
     final = snapshot(last_round)
     check_frozen(assembly, final)
     probes.at_end(last_round, final)
-    best = best_round(metrics.rows, kept_rounds)
+    best = readable_best(metrics.rows, kept_rounds, final, snapshot)
     labels = class_names(assembly.task)
     export.save_weights_as_keras(assembly.start, final, labels, folder / "final.keras")
-    export.save_weights_as_keras(assembly.start, snapshot(best), labels, folder / "best.keras")
+    export.save_weights_as_keras(assembly.start, best.weights, labels, folder / "best.keras")
     checkpoint = f"checkpoints/round-{last_round:06d}.ckpt"
     names = [*TRUSTED, checkpoint, "final.keras", "best.keras"]
     names += [f"probes/{path.name}" for path in (folder / "probes").glob("*.json*")]
@@ -41,8 +52,29 @@ def finish(
         folder,
         workdir.flags_digest(assembly.given),
         names,
-        {**facts, "rounds": last_round, "best_round": best},
+        {**facts, "rounds": last_round, "best_round": best.round_number}
+        | ({"damaged_rounds": best.damaged} if best.damaged else {}),
     )
+
+
+def readable_best(
+    rows: Sequence[Mapping[str, Any]],
+    kept_rounds: Iterable[int],
+    final: ModelArrays,
+    snapshot: Callable[[int], ModelArrays],
+) -> Best:
+    """A checkpoint that was damaged on the disk takes its own weights, not the end of the run."""
+    evaluated = {int(row["round"]) for row in rows if row.get("eval_accuracy") is not None}
+    left, damaged = evaluated & set(kept_rounds), []
+    while left:
+        number = best_round(rows, left)
+        try:
+            return Best(number, snapshot(number), damaged)
+        except UserError as error:
+            print(f"warning: {error}; best.keras will be of the next best round", file=sys.stderr)
+            left.discard(number)
+            damaged.append(number)
+    return Best(int(rows[-1]["round"]), final, damaged)
 
 
 def check_frozen(assembly: Assembly, model: ModelArrays) -> None:

@@ -263,7 +263,7 @@ class Training:
 
     def _snapshot(self, round_number: int) -> ModelArrays:
         """The model of a kept checkpoint."""
-        arrays = self._checkpoints.load(round_number).arrays
+        arrays = self._checkpoints.load_or_set_aside(round_number).arrays
         return self._layout.model(self._layout.from_arrays(arrays))
 
 
@@ -353,6 +353,7 @@ def summary(result: RunResult) -> str:
     lines += _target_lines(result.workdir)
     sent = sum(row.get("bytes_down", 0) + row.get("bytes_up", 0) for row in result.rows)
     lines.append(f"  {sent / 1e6:,.1f} MB would have been sent")
+    lines += _damage_lines(result.workdir)
     lines.append(f"  model: {result.workdir}/final.keras, metrics: {result.workdir}/metrics.csv")
     return "\n".join(lines)
 
@@ -364,6 +365,17 @@ def _target_lines(folder: Path) -> list[str]:
     return [
         f"  target accuracy {facts['target_accuracy']} reached after round"
         f" {facts['rounds_to_target']} and {facts['bytes_to_target'] / 1e6:,.1f} MB"
+    ]
+
+
+def _damage_lines(folder: Path) -> list[str]:
+    facts = workdir.success_facts(folder)
+    if not facts.get("damaged_rounds"):
+        return []
+    rounds = ", ".join(map(str, facts["damaged_rounds"]))
+    return [
+        f"  best.keras is of round {facts['best_round']}: the better checkpoint of round {rounds}"
+        " is damaged"
     ]
 
 

@@ -1,6 +1,7 @@
 """What goes wrong on a disk or with a config is told in one sentence and damages nothing."""
 
 import contextlib
+import dataclasses
 import os
 import resource
 import subprocess
@@ -11,7 +12,8 @@ import pytest
 from data_prep import array_file
 from data_prep.errors import UserError
 from data_prep.preparation import PrepareConfig, prepare
-from fed_pretrain.experiment.train import train
+from fed_pretrain.experiment import finishing, workdir
+from fed_pretrain.experiment.train import summary, train
 from tests.fed_pretrain.experiment.small_runs import rounds_of, same_weights, small
 
 
@@ -53,6 +55,35 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_it_used(
     assert "continuing after round 1" in told
     assert rounds_of(result) == [0, 1, 2]
     assert same_weights(digits_run, tmp_path / "run", 2)
+
+
+def test_a_damaged_best_checkpoint_leaves_the_next_best_model_and_a_finished_run(tmp_path, capsys):
+    """Without learning every round is as good, and the first is the best."""
+    still = small(tmp_path / "run", algorithm_settings=(("client_learning_rate", 0.0),))
+    assert workdir.success_facts(train(still).workdir)["best_round"] == 0
+    flip_a_bit(checkpoint(tmp_path / "run", 0))
+    longer = dataclasses.replace(still, work=dataclasses.replace(still.work, rounds=3))
+    result = train(longer)
+    assert result.finished
+    assert "round-000000.ckpt: damaged" in capsys.readouterr().err
+    success = workdir.success_facts(tmp_path / "run")
+    assert (success["best_round"], success["damaged_rounds"]) == (1, [0])
+    assert "best.keras is of round 1: the better checkpoint of round 0 is damaged" in summary(
+        result
+    )
+    for name in ("final.keras", "best.keras"):
+        assert (tmp_path / "run" / name).stat().st_size > 0
+    assert train(longer).reason == "finished before"
+
+
+def test_without_any_readable_better_round_the_best_model_is_the_final_one():
+    rows = [{"round": r, "eval_accuracy": 0.5 if r < 2 else None} for r in range(4)]
+
+    def snapshot(round_number):
+        raise UserError(f"round {round_number} is damaged")
+
+    best = finishing.readable_best(rows, [0, 1, 3], "final", snapshot)
+    assert (best.round_number, best.weights, best.damaged) == (3, "final", [0, 1])
 
 
 def test_a_file_that_outgrows_the_disk_is_one_sentence_and_the_run_goes_on_later(

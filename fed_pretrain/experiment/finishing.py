@@ -65,7 +65,8 @@ def readable_best(
 ) -> Best:
     """A checkpoint that was damaged on the disk takes its own weights, not the end of the run."""
     evaluated = {int(row["round"]) for row in rows if row.get("eval_accuracy") is not None}
-    left, damaged = evaluated & set(kept_rounds), []
+    left = evaluated & set(kept_rounds)
+    damaged: list[int] = []
     while left:
         number = best_round(rows, left)
         try:

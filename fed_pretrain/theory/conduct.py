@@ -14,13 +14,14 @@ from fed_pretrain.theory.laboratory import run
 
 @dataclasses.dataclass(frozen=True)
 class TheoryConfig:
-    """seeds: how many; precision: "single" or "double"."""
+    """seeds: how many; precision: "single" or "double"; grids: in place of the sweep's own."""
 
     sweep: str
     workdir: str
     seeds: int = 10
     first_seed: int = 0
     precision: str = "single"
+    grids: sweeps.Grids = sweeps.AS_DEFINED
 
     def __post_init__(self) -> None:
         if self.seeds < 1:
@@ -36,7 +37,7 @@ class Conducted:
 
 def conduct(config: TheoryConfig) -> Conducted:
     """Writes sweep.json, results.json, results.csv and the figures the sweep's parts give."""
-    sweep = sweeps.get(config.sweep)
+    sweep = sweeps.get(config.sweep, config.grids)
     folder = Path(config.workdir)
     folder.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()

@@ -12,8 +12,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from fed_pretrain.theory import phases
 from fed_pretrain.theory.bound import MARK
-from fed_pretrain.theory.tables import Row
+from fed_pretrain.theory.tables import Row, last, split_name, where
 
 RANDOM, PRETRAINED = "#D55E00", "#0072B2"
 COLOURS = ("#0072B2", "#009E73", "#E69F00", "#D55E00", "#CC79A7", "#56B4E9")
@@ -70,30 +71,17 @@ def _line(axis: Any, rows: Sequence[Row], x: str, y: str, **style: Any) -> None:
     axis.fill_between(across, middle - around, middle + around, color=style["color"], alpha=0.12)
 
 
-def _where(rows: Sequence[Row], **values: Any) -> list[Row]:
-    return [row for row in rows if all(row[name] == value for name, value in values.items())]
-
-
-def _last(rows: Sequence[Row]) -> list[Row]:
-    end = max(row["step"] for row in rows)
-    return [row for row in rows if row["step"] == end]
-
-
-def _split_name(h: float) -> str:
-    return {0.5: "IID (h = 0.5)", 0.0: "one label a client (h = 0)"}.get(h, f"h = {h:g}")
-
-
 def _coefficients(rows: list[Row]) -> Figure:
     rows = [row | {"round": row["step"] // int(row["tau"])} for row in rows]
     made, axes = _panels(3)
-    random = _where(rows, start="random")
+    random = where(rows, start="random")
     for h, line in LINES.items():
-        ours = _where(random, h=h)
+        ours = where(random, h=h)
         for kind, colour in (("aligned", PRETRAINED), ("misaligned", RANDOM)):
-            style = {"color": colour, "linestyle": line, "label": f"{kind}, {_split_name(h)}"}
+            style = {"color": colour, "linestyle": line, "label": f"{kind}, {split_name(h)}"}
             _line(axes[0], ours, "round", f"gamma_{kind}", **style)
             _line(axes[2], ours, "round", f"ratio_{kind}", **style)
-        style = {"color": "#444444", "linestyle": line, "label": _split_name(h)}
+        style = {"color": "#444444", "linestyle": line, "label": split_name(h)}
         _line(axes[1], ours, "round", "noise", **style)
     titles = ("Signal learnt: Gamma", "Noise learnt: P", "Ratio Gamma / P")
     for axis, title in zip(axes, titles, strict=True):
@@ -109,9 +97,9 @@ def _over_rounds(rows: list[Row]) -> Figure:
     made, axes = _panels(3)
     for start, colour in (("random", RANDOM), ("central", PRETRAINED)):
         for h, line in LINES.items():
-            ours = _where(rows, start=start, h=h)
+            ours = where(rows, start=start, h=h)
             name = "random" if start == "random" else "pre-trained"
-            style = {"color": colour, "linestyle": line, "label": f"{name}, {_split_name(h)}"}
+            style = {"color": colour, "linestyle": line, "label": f"{name}, {split_name(h)}"}
             for axis, measure in zip(axes, ("misaligned", "test_error", "train_loss"), strict=True):
                 _line(axis, ours, "round", measure, **style)
     titles = ("Share of misaligned filters", "Test error", "Training loss")
@@ -123,17 +111,17 @@ def _over_rounds(rows: list[Row]) -> Figure:
 
 
 def _by_tau(rows: list[Row]) -> Figure:
-    rows = _last(rows)
+    rows = last(rows)
     named = {"random": "Random start", "central": "Pre-trained start"}
-    starts = [(start, title) for start, title in named.items() if _where(rows, start=start)]
+    starts = [(start, title) for start, title in named.items() if where(rows, start=start)]
     made, axes = _panels(len(starts), 2)
     for column, (start, title) in enumerate(starts):
-        ours = _where(rows, start=start)
+        ours = where(rows, start=start)
         for h, colour in zip(
             sorted({row["h"] for row in ours}, reverse=True), COLOURS, strict=False
         ):
-            line = sorted(_where(ours, h=h), key=lambda row: row["tau"])
-            style = {"color": colour, "marker": "o", "label": _split_name(h)}
+            line = sorted(where(ours, h=h), key=lambda row: row["tau"])
+            style = {"color": colour, "marker": "o", "label": split_name(h)}
             _line(axes[column], line, "tau", "test_error", **style)
             _line(axes[len(starts) + column], line, "tau", "bound_shape", **style)
         axes[column].set(title=title, ylabel="test error")
@@ -150,44 +138,14 @@ def _by_tau(rows: list[Row]) -> Figure:
     return made
 
 
-def _phases(rows: list[Row]) -> Figure:
-    rows = _last(rows)
-    splits = sorted({row["h"] for row in rows}, reverse=True)
-    signals = sorted({row["signal_to_noise"] for row in rows})
-    shares = sorted({row["aligned_share"] for row in rows})
-    grids = []
-    for h in splits:
-        cells = {
-            (r["aligned_share"], r["signal_to_noise"]): r["test_error"] for r in _where(rows, h=h)
-        }
-        grids.append(np.array([[cells[share, signal] for signal in signals] for share in shares]))
-    made, axes = _panels(len(splits) + 1, width=3.8)
-    damage = grids[-1] - grids[0]
-    named = [*zip(map(_split_name, splits), grids, strict=True), ("damage: the difference", damage)]
-    for axis, (title, grid) in zip(axes, named, strict=True):
-        image = axis.imshow(grid, origin="lower", aspect="auto", cmap="viridis", vmin=0, vmax=0.5)
-        axis.grid(False)
-        axis.set_xticks(range(len(signals)), [f"{signal:g}" for signal in signals])
-        axis.set_yticks(range(len(shares)), [f"{share:g}" for share in shares])
-        axis.set(title=title, xlabel="||mu|| / sigma_p", ylabel="aligned share at the start")
-        for row, values in enumerate(grid):
-            for column, value in enumerate(values):
-                ink = "black" if value > 0.3 else "white"
-                axis.text(
-                    column, row, f"{value:.2f}", ha="center", va="center", color=ink, fontsize=7
-                )
-    made.colorbar(image, ax=axes, label="test error", shrink=0.9)
-    return made
-
-
 def _cosines(rows: list[Row]) -> Figure:
-    rows = _last(rows)
+    rows = last(rows)
     made, axes = _panels(2)
     for start, colour in (("central", PRETRAINED), ("federated", "#009E73")):
         for h, line in LINES.items():
-            ours = sorted(_where(rows, start=start, h=h), key=lambda row: row["cosine"])
+            ours = sorted(where(rows, start=start, h=h), key=lambda row: row["cosine"])
             style = {"color": colour, "linestyle": line, "marker": "o"}
-            style["label"] = f"{start} pre-training, {_split_name(h)}"
+            style["label"] = f"{start} pre-training, {split_name(h)}"
             _line(axes[0], ours, "cosine", "test_error", **style)
             _line(axes[1], ours, "cosine", "aligned_share", **style)
     axes[0].set(title="Test error after the task's training")
@@ -204,7 +162,7 @@ def _by_signal(rows: list[Row]) -> Figure:
     for axis, (start, title) in zip(axes, named.items(), strict=True):
         for tau, colour in zip(sorted({row["tau"] for row in rows}), COLOURS, strict=False):
             for h, line in LINES.items():
-                ours = _where(_last(rows), start=start, tau=tau, h=h)
+                ours = where(last(rows), start=start, tau=tau, h=h)
                 style = {"color": colour, "linestyle": line}
                 style["label"] = f"tau = {tau}, h = {h:g}"
                 _line(axis, ours, "signal_to_noise", "test_error", **style)
@@ -215,7 +173,7 @@ def _by_signal(rows: list[Row]) -> Figure:
 
 def _comparison(rows: list[Row]) -> Figure:
     """Any other parts side by side: one bar a part and tau, by start and split."""
-    rows = _last(rows)
+    rows = last(rows)
     parts = list(dict.fromkeys(row["part"] for row in rows))
     cases = list(dict.fromkeys((row["start"], row["h"] > 0) for row in rows))
     taus = list(dict.fromkeys(row["tau"] for row in rows))
@@ -255,7 +213,8 @@ _FIGURES: tuple[tuple[str, str, Callable[[list[Row]], Figure]], ...] = (
     ("gamma_and_noise", "rounds", _coefficients),
     ("misaligned_and_error", "rounds", _over_rounds),
     ("error_by_tau_and_split", "grid", _by_tau),
-    ("phase_diagram", "phases", _phases),
+    ("phases_by_cosine", "crossed", phases.by_cosine),
+    ("phases_by_alignment", "phases", phases.by_alignment),
     ("error_by_signal", "signals", _by_signal),
     ("cosine_of_pretraining", "cosines", _cosines),
 )

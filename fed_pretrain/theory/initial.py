@@ -1,11 +1,13 @@
-"""How the filters begin: Gaussian, aligned by count, or pre-trained on a correlated signal.
+"""How the filters begin: Gaussian or pre-trained on a correlated signal, aligned by count or not.
 
 "random"     N(0, sigma_0^2)
-"count"      the same, then the first round(a m) filters of each class get the sign of their class'
-             signal on it, the others the opposite sign
 "central"    trained by gradient descent on other data of the same sizes, pooled, whose signal has
              cosine `cosine` with the task's
 "federated"  the same by FedAvg over as many clients with one label each (h = 0), tau = 20
+
+A setting's `aligned` then turns what a start has on the task's signal, keeping its size: the first
+round(a m) filters of each class get the sign of their class' signal, the others the opposite sign.
+So what pre-training has learnt and how many filters it has aligned can be varied apart.
 """
 
 import collections
@@ -29,17 +31,17 @@ def weights(problem: Problem, settings: list[Setting], seeds: list[int], dtype: 
     pretrained: dict[Setting, list[int]] = collections.defaultdict(list)
     for position, setting in enumerate(settings):
         found[position] = setting.sigma_0 * gaussian
-        if setting.start == "count":
-            _align(found[position], problem, setting.aligned)
-        elif setting.start in ("central", "federated"):
-            same = dataclasses.replace(setting, h=0.0, tau=1, prox=0.0)
+        if setting.start != "random":
+            same = dataclasses.replace(setting, h=0.0, tau=1, prox=0.0, aligned=None)
             pretrained[same].append(position)
-    found = found.reshape(len(settings), len(seeds), -1, problem.dimension)
     if pretrained:
         trained = _pretrain(problem, list(pretrained), seeds, dtype)
         for positions, one in zip(pretrained.values(), trained, strict=True):
-            found[positions] = one
-    return found
+            found[positions] = one.reshape(gaussian.shape)
+    for filters, setting in zip(found, settings, strict=True):
+        if setting.aligned is not None:
+            _align(filters, problem, setting.aligned)
+    return found.reshape(len(settings), len(seeds), -1, problem.dimension)
 
 
 def _align(filters: np.ndarray, problem: Problem, share: float) -> None:

@@ -56,7 +56,12 @@ def run(
     every_test: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Results:
-    """`records`: the local steps after which to measure; the last one by default."""
+    """`records`: the local steps after which to measure; the last one by default.
+
+    One compiled graph does the settings by chunks that a core's cache holds. A single call for all
+    of them was slower and larger: 180 settings x 10 seeds took 22 s of CPU time and 1.5 GB in one
+    call, 14.5 s and 0.7 GB in chunks of 9 (two shared x86 cores).
+    """
     steps = np.array(records or [problem.steps])
     if steps[-1] != problem.steps or (np.diff(steps, prepend=0) <= 0).any():
         raise ValueError(f"records must rise and end at {problem.steps}")

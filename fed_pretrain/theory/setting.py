@@ -7,7 +7,7 @@ import numpy as np
 
 from data_prep.errors import UserError
 
-STARTS = ("random", "count", "central", "federated")
+STARTS = ("random", "central", "federated")
 ALGORITHMS = ("fedavg", "fedprox", "scaffold")
 
 
@@ -60,9 +60,9 @@ class Setting:
 
     h: share of a client's samples that have not its majority label; exact.
     tau: local steps a round, or the steps of each round one by one.
-    signal, noise: ||mu|| and sigma_p. start: how the filters begin (see initial.py); `aligned` is
-    the share of aligned filters of start "count", `cosine` the one between the signal of the
-    pre-training (starts "central" and "federated") and the task's.
+    signal, noise: ||mu|| and sigma_p. start: how the filters begin (see initial.py); `cosine` is
+    the one between the signal of the pre-training (starts "central" and "federated") and the
+    task's. aligned: the share of aligned filters the start is given by count; None leaves it.
     prox: FedProx' weight; only algorithm "fedprox" reads it.
     """
 
@@ -73,7 +73,7 @@ class Setting:
     sigma_0: float = 0.01
     eta: float = 0.1
     start: str = "random"
-    aligned: float = 1.0
+    aligned: float | None = None
     cosine: float = 1.0
     pretrain_steps: int = 200
     prox: float = 0.0
@@ -81,9 +81,9 @@ class Setting:
     def __post_init__(self) -> None:
         if self.start not in STARTS:
             raise UserError(f"start is {self.start!r}: choose {', '.join(STARTS)}")
-        for name in ("h", "aligned"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise UserError(f"{name} is {getattr(self, name)}, must lie in 0..1")
+        for name, share in (("h", self.h), ("aligned", self.aligned)):
+            if share is not None and not 0 <= share <= 1:
+                raise UserError(f"{name} is {share}, must lie in 0..1")
         if not -1 <= self.cosine <= 1:
             raise UserError(f"cosine is {self.cosine}, must lie in -1..1")
         taus = self.tau if isinstance(self.tau, tuple) else (self.tau,)

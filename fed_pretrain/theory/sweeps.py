@@ -1,18 +1,44 @@
 """The named sweeps: grids of settings, each part one problem."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 
 from data_prep.errors import UserError
 from fed_pretrain.theory.setting import Problem, Setting
 
-SPLITS = (0.5, 0.2, 0.1, 0.0)
-TAUS = (1, 5, 20, 100)
-SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
-SIGNALS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5)
-COSINES = (-1.0, -0.5, 0.0, 0.25, 0.5, 0.75, 1.0)
 # Where random starts keep misaligned filters long enough to matter.
 BASE = Setting(sigma_0=0.1, tau=20)
+STARTS = ("random", "central")
+
+
+@dataclasses.dataclass(frozen=True)
+class Grids:
+    """The values a sweep gives to each axis it varies; an axis without values it does not vary.
+
+    aligned: None leaves the start the filters it has aligned itself.
+    """
+
+    heterogeneities: tuple[float, ...] = ()
+    taus: tuple[int, ...] = ()
+    aligned: tuple[float | None, ...] = ()
+    signals: tuple[float, ...] = ()
+    cosines: tuple[float, ...] = ()
+
+    def replaced(self, given: "Grids", sweep: str) -> "Grids":
+        """These with the axes of `given` in their place."""
+        new = {name: values for name, values in vars(given).items() if values}
+        for name in new:
+            if not getattr(self, name):
+                varied = ", ".join(f"--{axis}" for axis, values in vars(self).items() if values)
+                raise UserError(
+                    f"--{name}: the sweep {sweep!r} does not vary it"
+                    + (f", only {varied}" if varied else "")
+                )
+        return dataclasses.replace(self, **new)
+
+
+AS_DEFINED = Grids()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,11 +67,11 @@ def names() -> list[str]:
     return sorted(_SWEEPS)
 
 
-def get(name: str) -> Sweep:
+def get(name: str, given: Grids = AS_DEFINED) -> Sweep:
     if name not in _SWEEPS:
         raise UserError(f"--sweep={name}: choose {', '.join(names())} (--sweep=help tells more)")
-    summary, make = _SWEEPS[name]
-    return Sweep(name, summary, tuple(make()))
+    summary, make, defaults = _SWEEPS[name]
+    return Sweep(name, summary, tuple(make(defaults.replaced(given, name))))
 
 
 def describe() -> str:
@@ -61,79 +87,70 @@ def _vary(**changes: object) -> Setting:
     return dataclasses.replace(BASE, **changes)  # type: ignore[arg-type]
 
 
-def _default() -> list[Part]:
-    problem = Problem()
-    starts = [_vary(), _vary(start="central")]
-    starts += [_vary(start="count", aligned=share) for share in SHARES]
-    grid = [
-        dataclasses.replace(start, h=h, tau=tau) for start in starts for h in SPLITS for tau in TAUS
-    ]
-    phases = [
-        _vary(start="count", aligned=share, signal=signal, h=h)
-        for h in (0.5, 0.0)
-        for signal in SIGNALS
-        for share in SHARES
-    ]
-    far = [
-        _vary(start=start, cosine=cosine, h=h)
-        for start in ("central", "federated")
-        for cosine in COSINES
-        for h in (0.5, 0.0)
-    ]
-    end = (problem.steps,)
+def _crossed(grids: Grids, starts: Sequence[str]) -> Iterator[Setting]:
+    """Every value of every axis with every other; an axis without values stays as in BASE."""
+    axes = {
+        "start": starts,
+        "h": grids.heterogeneities,
+        "tau": grids.taus,
+        "aligned": grids.aligned,
+        "signal": grids.signals,
+        "cosine": grids.cosines,
+    }
+    varied = {name: values for name, values in axes.items() if values}
+    for values in itertools.product(*varied.values()):
+        yield _vary(**dict(zip(varied, values, strict=True)))
+
+
+def _part(name: str, settings: Iterator[Setting], problem: Problem | None = None) -> Part:
+    problem = problem or Problem()
+    return Part(name, problem, tuple(settings), (problem.steps,))
+
+
+def _default(grids: Grids) -> list[Part]:
+    plain = Grids(heterogeneities=grids.heterogeneities, taus=grids.taus)
     return [
-        *_rounds(),
-        Part("grid", problem, tuple(grid), end),
-        Part("phases", problem, tuple(phases), end),
-        Part("cosines", problem, tuple(far), end),
+        *_rounds(Grids(heterogeneities=(0.5, 0.0))),
+        _part("grid", _crossed(plain, STARTS)),
+        _part("crossed", _crossed(grids, ("central",))),
     ]
 
 
-def _rounds() -> list[Part]:
-    settings = [_vary(start=start, h=h) for start in ("random", "central") for h in (0.5, 0.0)]
-    return [Part("rounds", Problem(steps=400), tuple(settings), tuple(range(20, 401, 20)), True)]
+def _rounds(grids: Grids) -> list[Part]:
+    settings = tuple(_crossed(grids, STARTS))
+    return [Part("rounds", Problem(steps=400), settings, tuple(range(20, 401, 20)), True)]
 
 
-def _snr() -> list[Part]:
-    settings = [
-        _vary(start=start, signal=signal, h=h, tau=tau)
-        for start in ("random", "central")
-        for signal in SIGNALS
-        for h in SPLITS
-        for tau in TAUS
-    ]
-    return [Part("signals", Problem(), tuple(settings), (200,))]
+def _signals(grids: Grids) -> list[Part]:
+    return [_part("signals", _crossed(grids, STARTS))]
 
 
-def _classes() -> list[Part]:
+def _phases(grids: Grids) -> list[Part]:
+    return [_part("phases", _crossed(grids, ("random",)))]
+
+
+def _cosines(grids: Grids) -> list[Part]:
+    return [_part("cosines", _crossed(grids, ("central", "federated")))]
+
+
+def _classes(grids: Grids) -> list[Part]:
     """h = 1 - 1/C is every client balanced."""
     parts = []
     for classes in (2, 3, 5):
         problem = Problem(classes=classes, clients=classes, samples=10)
-        settings = [
-            _vary(start=start, h=h, tau=tau)
-            for start in ("random", "central")
-            for h in (1 - 1 / classes, 0.0)
-            for tau in TAUS
-        ]
-        parts.append(Part(f"classes_{classes}", problem, tuple(settings), (200,)))
+        each = dataclasses.replace(grids, heterogeneities=(1 - 1 / classes, 0.0))
+        parts.append(_part(f"classes_{classes}", _crossed(each, STARTS), problem))
     return parts
 
 
-def _algorithms() -> list[Part]:
-    settings = [
-        _vary(start=start, h=h, tau=tau)
-        for start in ("random", "central")
-        for h in (0.5, 0.0)
-        for tau in TAUS
-    ]
+def _algorithms(grids: Grids) -> list[Part]:
     parts = [
-        Part(name, Problem(algorithm=name), tuple(settings), (200,))
+        _part(name, _crossed(grids, STARTS), Problem(algorithm=name))
         for name in ("fedavg", "scaffold")
     ]
     for prox in (0.1, 1.0):
-        pulled = tuple(dataclasses.replace(setting, prox=prox) for setting in settings)
-        parts.append(Part(f"fedprox_{prox:g}", Problem(algorithm="fedprox"), pulled, (200,)))
+        pulled = (dataclasses.replace(setting, prox=prox) for setting in _crossed(grids, STARTS))
+        parts.append(_part(f"fedprox_{prox:g}", pulled, Problem(algorithm="fedprox")))
     return parts
 
 
@@ -146,44 +163,85 @@ DECREASING = (
 INCREASING = tuple(tuple(reversed(taus)) for taus in DECREASING[1:])
 
 
-def _decreasing_tau() -> list[Part]:
-    settings = [
-        _vary(start=start, h=h, tau=taus)
-        for start in ("random", "central")
-        for h in (0.5, 0.0)
-        for taus in (*DECREASING, *INCREASING)
-    ]
-    return [Part("tau_schedules", Problem(), tuple(settings), (200,))]
+def _decreasing_tau(grids: Grids) -> list[Part]:
+    schedules = (*DECREASING, *INCREASING)
+    settings = (
+        dataclasses.replace(setting, tau=taus)
+        for setting in _crossed(grids, STARTS)
+        for taus in schedules
+    )
+    return [_part("tau_schedules", settings)]
 
 
-def _three_layers() -> list[Part]:
+def _three_layers(grids: Grids) -> list[Part]:
     # The hidden responses are shorter than the patches, so the steps are longer.
-    settings = [
-        _vary(start=start, h=h, tau=tau, eta=1.0)
-        for start in ("random", "central")
-        for h in (0.5, 0.0)
-        for tau in TAUS
-    ]
-    return [Part("three_layers", Problem(hidden=50), tuple(settings), (200,))]
+    settings = (dataclasses.replace(setting, eta=1.0) for setting in _crossed(grids, STARTS))
+    return [_part("three_layers", settings, Problem(hidden=50))]
 
 
-def _smoke() -> list[Part]:
+def _smoke(grids: Grids) -> list[Part]:
     problem = Problem(dimension=40, filters=4, steps=40, test_points=200)
-    settings = [_vary(h=h, tau=tau) for h in (0.5, 0.0) for tau in (1, 20)]
-    return [Part("grid", problem, tuple(settings), (20, 40), True)]
+    settings = tuple(_crossed(grids, ("random",)))
+    return [Part("grid", problem, settings, (20, 40), True)]
 
 
-Make = Callable[[], Sequence[Part]]
-_SWEEPS: dict[str, tuple[str, Make]] = {
+Make = Callable[[Grids], Sequence[Part]]
+_ENDS = (0.5, 0.0)
+_SPLITS = (0.5, 0.2, 0.1, 0.0)
+_TAUS = (1, 5, 20, 100)
+_SIGNALS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5)
+_COSINES = (-1.0, -0.5, 0.0, 0.25, 0.5, 0.75, 1.0)
+_SWEEPS: dict[str, tuple[str, Make, Grids]] = {
     "default": (
-        "h x tau x start, signal-to-noise x aligned share, cosine of the pre-training, and rounds",
+        "h x tau x aligned share x signal-to-noise x cosine of the pre-training; rounds",
         _default,
+        Grids(
+            heterogeneities=(0.5, 0.1, 0.0),
+            taus=(1, 20, 100),
+            aligned=(None, 0.0, 0.5, 1.0),
+            signals=(0.75, 1.0, 1.5, 2.0),
+            cosines=(-1.0, 0.0, 0.25, 0.5, 1.0),
+        ),
     ),
-    "rounds": ("Gamma, P, misaligned filters and test error over the rounds", _rounds),
-    "signals": ("signal-to-noise x h x tau, random and pre-trained", _snr),
-    "classes": ("open question: 2, 3 and 5 labels with orthogonal signals", _classes),
-    "algorithms": ("open question: FedProx and SCAFFOLD in place of FedAvg", _algorithms),
-    "decreasing_tau": ("open question: schedules of tau, equal steps and rounds", _decreasing_tau),
-    "three_layers": ("open question: a trained layer below the filters", _three_layers),
-    "smoke": ("seconds: does it run", _smoke),
+    "rounds": (
+        "Gamma, P, misaligned filters and test error over the rounds",
+        _rounds,
+        Grids(heterogeneities=_ENDS),
+    ),
+    "signals": (
+        "signal-to-noise x h x tau, random and pre-trained",
+        _signals,
+        Grids(heterogeneities=_SPLITS, taus=_TAUS, signals=_SIGNALS),
+    ),
+    "phases": (
+        "signal-to-noise x aligned share x h, finely, from random starts",
+        _phases,
+        Grids(heterogeneities=_ENDS, aligned=(0.0, 0.25, 0.5, 0.75, 1.0), signals=_SIGNALS),
+    ),
+    "cosines": (
+        "cosine x h, finely, central and federated pre-training",
+        _cosines,
+        Grids(heterogeneities=_ENDS, cosines=_COSINES),
+    ),
+    "classes": (
+        "open question: 2, 3 and 5 labels with orthogonal signals",
+        _classes,
+        Grids(taus=_TAUS),
+    ),
+    "algorithms": (
+        "open question: FedProx and SCAFFOLD in place of FedAvg",
+        _algorithms,
+        Grids(heterogeneities=_ENDS, taus=_TAUS),
+    ),
+    "decreasing_tau": (
+        "open question: schedules of tau, equal steps and rounds",
+        _decreasing_tau,
+        Grids(heterogeneities=_ENDS),
+    ),
+    "three_layers": (
+        "open question: a trained layer below the filters",
+        _three_layers,
+        Grids(heterogeneities=_ENDS, taus=_TAUS),
+    ),
+    "smoke": ("seconds: does it run", _smoke, Grids(heterogeneities=_ENDS, taus=(1, 20))),
 }

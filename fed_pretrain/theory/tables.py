@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,8 @@ def _setting_row(part: str, results: Results, setting: Setting, index: int) -> R
         "signal_to_noise": setting.signal_to_noise,
         "sigma_0": setting.sigma_0,
         "eta": setting.eta,
-        "cosine": setting.cosine if setting.start in ("central", "federated") else None,
+        "cosine": setting.cosine if setting.start != "random" else None,
+        "aligned": setting.aligned,
         "prox": setting.prox if problem.algorithm == "fedprox" else None,
         "seeds": len(results.seeds),
         "aligned_share": float(shares.mean()),
@@ -99,6 +101,20 @@ def mean_and_interval(values: np.ndarray) -> tuple[float | None, float | None]:
         return float(values[0]), None
     quantile = _T[len(values) - 2] if len(values) - 2 < len(_T) else 1.96
     return float(values.mean()), float(quantile * values.std(ddof=1) / np.sqrt(len(values)))
+
+
+def where(table: Sequence[Row], **values: Any) -> list[Row]:
+    return [row for row in table if all(row[name] == value for name, value in values.items())]
+
+
+def last(table: Sequence[Row]) -> list[Row]:
+    """The rows of the last record."""
+    end = max(row["step"] for row in table)
+    return [row for row in table if row["step"] == end]
+
+
+def split_name(h: float) -> str:
+    return {0.5: "IID (h = 0.5)", 0.0: "one label a client (h = 0)"}.get(h, f"h = {h:g}")
 
 
 def to_csv(table: list[Row]) -> str:

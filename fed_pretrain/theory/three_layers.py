@@ -76,8 +76,8 @@ def run(
     """Measures at the last step only; what needs a decomposition is NaN."""
     if problem.algorithm != "fedavg":
         raise UserError(f"three layers are trained by fedavg only, not by {problem.algorithm}")
-    if any(setting.start == "count" for setting in settings):
-        raise UserError("three layers have no start by count; choose random, central or federated")
+    if any(setting.aligned is not None for setting in settings):
+        raise UserError("three layers have no alignment by count; leave `aligned` to the start")
     draws = [data.draw(problem, seed) for seed in seeds]
     width = settings_a_call(problem, len(seeds), dtype)
     parts = []

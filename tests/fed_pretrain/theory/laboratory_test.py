@@ -69,9 +69,7 @@ def table_a() -> Results:
 @pytest.fixture(scope="session")
 def table_b() -> Results:
     settings = [
-        Setting(h=h, tau=100, sigma_0=0.1, start="count", aligned=share)
-        for share in TABLE_B
-        for h in (0.5, 0.0)
+        Setting(h=h, tau=100, sigma_0=0.1, aligned=share) for share in TABLE_B for h in (0.5, 0.0)
     ]
     return run(Problem(steps=1000), settings, SEEDS, records=range(100, 1001, 100))
 
@@ -106,8 +104,7 @@ def _cells(results: Results) -> np.ndarray:
 def test_the_vectorised_run_equals_the_plain_loop(h, tau, rounds, aligned):
     expected = oracle.run(3, h, tau, rounds, 0.05, aligned)
     problem = Problem(steps=tau * rounds)
-    start = "random" if aligned is None else "count"
-    ours = Setting(h=h, tau=tau, sigma_0=0.05, start=start, aligned=aligned or 0.0)
+    ours = Setting(h=h, tau=tau, sigma_0=0.05, aligned=aligned)
     other = Setting(h=0.5, tau=3, sigma_0=0.01)
     weights, decomposition, _ = _trained(problem, [other, ours], [9, 3])
     gamma, noise = (part.numpy()[-1, -1] for part in decomposition)
@@ -211,6 +208,17 @@ def test_a_pre_trained_start_is_aligned_where_the_signal_is_correlated_and_not_w
     assert (share[[2, 5]] < 0.1).all()
     error = results.test_error[..., -1].mean(axis=1)
     assert error[0] < error[1] < error[2]
+
+
+def test_alignment_by_count_turns_a_pre_trained_start_and_changes_nothing_else():
+    settings = [Setting(start="central", cosine=0.5, aligned=a) for a in (None, 0.0, 0.3, 1.0)]
+    left, none, some, every = initial.weights(SIZES, settings, [0, 1], "float64")
+    signs = np.repeat([1.0, -1.0], SIZES.filters)
+    for turned, count in ((none, 0), (some, 3), (every, 10)):
+        assert np.array_equal(np.abs(turned), np.abs(left))
+        assert np.array_equal(turned[..., 1:], left[..., 1:])
+        aligned = turned[..., 0] * signs > 0
+        assert (aligned.reshape(2, 2, -1).sum(axis=-1) == count).all()
 
 
 def test_fedprox_without_its_term_and_scaffold_of_one_round_equal_fedavg():

@@ -1,6 +1,8 @@
 """The named sweeps, their tables and figures, and the binary."""
 
 import csv
+import dataclasses
+import itertools
 import json
 import struct
 import subprocess
@@ -10,17 +12,38 @@ import numpy as np
 import pytest
 
 from data_prep.errors import UserError
-from fed_pretrain.theory import bound, rows, sweeps, tables
+from fed_pretrain.theory import bound, figures, laboratory, rows, sweeps, tables
 from fed_pretrain.theory.conduct import TheoryConfig, conduct, summary
-from fed_pretrain.theory.setting import averages
+from fed_pretrain.theory.setting import Problem, Setting, averages
+
+AXES = ("h", "tau", "aligned", "signal_to_noise", "cosine")
 
 
-def test_the_default_sweep_has_two_hundred_settings_and_every_axis():
-    sweep = sweeps.get("default")
-    assert sweep.num_settings >= 200
-    settings = [setting for part in sweep.parts for setting in part.settings]
-    for axis in ("h", "tau", "aligned", "signal_to_noise", "cosine", "start"):
-        assert len({getattr(setting, axis) for setting in settings}) > 2
+def crossed(sweep: sweeps.Sweep) -> list[Setting]:
+    (part,) = [part for part in sweep.parts if part.name == "crossed"]
+    return list(part.settings)
+
+
+def test_the_default_sweep_crosses_every_axis_with_every_other():
+    settings = crossed(sweeps.get("default"))
+    levels = [{getattr(setting, axis) for setting in settings} for axis in AXES]
+    assert min(map(len, levels)) > 2
+    assert len(settings) == np.prod([len(values) for values in levels]) >= 200
+    found = {tuple(getattr(setting, axis) for axis in AXES) for setting in settings}
+    assert found == set(itertools.product(*levels))
+
+
+def test_given_grids_take_the_place_of_the_sweeps_own():
+    given = sweeps.Grids(taus=(3,), aligned=(None, 0.2), cosines=(0.7,))
+    settings = crossed(sweeps.get("default", given))
+    own = crossed(sweeps.get("default"))
+    for axis, values in (("tau", {3}), ("aligned", {None, 0.2}), ("cosine", {0.7})):
+        assert {getattr(setting, axis) for setting in settings} == values
+    assert {setting.h for setting in settings} == {setting.h for setting in own}
+    with pytest.raises(
+        UserError, match=r"--cosines: the sweep 'phases' does not vary it, only --h"
+    ):
+        sweeps.get("phases", sweeps.Grids(cosines=(0.5,)))
 
 
 def test_every_sweep_can_be_made_and_its_records_end_with_the_steps():
@@ -53,13 +76,29 @@ def test_a_sweep_writes_tables_and_figures(tmp_path):
         assert [float(row["train_loss"]) for row in csv.DictReader(file)] == [
             row["train_loss"] for row in table
         ]
-    png = (tmp_path / "error_by_tau_and_split.png").read_bytes()
-    width, height = struct.unpack(">II", png[16:24])
-    assert png[:4] == b"\x89PNG"
-    assert min(width, height) > 300
+    assert is_picture((tmp_path / "error_by_tau_and_split.png").read_bytes())
     assert "aligned filters that turned: 0" in summary(config, conducted)
     about = json.loads((tmp_path / "sweep.json").read_text())
     assert about["bound_shape"] == bound.MARK
+
+
+def is_picture(png: bytes) -> bool:
+    width, height = struct.unpack(">II", png[16:24])
+    return png[:4] == b"\x89PNG" and min(width, height) > 300
+
+
+def test_phase_diagrams_are_drawn_of_any_grid():
+    grids = sweeps.Grids((0.5, 0.0), (1, 2), (None, 1.0), (1.0, 2.0), (0.0, 1.0))
+    shares = dataclasses.replace(grids, taus=(), aligned=(0.0, 1.0), cosines=())
+    problem = Problem(dimension=40, filters=4, steps=4, test_points=50)
+    table = []
+    for sweep, given in (("default", grids), ("phases", shares)):
+        part = sweeps.get(sweep, given).parts[-1]
+        results = laboratory.run(problem, part.settings, [0], dtype="float32")
+        table += tables.rows(part.name, results)
+    drawn = figures.draw_all(table)
+    assert set(drawn) == {"phases_by_cosine", "phases_by_alignment"}
+    assert all(map(is_picture, drawn.values()))
 
 
 def test_an_interval_is_students_t_over_the_seeds():
@@ -101,3 +140,10 @@ def test_the_binary_runs_a_sweep_and_refuses_a_missing_folder(tmp_path):
     refused = subprocess.run(command, capture_output=True, check=False, text=True)
     assert refused.returncode == 2
     assert refused.stderr.splitlines()[-1].startswith("error: --workdir is missing")
+
+
+def test_grids_that_are_no_numbers_are_one_sentence_naming_the_flag():
+    command = [sys.executable, "-m", "fed_pretrain.theory", "--workdir=x", "--signals=1,loud"]
+    refused = subprocess.run(command, capture_output=True, check=False, text=True)
+    assert refused.returncode == 2
+    assert refused.stderr.splitlines()[-1].startswith("error: --signals=1,loud: numbers")

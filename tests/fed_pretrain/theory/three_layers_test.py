@@ -72,5 +72,5 @@ def test_what_three_layers_cannot_do_is_refused():
     scaffold = Problem(**{**vars(PROBLEM), "algorithm": "scaffold"})
     with pytest.raises(UserError, match="fedavg only"):
         three_layers.run(scaffold, [SETTING], [0])
-    with pytest.raises(UserError, match="no start by count"):
-        three_layers.run(PROBLEM, [Setting(start="count")], [0])
+    with pytest.raises(UserError, match="no alignment by count"):
+        three_layers.run(PROBLEM, [Setting(aligned=0.5)], [0])

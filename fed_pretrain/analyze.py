@@ -7,8 +7,8 @@ Examples:
 
 Probes: hessian, gauss_newton, fisher (eigenvalues, density, trace), clients (each client's own top
 eigenvalue), eigenvector (the loss along the top one), alignment (cosines between a cohort's
-updates), misalignment, distances, landscape (the loss on a line), plane (and through three models),
-loss, baselines.
+updates), drift (and what averaging gains), misalignment, distances, landscape (the loss on a line),
+plane (and through three models), loss, baselines.
 """
 
 from typing import TYPE_CHECKING

@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ class Algorithm:
     client_state_spec: what one client keeps between rounds, or None; then client data is
     OrderedDict(data=sequence of one payload, state=sequence of one state).
     models_down, models_up: what a client receives and sends a round, in trainable models.
+    build_one_client: see `one_client`.
     """
 
     config: AlgorithmConfig
@@ -26,7 +28,24 @@ class Algorithm:
     layer_names: tuple[str, ...]
     models_down: float
     models_up: float
+    build_one_client: Callable[[], Any]
     first_pass: Any = None
+
+    @functools.cached_property
+    def one_client(self) -> Any:
+        """`((state, weights), client data) -> (update, weight)`: a client's work by itself.
+
+        `told(state)` is its first argument; built when first asked for.
+        """
+        return self.build_one_client()
+
+    def told(self, state: Any) -> "collections.OrderedDict[str, Any]":
+        """What the clients of a round hear of the process' state."""
+        parts = state if isinstance(state, Mapping) else state._asdict()
+        weights = parts["global_model_weights"]
+        if self.config.late_rounds:
+            weights = collections.OrderedDict(now=weights, past=parts["distributor"])
+        return collections.OrderedDict(state=parts["client_work"], weights=weights)
 
     @property
     def label(self) -> str:

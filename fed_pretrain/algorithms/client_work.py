@@ -1,6 +1,7 @@
 """A client update rule as the client work of a TFF learning process."""
 
 import collections
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -25,6 +26,19 @@ SUMS = (
 )
 
 
+@dataclasses.dataclass(frozen=True)
+class ClientWork:
+    """`process` is the client work of a TFF learning process.
+
+    one_client builds `((state, weights), data) -> (update, weight)`: the same work by itself, for
+    those who look at single updates. state is the process' own, weights are what the distributor
+    sends, and the update is the received minus the trained weights.
+    """
+
+    process: Any
+    one_client: Callable[[], Any]
+
+
 def build(
     rule: ClientUpdate,
     config: AlgorithmConfig,
@@ -33,7 +47,7 @@ def build(
     objective: Any,
     weights_type: Any,
     averaged: Sequence[int] = (),
-) -> Any:
+) -> ClientWork:
     """Server state: the round's number and the rule's own; both counted and kept by TFF.
 
     `weights_type` is what the distributor sends.
@@ -53,8 +67,7 @@ def build(
     state_type = initial.type_signature.result
     rate = schedule.client(config)
 
-    @tff.tensorflow.computation(state_type)
-    def instructions(state: Any) -> Any:
+    def told_by(state: Any) -> Any:
         lags = tf.range(config.late_rounds + 1)
         factors = tf.map_fn(
             lambda lag: rate.factor(tf.maximum(state["round"] - lag, 0)),
@@ -64,6 +77,8 @@ def build(
         return collections.OrderedDict(
             learning_rates=config.client_learning_rate * factors, rule=state["rule"]
         )
+
+    instructions = tff.tensorflow.computation(told_by, state_type)
 
     @tff.tensorflow.computation(state_type)
     def following_round(state: Any) -> Any:
@@ -107,7 +122,10 @@ def build(
             tff.federated_zip(measurements),
         )
 
-    return tff.learning.templates.ClientWorkProcess(initialize, next_fn)
+    return ClientWork(
+        tff.learning.templates.ClientWorkProcess(initialize, next_fn),
+        lambda: work.alone(told_by, state_type, weights_type, data_type),
+    )
 
 
 def _tap(client_state: Any) -> Any:
@@ -171,31 +189,52 @@ class _ClientComputation:
 
         @tff.tensorflow.computation(told_type, weights_type, data_type)
         def work(told: Any, weights: Any, data: Any) -> Any:
-            # The single elements are taken here, outside any tf.function, so that an executor can
-            # feed their tensors in place of a dataset.
-            if self._config.stateful:
-                payload, client = payload_of(data["data"]), payload_of(data["state"])
-            else:
-                payload, client = payload_of(data), collections.OrderedDict()
-            training = LocalTraining(
-                self._model_fn, self._objective, self._settings, self._rule.needs_anchor
-            )
-
-            @tf.function
-            def train(told: Any, weights: Any, payload: Any, client: Any) -> Any:
-                lag = payload["lag"] if self._config.late_rounds else tf.constant(0)
-                if self._config.late_rounds:
-                    weights = distributor.of_round(weights, lag)
-                training.prepare(weights, payload, told["learning_rates"][lag])
-                outcome = self._rule.work(training, told["rule"], client)
-                if self._config.late_rounds:
-                    fresh = tf.pow(1.0 + tf.cast(lag, tf.float32), -self._config.late_weight_power)
-                    outcome.weight_factor *= fresh
-                return self._checked(training, outcome, client)
-
-            return train(told, weights, payload, client)
+            return self._traced(told, weights, data)
 
         return work
+
+    def alone(
+        self, told_by: Callable[[Any], Any], state_type: Any, weights_type: Any, data_type: Any
+    ) -> Any:
+        """See ClientWork.one_client."""
+        value_type = tff.to_type(collections.OrderedDict(state=state_type, weights=weights_type))
+
+        @tff.tensorflow.computation(value_type, data_type)
+        def one_client(value: Any, data: Any) -> Any:
+            result = self._traced(told_by(value["state"]), value["weights"], data)
+            update = result["update"]
+            if self._averaged:
+                update = update["update"]
+            if self._rule.scaled:
+                update = update["delta"]
+            return collections.OrderedDict(update=update, weight=result["update_weight"])
+
+        return one_client
+
+    def _traced(self, told: Any, weights: Any, data: Any) -> Any:
+        # The single elements are taken here, outside any tf.function, so that an executor can
+        # feed their tensors in place of a dataset.
+        if self._config.stateful:
+            payload, client = payload_of(data["data"]), payload_of(data["state"])
+        else:
+            payload, client = payload_of(data), collections.OrderedDict()
+        training = LocalTraining(
+            self._model_fn, self._objective, self._settings, self._rule.needs_anchor
+        )
+
+        @tf.function
+        def train(told: Any, weights: Any, payload: Any, client: Any) -> Any:
+            lag = payload["lag"] if self._config.late_rounds else tf.constant(0)
+            if self._config.late_rounds:
+                weights = distributor.of_round(weights, lag)
+            training.prepare(weights, payload, told["learning_rates"][lag])
+            outcome = self._rule.work(training, told["rule"], client)
+            if self._config.late_rounds:
+                fresh = tf.pow(1.0 + tf.cast(lag, tf.float32), -self._config.late_weight_power)
+                outcome.weight_factor *= fresh
+            return self._checked(training, outcome, client)
+
+        return train(told, weights, payload, client)
 
     def _checked(self, training: LocalTraining, outcome: Outcome, client: Any) -> Any:
         """The outcome, or nothing at all if no step was taken or the update is not finite."""

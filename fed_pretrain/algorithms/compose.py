@@ -54,7 +54,7 @@ def build(
     distribution = distributor.build(weights_type, config.late_rounds)
     received = distribution.next.type_signature.result.result.member
     work = client_work.build(rule, config, model_fn, payload_spec, objective, received, averaged)
-    result_type = work.next.type_signature.result.result.member
+    result_type = work.process.next.type_signature.result.result.member
     factory = aggregation.build(config, rule, groups)
     finalizer = server_optimizer.build_finalizer(rules.finalizing_optimizer(config), weights_type)
     if averaged:
@@ -64,13 +64,13 @@ def build(
     process = tff.learning.templates.compose_learning_process(
         initial_weights,
         distribution,
-        work,
+        work.process,
         aggregator,
         finalizer,
     )
     first_pass = None
     if isinstance(rule, mime.Mime):
-        payload_type = work.next.type_signature.parameter[2].member
+        payload_type = work.process.next.type_signature.parameter[2].member
         first_pass = mime.first_pass(rule, model_fn, objective, weights_type, payload_type)
     return Algorithm(
         config=config,
@@ -80,6 +80,7 @@ def build(
         first_pass=first_pass,
         models_down=1.0 + rule.extra_models_down,
         models_up=(1.0 + rule.extra_models_up) * aggregation.share_sent(config),
+        build_one_client=work.one_client,
     )
 
 

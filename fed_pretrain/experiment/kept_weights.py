@@ -1,7 +1,10 @@
 """The weights a run has kept: checkpoints, and the snapshots its probes asked for."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+
+import numpy as np
 
 from data_prep import array_file
 from data_prep.errors import UserError
@@ -59,12 +62,16 @@ class KeptWeights:
             raise UserError(f"--{self._round_flag}={which}: {self._folder} has kept rounds {kept}")
         return int(text)
 
+    def arrays(self, round_number: int) -> Mapping[str, np.ndarray]:
+        """Everything kept of a round; of a checkpoint also the states of server and clients."""
+        return array_file.load(self._files[round_number]).arrays
+
     def read(self, round_number: int) -> ModelArrays:
-        arrays = array_file.load(self._files[round_number]).arrays
+        arrays = self.arrays(round_number)
         frozen = arrays
         # A snapshot holds what does not train only when that moves; round 0 has it else.
         if any(_FROZEN + name not in arrays for name in self._names[1]):
-            frozen = array_file.load(self._files[0]).arrays
+            frozen = self.arrays(0)
         missing = [name for name in self._names[0] if _TRAINABLE + name not in arrays]
         if missing:
             raise UserError(f"{self._files[round_number]}: lacks the tensor {missing[0]!r}")

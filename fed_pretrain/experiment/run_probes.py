@@ -1,6 +1,6 @@
 """The probes of a run: which ones, when, and the snapshots they need at the end."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ from data_prep import array_file, atomic
 from fed_pretrain.experiment.assembly import Assembly
 from fed_pretrain.experiment.server_state import ModelArrays
 from fed_pretrain.probes import registry
-from fed_pretrain.probes.probe import ProbeContext, RoundObservation
+from fed_pretrain.probes.probe import ProbeContext, RoundObservation, Weights
 
 SNAPSHOTS = "snapshots"
 
@@ -24,17 +24,13 @@ class RunProbes:
         self._snapshots = folder / "probes" / SNAPSHOTS
         self._names = assembly.start.names
         self._moving = bool(assembly.start.averaged)
-        algorithm = assembly.config.algorithm
-        assert algorithm is not None
         context = ProbeContext(
             task=assembly.task,
             build_model=assembly.start.build_model,
             names=assembly.start.names[0],
             executor=assembly.executor,
-            work=assembly.work,
             seed=assembly.config.seed,
             folder=folder / "probes",
-            client_learning_rate=algorithm.client_learning_rate,
             eval_split=assembly.config.evaluation.eval_split,
         )
         start = ModelArrays(*assembly.start.weights)
@@ -51,20 +47,11 @@ class RunProbes:
             columns |= probe.at_start(model)
         return columns
 
-    def after_round(
-        self,
-        round_number: int,
-        before: ModelArrays,
-        after: ModelArrays,
-        cohort: Sequence[str],
-        alignment: Mapping[str, float] | None,
-        layers: Mapping[str, Mapping[str, float]],
-        evaluated: bool,
-    ) -> dict[str, float]:
+    def after_round(self, observation: RoundObservation, evaluated: bool) -> dict[str, float]:
+        round_number = observation.round_number
         due = round_number % self._every == 0 if self._every else evaluated
         if due or round_number == self._rounds:
-            self._snapshot(round_number, after)
-        observation = RoundObservation(round_number, before, after, cohort, alignment, layers)
+            self._snapshot(round_number, observation.after)
         columns: dict[str, float] = {}
         for probe in self._probes:
             columns |= probe.after_round(observation, due)
@@ -99,7 +86,7 @@ class RunProbes:
             leftover.unlink()
         return sorted(int(path.stem.split("-")[1]) for path in self._snapshots.glob("round-*"))
 
-    def _snapshot(self, round_number: int, model: ModelArrays) -> None:
+    def _snapshot(self, round_number: int, model: Weights) -> None:
         if not self._keeps_snapshots:
             return
         self._snapshots.mkdir(exist_ok=True)

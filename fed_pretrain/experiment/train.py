@@ -1,6 +1,7 @@
 """The training program: rounds, metrics, checkpoints; stopped anywhere, it continues the same."""
 
 import dataclasses
+import functools
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -39,9 +40,14 @@ from fed_pretrain.experiment.stopping import (
     reason_to_stop,
 )
 from fed_pretrain.experiment.traffic import Traffic
+from fed_pretrain.probes.local_updates import local_updates
+from fed_pretrain.probes.probe import RoundObservation
 from fed_pretrain.tasks import cohort as cohorts
 from fed_pretrain.tasks.local_work import LocalWork
 from fed_pretrain.tasks.prefetch import CohortPrefetch
+
+# What a round without clients shows of itself.
+_NOTHING: Mapping[str, Any] = {"alignment": None, "layer_alignment": {}}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +100,7 @@ class Training:
         self._state: Any = None
         self._round = 0
         self._saved_round: int | None = None
-        self._observed: tuple[Any, Any] = (None, {})
+        self._observed = _NOTHING
 
     @property
     def _rounds(self) -> int:
@@ -210,7 +216,7 @@ class Training:
     def _train(self, round_number: int, inputs: Sequence[ClientInput]) -> Row:
         """The clients' work and the server's step; columns of what the clients saw."""
         executor, algorithm = self._assembly.executor, self._assembly.algorithm
-        state = self._state
+        state = before = self._state
         if algorithm.first_pass is not None:
             state = algorithm.first_pass.run(executor, state, inputs)
         output = executor.run_round(algorithm, state, inputs)
@@ -219,10 +225,11 @@ class Training:
             nonfinite.handle(self._assembly, state, inputs, round_number)
         self._state = output.state
         self._clients.update(output.client_states)
-        self._observed = (
-            algorithm.alignment(output.metrics),
-            algorithm.layer_alignment(output.metrics),
-        )
+        self._observed = {
+            "alignment": algorithm.alignment(output.metrics),
+            "layer_alignment": algorithm.layer_alignment(output.metrics),
+            "updates": functools.partial(local_updates, executor, algorithm, before, inputs),
+        }
         row: Row = {
             f"train_{name}": value for name, value in self._assembly.task.summarise(sums).items()
         }
@@ -239,10 +246,10 @@ class Training:
         measured["examples"] = row.get("examples", 0)
         model = self._model()
         due = self._evaluations.due(self._round)
-        alignment, layers = self._observed if clients else (None, {})
-        measured |= self._probes.after_round(
-            self._round, before, model, clients, alignment, layers, due
-        )
+        observation = RoundObservation(self._round, before, model, clients, **self._observed)
+        # What it holds is the server's state before the round: let go of it before the next one.
+        self._observed = _NOTHING
+        measured |= self._probes.after_round(observation, due)
         started = time.perf_counter()
         if due:
             measured |= self._evaluations.row(model, clients)

@@ -31,7 +31,7 @@ def measure(updates: Iterable[Sequence[np.ndarray]], cohort: Sequence[str]) -> d
         "norms": norms.tolist(),
         "mean_pairwise_cosine": _number(defined.mean()) if len(defined) else None,
         "gradient_diversity": float((norms**2).sum()) / squared if squared > 0 else None,
-        "unit": "cosine of the angle between two clients' updates, plain local SGD",
+        "unit": "cosine of the angle between two clients' updates; norms are Euclidean",
     }
 
 

@@ -1,66 +1,78 @@
 """Client drift, and what averaging gains over the models it averages.
 
-With x_i the weights client i reaches by plain local SGD from the round's start, p_i its share of
-the cohort's examples and x the mean of x_i under p:
+With x_i = x - Delta_i the weights client i reaches from the round's start x by the run's own client
+update, p_i its share of the round's weights, and m the mean of x_i under p:
 
-    drift             sqrt(sum_i p_i ||x_i - x||^2)
-    aggregation gain  accuracy(x) - sum_i p_i accuracy(x_i), on the same evaluation examples
+    drift             sqrt(sum_i p_i ||x_i - m||^2)
+    relative drift    drift / sqrt(sum_i p_i ||Delta_i||^2), from 0 (all equal) to 1 (cancel out)
+    aggregation gain  accuracy(m) - sum_i p_i accuracy(x_i), on the same evaluation examples
+    loss gain         sum_i p_i loss(x_i) - loss(m)
+
+m is what a server with plain averaging and rate 1 would take on.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from fed_pretrain.probes.local_updates import LocalUpdates
+from fed_pretrain.probes.mixture import moved
 from fed_pretrain.probes.probe import Probe, ProbeContext, RoundObservation, Weights
 from fed_pretrain.tasks.global_evaluation import GlobalEvaluation
 
 EVALUATION_EXAMPLES = 1000
 
 
-@dataclass(frozen=True)
-class Moved:
-    """A model's weights, some of them moved."""
-
-    trainable: list[np.ndarray]
-    non_trainable: list[np.ndarray]
-
-
 def measure(
     weights: Weights,
-    updates: Iterable[tuple[Sequence[np.ndarray], int]],
+    updates: Iterable[tuple[Sequence[np.ndarray], float]],
     evaluate: Callable[[Any], dict[str, float]],
+    on_client: Callable[[dict[str, float]], None] = lambda figures: None,
 ) -> dict[str, float]:
-    """The columns of a round; holds one client's update at a time."""
+    """The columns of a round; holds one client's update at a time.
+
+    `on_client` is told each client's own figures, in order.
+    """
     mean = [np.zeros(part.shape, np.float64) for part in weights.trainable]
-    squares, accuracy, total = 0.0, 0.0, 0
-    for update, examples in updates:
-        accuracy += examples * evaluate(_moved(weights, update))["accuracy"]
-        squares += examples * _squared(update)
+    squares, accuracy, loss, total = 0.0, 0.0, 0.0, 0.0
+    for update, weight in updates:
+        figures = evaluate(moved(weights, update, -1.0))
+        squared = _squared(update)
+        on_client({**figures, "weight": weight, "norm": float(np.sqrt(squared))})
+        if not weight:
+            continue
+        accuracy += weight * figures["accuracy"]
+        loss += weight * figures["loss"]
+        squares += weight * squared
         pairs = zip(mean, update, strict=True)
-        mean = [m + examples * np.asarray(part, np.float64) for m, part in pairs]
-        total += examples
+        mean = [m + weight * np.asarray(part, np.float64) for m, part in pairs]
+        total += weight
     if not total:
         return {}
     mean = [m / total for m in mean]
-    average = evaluate(_moved(weights, mean))["accuracy"]
+    average = evaluate(moved(weights, mean, -1.0))
+    drift = float(np.sqrt(max(squares / total - _squared(mean), 0.0)))
     return {
-        "drift": float(np.sqrt(max(squares / total - _squared(mean), 0.0))),
+        "drift": drift,
+        "relative_drift": drift / float(np.sqrt(squares / total)) if squares else float("nan"),
         "local_accuracy": accuracy / total,
-        "average_accuracy": average,
-        "aggregation_gain": average - accuracy / total,
+        "average_accuracy": average["accuracy"],
+        "aggregation_gain": average["accuracy"] - accuracy / total,
+        "local_loss": loss / total,
+        "average_loss": average["loss"],
+        "loss_gain": loss / total - average["loss"],
     }
-
-
-def _moved(weights: Weights, update: Sequence[np.ndarray]) -> Moved:
-    pairs = zip(weights.trainable, update, strict=True)
-    return Moved([(w - u).astype(w.dtype) for w, u in pairs], weights.non_trainable)
 
 
 def _squared(tensors: Sequence[np.ndarray]) -> float:
     return sum(float(np.sum(np.square(np.asarray(t, np.float64)))) for t in tensors)
+
+
+def evaluation(
+    task: Any, build_model: Callable[[], Any], split: str, seed: int
+) -> GlobalEvaluation:
+    """Every local model is evaluated, so on few examples: a fixed draw of the split."""
+    return GlobalEvaluation(task, build_model, split, max_examples=EVALUATION_EXAMPLES, seed=seed)
 
 
 class Drift(Probe):
@@ -69,29 +81,11 @@ class Drift(Probe):
     name = "drift"
 
     def __init__(self, context: ProbeContext) -> None:
-        self._context = context
-        self._local = LocalUpdates(
-            context.task,
-            context.build_model,
-            context.executor,
-            context.work,
-            context.client_learning_rate,
-        )
-        self._evaluate = GlobalEvaluation(
-            context.task,
-            context.build_model,
-            context.eval_split,
-            max_examples=EVALUATION_EXAMPLES,
-            seed=context.seed,
+        self._evaluate = evaluation(
+            context.task, context.build_model, context.eval_split, context.seed
         )
 
     def after_round(self, observation: RoundObservation, due: bool) -> dict[str, float]:
-        if not due or not observation.cohort:
+        if not due or observation.updates is None:
             return {}
-        updates = self._local(
-            observation.before,
-            observation.cohort,
-            self._context.seed,
-            observation.round_number,
-        )
-        return measure(observation.before, updates, self._evaluate)
+        return measure(observation.before, observation.updates(), self._evaluate)

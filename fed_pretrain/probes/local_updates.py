@@ -1,68 +1,30 @@
-"""What each client of a cohort would send: plain local SGD from given weights, client by client.
+"""What each client of a cohort would send, one update at a time, by the run's own client update.
 
-The round itself keeps no client's update; analysis asks for them again, one at a time.
+The round itself keeps no client's update; analysis does the clients' work again. An update is the
+received minus the trained weights, before the aggregation clips, compresses or adds noise.
 """
 
-import collections
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
-import tensorflow_federated as tff
 
-from fed_pretrain.algorithms.local_training import LocalSettings, LocalTraining
+from fed_pretrain.algorithms.algorithm import Algorithm
 from fed_pretrain.executors.api import ClientInput, Executor
-from fed_pretrain.probes.probe import Weights
-from fed_pretrain.tasks.local_work import LocalWork
-from fed_pretrain.tasks.payload import payload_of
+
+Updates = Iterator[tuple[list[np.ndarray], float]]
 
 
-class LocalUpdates:
-    """The received minus the trained weights of each client, after its own `work`."""
+def local_updates(
+    executor: Executor, algorithm: Algorithm, state: Any, clients: Sequence[ClientInput]
+) -> Updates:
+    """(update, weight in the round's mean) of each client, in the cohort's order.
 
-    def __init__(
-        self,
-        task: Any,
-        build_model: Callable[[], Any],
-        executor: Executor,
-        work: LocalWork,
-        learning_rate: float,
-        settings: LocalSettings | None = None,
-    ) -> None:
-        self.learning_rate = learning_rate
-        self._executor = executor
-        self._reader = task.reader("train")
-        self._work = work
-        model_fn = task.model_fn(build_model)
-        with tf.Graph().as_default():
-            weights_type = tff.learning.models.weights_type_from_model(model_fn())
-        data_type = tff.SequenceType(
-            tff.types.tensorflow_to_type(task.payload_spec(work.batch_size))
-        )
-
-        @tff.tensorflow.computation(weights_type, data_type)
-        def computation(weights: Any, data: Any) -> Any:
-            payload = payload_of(data)
-            training = LocalTraining(model_fn, task.objective, settings or LocalSettings())
-
-            @tf.function
-            def train(weights: Any, payload: Any) -> Any:
-                training.prepare(weights, payload, tf.constant(learning_rate))
-                training.descend()
-                return collections.OrderedDict(update=training.delta(), rows=training.rows)
-
-            return train(weights, payload)
-
-        self._computation = computation
-
-    def __call__(
-        self, weights: Weights, cohort: Sequence[str], seed: int, round_number: int
-    ) -> Iterator[tuple[list[np.ndarray], int]]:
-        """(update, examples) of each client, in the cohort's order."""
-        clients = [
-            ClientInput(name, self._reader.bind(name, self._work, seed, round_number))
-            for name in cohort
-        ]
-        for found in self._executor.map_clients(self._computation, weights, clients):
-            yield [np.asarray(part) for part in found["update"]], int(found["rows"])
+    `state` is the server's before the round, so the rule's own state and schedules count. A client
+    without local work has zeros and no weight.
+    """
+    if algorithm.first_pass is not None:
+        state = algorithm.first_pass.run(executor, state, clients)
+    told = algorithm.told(state)
+    for found in executor.map_clients(algorithm.one_client, told, clients):
+        yield [np.asarray(part) for part in found["update"]], float(found["weight"])

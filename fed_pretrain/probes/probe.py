@@ -1,6 +1,6 @@
 """What a probe is: columns of a round's row, and files made from snapshots when a run ends."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -8,7 +8,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from fed_pretrain.executors.api import Executor
-from fed_pretrain.tasks.local_work import LocalWork
 
 
 class Weights(Protocol):
@@ -29,16 +28,18 @@ class ProbeContext:
     build_model: Callable[[], Any]
     names: Sequence[str]
     executor: Executor
-    work: LocalWork
     seed: int
     folder: Path
-    client_learning_rate: float = 0.0
     eval_split: str = "test"
 
 
 @dataclass(frozen=True)
 class RoundObservation:
-    """A finished round: weights before and after it, its clients, the aggregator's sums."""
+    """A finished round: weights before and after it, its clients, the aggregator's sums.
+
+    `updates` does the clients' work again and yields each update with its weight; None in a round
+    without clients.
+    """
 
     round_number: int
     before: Weights
@@ -46,6 +47,7 @@ class RoundObservation:
     cohort: Sequence[str]
     alignment: Mapping[str, float] | None
     layer_alignment: Mapping[str, Mapping[str, float]]
+    updates: Callable[[], Iterator[tuple[list[np.ndarray], float]]] | None = None
 
 
 class Probe:

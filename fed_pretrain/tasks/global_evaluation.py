@@ -40,7 +40,9 @@ class GlobalEvaluation:
         self._device = device
         with tf.device(device):
             self._model = (build_model or task.build_model)()
-        self._sums = tf.function(self._forward, reduce_retracing=True)
+            # Traced at once: Keras gives its layer classes another base whenever a computation of
+            # TFF builds a model in its own graph, and a trace after that is refused.
+            self._sums = tf.function(self._forward).get_concrete_function(*self._batch_spec())
 
     def __call__(
         self,
@@ -60,6 +62,13 @@ class GlobalEvaluation:
             sums = [self._sums(tf.constant(x), tf.constant(y)) for x, y in rows]
         names = self._task.objective.names
         return self._task.summarise({name: sum(float(one[name]) for one in sums) for name in names})
+
+    def _batch_spec(self) -> list[tf.TensorSpec]:
+        spec = self._task.payload_spec(self._batch_size)
+        return [
+            tf.TensorSpec([self._batch_size, *spec[name].shape[1:]], spec[name].dtype)
+            for name in ("x", "y")
+        ]
 
     def _forward(self, x: tf.Tensor, y: tf.Tensor) -> dict[str, tf.Tensor]:
         return self._task.statistics(y, self._model(x, training=False))

@@ -17,7 +17,6 @@ def measure(subject: Subject) -> dict[str, Any]:
         build_model=assembly.start.build_model,
         names=assembly.start.names[0],
         executor=assembly.executor,
-        work=assembly.work,
         seed=assembly.config.seed,
         folder=subject.folder,
     )

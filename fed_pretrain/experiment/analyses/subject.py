@@ -37,7 +37,7 @@ class Subject:
 
     @property
     def cohort(self) -> list[str]:
-        """The clients of the round that follows these weights."""
+        """The clients drawn for the round that follows these weights."""
         return train.cohort_of(self.assembly, self.round_number + 1)[: self.config.clients]
 
     def snapshots(self) -> list[tuple[int, Callable[[], ModelArrays]]]:

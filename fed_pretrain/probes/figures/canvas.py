@@ -44,6 +44,11 @@ def heat_map(values: Any, title: str, low: float) -> Figure:
     made, plot = axes(title, "client", "client")
     image = plot.imshow(numbers(values), vmin=low, vmax=1, cmap="RdBu_r")
     made.colorbar(image, ax=plot)
-    for axis in (plot.xaxis, plot.yaxis):
-        axis.set_major_locator(MaxNLocator(integer=True))
+    whole_numbers(plot.xaxis)
+    whole_numbers(plot.yaxis)
     return made
+
+
+def whole_numbers(axis: Any) -> None:
+    """Ticks of rounds and clients."""
+    axis.set_major_locator(MaxNLocator(integer=True))

@@ -1,8 +1,9 @@
-"""A cohort's clients beside each other: their updates, and their sharpest directions."""
+"""A cohort's clients beside each other: their updates, their drift, their sharpest directions."""
 
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from fed_pretrain.probes.figures import canvas
@@ -10,10 +11,50 @@ from fed_pretrain.probes.figures import canvas
 
 def updates(content: Mapping[str, Any]) -> Figure:
     """alignment.json"""
-    return canvas.heat_map(content["cosine"], "cosine between clients' updates", -1.0)
+    title = f"cosine between clients' updates ({content['client_update']})"
+    made = canvas.heat_map(content["cosine"], title, -1.0)
+    return _marked(made, content)
 
 
 def eigenvectors(content: Mapping[str, Any]) -> Figure:
     """clients.json"""
     title = "|cosine| of clients' top eigenvectors"
     return canvas.heat_map(content["absolute_cosine"], title, 0.0)
+
+
+def drift(content: Mapping[str, Any]) -> Figure:
+    """drift.json: what each client's model reaches beside their average, and how far it went."""
+    rows = content["clients"]
+    made, (plots,) = canvas.panels(1, 2, height=4.4)
+    numbers = np.arange(len(rows))
+    for plot, name, label in zip(
+        plots, ("accuracy", "norm"), ("evaluation accuracy", "norm of the update"), strict=True
+    ):
+        plot.bar(numbers, canvas.numbers([row[name] for row in rows]), color="0.75")
+        plot.set(xlabel="client, in the cohort's order", ylabel=label)
+        canvas.whole_numbers(plot.xaxis)
+    lines = (
+        ("average of their models", content.get("average_accuracy"), "-"),
+        ("mean of the clients'", content.get("local_accuracy"), "--"),
+        ("before the round", content["before"]["accuracy"], ":"),
+    )
+    _levels(plots[0], lines)
+    _levels(plots[1], (("drift", content.get("drift"), "-"),))
+    plots[0].set_title(f"clients' own models ({content['client_update']})")
+    plots[1].set_title("how far they went, and apart")
+    return _marked(made, content)
+
+
+def _levels(plot: Any, lines: Any) -> None:
+    for colour, (label, value, style) in zip(canvas.COLOURS, lines, strict=False):
+        if value is not None:
+            text = f"{label}: {value:.3g}"
+            plot.axhline(value, color=colour, linestyle=style, label=text)
+    plot.legend(fontsize="small", loc="lower center", bbox_to_anchor=(0.5, -0.42), frameon=False)
+
+
+def _marked(made: Figure, content: Mapping[str, Any]) -> Figure:
+    """Says on the figure when the updates are not quite the run's own."""
+    if content["approximate"]:
+        made.suptitle("approximate: only the model of this round was kept", fontsize="small")
+    return made

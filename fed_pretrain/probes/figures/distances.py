@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from fed_pretrain.probes.figures import canvas
 
@@ -24,7 +23,7 @@ def of_run(content: Mapping[str, Any]) -> Figure:
         strict=False,
     ):
         plot.plot(content["rounds"], content[name], marker=".", color=colour, label=label)
-    plot.xaxis.set_major_locator(MaxNLocator(integer=True))
+    canvas.whole_numbers(plot.xaxis)
     plot.legend()
     return made
 

@@ -9,11 +9,18 @@ import pytest
 from data_prep.errors import UserError
 from fed_pretrain.experiment import analyze, saved_config, train
 from fed_pretrain.experiment.analyses.config import AnalyzeConfig, LandscapeConfig, OtherRun
-from fed_pretrain.experiment.config import EvaluationConfig, ProbeConfig, RunConfig, WorkConfig
+from fed_pretrain.experiment.config import (
+    EvaluationConfig,
+    ProbeConfig,
+    RunConfig,
+    SavingConfig,
+    WorkConfig,
+)
 from fed_pretrain.probes.curvature.probe import CurvatureConfig
 
 CURVATURE = CurvatureConfig(examples=60, iterations=20)
 LANDSCAPE = LandscapeConfig(points=3, grid=3, examples=60)
+DRIFT = ("drift", "relative_drift", "aggregation_gain", "loss_gain", "average_accuracy")
 WORK = WorkConfig(rounds=2, clients_per_round=3, batch_size=16, epochs=1)
 
 
@@ -95,6 +102,41 @@ def test_the_cohort_matrix_agrees_with_the_sums_of_the_round(run):
     diversity = rows(run)[2]["gradient_diversity"]
     assert found["alignment"]["gradient_diversity"] == pytest.approx(diversity, rel=1e-5)
     assert (folder / "alignment.png").read_bytes().startswith(b"\x89PNG")
+
+
+STATEFUL = {
+    "scaffold": {},
+    "mimelite": {"server_momentum": 0.9},
+}
+
+
+@pytest.mark.parametrize("name", ["scaffold", "mimelite", "proximal"])
+def test_the_updates_are_those_of_the_runs_own_client_update(tmp_path, name):
+    settings = {"proximal_strength": 50.0} if name == "proximal" else STATEFUL[name]
+    config = run_config(
+        tmp_path,
+        algorithm_name=None,
+        algorithm_settings=(("client_update", name), *settings.items()),
+        work=dataclasses.replace(WORK, rounds=4),
+        saving=SavingConfig(checkpoint_every=3, keep_checkpoints=2),
+    )
+    train.train(config)
+    found, folder = analysed(tmp_path, ("alignment", "drift"), round="3")
+    expected = rows(tmp_path)[4]
+    columns = ("mean_pairwise_cosine", "gradient_diversity")
+    for content, names in (("alignment", columns), ("drift", DRIFT)):
+        for column in names:
+            assert found[content][column] == pytest.approx(expected[column], rel=1e-4), column
+        assert found[content]["approximate"] is None
+    norms = [row["norm"] for row in found["drift"]["clients"]]
+    assert np.mean(norms) == pytest.approx(expected["mean_update_norm"], rel=1e-5)
+    assert (folder / "drift.png").exists()
+    # Of round 1 only the model was kept, which is all that a rule without a state needs.
+    found, _ = analysed(tmp_path, ("alignment",), round="1")
+    exact = name == "proximal"
+    assert (found["alignment"]["approximate"] is None) == exact
+    row = rows(tmp_path)[2]["mean_pairwise_cosine"]
+    assert (found["alignment"]["mean_pairwise_cosine"] == pytest.approx(row, rel=1e-4)) == exact
 
 
 def test_clients_have_their_own_curvature_and_angles(run):

@@ -112,6 +112,13 @@ def test_batches_hold_every_row_once_in_order_and_are_all_of_one_size():
     assert y.tolist() == [*range(17), -1, -1, -1]
 
 
+def test_a_model_built_in_another_graph_meanwhile_changes_nothing(task, model):
+    evaluate = GlobalEvaluation(task, batch_size=16)
+    with tf.Graph().as_default():
+        task.build_model()
+    assert evaluate(weights_of(model)) == GlobalEvaluation(task, batch_size=16)(weights_of(model))
+
+
 def test_weights_of_another_structure_are_refused(task, model):
     weights = weights_of(model)
     weights.trainable.pop()

@@ -78,14 +78,9 @@ class LocalTraining:
                 for variable, value in zip(variables, values, strict=True):
                     variable.assign(value)
         self.learning_rate = learning_rate
-        order = payload["order"]
-        batch = order.shape[1]
         self.payload = collections.OrderedDict(payload)
-        self.payload["order"] = tf.ensure_shape(
-            tf.boolean_mask(order, tf.reduce_any(order >= 0, axis=1)), [None, batch]
-        )
-        self.rows = tf.shape(payload["x"])[0]
-        self.steps = tf.shape(self.payload["order"])[0]
+        self.payload["order"], self.steps = _steps_with_rows(payload["order"])
+        self.rows = payload["rows"]
         self.statistics = _no_statistics()
 
     @property
@@ -133,13 +128,9 @@ class LocalTraining:
 
     def full_gradient(self, keep_statistics: bool = False) -> tuple[Tensors, tf.Tensor]:
         """The mean gradient over every row once, at the variables as they are; and its count."""
-        batch = self.payload["order"].shape[1]
-        rows = tf.range(self.rows)
-        padding = tf.fill([-self.rows % batch], PADDING_ROW)
-        once = collections.OrderedDict(self.payload)
-        once["order"] = tf.reshape(tf.concat([rows, padding], 0), [-1, batch])
+        once = collections.OrderedDict(self.payload, order=self._each_row_once())
         # A client without local work does not take part, so it owes no gradient either.
-        steps = tf.where(self.steps > 0, tf.shape(once["order"])[0], 0)
+        steps = tf.where(self.steps > 0, payloads.num_steps(once), 0)
 
         def body(index: tf.Tensor, total: Any, sums: Any) -> Any:
             gradients, batch_sums = self.gradients(once, index, self.steps + index)
@@ -157,6 +148,12 @@ class LocalTraining:
         if keep_statistics:
             self.statistics = collections.OrderedDict(zip(STATISTICS, sums, strict=True))
         return [tf.math.divide_no_nan(t, sums[1]) for t in total], sums[1]
+
+    def _each_row_once(self) -> tf.Tensor:
+        """Of a shape that depends on no value, as XLA needs it."""
+        batch, places = self.payload["order"].shape[1], tf.shape(self.payload["x"])[0]
+        rows = tf.range(-(-places // batch) * batch)
+        return tf.reshape(tf.where(rows < self.rows, rows, PADDING_ROW), [-1, batch])
 
     def evaluate(self, payload: Mapping[str, tf.Tensor]) -> "collections.OrderedDict[str, Any]":
         """Statistics of other rows at the variables as they are, without dropout."""
@@ -239,6 +236,16 @@ class LocalTraining:
                 tf.raw_ops.ResourceApplyGradientDescent(
                     var=variable.handle, alpha=rate, delta=gradient
                 )
+
+
+def _steps_with_rows(order: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The order with its empty steps last, and how many steps are not empty.
+
+    A sort and not a mask: the shape depends on no value, as XLA needs it.
+    """
+    empty = tf.cast(tf.reduce_all(order < 0, axis=1), tf.int32)
+    sorted_order = tf.gather(order, tf.argsort(empty, stable=True))
+    return sorted_order, tf.reduce_sum(1 - empty)
 
 
 def _no_statistics() -> "collections.OrderedDict[str, tf.Tensor]":

@@ -47,6 +47,8 @@ class BeamExecutor(Executor):
     def __init__(self, options: ExecutorOptions = DEFAULT) -> None:
         if options.devices != "CPU":
             raise UserError(f"--devices={options.devices}: --executor=beam works on CPUs only")
+        if options.jit:
+            raise UserError("--jit: Beam workers run plain kernels; use --executor=device")
         self._options = options
         self.local = DeviceExecutor(options)
         self._programs: dict[int, tuple[Any, tuple[MapReduceProgram, ServerProgram]]] = {}
@@ -58,7 +60,7 @@ class BeamExecutor(Executor):
     def run_round(self, process: Any, state: Any, clients: Sequence[ClientInput]) -> RoundOutput:
         began = time.perf_counter()
         computation = of_algorithm(process).next
-        program, server = cached(self._programs, computation, lambda: _compile(computation))
+        program, server = cached(self._programs, computation, lambda: self._compile(computation))
         flat = device_program.flat_state(state, program)
         broadcast = _host(server.broadcast(flat))
         compiled = time.perf_counter()
@@ -129,6 +131,10 @@ class BeamExecutor(Executor):
         if reduce:
             return _Job(task, sums.accumulate, sums.merge, shared, None)
         return _Job(task, None, None, shared, None)
+
+    def _compile(self, computation: Any) -> tuple[MapReduceProgram, ServerProgram]:
+        program = compile_program(computation, self._options.mixed_precision)
+        return program, ServerProgram(program, "/CPU:0")
 
     def _workers(self) -> int:
         options = _pipeline_options(self._options).get_all_options()
@@ -294,11 +300,6 @@ def _write_parts(values: Any, folder: str, fan_out: int, label: str) -> None:
 class _Numbered:
     def __call__(self, group: int, keyed: Any) -> Any:
         return group, sorted(keyed, key=lambda pair: pair[0])
-
-
-def _compile(computation: Any) -> tuple[MapReduceProgram, ServerProgram]:
-    program = compile_program(computation)
-    return program, ServerProgram(program, "/CPU:0")
 
 
 def _host(values: Sequence[Any]) -> list[Any]:

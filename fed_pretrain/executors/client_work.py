@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from fed_pretrain.executors import graph_import, in_flight, structures
-from fed_pretrain.executors.api import ClientInput
+from fed_pretrain.executors.api import ClientInput, Payload
 from fed_pretrain.executors.graph_import import ImportedGraph
 from fed_pretrain.executors.graph_spec import GraphSpec
 from fed_pretrain.executors.placement import Placement
+from fed_pretrain.tasks import padding
 
 
 class Seconds:
@@ -103,15 +104,24 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, tf.Tensor) and (value.dtype.is_floating or value.dtype.is_integer)
 
 
-def client_arguments(tree: structures.Tree) -> Callable[[ClientInput], list[Any]]:
-    """How a client's payload, and its state where it has one, fill the graph's data argument."""
+def client_arguments(
+    tree: structures.Tree, pad: bool = False
+) -> Callable[[ClientInput], list[Any]]:
+    """How a client's payload, and its state where it has one, fill the graph's data argument.
+
+    `pad` brings payloads to few shapes, for graphs that are compiled once a shape.
+    """
+
+    def read(client: ClientInput) -> Payload:
+        return padding.padded(client.read()) if pad else client.read()
+
     if isinstance(tree, structures.SequenceLeaf):
-        return lambda client: [structures.OneElement(client.read())]
+        return lambda client: [structures.OneElement(read(client))]
     if isinstance(tree, structures.Struct) and set(tree.names) == {"data", "state"}:
         names = tree.names
 
         def both(client: ClientInput) -> list[Any]:
-            parts = {"data": client.read, "state": lambda: client.state}
+            parts = {"data": lambda: read(client), "state": lambda: client.state}
             return [structures.OneElement(parts[str(name)]()) for name in names]
 
         return both

@@ -2,7 +2,7 @@
 
 import concurrent.futures
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -30,8 +30,9 @@ class DeviceExecutor(Executor):
     name = "device"
 
     def __init__(self, options: ExecutorOptions = DEFAULT) -> None:
-        self._options = options
         self.placement = placement.place(options)
+        self.mixed_precision = options.mixed_precision
+        self._compiled = options.jit or self.placement.on_tpu
         self._pool = concurrent.futures.ThreadPoolExecutor(
             self.placement.clients_in_flight, thread_name_prefix="client"
         )
@@ -52,7 +53,7 @@ class DeviceExecutor(Executor):
         computation = of_algorithm(process).next
         compiled = self.program(computation)
         seconds.add("compile", began)
-        arguments = client_work.client_arguments(compiled.program.data_tree)
+        arguments = self.client_arguments(compiled.program.data_tree)
         flat = device_program.flat_state(state, compiled.program)
         result = compiled.run(flat, arguments, clients, seconds)
         new_state, output = computation.type_signature.result
@@ -96,6 +97,13 @@ class DeviceExecutor(Executor):
         with tf.device(self.placement.server):
             return graph(flat)
 
+    def client_arguments(self, tree: structures.Tree) -> Callable[[ClientInput], list[Any]]:
+        return client_work.client_arguments(tree, pad=self._compiled)
+
+    def client_work(self, spec: graph_spec.GraphSpec) -> ClientWork:
+        """`spec` imported anew, to be closed by the caller."""
+        return ClientWork(spec, self.placement, self._pool, self._compiled)
+
     def program(self, computation: Any) -> DeviceProgram:
         return cached(self._programs, computation, lambda: self._compile(computation))
 
@@ -110,18 +118,16 @@ class DeviceExecutor(Executor):
         self._graphs.clear()
 
     def _compile(self, computation: Any) -> DeviceProgram:
-        return DeviceProgram(
-            map_reduce.compile_program(computation), self.placement, self._pool, self._options.jit
-        )
+        program = map_reduce.compile_program(computation, self.mixed_precision)
+        return DeviceProgram(program, self.placement.server, self.client_work(program.work))
 
     def _map(
         self, computation: Any, value: Any, clients: Sequence[ClientInput]
     ) -> Iterator[list[Any]]:
-        spec_of = graph_spec.from_computation
         work = cached(
             self._works,
             computation,
-            lambda: ClientWork(spec_of(computation), self.placement, self._pool, self._options.jit),
+            lambda: self.client_work(graph_spec.from_computation(computation)),
         )
         tree = structures.from_type(computation.type_signature.parameter)
         assert isinstance(tree, structures.Struct)
@@ -134,7 +140,7 @@ class DeviceExecutor(Executor):
                 )
                 if isinstance(leaf, structures.TensorLeaf)
             ]
-        return work.run(client_work.client_arguments(data), shared, True, clients, Seconds())
+        return work.run(self.client_arguments(data), shared, True, clients, Seconds())
 
 
 def initial_state(computation: Any) -> Any:

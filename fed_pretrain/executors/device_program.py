@@ -1,6 +1,5 @@
 """A MapReduceProgram in this process: streaming accumulation in cohort order."""
 
-import concurrent.futures
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -12,7 +11,6 @@ from fed_pretrain.executors.api import ClientInput
 from fed_pretrain.executors.client_work import ClientWork, Seconds
 from fed_pretrain.executors.graph_import import ImportedGraph
 from fed_pretrain.executors.map_reduce import MapReduceProgram
-from fed_pretrain.executors.placement import Placement
 
 
 class RoundResult(NamedTuple):
@@ -79,13 +77,12 @@ class DeviceProgram:
     def __init__(
         self,
         program: MapReduceProgram,
-        placement: Placement,
-        pool: concurrent.futures.Executor,
-        jit: bool,
+        server_device: str,
+        work: ClientWork,
     ) -> None:
         self.program = program
-        self._server = ServerProgram(program, placement.server)
-        self._work = ClientWork(program.work, placement, pool, jit)
+        self._server = ServerProgram(program, server_device)
+        self._work = work
 
     def run(
         self,
@@ -111,6 +108,10 @@ class DeviceProgram:
         outcome = RoundResult(new_state, output, states)
         seconds.add("server", began)
         return outcome
+
+    def broadcast(self, state: Sequence[Any]) -> list[tf.Tensor]:
+        """What the server sends to each client."""
+        return self._server.broadcast(state)
 
     def close(self) -> None:
         self._work.close()

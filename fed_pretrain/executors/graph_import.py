@@ -8,7 +8,7 @@ Library functions get names of their own, since TensorFlow's are global to the p
 import contextlib
 import itertools
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -32,6 +32,7 @@ class ImportedGraph:
 
     def __init__(self, spec: GraphSpec, jit: bool = False) -> None:
         self.spec = spec
+        self._jit = jit
         self._graph_def = tf.compat.v1.GraphDef.FromString(spec.graph_def)
         _rename_functions(self._graph_def, f"_{next(_copies)}_{uuid.uuid4().hex[:8]}")
         self.shareable = _name_resources(self._graph_def)
@@ -42,6 +43,11 @@ class ImportedGraph:
             elements = None
             if isinstance(leaf, structures.SequenceLeaf):
                 elements = _cut_sequence(self._graph_def, name)
+            if jit and isinstance(leaf, structures.SequenceLeaf) and elements is None:
+                raise UserError(
+                    "--jit: this client work iterates a dataset, which XLA cannot compile; it must "
+                    "take the one element of its data (data.get_single_element())"
+                )
             self._cut.append(elements is not None)
             self._fed.append([name] if elements is None else elements)
         self._handles = _variables_to_inputs(self._graph_def)
@@ -52,11 +58,18 @@ class ImportedGraph:
         self._function = _Function(used, names, list(spec.outputs), [], self._handles, jit)
 
     def variables(self) -> list[tf.Tensor]:
-        """Fresh uninitialised variables on the device of the surrounding scope."""
-        return [
+        """Fresh variables on the device of the surrounding scope; nothing reads what they hold.
+
+        XLA would compile once more for variables that hold nothing yet.
+        """
+        own = [
             tf.raw_ops.VarHandleOp(dtype=dtype, shape=shape, shared_name=uuid.uuid4().hex)
             for _, dtype, shape in self._handles
         ]
+        for handle, (_, dtype, shape) in zip(own, self._handles, strict=True):
+            if self._jit and shape.is_fully_defined():
+                tf.raw_ops.AssignVariableOp(resource=handle, value=tf.zeros(shape, dtype))
+        return own
 
     def feed(self, flat: Sequence[Any]) -> list[tf.Tensor]:
         """The graph's input tensors for the leaves of its argument."""
@@ -245,15 +258,12 @@ class _Function:
         nodes = {node.name: node for node in graph_def.node}
         self._used = [i for i, name in enumerate(inputs) if _base(name) in nodes]
         names = [inputs[i] for i in self._used]
-        handle_types = {name: (dtype, shape) for name, dtype, shape in handles}
+        variables = {name: (dtype, shape) for name, dtype, shape in handles}
+        specs = [_placeholder_spec(nodes[_base(name)]) for name in names]
+        graph_def = _without_nodes(graph_def, {_base(name) for name in names})
         operations: list[Any] = []
 
-        def build(*arguments: tf.Tensor) -> list[Any]:
-            for name, argument in zip(names, arguments, strict=True):
-                if name in handle_types:
-                    dtype, shape = handle_types[name]
-                    data = handle_data_util.create_handle_data(shape, dtype)
-                    handle_data_util.set_handle_data(argument, data)
+        def body(*arguments: tf.Tensor) -> list[Any]:
             elements = tf.graph_util.import_graph_def(
                 graph_def,
                 input_map=dict(zip(names, arguments, strict=True)),
@@ -263,29 +273,53 @@ class _Function:
             operations.extend(elements[len(outputs) :])
             return elements[: len(outputs)]
 
-        specs = [_placeholder_spec(nodes[_base(name)]) for name in names]
-        graph_def = _without_nodes(graph_def, {_base(name) for name in names})
-        graph = func_graph.func_graph_from_py_func(
-            "imported", build, specs, {}, add_control_dependencies=False
-        )
+        handle_types = [variables.get(name) for name in names]
+        graph = _traced("imported", body, specs, handle_types)
         graph.control_outputs.extend(operations)
         for function in graph_def.library.function:
             if not context.context().has_function(function.signature.name):
                 context.context().add_function_def(function)
-        signature = function_types.from_structured_signature(
-            graph.structured_input_signature,
-            graph.structured_outputs,
-            graph.function_captures.capture_types,
-        )
-        attributes = {"_XlaMustCompile": True} if jit else {}
-        self._function = concrete_function.ConcreteFunction.from_func_graph(
-            graph, signature, attributes
-        )
+        self._function = _concrete(graph, {"_XlaMustCompile": True} if jit else {})
+        if jit:  # called from a plain function, TensorFlow records the device it is compiled for
+            compiled = self._function
+            outer = _traced(
+                "compiled", lambda *a: compiled._call_flat(list(a), []), specs, handle_types
+            )
+            self._function = _concrete(outer, {})
 
     def __call__(self, tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         used = [tensors[i] for i in self._used]
         results = self._function._call_flat(used, self._function.captured_inputs)
         return list(results) if isinstance(results, (list, tuple)) else []
+
+
+def _traced(
+    name: str,
+    body: Callable[..., Any],
+    specs: Sequence[tf.TensorSpec],
+    handle_types: Sequence[tuple[tf.DType, tf.TensorShape] | None],
+) -> Any:
+    """A FuncGraph of `body`; arguments that are variables know what they hold."""
+
+    def build(*arguments: tf.Tensor) -> Any:
+        for argument, held in zip(arguments, handle_types, strict=True):
+            if held is not None:
+                data = handle_data_util.create_handle_data(held[1], held[0])
+                handle_data_util.set_handle_data(argument, data)
+        return body(*arguments)
+
+    return func_graph.func_graph_from_py_func(
+        name, build, specs, {}, add_control_dependencies=False
+    )
+
+
+def _concrete(graph: Any, attributes: Mapping[str, Any]) -> Any:
+    signature = function_types.from_structured_signature(
+        graph.structured_input_signature,
+        graph.structured_outputs,
+        graph.function_captures.capture_types,
+    )
+    return concrete_function.ConcreteFunction.from_func_graph(graph, signature, dict(attributes))
 
 
 def _without_nodes(graph_def: Any, names: set[str]) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from data_prep.errors import UserError
-from fed_pretrain.executors import graph_spec, structures
+from fed_pretrain.executors import graph_spec, half_precision, structures
 from fed_pretrain.executors.graph_spec import GraphSpec
 
 CLIENT_STATE = "client_state"
@@ -80,12 +80,15 @@ def form_of(computation: Any) -> Any:
         ) from error
 
 
-def compile_program(computation: Any) -> MapReduceProgram:
+def compile_program(computation: Any, half: bool = False) -> MapReduceProgram:
+    """`half`: the clients' products in bfloat16."""
     form = form_of(computation)
     specs = {
         name: graph_spec.from_computation(getattr(form, name))
         for name in ("prepare", "work", "zero", "accumulate", "merge", "report", "update")
     }
+    if half:
+        specs["work"] = half_precision.halved(specs["work"])
     modulus = graph_spec.from_computation(form.secure_modular_sum_modulus)
     work_tree = specs["work"].output_tree
     assert isinstance(work_tree, structures.Struct)

@@ -35,6 +35,9 @@ class NativeExecutor(Executor):
                 f"--devices={options.devices}: TFF's worker has no GPU or TPU inside; "
                 "use --executor=device"
             )
+        if options.jit or options.mixed_precision:
+            flag = "jit" if options.jit else "mixed_precision"
+            raise UserError(f"--{flag}: TFF's worker cannot do that; use --executor=device")
         self._options = options
         self._worker: WorkerProcess | None = None
         self._context: Any = None

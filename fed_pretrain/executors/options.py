@@ -17,8 +17,17 @@ class ExecutorOptions:
     clients_in_flight: int = _field(
         0, "clients worked on at once on all devices; 0: by cores and memory", lower_bound=0
     )
-    jit: bool = _field(False, "compile client work with XLA (slow for convolutions on CPU)")
-    mixed_precision: bool = _field(False, "half precision inside client work (GPU, TPU)")
+    jit: bool = _field(
+        False,
+        "compile client work with XLA, on device only: clients are padded to sizes that double, so"
+        " that it compiles a few times (slow for convolutions on CPU; always so on TPU, where this"
+        " was never run)",
+    )
+    mixed_precision: bool = _field(
+        False,
+        "multiply and convolve in bfloat16 in client training, on device and beam; weights stay"
+        " float32 (faster on GPUs with tensor cores, slower on most CPUs)",
+    )
     soft_placement: bool = _field(False, "let TensorFlow move an op to the CPU silently")
     deterministic: bool = _field(True, "use deterministic kernels where TensorFlow has them")
     round_timeout: float = _field(

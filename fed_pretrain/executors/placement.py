@@ -11,7 +11,6 @@ from fed_pretrain.executors.options import ExecutorOptions
 
 GPU_CLIENTS_IN_FLIGHT = 4
 CLIENT_MEGABYTES = 400
-_MIXED_PRECISION = {"auto_mixed_precision": True, "auto_mixed_precision_onednn_bfloat16": True}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +23,11 @@ class Placement:
     @property
     def server(self) -> str:
         return self.devices[0]
+
+    @property
+    def on_tpu(self) -> bool:
+        """A TPU runs nothing but what XLA compiled."""
+        return any(device.startswith("/TPU") for device in self.devices)
 
 
 def place(options: ExecutorOptions) -> Placement:
@@ -38,15 +42,15 @@ def place(options: ExecutorOptions) -> Placement:
     kinds = parse(devices)
     _threads(1)
     for kind in {kind for kind, _ in kinds} - {"CPU"}:
-        if not tf.config.list_physical_devices(kind):
+        if kind == "TPU":
+            _start_tpu()
+        elif not tf.config.list_physical_devices(kind):
             raise UserError(f"--devices={devices}: TensorFlow sees no {kind} on this machine")
         if kind == "GPU":
             _memory_growth()
             if options.deterministic:
                 tf.config.experimental.enable_op_determinism()
     tf.config.set_soft_device_placement(options.soft_placement)
-    if options.mixed_precision:
-        tf.config.optimizer.set_experimental_options(_MIXED_PRECISION)
     names = []
     for kind, number in kinds:
         found = [d.name.removeprefix("/device:") for d in tf.config.list_logical_devices(kind)]
@@ -73,6 +77,17 @@ def parse(devices: str) -> list[tuple[str, int | None]]:
 
 def cores() -> int:
     return len(os.sched_getaffinity(0))
+
+
+def _start_tpu() -> None:
+    """As TensorFlow's guide has it for a TPU of this machine; never run on one."""
+    import tensorflow as tf
+
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu="local")
+        tf.tpu.experimental.initialize_tpu_system(resolver)
+    except (tf.errors.OpError, ValueError) as error:
+        raise UserError("--devices=TPU: TensorFlow sees no TPU on this machine") from error
 
 
 def _threads(intra_op_threads: int) -> None:

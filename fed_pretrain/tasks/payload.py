@@ -1,7 +1,8 @@
 """What one client brings to a round, and how a device takes batches out of it.
 
-A payload holds each row once (`x`, `y`), the `order` of the local steps (see local_work.py) and the
-stateless `key` of (seed, round, client). In TFF it is a sequence of exactly one such struct.
+A payload holds each row once (`x`, `y`), the `order` of the local steps (see local_work.py), the
+stateless `key` of (seed, round, client) and how many `rows` are the client's: what lies beyond them
+in `x` and `y` is padding (see padding.py). In TFF it is a sequence of exactly one such struct.
 """
 
 import collections
@@ -24,6 +25,20 @@ def make_payload(
         y=y,
         order=make_order(len(x), work, seed, round_number, client_id),
         key=randomness.stateless_seed(seed, "client", round_number, client_id),
+        rows=np.asarray(len(x), np.int32),
+    )
+
+
+def spec_of(
+    x: tf.TensorSpec, y: tf.TensorSpec, batch_size: int | None
+) -> "collections.OrderedDict[str, tf.TensorSpec]":
+    """The TensorSpecs of a payload whose rows are `x` and `y`."""
+    return collections.OrderedDict(
+        x=x,
+        y=y,
+        order=tf.TensorSpec([None, batch_size], tf.int32),
+        key=tf.TensorSpec([2], tf.int32),
+        rows=tf.TensorSpec([], tf.int32),
     )
 
 
@@ -33,7 +48,10 @@ def payload_of(data: tf.data.Dataset) -> Any:
 
 
 def num_steps(payload: Mapping[str, tf.Tensor]) -> tf.Tensor:
-    return tf.shape(payload["order"])[0]
+    """The steps up to the last one with a real row; those after it are padding."""
+    worked = tf.reduce_any(payload["order"] >= 0, axis=1)
+    numbers = tf.range(1, tf.shape(worked)[0] + 1)
+    return tf.reduce_max(tf.concat([[0], tf.where(worked, numbers, 0)], axis=0))
 
 
 def batch_at(payload: Mapping[str, tf.Tensor], step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -17,6 +17,7 @@ from fed_pretrain.tasks.encoder import Encoder, Features
 from fed_pretrain.tasks.fit import where
 from fed_pretrain.tasks.objective import CrossEntropy, Objective, keras_loss
 from fed_pretrain.tasks.options import TaskOptions
+from fed_pretrain.tasks.payload import spec_of
 from fed_pretrain.tasks.reader import ClientReader
 
 Spec = collections.OrderedDict[str, tf.TensorSpec]
@@ -115,14 +116,9 @@ class Task:
         """The (x, y) of a model's batch."""
         return collections.OrderedDict(x=self._x_spec, y=self._y_spec)
 
-    def payload_spec(self, batch_size: int) -> Spec:
-        """The TensorSpecs of a client's payload; see payload.py."""
-        return collections.OrderedDict(
-            x=self._x_spec,
-            y=self._y_spec,
-            order=tf.TensorSpec([None, batch_size], tf.int32),
-            key=tf.TensorSpec([2], tf.int32),
-        )
+    def payload_spec(self, batch_size: int | None) -> Spec:
+        """The TensorSpecs of a client's payload (see payload.py); None: a batch of any size."""
+        return spec_of(self._x_spec, self._y_spec, batch_size)
 
     def reader(self, split: str) -> ClientReader:
         if split not in self.dataset.splits:

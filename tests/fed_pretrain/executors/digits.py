@@ -16,17 +16,12 @@ from fed_pretrain.algorithms.config import AlgorithmConfig
 from fed_pretrain.executors.api import ClientInput, Executor
 from fed_pretrain.tasks.local_work import LocalWork
 from fed_pretrain.tasks.objective import CrossEntropy, keras_loss
-from fed_pretrain.tasks.payload import make_payload
+from fed_pretrain.tasks.payload import make_payload, spec_of
 
 BATCH = 8
 OBJECTIVE = CrossEntropy()
 SIZES = {"ada": 20, "ben": 33, "cy": 9, "dot": 26, "eve": 17}
-PAYLOAD = collections.OrderedDict(
-    x=tf.TensorSpec([None, 8, 8, 1], tf.uint8),
-    y=tf.TensorSpec([None], tf.int32),
-    order=tf.TensorSpec([None, BATCH], tf.int32),
-    key=tf.TensorSpec([2], tf.int32),
-)
+PAYLOAD = spec_of(tf.TensorSpec([None, 8, 8, 1], tf.uint8), tf.TensorSpec([None], tf.int32), BATCH)
 
 
 @functools.cache

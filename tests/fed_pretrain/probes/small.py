@@ -14,7 +14,7 @@ from fed_pretrain.experiment.server_state import ModelArrays
 from fed_pretrain.probes.curvature.loss_curvature import CurvatureOperator, curvature_computation
 from fed_pretrain.tasks.local_work import LocalWork
 from fed_pretrain.tasks.objective import CrossEntropy, keras_loss
-from fed_pretrain.tasks.payload import make_payload
+from fed_pretrain.tasks.payload import make_payload, spec_of
 
 SIZES = {"ada": 5, "ben": 11, "cy": 1}
 BATCH = 4
@@ -50,11 +50,7 @@ def task_of(build, x, y):
         )
 
     def payload_spec(batch):
-        return collections.OrderedDict(
-            **rows,
-            order=tf.TensorSpec([None, batch], tf.int32),
-            key=tf.TensorSpec([2], tf.int32),
-        )
+        return spec_of(rows["x"], rows["y"], batch)
 
     return SimpleNamespace(
         statistics=objective.statistics, model_fn=model_fn, payload_spec=payload_spec, build=build

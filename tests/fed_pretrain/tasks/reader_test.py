@@ -37,7 +37,7 @@ def reader(dataset):
 def test_a_payload_holds_each_stored_example_once_and_the_order_of_the_round(reader, clients):
     work = LocalWork(2, epochs=2)
     payload = reader("client_2", work, 7, 3)
-    assert list(payload) == ["x", "y", "order", "key"]
+    assert list(payload) == ["x", "y", "order", "key", "rows"]
     stored = clients["client_2"]
     np.testing.assert_array_equal(payload["x"], np.stack([e["image"] for e in stored]))
     assert payload["x"].dtype == np.uint8

@@ -25,7 +25,6 @@ class Estimate:
     """Extrapolated from a few records; None where the glance could not tell."""
 
     sampled: int
-    sampled_seconds: float
     examples: int | None
     output_bytes: int | None
     spill_bytes: int | None
@@ -47,7 +46,7 @@ def estimate(opened: Opened) -> Estimate:
     sample = _sample(opened, opened.units[0])
     examples = _examples(opened, sample)
     if examples is None or not sample.examples:
-        return Estimate(sample.examples, sample.seconds, examples, None, None, None)
+        return Estimate(sample.examples, examples, None, None, None)
     each = sample.payload / sample.examples
     client = sample.clients / sample.examples
     passes = 2 if opened.partition.is_global else 1
@@ -55,7 +54,6 @@ def estimate(opened: Opened) -> Estimate:
     seconds = sample.seconds / sample.examples * examples * (passes + _MERGE_SHARE) / workers
     return Estimate(
         sample.examples,
-        sample.seconds,
         examples,
         round(examples * (each + OVERHEAD)),
         round(examples * (each + client + _SPILL_OVERHEAD)),

@@ -73,7 +73,8 @@ def _file_per_client(dataset: PreparedDataset, folder: Path) -> None:
             (folder / split).mkdir()
             for client_id, records in dataset.iterate(split):
                 path = Path(split) / f"{file_name(client_id)}.tfrecord"
-                (folder / path).write_bytes(b"".join(map(frame, records)))
+                with open(folder / path, "wb") as file:
+                    file.writelines(map(frame, records))
                 listing.write(f"{split}\t{client_id}\t{path}\n")
                 done += 1
                 progress.update(done)
@@ -88,14 +89,15 @@ def _tff_sqlite(dataset: PreparedDataset, folder: Path) -> None:
         connection.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + _SCHEMA)
         connection.execute("BEGIN")
         for split in dataset.splits:
-            for client_id, records in dataset.iterate(split):
+            sizes = dataset.index(split).num_examples
+            for (client_id, records), examples in zip(dataset.iterate(split), sizes, strict=True):
                 connection.executemany(
                     "INSERT INTO examples VALUES (?, ?, ?)",
                     ((split, client_id, record) for record in records),
                 )
                 connection.execute(
                     "INSERT INTO client_metadata VALUES (?, ?, ?)",
-                    (client_id, split, len(records)),
+                    (client_id, split, int(examples)),
                 )
                 done += 1
                 progress.update(done)

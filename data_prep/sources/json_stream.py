@@ -75,9 +75,6 @@ class JsonStream:
         if self._next():
             raise self._wrong("text follows the end of the JSON document")
 
-    def next_is(self, character: str) -> bool:
-        return self._next() == character
-
     def _extent(self) -> tuple[int, int]:
         first = self._next()
         start = self._at

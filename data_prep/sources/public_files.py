@@ -22,13 +22,6 @@ STACK_OVERFLOW = PublicFile(
     Download(f"{_TFF}/stackoverflow.sqlite.lzma", "stackoverflow.sqlite.lzma"),
     "stackoverflow.sqlite",
 )
-STACK_OVERFLOW_WORD_COUNT = PublicFile(
-    Download(
-        f"{_TFF}/stackoverflow.word_count.tar.bz2",
-        "stackoverflow.word_count.tar.bz2",
-        sha256="1dc00256d6e527c54b9756d968118378ae14e6692c0b3b6cad470cdd3f0c519c",
-    )
-)
 CIFAR10 = PublicFile(
     Download(
         "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",

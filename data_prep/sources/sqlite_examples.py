@@ -34,7 +34,6 @@ class Database:
 
     path: str
     rows: int
-    clients_by_split: Mapping[str, int]
     examples_by_split: Mapping[str, int]
 
     def units(self) -> list[WorkUnit]:
@@ -72,14 +71,13 @@ def open_database(pattern: str) -> Database:
             )
         rows = connection.execute("SELECT MAX(rowid) FROM examples").fetchone()[0] or 0
         totals = connection.execute(
-            "SELECT split_name, COUNT(*), SUM(num_examples) FROM client_metadata "
+            "SELECT split_name, SUM(num_examples) FROM client_metadata "
             "GROUP BY split_name ORDER BY split_name"
         ).fetchall()
     database = Database(
         path=str(path),
         rows=rows,
-        clients_by_split={split: clients for split, clients, _ in totals},
-        examples_by_split={split: int(examples) for split, _, examples in totals},
+        examples_by_split={split: int(examples) for split, examples in totals},
     )
     announced = sum(database.examples_by_split.values())
     if announced > rows:

@@ -1,6 +1,7 @@
 """Opens a prepared dataset and reads any client by one seek."""
 
 import collections
+import dataclasses
 import os
 import threading
 import weakref
@@ -43,6 +44,21 @@ def _reopen(path: Path, fingerprint: str) -> "PreparedDataset":
     _reopened[path, fingerprint] = dataset
     _latest.append(dataset)
     return dataset
+
+
+@dataclasses.dataclass(frozen=True)
+class _Place:
+    """Where a client's records lie, and how many the index says they are."""
+
+    shard: int
+    offset: int
+    length: int
+    examples: int
+    name: str
+
+    def check(self, found: int) -> None:
+        if found != self.examples:
+            raise UserError(f"{self.name}: {found} records where the index says otherwise")
 
 
 class PreparedDataset:
@@ -96,54 +112,49 @@ class PreparedDataset:
 
     def read_records(self, split: str, client_id: str) -> list[bytes]:
         """The client's examples as serialised tf.train.Example, CRCs checked."""
-        index = self.index(split)
-        return self._records(split, index, index.position(client_id))
+        place = self._place(split, client_id)
+        buffer = self._pread(split, place.shard, place.offset, place.length)
+        if len(buffer) != place.length:
+            raise UserError(f"{place.name}: the file ends before the client does")
+        records = self._framer.split(buffer, place.name)
+        place.check(len(records))
+        return records
 
     def stream_client(self, split: str, client_id: str) -> Iterator[bytes]:
         """The same one by one, for a client that is too large to hold."""
-        index = self.index(split)
-        row = index.position(client_id)
-        shard, offset = int(index.shards[row]), int(index.offsets[row])
-        end = offset + int(index.lengths[row])
-        where = self._where(split, shard, offset)
-        rest, taken = b"", 0
+        place = self._place(split, client_id)
+        offset, end = place.offset, place.offset + place.length
+        rest, taken, found = b"", 0, 0
         while offset < end:
             # A record longer than a chunk doubles what is read until it fits.
-            chunk = self._pread(split, shard, offset, min(max(_CHUNK, len(rest)), end - offset))
+            size = min(max(_CHUNK, len(rest)), end - offset)
+            chunk = self._pread(split, place.shard, offset, size)
             if not chunk:
-                raise UserError(f"{where}: the file ends before the client does")
+                raise UserError(f"{place.name}: the file ends before the client does")
             offset += len(chunk)
             rest += chunk
-            records, used = self._framer.take(rest, where, taken)
-            rest, taken = rest[used:], taken + used
+            records, used = self._framer.take(rest, place.name, taken)
+            rest, taken, found = rest[used:], taken + used, found + len(records)
             yield from records
         if rest:
-            raise UserError(f"{where}: cut off inside the record at byte {taken}")
+            raise UserError(f"{place.name}: cut off inside the record at byte {taken}")
+        place.check(found)
 
-    def iterate(self, split: str) -> Iterator[tuple[str, list[bytes]]]:
-        """All clients with their serialised examples, in the order they lie on disk."""
-        index = self.index(split)
-        for row, client_id in enumerate(index.client_ids):
-            yield client_id, self._records(split, index, row)
+    def iterate(self, split: str) -> Iterator[tuple[str, Iterator[bytes]]]:
+        """All clients, in the order they lie on disk, each with the stream of its examples."""
+        for client_id in self.index(split).client_ids:
+            yield client_id, self.stream_client(split, client_id)
 
     def parse(self, records: list[bytes]) -> "dict[str, tf.Tensor]":
         """Stacks serialised examples of this dataset."""
         return self._parser.parse(records)
 
-    def _records(self, split: str, index: ClientIndex, row: int) -> list[bytes]:
-        shard = int(index.shards[row])
-        offset, length = int(index.offsets[row]), int(index.lengths[row])
-        where = self._where(split, shard, offset)
-        buffer = self._pread(split, shard, offset, length)
-        if len(buffer) != length:
-            raise UserError(f"{where}: the file ends before the client does")
-        records = self._framer.split(buffer, where)
-        if len(records) != index.num_examples[row]:
-            raise UserError(f"{where}: {len(records)} records where the index says otherwise")
-        return records
-
-    def _where(self, split: str, shard: int, offset: int) -> str:
-        return f"{self.path / self.split(split).shards[shard].file} (client at byte {offset})"
+    def _place(self, split: str, client_id: str) -> "_Place":
+        index = self.index(split)
+        row = index.position(client_id)
+        shard, offset = int(index.shards[row]), int(index.offsets[row])
+        name = f"{self.path / self.split(split).shards[shard].file} (client at byte {offset})"
+        return _Place(shard, offset, int(index.lengths[row]), int(index.num_examples[row]), name)
 
     def _pread(self, split: str, shard: int, offset: int, length: int) -> bytes:
         descriptor = self._descriptor(split, shard)

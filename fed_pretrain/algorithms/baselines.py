@@ -35,17 +35,6 @@ class Result:
     bytes_down: int
     bytes_up: int
 
-    def row(self, summarise: Callable[[Any], dict[str, float]]) -> dict[str, Any]:
-        """A row of the table: figures after training, and the start's own beside them."""
-        return {
-            "name": self.name,
-            "clients": self.clients,
-            **summarise(self.after),
-            **{f"{k}_before": v for k, v in summarise(self.before).items()},
-            "bytes_down": self.bytes_down,
-            "bytes_up": self.bytes_up,
-        }
-
 
 class FineTuning:
     """`computation(weights, payload)` fine-tunes on `order` and evaluates on the held-out rows.

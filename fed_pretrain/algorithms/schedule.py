@@ -27,11 +27,6 @@ class Schedule:
     def constant(self) -> bool:
         return self.kind == "constant" and not self.warmup_rounds
 
-    @property
-    def depends_on_rounds(self) -> bool:
-        """Whether a longer run would have had other rates from its first round on."""
-        return self.kind == "cosine"
-
     def factor(self, round_number: tf.Tensor | int) -> tf.Tensor:
         past = tf.cast(round_number, tf.float32)
         warm = tf.constant(1.0)

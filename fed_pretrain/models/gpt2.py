@@ -26,11 +26,6 @@ class Size:
     heads: int = 12
     positions: int = 1024
 
-    def num_parameters(self, vocab_size: int) -> int:
-        """Counted by hand, without building anything."""
-        block = 12 * self.width**2 + 13 * self.width
-        return (vocab_size + self.positions + 2) * self.width + self.blocks * block
-
 
 SIZES = {"gpt2": Size(), "distilgpt2": Size(blocks=6)}
 

@@ -6,7 +6,6 @@ signal of its own class. Aligned (Definition 1): <w, signal of its class> >= 0.
 
 from typing import NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
 from fed_pretrain.theory.training import Runs
@@ -52,26 +51,3 @@ def own_products(products: tf.Tensor) -> tf.Tensor:
     return tf.stack(
         [products[..., c * filters : (c + 1) * filters, c] for c in range(classes)], axis=-2
     )
-
-
-def least_squares(
-    start: np.ndarray, weights: np.ndarray, noise: np.ndarray, mu: np.ndarray, sign: float
-) -> tuple[float, np.ndarray, float]:
-    """Gamma, P and the residual of one filter of two classes, from its weights alone.
-
-    `noise`: [n, d], all clients' noise patches. Unique for n < d.
-    """
-    moved = weights - start
-    gamma = sign * float(moved @ mu)
-    rest = moved - sign * gamma * mu / float(mu @ mu)
-    coefficients = np.linalg.lstsq(noise.T, rest, rcond=None)[0]
-    residual = float(np.abs(noise.T @ coefficients - rest).max())
-    return gamma, coefficients * (noise**2).sum(axis=1), residual
-
-
-def early_ratio_bound(h: float, tau: int) -> float:
-    """Lower bound of the misaligned filters' early growth of Gamma over the aligned ones'.
-
-    Derived for balanced label totals and a first local step that crosses zero.
-    """
-    return 2 * h + (1 - 2 * h) / tau

@@ -112,11 +112,16 @@ def test_gpt2_sees_no_later_token_so_padding_on_the_right_changes_nothing():
     assert np.abs(logits[0, 4:] - logits[1, 4:]).max() > 0.1
 
 
-def test_gpt2_counts_its_parameters_by_hand_as_built():
+def test_gpt2s_sizes_have_the_published_numbers_of_parameters():
     model = gpt2.build(17, sequence_length=7, size=GPT)
-    assert GPT.num_parameters(17) == model.count_params()
-    assert gpt2.SIZES["gpt2"].num_parameters(50_257) == 124_439_808
-    assert gpt2.SIZES["distilgpt2"].num_parameters(50_257) == 81_912_576
+    assert gpt2_parameters(GPT, 17) == model.count_params()
+    assert gpt2_parameters(gpt2.SIZES["gpt2"], 50_257) == 124_439_808
+    assert gpt2_parameters(gpt2.SIZES["distilgpt2"], 50_257) == 81_912_576
+
+
+def gpt2_parameters(size: gpt2.Size, vocab_size: int) -> int:
+    block = 12 * size.width**2 + 13 * size.width
+    return (vocab_size + size.positions + 2) * size.width + size.blocks * block
 
 
 def test_gpt2_has_the_tensors_of_huggingfaces_file():

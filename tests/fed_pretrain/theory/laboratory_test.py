@@ -6,7 +6,7 @@ import pytest
 from data_prep.errors import UserError
 from fed_pretrain.theory import data, initial
 from fed_pretrain.theory.batch import make_runs
-from fed_pretrain.theory.decomposition import decompose, early_ratio_bound, least_squares
+from fed_pretrain.theory.decomposition import decompose
 from fed_pretrain.theory.laboratory import Results, run
 from fed_pretrain.theory.setting import Problem, Setting, averages, heterogeneity, labels
 from fed_pretrain.theory.training import train
@@ -125,7 +125,9 @@ def test_least_squares_on_the_weights_alone_find_the_tracked_coefficients():
     mu = 1.5 * data.signals(problem)[0]
     for label, sign in enumerate((1.0, -1.0)):
         for r in range(problem.filters):
-            found = least_squares(start[0, label, r], weights[0, label, r], patches, mu, sign)
+            found = oracle.least_squares(
+                start[0, label, r], weights[0, label, r], patches, mu, sign
+            )
             assert found[0] == pytest.approx(gamma[label, r], abs=1e-12)
             assert np.allclose(found[1], noise[:, :, label, r].ravel(), atol=1e-10)
             assert found[2] < 1e-13
@@ -166,7 +168,7 @@ def test_misaligned_filters_grow_at_least_by_the_derived_bound_of_the_aligned_on
         results = run(Problem(steps=tau), settings, SEEDS)
         for index, setting in enumerate(settings):
             ratio = results.gamma_misaligned[index].mean() / results.gamma_aligned[index].mean()
-            assert ratio >= early_ratio_bound(setting.h, tau) - 0.02
+            assert ratio >= oracle.early_ratio_bound(setting.h, tau) - 0.02
             if setting.h == 0:
                 assert ratio == pytest.approx(1 / tau, abs=0.02)
             if setting.h == 0.5:

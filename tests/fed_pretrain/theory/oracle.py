@@ -71,3 +71,26 @@ def error(result, points=3000):
     xi = rng.normal(0, 1, (points, len(signal)))
     xi[:, 0] = 0
     return float((y * output(result["weights"], y, xi, signal) <= 0).mean())
+
+
+def least_squares(
+    start: np.ndarray, weights: np.ndarray, noise: np.ndarray, mu: np.ndarray, sign: float
+) -> tuple[float, np.ndarray, float]:
+    """Gamma, P and the residual of one filter of two classes, from its weights alone.
+
+    `noise`: [n, d], all clients' noise patches. Unique for n < d.
+    """
+    moved = weights - start
+    gamma = sign * float(moved @ mu)
+    rest = moved - sign * gamma * mu / float(mu @ mu)
+    coefficients = np.linalg.lstsq(noise.T, rest, rcond=None)[0]
+    residual = float(np.abs(noise.T @ coefficients - rest).max())
+    return gamma, coefficients * (noise**2).sum(axis=1), residual
+
+
+def early_ratio_bound(h: float, tau: int) -> float:
+    """Lower bound of the misaligned filters' early growth of Gamma over the aligned ones'.
+
+    Derived for balanced label totals and a first local step that crosses zero.
+    """
+    return 2 * h + (1 - 2 * h) / tau

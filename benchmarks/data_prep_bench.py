@@ -23,6 +23,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
+from benchmarks import machine
 from data_prep import exporting, opening, preparation
 from data_prep.grouping.runs import RunSpiller, merged
 from data_prep.sources.base import Item, Record, Source, WorkUnit
@@ -288,6 +289,7 @@ def main() -> None:
     parser.add_argument("--each", type=int, default=20)
     parser.add_argument("--reads", type=int, default=100)
     values = parser.parse_args()
+    machine.announce()
     folder = Path(tempfile.mkdtemp(prefix="data_prep_bench"))
     try:
         if values.only in (None, "writer"):

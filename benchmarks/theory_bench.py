@@ -9,14 +9,13 @@ seeds x 100 local steps, the best of three repetitions after one that compiles.
 import argparse
 import dataclasses
 import os
-import platform
-import sys
 import tempfile
 import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
+from benchmarks import machine
 from fed_pretrain.theory import conduct, laboratory
 from fed_pretrain.theory.setting import Problem, Setting
 
@@ -44,7 +43,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--growth_only", action="store_true", help="leave the default sweep out")
     options = parser.parse_args()
-    print(f"{platform.platform()}, {os.cpu_count()} cores; python {' '.join(sys.argv)}")
+    machine.announce()
     if not options.growth_only:
         with tempfile.TemporaryDirectory() as folder:
             began = time.perf_counter()

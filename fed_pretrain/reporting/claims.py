@@ -3,18 +3,19 @@
 Every claim is a statistic whose sign decides, computed once a seed from runs that share data,
 cohorts and seed. The verdict follows from the 95 % interval of its mean over seeds (Student's t):
 above zero the claim holds here, below zero it does not, and an interval that contains zero, or a
-single seed, is not enough data.
+single seed, is not enough data. Claims about what training does are open, too, while the random
+start has not left chance.
 """
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fed_pretrain.reporting.chance import left_chance
 from fed_pretrain.reporting.part import significant
-from fed_pretrain.reporting.results import Run, Study
-from fed_pretrain.reporting.sections.accuracy import FINAL
+from fed_pretrain.reporting.results import FINAL, Run, Study
 from fed_pretrain.reporting.sections.effects import IID_NAMES, has_iid_pair
 from fed_pretrain.reporting.statistics import Spread, spread
 
@@ -42,13 +43,17 @@ PerSeed = Callable[[Study, str, str, str], list[float]]
 
 @dataclass(frozen=True)
 class Claim:
-    """`per_seed(study, task, random start, pre-trained start)`."""
+    """`per_seed(study, task, random start, pre-trained start)`.
+
+    needs_learning: compares what training did, so a random start still at chance decides nothing.
+    """
 
     key: str
     sentence: str
     paper: str
     statistic: str
     per_seed: PerSeed
+    needs_learning: bool = False
 
 
 def ledger(study: Study) -> list[Verdict]:
@@ -66,7 +71,11 @@ def _verdicts(study: Study, claim: Claim) -> Iterator[Verdict]:
         for start in study.pretrained_starts(task):
             values = claim.per_seed(study, task, random_start, start)
             if values:
-                yield judge(claim, f"{task}: {start} vs {random_start}", values)
+                verdict = judge(claim, f"{task}: {start} vs {random_start}", values)
+                if claim.needs_learning and not left_chance(study, task, random_start):
+                    told = f"{verdict.measured}; {random_start} stayed at chance"
+                    verdict = replace(verdict, measured=told, verdict=OPEN)
+                yield verdict
 
 
 def judge(claim: Claim, place: str, values: Sequence[float]) -> Verdict:
@@ -261,6 +270,7 @@ CLAIMS = (
         FIRST,
         "best minus worst algorithm: random minus pre-trained",
         _spread_shrinks,
+        needs_learning=True,
     ),
     Claim(
         "adaptive_server",
@@ -275,6 +285,7 @@ CLAIMS = (
         FIRST,
         "gap with random minus gap with pre-trained start",
         _gap_shrinks,
+        needs_learning=True,
     ),
     Claim(
         "local_steps",
@@ -282,6 +293,7 @@ CLAIMS = (
         FIRST,
         "accuracy lost from fewest to most local steps, random minus pre-trained",
         _local_steps,
+        needs_learning=True,
     ),
     Claim(
         "start_loss",
@@ -317,6 +329,7 @@ CLAIMS = (
         FIRST,
         "distance to the final weights at round 0, random minus pre-trained",
         _starts_nearer,
+        needs_learning=True,
     ),
     Claim(
         "misaligned",
@@ -324,5 +337,6 @@ CLAIMS = (
         SECOND,
         "misaligned fraction at round 0, random minus pre-trained",
         _fewer_misaligned,
+        needs_learning=True,
     ),
 )

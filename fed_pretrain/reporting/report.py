@@ -14,9 +14,11 @@ from data_prep import atomic
 from data_prep.errors import UserError
 from fed_pretrain.reporting import claims, style
 from fed_pretrain.reporting.part import NamedFigure, Section, Table, number
-from fed_pretrain.reporting.results import Run, Study, load_study, study_of_runs, unique
+from fed_pretrain.reporting.results import FINAL, Run, Study, load_study, study_of_runs, unique
 from fed_pretrain.reporting.sections import accuracy, cost, curves, effects, ledger, probes
 from fed_pretrain.reporting.sections.accuracy import final_accuracy
+from fed_pretrain.reporting.setting import setting
+from fed_pretrain.reporting.statistics import Spread, spread
 
 _BUILDERS: tuple[Callable[[Study], Section | None], ...] = (
     accuracy.table_section,
@@ -158,30 +160,43 @@ def headlines(study: Study) -> list[Answer]:
     answers = []
     for task in study.tasks:
         random_start = study.random_start(task)
-        if random_start is None:
+        if random_start is None or not any(len(run.rows) > 1 for run in study.select(task=task)):
             continue
         base = _best(study, task, random_start)
         for start in study.pretrained_starts(task):
             best = _best(study, task, start)
-            if math.isnan(best[1]) or math.isnan(base[1]):
+            if math.isnan(best[1].mean) or math.isnan(base[1].mean):
                 continue
             sentence = (
-                f"final accuracy from {start} ({best[0]}), against {number(base[1])} from"
-                f" {random_start} ({base[0]}); best algorithm of each, mean over seeds"
+                f"final accuracy from {start} ({best[0]}; {_before(study, task, start)} before"
+                f" training), against {base[1]} from {random_start} ({base[0]}):"
+                f" {_told(study, task)}"
             )
-            answers.append(Answer(task, number(best[1]), sentence))
+            answers.append(Answer(task, str(best[1]), sentence))
     return answers
 
 
-def _best(study: Study, task: str, start: str) -> tuple[str, float]:
-    means = {
-        name: final_accuracy(study.select(task=task, start=start, algorithm=name)).mean
+def _before(study: Study, task: str, start: str) -> str:
+    return number(spread([run.first(FINAL) for run in study.select(task=task, start=start)]).mean)
+
+
+def _told(study: Study, task: str) -> str:
+    """How the two figures of a headline came about."""
+    parts = ["mean ± sample standard deviation over runs", setting(study, task)]
+    if len(study.values("algorithm", task=task)) > 1:
+        parts.append("the best algorithm of each start, picked on the same held-out data")
+    return "; ".join(parts)
+
+
+def _best(study: Study, task: str, start: str) -> tuple[str, Spread]:
+    spreads = {
+        name: final_accuracy(study.select(task=task, start=start, algorithm=name))
         for name in study.values("algorithm", task=task, start=start)
     }
-    finite = {name: value for name, value in means.items() if not math.isnan(value)}
+    finite = {name: value for name, value in spreads.items() if not math.isnan(value.mean)}
     if not finite:
-        return "", math.nan
-    name = max(finite, key=lambda key: finite[key])
+        return "", spread([])
+    name = max(finite, key=lambda key: finite[key].mean)
     return name, finite[name]
 
 

@@ -11,6 +11,8 @@ from typing import Any
 from data_prep.errors import UserError
 
 Row = Mapping[str, Any]
+# The column of a run's metrics whose last value is its final accuracy.
+FINAL = "eval_accuracy"
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,11 @@
 import math
 from collections.abc import Sequence
 
-from fed_pretrain.reporting import style
+from fed_pretrain.reporting import chance, style
 from fed_pretrain.reporting.part import NamedFigure, Section, Table, number
-from fed_pretrain.reporting.results import Run, Study
+from fed_pretrain.reporting.results import FINAL, Run, Study
+from fed_pretrain.reporting.setting import setting
 from fed_pretrain.reporting.statistics import Spread, kendall_tau_b, ranks, spread
-
-FINAL = "eval_accuracy"
 
 
 def final_accuracy(runs: Sequence[Run]) -> Spread:
@@ -22,7 +21,7 @@ def table_section(study: Study) -> Section | None:
         return None
     text = [
         "Accuracy on held-out data after the last round: mean ± sample standard deviation over"
-        " seeds. The evaluation split takes no part in training; a plan that tunes its rates does "
+        " seeds. The evaluation split takes no part in training; a plan that tunes its rates does"
         " so on a validation split of its own."
     ]
     return Section("accuracy", "Final accuracy", text, tables=tables)
@@ -35,7 +34,7 @@ def _table(study: Study, task: str) -> Table:
     for label, wanted in keys:
         cells = [final_accuracy(study.select(task=task, start=s, **wanted)) for s in starts]
         rows.append([label, *map(str, cells)])
-    return Table(f"accuracy_{task}", task, ["", *starts], rows)
+    return Table(f"accuracy_{task}", f"{task}: {setting(study, task)}", ["", *starts], rows)
 
 
 def _row_keys(study: Study, task: str) -> list[tuple[str, dict[str, str]]]:
@@ -73,6 +72,7 @@ def ranking_section(study: Study) -> Section | None:
                 f" with Kendall's tau-b {number(tau, 2)} over {len(algorithms)} algorithms."
             )
             tables.append(_ranking_table(task, pair, algorithms, means))
+        text += chance.note(study, task)
     if not figures:
         return None
     return Section("ranking", "Ranking of algorithms", text, figures, tables)

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from fed_pretrain.reporting import style
-from fed_pretrain.reporting.part import NamedFigure, Section, Table, significant
+from fed_pretrain.reporting.part import NamedFigure, Section, Table
 from fed_pretrain.reporting.results import Run, Study
+from fed_pretrain.reporting.setting import seeds, setting
 from fed_pretrain.reporting.statistics import spread
 
 _PANELS = (
@@ -28,7 +29,8 @@ def mean_curve(runs: Sequence[Run], column: str) -> tuple[np.ndarray, np.ndarray
         return np.array([]), np.array([]), np.array([])
     rounds = sorted(set.intersection(*(set(curve) for curve in curves)))
     values = np.array([[curve[r] for r in rounds] for curve in curves])
-    return np.array(rounds), values.mean(axis=0), values.std(axis=0)
+    deviation = values.std(axis=0, ddof=1) if len(curves) > 1 else np.zeros(len(rounds))
+    return np.array(rounds), values.mean(axis=0), deviation
 
 
 def draw(axes: object, runs: Sequence[Run], column: str, label: str, colour: str) -> bool:
@@ -48,7 +50,7 @@ def learning_section(study: Study) -> Section | None:
         starts = study.starts(task)
         colours = style.start_colours(starts, study.random_start(task))
         algorithms = study.values("algorithm", task=task)
-        columns = min(3, len(algorithms))
+        columns = 2 if len(algorithms) == 4 else min(3, len(algorithms))
         rows = -(-len(algorithms) // columns)
         made, panels = style.figure(columns, rows, width=2.6 * columns + 0.8, height=2.3 * rows)
         for axes, algorithm in zip(panels, algorithms, strict=False):
@@ -61,7 +63,10 @@ def learning_section(study: Study) -> Section | None:
             axes.set_visible(False)
         panels[0].set_ylabel("accuracy")
         panels[0].legend(fontsize=8)
-        caption = f"{task}: accuracy on held-out data by round; band = one deviation over seeds"
+        caption = (
+            f"{task}: accuracy on held-out data by round; line = mean, band = one sample standard"
+            f" deviation over runs ({setting(study, task)})"
+        )
         figures.append(NamedFigure(f"learning_{task}", caption, made))
     return Section("learning", "Learning curves", [], figures) if figures else None
 
@@ -110,7 +115,10 @@ def _alignment_panel(study: Study, task: str, algorithm: str) -> NamedFigure:
     for start in starts:
         legend.plot([], [], color=colours[start], label=start)
     legend.legend(loc="center")
-    caption = f"{task}, {algorithm}: learning above, alignment below"
+    caption = (
+        f"{task}, {algorithm}: learning above, alignment below; line = mean, band = one sample"
+        f" standard deviation over runs ({setting(study, task)})"
+    )
     return NamedFigure(f"alignment_{task}", caption, made)
 
 
@@ -123,9 +131,10 @@ def start_loss_section(study: Study) -> Section | None:
             runs = study.select(task=task, start=start)
             loss = spread([run.first("eval_loss") for run in runs])
             accuracy = spread([run.first("eval_accuracy") for run in runs])
-            rows.append([start, significant(loss.mean), significant(accuracy.mean)])
-        header = ["start", "loss at round 0", "accuracy at round 0"]
-        tables.append(Table(f"start_loss_{task}", task, header, rows))
+            rows.append([start, str(loss), str(accuracy)])
+        header = ["start", "loss at round 0 (nats)", "accuracy at round 0"]
+        caption = f"{task}: mean ± sample standard deviation over runs ({seeds(study, task)})"
+        tables.append(Table(f"start_loss_{task}", caption, header, rows))
     text = [
         "Before any update, on held-out data, with the head as training starts. The paper's point:"
         " a pre-trained start need not have the lower loss here to end better."

@@ -3,23 +3,35 @@
 import math
 from collections.abc import Sequence
 
-from fed_pretrain.reporting import style
-from fed_pretrain.reporting.part import NamedFigure, Section, Table, number
-from fed_pretrain.reporting.results import Study
+from fed_pretrain.reporting import chance, style
+from fed_pretrain.reporting.part import NamedFigure, Section, Table
+from fed_pretrain.reporting.results import FINAL, Run, Study
 from fed_pretrain.reporting.sections.accuracy import final_accuracy
-from fed_pretrain.reporting.statistics import Spread
+from fed_pretrain.reporting.setting import setting
+from fed_pretrain.reporting.statistics import Spread, spread
 
 IID_NAMES = ("iid", "natural_shuffled")
 
 
-def iid_gap(study: Study, task: str, start: str, algorithm: str) -> tuple[float, Spread, Spread]:
-    """Accuracy on the IID control minus accuracy on the non-IID partition."""
+def iid_gap(study: Study, task: str, start: str, algorithm: str) -> tuple[Spread, Spread, Spread]:
+    """Accuracy on the IID control minus accuracy on the non-IID partition, seed by seed."""
     partitions = study.values("partition", task=task)
     iid = next((name for name in partitions if name in IID_NAMES), None)
     other = next((name for name in partitions if name not in IID_NAMES), None)
     wanted = {"task": task, "start": start, "algorithm": algorithm}
-    sides = [final_accuracy(study.select(partition=name, **wanted)) for name in (iid, other)]
-    return sides[0].mean - sides[1].mean, sides[0], sides[1]
+    sides = [study.select(partition=name, **wanted) for name in (iid, other)]
+    return _difference(*sides), final_accuracy(sides[0]), final_accuracy(sides[1])
+
+
+def _difference(first: Sequence[Run], second: Sequence[Run]) -> Spread:
+    """Final accuracy of the first runs minus the second ones', paired by seed."""
+    pairs = [
+        (one, other)
+        for one in first
+        for other in second
+        if one.coordinates.get("seed") == other.coordinates.get("seed")
+    ]
+    return spread([one.last(FINAL) - other.last(FINAL) for one, other in pairs])
 
 
 def has_iid_pair(study: Study, task: str) -> bool:
@@ -37,26 +49,33 @@ def iid_section(study: Study) -> Section | None:
         for algorithm in study.values("algorithm", task=task):
             for start in study.starts(task):
                 gap, iid, other = iid_gap(study, task, start, algorithm)
-                rows.append([f"{algorithm} · {start}", str(iid), str(other), number(gap)])
+                rows.append([f"{algorithm} · {start}", str(iid), str(other), str(gap)])
             text += _closed_share(study, task, algorithm)
+        text += chance.note(study, task)
         header = ["", "IID control", "non-IID", "gap"]
-        tables.append(Table(f"iid_gap_{task}", task, header, rows))
+        caption = f"{task}: {setting(study, task)}"
+        tables.append(Table(f"iid_gap_{task}", caption, header, rows))
+    text.insert(
+        0,
+        "The IID control deals the same examples out anew with the same client sizes. The gap is"
+        " IID minus non-IID accuracy, seed by seed: mean ± sample standard deviation.",
+    )
     return Section("iid_gap", "IID against non-IID", text, tables=tables) if tables else None
 
 
 def _closed_share(study: Study, task: str, algorithm: str) -> list[str]:
     random_start = study.random_start(task)
-    if random_start is None:
+    if random_start is None or not chance.left_chance(study, task, random_start):
         return []
-    base = iid_gap(study, task, random_start, algorithm)[0]
+    base = iid_gap(study, task, random_start, algorithm)[0].mean
     sentences = []
     for start in study.pretrained_starts(task):
-        gap = iid_gap(study, task, start, algorithm)[0]
+        gap = iid_gap(study, task, start, algorithm)[0].mean
         if base > 0 and not math.isnan(gap):
             share = 1 - gap / base
             sentences.append(
-                f"{task}, {algorithm}: {start} closes {share:.0%} of the gap that"
-                f" {random_start} leaves."
+                f"{task}, {algorithm}: on average over seeds {start} closes {share:.0%} of the gap"
+                f" that {random_start} leaves."
             )
         else:
             sentences.append(
@@ -77,7 +96,11 @@ def sweep_section(study: Study) -> Section | None:
     if not figures:
         return None
     axes = ", ".join(name.replace("_", " ") for name in study.plan["sweep"])
-    text = [f"Accuracy after the last round against {axes}; equal rounds for every point."]
+    text = [
+        f"Accuracy after the last round against {axes}; equal rounds for every point. Mean ± sample"
+        " standard deviation over seeds; the last column is paired by seed.",
+        *(sentence for task in study.tasks for sentence in chance.note(study, task)),
+    ]
     return Section("sweep", f"Effect of {axes}", text, figures, tables)
 
 
@@ -105,7 +128,7 @@ def _sweep_figure(study: Study, task: str, axis: str, algorithm: str) -> NamedFi
     axes.set_ylabel("final accuracy")
     axes.legend()
     name = f"sweep_{axis}_{task}_{algorithm}".replace("/", "_")
-    return NamedFigure(name, f"{task}, {algorithm}", made)
+    return NamedFigure(name, f"{task}, {algorithm}: {setting(study, task)}", made)
 
 
 def _cells(
@@ -122,7 +145,11 @@ def _sweep_table(study: Study, task: str, axis: str, algorithm: str) -> Table:
     rows = []
     for start in study.starts(task):
         cells = _cells(study, task, axis, algorithm, start, points)
-        rows.append([start, *map(str, cells), number(cells[-1].mean - cells[0].mean)])
+        ends = [
+            study.select(task=task, start=start, algorithm=algorithm, **{axis: point})
+            for point in (points[-1], points[0])
+        ]
+        rows.append([start, *map(str, cells), str(_difference(*ends))])
     header = ["start", *points, f"{points[-1]} minus {points[0]}"]
     name = f"sweep_{axis}_{task}_{algorithm}".replace("/", "_")
-    return Table(name, f"{task}, {algorithm}", header, rows)
+    return Table(name, f"{task}, {algorithm}: {setting(study, task)}", header, rows)

@@ -3,9 +3,11 @@
 import math
 
 from fed_pretrain.reporting import style
+from fed_pretrain.reporting.chance import note
 from fed_pretrain.reporting.claims import top_eigenvalue
 from fed_pretrain.reporting.part import NamedFigure, Section, Table, significant
 from fed_pretrain.reporting.results import Study
+from fed_pretrain.reporting.setting import setting
 from fed_pretrain.reporting.statistics import spread
 
 # Table 1 of "Where to Begin?": top Hessian eigenvalue at the start (procedure not published).
@@ -31,7 +33,10 @@ def curvature_section(study: Study) -> Section | None:
             if random_start is not None:
                 base = spread([top_eigenvalue(study, task, random_start, s) for s in seeds])
                 ratio = base.mean / mean.mean
-            rows.append([f"{task} · {start}", significant(mean.mean), significant(ratio)])
+            value = significant(mean.mean)
+            if mean.count > 1:
+                value += f" ± {significant(mean.std)}"
+            rows.append([f"{task} · {start}", value, significant(ratio)])
     if not rows:
         return None
     for name, random, pretrained in _PAPER:
@@ -53,7 +58,11 @@ def curvature_section(study: Study) -> Section | None:
         *notes,
     ]
     header = ["start", "top eigenvalue", "random / this"]
-    table = Table("top_eigenvalue", "Top Hessian eigenvalue at the start", header, rows)
+    caption = (
+        "Top Hessian eigenvalue at the start: mean ± sample standard deviation over"
+        f" {len(seeds)} {'seed' if len(seeds) == 1 else 'seeds'}; the ratio is of means"
+    )
+    table = Table("top_eigenvalue", caption, header, rows)
     return Section("curvature", "Curvature at the start", text, tables=[table])
 
 
@@ -78,16 +87,20 @@ def misalignment_section(study: Study) -> Section | None:
                 alpha=0.8,
             )
         axes.set_xlabel("round")
-        axes.set_ylabel("misaligned fraction")
+        axes.set_ylabel("misaligned share of pairs")
         axes.set_ylim(bottom=0)
         axes.legend()
-        caption = f"{task}: misaligned (filter, class) pairs, one line a run"
+        caption = (
+            f"{task}: misaligned (filter, class) pairs, one line a run ({setting(study, task)})"
+        )
         figures.append(NamedFigure(f"misalignment_{task}", caption, made))
     if not figures:
         return None
     text = [
         "A surrogate of ours, not the paper's own measure (its formula is not public to us): a"
         " filter is misaligned for a class in a round when the sign of its mean pre-activation"
-        " over that class differs from its sign at the last round; so it is 0 at the end."
+        " over that class differs from its sign at the last round; so it is 0 at the end. Only"
+        " where the last round is a trained network does it tell what training had to turn.",
+        *(sentence for task in study.tasks for sentence in note(study, task)),
     ]
     return Section("misalignment", "Misaligned filters", text, figures)

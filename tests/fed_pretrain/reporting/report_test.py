@@ -129,6 +129,38 @@ def test_claims_are_judged_by_their_interval_over_seeds(study_file):
     assert verdicts[loss] == claims.OPEN
 
 
+@pytest.fixture
+def study_at_chance(study_file):
+    """The same study, but its runs from random weights stay where they began."""
+    for path in study_file.parent.glob("steps/random-*/metrics.jsonl"):
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        stuck = [{**row, "eval_accuracy": 0.1 + row["round"] / 1000} for row in rows]
+        path.write_text("".join(json.dumps(row) + "\n" for row in stuck))
+    return study_file
+
+
+def test_what_training_does_is_left_open_while_the_random_start_is_at_chance(study_at_chance):
+    verdicts = {v.claim: v for v in claims.ledger(load_study(study_at_chance))}
+    nearer = verdicts["A pre-trained start lies nearer to where training ends."]
+    assert nearer.verdict == claims.OPEN
+    assert nearer.measured.endswith("random stayed at chance")
+    assert verdicts["A pre-trained start ends with higher accuracy."].verdict == claims.HOLDS
+
+
+def test_a_ranking_at_chance_is_called_noise_and_the_target_is_one_that_was_learned(
+    study_at_chance, tmp_path
+):
+    page = make_report(ReportConfig(str(tmp_path / "report"), str(study_at_chance))).read_text()
+    assert "noise at chance" in page
+    # 90 % of the best pre-trained mean: 0.9 * (0.8 + 0.02 + 0.001).
+    assert "to accuracy 0.739" in page
+
+
+def test_a_caption_tells_rounds_and_seeds(study_file, tmp_path):
+    page = make_report(ReportConfig(str(tmp_path / "report"), str(study_file))).read_text()
+    assert "toy: 4 rounds, 3 seeds" in page
+
+
 @pytest.mark.parametrize(
     ("values", "verdict"),
     [

@@ -16,30 +16,16 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from data_prep import command_line
-from data_prep.errors import UserError
 
 command_line.quiet_libraries()
 
 from fed_pretrain.experiment import flags as run_flags  # noqa: E402
+from fed_pretrain.probes.curvature.config import number_of_examples  # noqa: E402
 
 if TYPE_CHECKING:
     from fed_pretrain.experiment.analyses.config import OtherRun
-    from fed_pretrain.probes.curvature.probe import CurvatureConfig
 
 run_flags.define()
-_EXAMPLES = flags.DEFINE_string(
-    "hessian_examples", "2000", "Training examples the curvature is measured on, or `all`."
-)
-_EIGENVALUES = flags.DEFINE_integer("eigenvalues", 1, "How many at each end.", lower_bound=1)
-_SMALLEST = flags.DEFINE_boolean("smallest", False, "Also the smallest eigenvalues.")
-_ITERATIONS = flags.DEFINE_integer("iterations", 100, "Lanczos steps at most.", lower_bound=1)
-_TOLERANCE = flags.DEFINE_float("tolerance", 1e-3, "Relative residual to reach.", lower_bound=0)
-_DENSITY = flags.DEFINE_integer(
-    "density_vectors", 0, "Start vectors of the spectral density; 0 = none.", lower_bound=0
-)
-_TRACE = flags.DEFINE_integer(
-    "trace_samples", 0, "Samples of the trace estimate; 0 = none.", lower_bound=0
-)
 _RUN = flags.DEFINE_string("run", None, "Work directory of a run to look at, in place of a start.")
 _ROUND = flags.DEFINE_string("round", "last", "Of --run: a round's number, start, best or last.")
 _OTHER_RUN = flags.DEFINE_string(
@@ -90,12 +76,11 @@ def main() -> int:
         AnalyzeConfig(
             run=config,
             probes=tuple(name.strip() for name in chosen.split(",") if name.strip()),
-            curvature=_curvature(given.seed if values["seed"].present else config.seed),
             landscape=LandscapeConfig(
                 points=_POINTS.value,
                 grid=_GRID.value,
                 reach=_REACH.value,
-                examples=_examples("landscape_examples", _LANDSCAPE_EXAMPLES.value),
+                examples=number_of_examples("landscape_examples", _LANDSCAPE_EXAMPLES.value),
             ),
             run_folder=_RUN.value,
             round=_ROUND.value,
@@ -107,29 +92,6 @@ def main() -> int:
     )
     print(f"probes: {folder}")
     return 0
-
-
-def _curvature(seed: int) -> "CurvatureConfig":
-    from fed_pretrain.probes.curvature.probe import CurvatureConfig
-
-    return CurvatureConfig(
-        examples=_examples("hessian_examples", _EXAMPLES.value),
-        eigenvalues=_EIGENVALUES.value,
-        smallest=_SMALLEST.value,
-        iterations=_ITERATIONS.value,
-        tolerance=_TOLERANCE.value,
-        density_vectors=_DENSITY.value,
-        trace_samples=_TRACE.value,
-        seed=seed,
-    )
-
-
-def _examples(flag: str, text: str) -> int | None:
-    if text == "all":
-        return None
-    if not text.isdigit() or not int(text):
-        raise UserError(f"--{flag}={text}: give a number or `all`")
-    return int(text)
 
 
 def _other(which: str, folder: str | None, round_name: str) -> "OtherRun | None":

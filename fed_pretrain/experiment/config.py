@@ -6,6 +6,7 @@ from typing import Any
 from fed_pretrain.algorithms.config import AlgorithmConfig
 from fed_pretrain.algorithms.system import SystemConfig
 from fed_pretrain.executors.options import ExecutorOptions
+from fed_pretrain.probes.curvature.config import CurvatureConfig
 from fed_pretrain.starts.config import StartConfig
 from fed_pretrain.tasks.options import TaskOptions
 
@@ -121,13 +122,14 @@ class RunConfig:
     work: WorkConfig = dataclasses.field(default_factory=WorkConfig)
     evaluation: EvaluationConfig = dataclasses.field(default_factory=EvaluationConfig)
     probes: ProbeConfig = dataclasses.field(default_factory=ProbeConfig)
+    curvature: CurvatureConfig = dataclasses.field(default_factory=CurvatureConfig)
     limits: LimitConfig = dataclasses.field(default_factory=LimitConfig)
     saving: SavingConfig = dataclasses.field(default_factory=SavingConfig)
     executor: ExecutorOptions = dataclasses.field(default_factory=ExecutorOptions)
 
 
 # What a resumed run may change: it moves no number of the rounds that are done.
-_FREE_SECTIONS = ("executor", "saving", "limits", "probes")
+_FREE_SECTIONS = ("executor", "saving", "limits", "probes", "curvature")
 _FREE_FIELDS = ("workdir", "dataset", "task_module", "algorithm_name", "algorithm_settings")
 
 

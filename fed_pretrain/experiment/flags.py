@@ -22,6 +22,7 @@ from fed_pretrain.experiment.config import (
     SavingConfig,
     WorkConfig,
 )
+from fed_pretrain.probes.curvature.config import CurvatureConfig
 from fed_pretrain.starts.config import StartConfig
 from fed_pretrain.tasks.options import TaskOptions
 
@@ -33,6 +34,7 @@ _SECTIONS: tuple[tuple[str, type, str], ...] = (
     ("system", SystemConfig, "System heterogeneity"),
     ("evaluation", EvaluationConfig, "Evaluation"),
     ("probes", ProbeConfig, "Probes"),
+    ("curvature", CurvatureConfig, "Curvature"),
     ("limits", LimitConfig, "Early end"),
     ("options", TaskOptions, "Task options"),
     ("executor", ExecutorOptions, "Executor"),

@@ -32,6 +32,7 @@ class RunProbes:
             seed=assembly.config.seed,
             folder=folder / "probes",
             eval_split=assembly.config.evaluation.eval_split,
+            curvature=assembly.config.curvature,
         )
         start = ModelArrays(*assembly.start.weights)
         self._probes = registry.make(config.probes, context, start)

@@ -27,13 +27,13 @@ def reach(loss: float, curvature: float) -> float:
     return float(np.sqrt(2.0 * max(loss, _LEAST_LOSS) / abs(curvature)))
 
 
-def loss_and_slope(task: Any, build_model: Callable[[], Any], batch_size: int) -> tff.Computation:
+def loss_and_slope(task: Any, build_model: Callable[[], Any]) -> tff.Computation:
     """`((weights, vector), client data) -> sums` of loss, slope and accuracy over the client."""
     weights_type = tff.learning.models.weights_type_from_model(task.model_fn(build_model))
     value_type = tff.to_type(
         collections.OrderedDict(weights=weights_type, vector=weights_type.trainable)
     )
-    data_type = tff.SequenceType(tff.types.tensorflow_to_type(task.payload_spec(batch_size)))
+    data_type = tff.SequenceType(tff.types.tensorflow_to_type(task.payload_spec(None)))
 
     @tff.tensorflow.computation(value_type, data_type)
     def computation(value: Any, data: tf.data.Dataset) -> Any:

@@ -1,13 +1,14 @@
 """What a probe is: columns of a round's row, and files made from snapshots when a run ends."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from fed_pretrain.executors.api import Executor
+from fed_pretrain.probes.curvature.config import CurvatureConfig
 
 
 class Weights(Protocol):
@@ -31,6 +32,7 @@ class ProbeContext:
     seed: int
     folder: Path
     eval_split: str = "test"
+    curvature: CurvatureConfig = field(default_factory=CurvatureConfig)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 import dataclasses
 
 from fed_pretrain.experiment.config import RunConfig
-from fed_pretrain.probes.curvature.probe import CurvatureConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +41,6 @@ class AnalyzeConfig:
 
     run: RunConfig
     probes: tuple[str, ...]
-    curvature: CurvatureConfig
     landscape: LandscapeConfig = LandscapeConfig()
     run_folder: str | None = None
     round: str = "last"

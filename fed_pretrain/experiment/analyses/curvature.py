@@ -1,16 +1,20 @@
 """The curvature of the training loss at the subject's weights."""
 
 import contextlib
+import functools
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from data_prep.errors import UserError
 from data_prep.progress import Progress
 from fed_pretrain.experiment.analyses.subject import Subject
 from fed_pretrain.experiment.assembly import TRAIN_SPLIT
-from fed_pretrain.probes.curvature import probe, sample
+from fed_pretrain.probes.curvature import blocks, probe, sample
+from fed_pretrain.probes.curvature.config import EACH
 from fed_pretrain.probes.curvature.lanczos import LanczosResult
-from fed_pretrain.probes.curvature.loss_curvature import CurvatureOperator, curvature_computation
+from fed_pretrain.probes.curvature.operator import NotFinite
+from fed_pretrain.probes.curvature.operators import Operators
 
 HESSIAN = "hessian"
 
@@ -19,14 +23,22 @@ def of_kind(kind: str) -> Callable[[Subject], dict[str, Any]]:
     """The measurement with the Hessian, Gauss-Newton or Fisher operator."""
 
     def measure(subject: Subject) -> dict[str, Any]:
-        drawn = examples(subject)
+        config, drawn = subject.config.run.curvature, examples(subject)
 
         def keep(top: LanczosResult) -> None:
-            subject.found[kind] = top
+            if config.layers in ("", EACH):  # eigenvectors of the whole model
+                subject.found[kind] = top
 
+        operator_of = operators_at(subject, drawn, kind)
         with _progress(subject, kind) as show:
             content = probe.measure(
-                operator(subject, drawn, kind), drawn, subject.config.curvature, show, keep
+                operator_of,
+                subject.assembly.start.names[0],
+                drawn,
+                config,
+                seed(subject),
+                show,
+                keep,
             )
         return {**content, "operator": kind}
 
@@ -34,58 +46,57 @@ def of_kind(kind: str) -> Callable[[Subject], dict[str, Any]]:
 
 
 def top_of_hessian(subject: Subject) -> LanczosResult:
-    """What the measurement of the Hessian found in this call, or the same computed now."""
+    """Of the whole model: what a measurement found in this call, or the same computed now."""
     if HESSIAN not in subject.found:
-        drawn = examples(subject)
+        whole = blocks.chosen(subject.assembly.start.names[0], "")
+        operator = operators_at(subject, examples(subject), HESSIAN)(whole)
         with _progress(subject, HESSIAN) as show:
             subject.found[HESSIAN] = probe.extreme(
-                operator(subject, drawn, HESSIAN), subject.config.curvature, "largest", show
+                operator, subject.config.run.curvature, seed(subject), "largest", show
             )
     found: LanczosResult = subject.found[HESSIAN]
     return found
 
 
+def seed(subject: Subject) -> int:
+    return subject.config.run.curvature.seed_in(subject.config.run.seed)
+
+
 def examples(subject: Subject) -> sample.Sample:
     """The training examples that the curvature of this subject is measured on."""
-    config, index = subject.config.curvature, subject.assembly.task.dataset.index(TRAIN_SPLIT)
-    return sample.draw(index, config.examples, config.seed)
+    index = subject.assembly.task.dataset.index(TRAIN_SPLIT)
+    return sample.draw(index, subject.config.run.curvature.number_of_examples, seed(subject))
 
 
-def micro_batch(subject: Subject, drawn: sample.Sample) -> int:
-    task = subject.assembly.task
-    return sample.micro_batch(task.reader(TRAIN_SPLIT), drawn, task.kind != "text")
-
-
-def operator(
-    subject: Subject, drawn: sample.Sample, kind: str, batch: int | None = None
-) -> CurvatureOperator:
-    """The operator over the drawn examples; its computation is built once a session."""
+def operators_at(subject: Subject, drawn: sample.Sample, kind: str) -> probe.OperatorOf:
+    """The operators of the model's blocks over the drawn examples, at the subject's weights."""
     assembly = subject.assembly
-    task, build_model = assembly.task, assembly.start.build_model
-    batch = batch or micro_batch(subject, drawn)
-    computation = assembly.session.cached(
-        (kind, id(task), repr(build_model.identity()), batch),
-        lambda: curvature_computation(task, build_model, batch, kind),
+    task, start = assembly.task, assembly.start
+    operators = assembly.session.cached(
+        ("curvature", id(task), repr(start.build_model.identity())),
+        lambda: Operators(task, start.build_model, start.names[0]),
     )
-    return probe.operator_for(
-        task,
-        build_model,
+    return functools.partial(
+        operators.at,
         assembly.executor,
         subject.weights,
         drawn,
-        computation=computation,
         kind=kind,
-        batch=batch,
+        split=TRAIN_SPLIT,
+        micro_batch=subject.config.run.curvature.micro_batch,
     )
 
 
 @contextlib.contextmanager
 def _progress(subject: Subject, kind: str) -> Iterator[Callable[[int, float, float], None]]:
     """A line on stderr over the Lanczos iterations."""
-    progress = Progress(kind, subject.config.curvature.iterations, stream=sys.stderr)
+    progress = Progress(kind, subject.config.run.curvature.iterations, stream=sys.stderr)
 
     def show(iteration: int, value: float, residual: float) -> None:
         progress.update(iteration, f"top {value:.5g}, relative residual below {residual:.1e}")
 
-    yield show
+    try:
+        yield show
+    except NotFinite as error:
+        raise UserError(f"--probes={kind}: {error}") from error
     progress.close()

@@ -12,7 +12,7 @@ from fed_pretrain.experiment.analyses.subject import Subject
 from fed_pretrain.experiment.assembly import TRAIN_SPLIT
 from fed_pretrain.probes import direction
 from fed_pretrain.probes.curvature import sample
-from fed_pretrain.probes.curvature.loss_curvature import FlatVectors
+from fed_pretrain.probes.curvature.flat_vectors import FlatVectors
 
 
 def measure(subject: Subject) -> dict[str, Any]:
@@ -23,12 +23,13 @@ def measure(subject: Subject) -> dict[str, Any]:
     if not pair.value:
         raise UserError("--probes=eigenvector: the Hessian of these weights is zero")
     drawn = curvature.examples(subject)
-    batch = curvature.micro_batch(subject, drawn)
     computation = assembly.session.cached(
-        ("loss and slope", id(assembly.task), repr(assembly.start.build_model.identity()), batch),
-        lambda: direction.loss_and_slope(assembly.task, assembly.start.build_model, batch),
+        ("loss and slope", id(assembly.task), repr(assembly.start.build_model.identity())),
+        lambda: direction.loss_and_slope(assembly.task, assembly.start.build_model),
     )
-    clients = sample.inputs(assembly.task.reader(TRAIN_SPLIT), drawn, batch)
+    clients = sample.inputs(
+        assembly.task.reader(TRAIN_SPLIT), drawn, subject.config.run.curvature.micro_batch
+    )
     vector = FlatVectors(subject.weights.trainable).split(pair.vector)
 
     def look(distances: list[float], progress: Progress | None = None) -> dict[str, Any]:

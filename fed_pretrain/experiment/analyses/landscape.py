@@ -77,7 +77,7 @@ def _evaluations(subject: Subject) -> dict[str, Evaluate]:
             assembly.start.build_model,
             split,
             max_examples=subject.config.landscape.examples,
-            seed=subject.config.curvature.seed,
+            seed=subject.config.run.seed,
         )
         for split in (TRAIN_SPLIT, assembly.config.evaluation.eval_split)
     }

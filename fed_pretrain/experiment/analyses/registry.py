@@ -44,9 +44,9 @@ class Measurement:
 
 
 _ALL = (
-    Measurement("hessian", curvature.of_kind("hessian"), curvature_figures.density, "eigenvalues"),
-    Measurement("gauss_newton", curvature.of_kind("gauss_newton"), curvature_figures.density),
-    Measurement("fisher", curvature.of_kind("fisher"), curvature_figures.density),
+    Measurement("hessian", curvature.of_kind("hessian"), curvature_figures.spectrum, "eigenvalues"),
+    Measurement("gauss_newton", curvature.of_kind("gauss_newton"), curvature_figures.spectrum),
+    Measurement("fisher", curvature.of_kind("fisher"), curvature_figures.spectrum),
     Measurement("clients", client_curvature.measure, cohort.eigenvectors),
     Measurement("alignment", alignment.measure, cohort.updates),
     Measurement("drift", drift.measure, cohort.drift),

@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from fed_pretrain.executors.api import ClientInput
 from fed_pretrain.probes.curvature import lanczos
 from fed_pretrain.probes.curvature.loss_curvature import CurvatureOperator
 
 
 def measure(
-    operator_of: Callable[[ClientInput], CurvatureOperator],
-    clients: Sequence[ClientInput],
+    operator_of: Callable[[str], CurvatureOperator],
+    client_ids: Sequence[str],
     *,
     seed: int,
     iterations: int,
@@ -22,8 +21,8 @@ def measure(
 ) -> dict[str, Any]:
     """The content of clients.json. An eigenvector has no sign: the cosine is absolute."""
     vectors, rows = [], []
-    for number, client in enumerate(clients, 1):
-        operator = operator_of(client)
+    for number, client_id in enumerate(client_ids, 1):
+        operator = operator_of(client_id)
         result = lanczos.eigenpairs(
             operator, seed=seed, max_iterations=iterations, tolerance=tolerance
         )
@@ -31,12 +30,12 @@ def measure(
         vectors.append(pair.vector)
         rows.append(
             {
-                "client": client.client_id,
+                "client": client_id,
                 "eigenvalue": pair.value,
                 "residual": pair.residual,
                 "converged": result.converged,
                 "iterations": result.iterations,
-                "positions": operator.positions,
+                "positions": operator.scored,
                 "loss": operator.loss,
             }
         )

@@ -24,8 +24,9 @@ class Eigenpair:
     vector: np.ndarray
 
     @property
-    def relative_residual(self) -> float:
-        return self.residual / abs(self.value) if self.value else float("inf")
+    def relative_residual(self) -> float | None:
+        """None for a zero eigenvalue."""
+        return self.residual / abs(self.value) if self.value else None
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def eigenpairs(
     )
     # Float32 products cannot show a residual below their own rounding: allow for it.
     converged = len(pairs) == count and all(
-        pair.relative_residual <= 1.1 * tolerance for pair in pairs
+        pair.residual <= 1.1 * tolerance * abs(pair.value) for pair in pairs
     )
     return LanczosResult(pairs, converged or krylov.exhausted, iterations, counted.matvecs, seed)
 

@@ -16,6 +16,10 @@ class Operator(Protocol):
     def matvec(self, vector: np.ndarray) -> np.ndarray: ...
 
 
+class NotFinite(ArithmeticError):
+    """A product holds NaN or Inf: the matrix has no eigenvalues to look for."""
+
+
 class Counted:
     """An operator that counts its products."""
 

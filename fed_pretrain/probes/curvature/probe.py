@@ -1,118 +1,111 @@
 """The curvature of the loss at given weights: eigenvalues, density and trace, as JSON."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
-from fed_pretrain.executors.api import Executor
-from fed_pretrain.probes.curvature import lanczos, sample, spectral_density, trace
-from fed_pretrain.probes.curvature.loss_curvature import (
-    CurvatureOperator,
-    check_model,
-    curvature_computation,
-)
-from fed_pretrain.probes.probe import Weights
+from fed_pretrain.probes.curvature import blocks, lanczos, sample, spectral_density, trace
+from fed_pretrain.probes.curvature.blocks import Block
+from fed_pretrain.probes.curvature.config import EACH, CurvatureConfig
+from fed_pretrain.probes.curvature.loss_curvature import CurvatureOperator
+from fed_pretrain.probes.curvature.operator import Operator
 
 UNIT = "loss (nats a position) per squared weight"
 
-
-@dataclass(frozen=True)
-class CurvatureConfig:
-    """`examples` None takes every training example."""
-
-    examples: int | None = 2000
-    eigenvalues: int = 1
-    smallest: bool = False
-    iterations: int = 100
-    tolerance: float = 1e-3
-    density_vectors: int = 0
-    trace_samples: int = 0
-    seed: int = 0
-
-
-def operator_for(
-    task: Any,
-    build_model: Callable[[], Any],
-    executor: Executor,
-    weights: Weights,
-    drawn: sample.Sample,
-    split: str = "train",
-    computation: Any = None,
-    kind: str = "hessian",
-    batch: int | None = None,
-) -> CurvatureOperator:
-    """The operator over the drawn examples; `computation` reuses one built before."""
-    check_model(build_model())
-    batch = batch or sample.micro_batch(task.reader(split), drawn, task.kind != "text")
-    computation = computation or curvature_computation(task, build_model, batch, kind)
-    clients = sample.inputs(task.reader(split), drawn, batch)
-    return CurvatureOperator(executor, computation, weights, clients)
+OperatorOf = Callable[[Block], CurvatureOperator]
+OnIteration = Callable[[int, float, float], None]
 
 
 def measure(
-    operator: CurvatureOperator,
+    operator_of: OperatorOf,
+    names: Sequence[str],
     drawn: sample.Sample,
     config: CurvatureConfig,
-    on_iteration: Callable[[int, float, float], None] | None = None,
+    seed: int,
+    on_iteration: OnIteration | None = None,
     on_top: Callable[[lanczos.LanczosResult], None] | None = None,
 ) -> dict[str, Any]:
-    """The content of eigenvalues.json, without provenance; `on_top` is told the eigenvectors."""
-    top = extreme(operator, config, "largest", on_iteration)
+    """The content of eigenvalues.json, without provenance; `on_top` is told the eigenvectors.
+
+    `names` are those of the model's trainable tensors.
+    """
+    block = blocks.chosen(names, config.layers)
+    operator = operator_of(block)
+    top = extreme(operator, config, seed, "largest", on_iteration)
     if on_top is not None:
         on_top(top)
     content: dict[str, Any] = {"operator": "hessian", "unit": UNIT, "top": _as_json(top)}
     if config.smallest:
-        content["bottom"] = _as_json(extreme(operator, config, "smallest", on_iteration))
+        content["bottom"] = _as_json(extreme(operator, config, seed, "smallest", on_iteration))
     if config.density_vectors:
-        density = spectral_density.spectral_density(
-            operator, vectors=config.density_vectors, seed=config.seed
-        )
-        content["density"] = {
-            "nodes": [nodes.tolist() for nodes in density.nodes],
-            "weights": [weights.tolist() for weights in density.weights],
-        }
+        content["density"] = _density(operator, config.density_vectors, seed)
     if config.trace_samples:
-        estimate = trace.hutchinson_trace(operator, samples=config.trace_samples, seed=config.seed)
-        content["trace"] = {
-            "trace": estimate.trace,
-            "standard_error": estimate.standard_error,
-            "samples": estimate.samples,
-        }
-    content["examples"] = drawn.examples
-    content["positions"] = operator.positions
-    content["clients"] = len(drawn.clients)
-    content["loss"] = operator.loss
-    content["seed"] = config.seed
-    content["parameters"] = operator.size
-    return content
+        content["trace"] = _trace(operator, config.trace_samples, seed)
+    if config.layers == EACH:
+        each = blocks.of_each_layer(names)
+        content["layers"] = [_layer(operator_of(one), one, config, seed) for one in each]
+    return content | {
+        "block": block.name,
+        "tensors": list(block.tensors),
+        "parameters": operator.size,
+        "examples": drawn.examples,
+        "positions": operator.scored,
+        "clients": len(drawn.clients),
+        "loss": operator.loss,
+        "seed": seed,
+    }
 
 
 def extreme(
-    operator: CurvatureOperator,
+    operator: Operator,
     config: CurvatureConfig,
+    seed: int,
     end: lanczos.End,
-    on_iteration: Callable[[int, float, float], None] | None = None,
+    on_iteration: OnIteration | None = None,
 ) -> lanczos.LanczosResult:
     """The eigenpairs at one end of the spectrum, as the config wants them."""
     return lanczos.eigenpairs(
         operator,
         config.eigenvalues,
         end,
-        seed=config.seed,
+        seed=seed,
         max_iterations=config.iterations,
         tolerance=config.tolerance,
         on_iteration=on_iteration,
     )
 
 
+def _layer(operator: Operator, block: Block, config: CurvatureConfig, seed: int) -> dict[str, Any]:
+    top = _as_json(extreme(operator, config, seed, "largest"))
+    return {"layer": block.name, "parameters": operator.size, **top}
+
+
+def _density(operator: Operator, vectors: int, seed: int) -> dict[str, Any]:
+    density = spectral_density.spectral_density(operator, vectors=vectors, seed=seed)
+    return {
+        "nodes": [nodes.tolist() for nodes in density.nodes],
+        "weights": [weights.tolist() for weights in density.weights],
+    }
+
+
+def _trace(operator: Operator, samples: int, seed: int) -> dict[str, Any]:
+    estimate = trace.hutchinson_trace(operator, samples=samples, seed=seed)
+    return {
+        "trace": estimate.trace,
+        "standard_error": estimate.standard_error,
+        "samples": estimate.samples,
+    }
+
+
 def _as_json(result: lanczos.LanczosResult) -> dict[str, Any]:
+    """Of a zero eigenvalue the relative residual is undefined: null, and `undefined` says why."""
+    zero = any(pair.relative_residual is None for pair in result.pairs)
+    reason = {"undefined": "relative residual of a zero eigenvalue"} if zero else {}
     return {
         "eigenvalues": [pair.value for pair in result.pairs],
         "residuals": [pair.residual for pair in result.pairs],
-        "relative_residuals": [float(np.float64(p.relative_residual)) for p in result.pairs],
+        "relative_residuals": [pair.relative_residual for pair in result.pairs],
         "converged": result.converged,
         "iterations": result.iterations,
         "matvecs": result.matvecs,
+        **reason,
     }

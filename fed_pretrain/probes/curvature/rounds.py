@@ -1,10 +1,11 @@
 """The top Hessian eigenvalue along a run."""
 
+import functools
 from typing import Any
 
-from fed_pretrain.probes.curvature import probe as curvature
-from fed_pretrain.probes.curvature import sample
-from fed_pretrain.probes.curvature.loss_curvature import curvature_computation
+from fed_pretrain.probes.curvature import blocks, probe, sample
+from fed_pretrain.probes.curvature.operator import NotFinite
+from fed_pretrain.probes.curvature.operators import Operators
 from fed_pretrain.probes.probe import Probe, ProbeContext, RoundObservation, Weights
 from fed_pretrain.probes.round_log import RoundLog
 
@@ -18,15 +19,14 @@ class HessianOfRounds(Probe):
     name = "hessian"
 
     def __init__(self, context: ProbeContext) -> None:
-        self._context = context
-        self._config = curvature.CurvatureConfig(seed=context.seed)
+        self._executor = context.executor
+        self._config = context.curvature
+        self._seed = self._config.seed_in(context.seed)
         self._log = RoundLog(context.folder / "hessian.jsonl")
-        task = context.task
-        index = task.dataset.index("train")
-        self._drawn = sample.draw(index, self._config.examples, context.seed)
-        batch = sample.micro_batch(task.reader("train"), self._drawn, task.kind != "text")
-        self._batch = batch
-        self._computation = curvature_computation(task, context.build_model, batch)
+        index = context.task.dataset.index("train")
+        self._drawn = sample.draw(index, self._config.number_of_examples, self._seed)
+        self._operators = Operators(context.task, context.build_model, context.names)
+        blocks.chosen(context.names, self._config.layers)  # a mistake is told before any round
 
     def at_start(self, weights: Weights) -> dict[str, float]:
         return self._measure(0, weights)
@@ -38,16 +38,19 @@ class HessianOfRounds(Probe):
         self._log.forget_after(round_number)
 
     def _measure(self, round_number: int, weights: Weights) -> dict[str, float]:
-        context = self._context
-        operator = curvature.operator_for(
-            context.task,
-            context.build_model,
-            context.executor,
+        operator_of = functools.partial(
+            self._operators.at,
+            self._executor,
             weights,
             self._drawn,
-            computation=self._computation,
-            batch=self._batch,
+            micro_batch=self._config.micro_batch,
         )
-        content: dict[str, Any] = curvature.measure(operator, self._drawn, self._config)
+        try:
+            content: dict[str, Any] = probe.measure(
+                operator_of, self._operators.names, self._drawn, self._config, self._seed
+            )
+        except NotFinite as reason:
+            self._log.append({"round": round_number, "top": None, "undefined": str(reason)})
+            return {"top_eigenvalue": float("nan")}
         self._log.append({"round": round_number, **content})
         return {"top_eigenvalue": content["top"]["eigenvalues"][0]}

@@ -1,8 +1,7 @@
 """Which training examples a curvature probe looks at: a draw in proportion to client size."""
 
-import collections
 import functools
-from collections.abc import Sequence
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +15,7 @@ from fed_pretrain.tasks.local_work import LocalWork
 from fed_pretrain.tasks.payload import make_payload
 from fed_pretrain.tasks.reader import ClientReader, Payload
 
-MICRO_BATCH = 128
-# A step costs about as much as this many rows beside the work on its rows.
-_STEP_IN_ROWS = 4
-_LOOKED_AT = 64
+_GRAIN = 4
 
 
 @dataclass(frozen=True)
@@ -62,23 +58,23 @@ def of_client(index: Any, client_id: str, examples: int | None, seed: int) -> Sa
     return Sample(((client_id, tuple(int(row) for row in rows)),), len(rows), seed)
 
 
-def inputs(reader: ClientReader, sample: Sample, batch_size: int) -> list[ClientInput]:
+def inputs(reader: ClientReader, sample: Sample, micro_batch: int) -> list[ClientInput]:
     """The sample's clients as an executor takes them; each reads its own data where it works."""
-    work = LocalWork(batch_size, shuffle=False)
     return [
-        ClientInput(client_id, functools.partial(_read, reader, client_id, rows, work))
+        ClientInput(client_id, functools.partial(_read, reader, client_id, rows, micro_batch))
         for client_id, rows in sample.clients
     ]
 
 
 def _read(
-    reader: ClientReader, client_id: str, examples: tuple[int, ...], work: LocalWork
-) -> "collections.OrderedDict[str, np.ndarray] | Payload":
+    reader: ClientReader, client_id: str, examples: tuple[int, ...], micro_batch: int
+) -> Payload:
     # Every product reads every client: encoded rows are held within the reader's bound of memory.
     x, y = reader.cache.get(
         (reader.split, client_id, examples),
         functools.partial(_fresh_rows, reader, client_id, examples),
     )
+    work = LocalWork(even_batch(len(x), micro_batch), shuffle=False)
     return make_payload(x, y, work, 0, 0, client_id)
 
 
@@ -89,20 +85,13 @@ def _fresh_rows(reader: ClientReader, client_id: str, examples: tuple[int, ...])
     return np.ascontiguousarray(x), np.ascontiguousarray(y, dtype=np.int32)
 
 
-def micro_batch(reader: ClientReader, sample: Sample, one_row_an_example: bool) -> int:
-    """The micro-batch with the least work: clients are not mixed, so their last batch is padded.
+def even_batch(rows: int, most: int) -> int:
+    """At most `most` rows a step, in the fewest steps, and so that these are about equally full.
 
-    An example of text may be many rows; the first clients are read to see how many.
+    Clients are never mixed, so a batch for all would be mostly padding for the small ones. Above
+    `_GRAIN` rows it is a multiple of it: compilers that want fixed shapes meet few.
     """
-    if one_row_an_example:
-        return least_work([len(examples) for _, examples in sample.clients])
-    first = Sample(sample.clients[:_LOOKED_AT], 0, sample.seed)
-    return least_work([len(one.read()["y"]) for one in inputs(reader, first, 1)])
-
-
-def least_work(rows: Sequence[int]) -> int:
-    """Of the sizes up to 128, the one with the fewest rows, padded ones and the steps' own cost."""
-    counts = np.asarray(rows)
-    sizes = np.array([1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, MICRO_BATCH])
-    steps = np.ceil(counts[:, None] / sizes[None, :]).sum(axis=0)
-    return int(sizes[np.argmin(steps * (sizes + _STEP_IN_ROWS))])
+    if rows <= min(_GRAIN, most):
+        return max(rows, 1)
+    even = math.ceil(rows / math.ceil(rows / most))
+    return min(most, math.ceil(even / _GRAIN) * _GRAIN)

@@ -17,7 +17,7 @@ class TraceEstimate:
 
 
 def hutchinson_trace(operator: Operator, *, samples: int = 16, seed: int = 0) -> TraceEstimate:
-    """Mean of z'Hz over random signs z; undefined standard error for one sample."""
+    """Mean of z'Hz over random signs z; one sample has no standard error: NaN."""
     values = []
     for number in range(samples):
         generator = randomness.generator(seed, "hutchinson", number)

@@ -34,7 +34,7 @@ def by_hand(x, y, vector, distance):
 def looked_at(executor, vector, distances):
     x, y = small.digits()
     task = small.task_of(small.softmax_regression, x, y)
-    computation = direction.loss_and_slope(task, small.softmax_regression, small.BATCH)
+    computation = direction.loss_and_slope(task, small.softmax_regression)
     weights = small.weights_of(small.softmax_regression)
     clients = small.clients(x, y)
     return direction.along(executor, computation, weights, vector, clients, distances)

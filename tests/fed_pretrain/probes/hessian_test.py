@@ -36,7 +36,7 @@ def test_softmax_regression_has_its_closed_form_hessian_over_uneven_padded_clien
     x, y = small.digits()
     found = small.operator(executor, small.softmax_regression, x, y)
     np.testing.assert_allclose(small.dense_of(found), closed_form(x), atol=1e-6)
-    assert found.positions == sum(small.SIZES.values())
+    assert found.scored == sum(small.SIZES.values())
 
 
 @pytest.mark.parametrize("batch", [1, 16])
@@ -64,7 +64,7 @@ def test_products_equal_the_full_autograd_hessian(executor, build, data):
         np.testing.assert_allclose(
             found.matvec(vector), expected @ vector, atol=2e-5 * np.abs(expected).max() * 10
         )
-    assert found.positions == np.sum(y >= 0)
+    assert found.scored == np.sum(y >= 0)
     top = lanczos.eigenpairs(found, tolerance=1e-4).pairs[0].value
     assert top == pytest.approx(np.linalg.eigvalsh((expected + expected.T) / 2)[-1], rel=1e-3)
 

@@ -1,6 +1,8 @@
+import math
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 from fed_pretrain.probes.curvature import sample
 
@@ -24,8 +26,15 @@ def test_all_examples_are_taken_when_asked_or_when_there_are_too_few():
     assert sample.draw(INDEX, 5000, 0) == sample.draw(INDEX, None, 0)
 
 
-def test_the_micro_batch_fits_the_clients_and_wastes_no_padding():
-    assert sample.least_work([20] * 100) == 20
-    assert sample.least_work([1] * 50) == 1
-    assert sample.least_work([100_000]) == sample.MICRO_BATCH
-    assert sample.least_work([64] + [16] * 100) < 24
+@pytest.mark.parametrize("rows", [1, 3, 17, 40, 128, 129, 226, 1000])
+def test_a_clients_batches_hold_its_rows_in_the_fewest_steps_with_little_padding(rows):
+    batch = sample.even_batch(rows, 128)
+    steps = math.ceil(rows / batch)
+    assert batch <= 128
+    assert steps == math.ceil(rows / 128)
+    assert steps * batch - rows < 4 * steps
+
+
+def test_a_small_bound_of_memory_is_kept_and_a_client_without_rows_has_a_batch():
+    assert [sample.even_batch(rows, 3) for rows in (0, 1, 3, 100)] == [1, 1, 3, 3]
+    assert sample.even_batch(9, 5) == 5

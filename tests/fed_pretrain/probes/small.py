@@ -11,6 +11,7 @@ import tensorflow_federated as tff
 from data_prep import packages
 from fed_pretrain.executors.api import ClientInput
 from fed_pretrain.experiment.server_state import ModelArrays
+from fed_pretrain.probes.curvature import products
 from fed_pretrain.probes.curvature.loss_curvature import CurvatureOperator, curvature_computation
 from fed_pretrain.tasks.local_work import LocalWork
 from fed_pretrain.tasks.objective import CrossEntropy, keras_loss
@@ -79,10 +80,13 @@ def weights_of(build):
     return ModelArrays([drawn(v) for v in model.trainable_variables], [])
 
 
-def operator(executor, build, x, y, kind="hessian", batch=BATCH):
+def operator(executor, build, x, y, kind="hessian", batch=BATCH, positions=None):
     task = task_of(build, x, y)
-    computation = curvature_computation(task, build, batch, kind)
-    return CurvatureOperator(executor, computation, weights_of(build), clients(x, y, batch))
+    weights = weights_of(build)
+    if positions is None:
+        positions = range(len(weights.trainable))
+    computation = curvature_computation(task, build, positions, products.BY_KIND[kind])
+    return CurvatureOperator(executor, computation, weights, clients(x, y, batch), positions)
 
 
 def dense_of(found):

@@ -24,22 +24,27 @@ class ChildFailed(Exception):
 
 
 def examine(timeout_seconds: float) -> Iterator[Verdict]:
-    yield devices(timeout_seconds)
+    yield from devices(timeout_seconds)
     for name in EXECUTORS:
         yield one_round(name, timeout_seconds)
 
 
-def devices(timeout_seconds: float) -> Verdict:
+def devices(timeout_seconds: float) -> Iterator[Verdict]:
+    """A line a device: did it convolve and multiply?"""
     try:
-        answer = ask("devices", timeout_seconds)
+        found = ask("devices", timeout_seconds)["devices"]
     except ChildFailed as failure:
-        return verdict.fail("devices", f"TensorFlow cannot start: {failure}", "run `make .venv`")
-    seen = ", ".join(answer["devices"])
-    if any("GPU" in name or "TPU" in name for name in answer["devices"]):
-        return verdict.ok("devices", seen)
-    if os.path.exists("/proc/driver/nvidia"):
-        return verdict.note("devices", f"{seen}, though there is an NVIDIA driver", "`make gpu`")
-    return verdict.ok("devices", seen)
+        yield verdict.fail("devices", f"TensorFlow cannot start: {failure}", "run `make .venv`")
+        return
+    for name, answer in found.items():
+        if "error" in answer:
+            cure = f"leave {name} out of --devices, or install its libraries (`make gpu`)"
+            yield verdict.fail(f"device {name}", answer["error"], cure)
+        else:
+            did = f"convolves and multiplies, {answer['seconds']:.2f} s"
+            yield verdict.ok(f"device {name}", did)
+    if all(name.startswith("CPU") for name in found) and os.path.exists("/proc/driver/nvidia"):
+        yield verdict.note("device GPU", "none, though there is an NVIDIA driver", "`make gpu`")
 
 
 def one_round(executor: str, timeout_seconds: float) -> Verdict:

@@ -103,14 +103,34 @@ def run(executor_name: str) -> dict[str, Any]:
 
 
 def devices() -> dict[str, Any]:
-    """What TensorFlow sees of this machine."""
+    """What each device that TensorFlow sees makes of a convolution and a matrix product."""
     import tensorflow as tf
 
-    seen = [
-        device.name.removeprefix("/physical_device:")
-        for device in tf.config.list_physical_devices()
-    ]
-    return {"devices": seen, "built_with_cuda": tf.test.is_built_with_cuda()}
+    tf.config.set_soft_device_placement(False)  # else a CPU would do a broken GPU's work
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, True)
+    names = [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices()]
+    return {"devices": {name: try_device(name) for name in names}}
+
+
+def try_device(name: str) -> dict[str, Any]:
+    """Seconds of the first try, or what went wrong."""
+    import tensorflow as tf
+
+    started = time.monotonic()
+    try:
+        with tf.device(f"/{name}"):
+            row = tf.nn.conv2d(tf.ones([1, 3, 3, 1]), tf.ones([3, 3, 1, 4]), 1, "VALID")
+            product = tf.matmul(tf.reshape(row, [1, 4]), tf.ones([4, 1]))
+    except (tf.errors.OpError, ValueError) as error:
+        return {"error": str(error).splitlines()[0][:200]}
+    if not product.device.endswith(name):
+        return {
+            "error": f"{name} was asked, {product.device.rpartition('device:')[2]} did the work"
+        }
+    if float(product) != 36.0:
+        return {"error": f"gave {float(product)} where 36 is right"}
+    return {"seconds": time.monotonic() - started}
 
 
 def _payload(position: int) -> dict[str, np.ndarray]:

@@ -1,13 +1,17 @@
 """`--dry_run`: everything a run needs, checked, and what the run will cost, before it starts."""
 
+import dataclasses
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from data_prep.errors import UserError
 from data_prep.progress import duration
+from fed_pretrain.algorithms.algorithm import Algorithm
+from fed_pretrain.executors.api import ClientInput
 from fed_pretrain.experiment.assembly import Assembly, assemble
 from fed_pretrain.experiment.config import RunConfig
 from fed_pretrain.experiment.memory import peak_megabytes
@@ -23,13 +27,14 @@ def describe(config: RunConfig, session: Session | None = None) -> str:
     """Assembles the run, tries a part of its first round and tells what it found."""
     began = time.perf_counter()
     assembly = assemble(config, session or shared())
-    seconds, clients = _try_clients(assembly)
+    trial = _try_clients(assembly)
     lines = [
         *_data_lines(assembly),
         assembly.start_table(),
         f"algorithm {assembly.algorithm.label}",
         f"executor {assembly.executor.name}, devices {assembly.config.executor.devices}",
-        *_cost_lines(assembly, seconds, clients),
+        *trial.lines(),
+        *_cost_lines(assembly, trial),
         f"checked in {duration(time.perf_counter() - began)}; nothing was written",
     ]
     return "\n".join(lines)
@@ -46,21 +51,65 @@ def _data_lines(assembly: Assembly) -> list[str]:
     return lines
 
 
-def _try_clients(assembly: Assembly) -> tuple[float, int]:
-    """Seconds of a warm round of a few clients, and how many they were."""
+@dataclasses.dataclass(frozen=True)
+class _Trial:
+    """A round of the first few clients, twice: the first one compiles."""
+
+    clients: int = 0
+    first_seconds: float = 0.0
+    compile_seconds: float = 0.0
+    warm_seconds: float = 0.0
+    engine_seconds: float = 0.0
+    ops: str = ""
+
+    def lines(self) -> list[str]:
+        if not self.clients:
+            return ["the first round has no clients: nothing was tried"]
+        first = (
+            f"the first round of {self.clients} clients took {self.first_seconds:.1f} s,"
+            f" {self.compile_seconds:.1f} s of them to bring the algorithm to its map-reduce form;"
+            f" the second {self.warm_seconds:.2f} s"
+        )
+        if self.engine_seconds:
+            first += (
+                f", {self.engine_seconds:.2f} s of them Beam's own for each round: it is for"
+                " evaluations, Hessians and large cohorts"
+            )
+        return [self.ops, first] if self.ops else [first]
+
+
+def _try_clients(assembly: Assembly) -> _Trial:
+    """The preflight comes last: what it runs is compiled anew, and would hide the first round."""
     executor, algorithm = assembly.executor, assembly.algorithm
     layout = StateLayout.of(algorithm.process, assembly.start.names)
     state = layout.with_model(executor.initialize(algorithm.process), assembly.start.weights)
     inputs = round_inputs(assembly, 1)[:_PROBE_CLIENTS]
     if not inputs:
-        return float("nan"), 0
-    executor.run_round(algorithm, state, inputs)
-    began = time.perf_counter()
-    executor.run_round(algorithm, state, inputs)
-    return time.perf_counter() - began, len(inputs)
+        return _Trial()
+    first = executor.run_round(algorithm, state, inputs).seconds
+    warm = executor.run_round(algorithm, state, inputs).seconds
+    return _Trial(
+        len(inputs),
+        first["total"],
+        first.get("compile", 0.0),
+        warm["total"],
+        warm.get("engine", 0.0),
+        _ops_by_device(executor, algorithm, state, inputs[0]),
+    )
 
 
-def _cost_lines(assembly: Assembly, seconds: float, clients: int) -> list[str]:
+def _ops_by_device(executor: Any, algorithm: Algorithm, state: Any, client: ClientInput) -> str:
+    """Only `device` chooses devices; the others run on CPUs alone."""
+    if executor.name != "device":
+        return ""
+    from fed_pretrain.executors import preflight
+
+    found = preflight.run(executor, algorithm, state, client)
+    found.check()
+    return found.table()
+
+
+def _cost_lines(assembly: Assembly, trial: _Trial) -> list[str]:
     config = assembly.config
     rounds = config.work.rounds or 0
     cohort = len(round_inputs(assembly, 1))
@@ -78,10 +127,11 @@ def _cost_lines(assembly: Assembly, seconds: float, clients: int) -> list[str]:
         f"{rounds:,} rounds of {cohort} clients: about {_gigabytes((down + up) * rounds)} sent,"
         f" {_gigabytes(disk)} on disk, {peak_megabytes():,.0f} MB of memory so far"
     ]
-    if clients:
-        total = seconds / clients * cohort * rounds
+    if trial.clients:
+        one_client = (trial.warm_seconds - trial.engine_seconds) / trial.clients
+        total = trial.first_seconds + rounds * (trial.engine_seconds + one_client * cohort)
         lines.append(
-            f"training takes about {duration(total)} (from {clients} clients; evaluation and"
+            f"training takes about {duration(total)} (from {trial.clients} clients; evaluation and"
             " probes come on top)"
         )
     return lines

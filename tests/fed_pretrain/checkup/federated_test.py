@@ -14,10 +14,22 @@ def test_the_expected_answer_is_one_gradient_step_by_hand() -> None:
     assert one_round.expected(0.0) == pytest.approx(-0.1 * slope / 14)
 
 
-def test_tensorflow_sees_a_device() -> None:
-    verdict = federated.devices(timeout_seconds=900)
-    assert verdict.status is not Status.FAIL
-    assert "CPU:0" in verdict.finding
+def test_each_device_that_tensorflow_sees_has_a_line() -> None:
+    verdicts = list(federated.devices(timeout_seconds=900))
+    assert "device CPU:0" in [verdict.subject for verdict in verdicts]
+    assert all(verdict.status is not Status.FAIL for verdict in verdicts)
+
+
+def test_a_device_that_does_not_work_is_a_failure_with_a_cure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = {"CPU:0": {"seconds": 0.1}, "GPU:0": one_round.try_device("GPU:0")}
+    monkeypatch.setattr(federated, "ask", lambda *unused: {"devices": found})
+    sound, broken = list(federated.devices(1.0))[:2]
+    assert sound.status is Status.OK
+    assert broken.status is Status.FAIL
+    assert "GPU:0" in broken.finding
+    assert "leave GPU:0 out of --devices" in broken.cure
 
 
 def test_a_hanging_executor_is_a_failure_that_says_so() -> None:

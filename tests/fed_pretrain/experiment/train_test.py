@@ -60,6 +60,8 @@ def test_a_dry_run_tells_data_start_and_cost_and_writes_nothing(tmp_path):
     told = preflight.describe(small(tmp_path / "run"))
     for part in ("edge_cnn", "14 clients", "2 rounds of 3 clients", "training takes about"):
         assert part in told
+    assert "convolution             float32    CPU:0" in told
+    assert "to bring the algorithm to its map-reduce form" in told
     assert not (tmp_path / "run").exists()
 
 

@@ -1,59 +1,38 @@
 """Your own TFRecord files of tf.train.Example, with a named client feature."""
 
-import dataclasses
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any
 
 import numpy as np
 
-from data_prep.sources import compressed, fields, own_columns, sqlite_examples
-from data_prep.sources.base import BadRecord, Item, Source, WorkUnit, file_units, input_files
+from data_prep.sources import compressed, fields, own_columns, own_rows, sqlite_examples
+from data_prep.sources.base import BadRecord, Source, WorkUnit, file_units, input_files
 from data_prep.sources.lines import position
+from data_prep.sources.tables import Row
 from data_prep.store import checksum
-from data_prep.store.features import FeatureSpec
 
 _LENGTH = struct.Struct("<QI")
 _CRC = struct.Struct("<I")
 LONGEST_RECORD = 1 << 30
 
 
-@dataclasses.dataclass(frozen=True)
-class Reader:
-    """Examples by the client feature."""
+def rows(unit: WorkUnit) -> Iterator[Row | BadRecord]:
+    """Each example as a row; its `line` is its number in the file."""
+    for number, content in enumerate(_records(unit.path)):
+        if isinstance(content, BadRecord):
+            yield content
+            continue
+        try:
+            values = _values(content)
+        except fields.BadField as error:
+            yield BadRecord(error.reason, unit.path, number + 1, str(error))
+            continue
+        yield Row(_at(number + 1), position(unit, number), values)
 
-    work: tuple[WorkUnit, ...]
-    columns: own_columns.Columns
-    extra: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
-    @property
-    def features(self) -> tuple[FeatureSpec, ...]:
-        return self.columns.specs
-
-    @property
-    def label_names(self) -> tuple[str, ...] | None:
-        return self.columns.label_names
-
-    @property
-    def natural(self) -> bool:
-        return bool(self.columns.client)
-
-    @property
-    def splits(self) -> tuple[str, ...]:
-        return own_columns.STORED_SPLITS if self.columns.split else ()
-
-    def units(self) -> list[WorkUnit]:
-        return list(self.work)
-
-    def read(self, unit: WorkUnit) -> Iterator[Item]:
-        for number, content in enumerate(_records(unit.path)):
-            if isinstance(content, BadRecord):
-                yield content
-                continue
-            try:
-                yield self.columns.record(_values(content), position(unit, number))
-            except fields.BadField as error:
-                yield BadRecord(error.reason, unit.path, number + 1, str(error))
+def _at(line: int) -> Callable[[], int]:
+    return lambda: line
 
 
 def _records(path: str) -> Iterator[bytes | BadRecord]:
@@ -101,20 +80,8 @@ def _text_or_bytes(value: bytes) -> str | bytes:
         return value
 
 
-def open_tfrecords(pattern: str, options: Mapping[str, str]) -> Reader:
-    units = file_units(input_files(pattern))
-
-    def values() -> Iterator[Mapping[str, Any]]:
-        for unit in units:
-            for content in _records(unit.path):
-                if isinstance(content, bytes):
-                    try:
-                        yield _values(content)
-                    except fields.BadField:
-                        continue  # `read` reports it with its place
-
-    columns = own_columns.columns(options, values(), pattern, all_rows=values())
-    return Reader(tuple(units), columns)
+def open_tfrecords(pattern: str, options: Mapping[str, str]) -> own_rows.Reader:
+    return own_rows.opened(pattern, options, file_units(input_files(pattern)), rows)
 
 
 SOURCE = Source(

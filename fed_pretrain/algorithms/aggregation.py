@@ -8,7 +8,7 @@ import tensorflow_federated as tff
 from fed_pretrain.algorithms import robust
 from fed_pretrain.algorithms.alignment_sums import AlignmentFactory
 from fed_pretrain.algorithms.client_update import ClientUpdate
-from fed_pretrain.algorithms.compression import QuantizedSumFactory
+from fed_pretrain.algorithms.compression import quantized_sum
 from fed_pretrain.algorithms.config import AlgorithmConfig
 from fed_pretrain.algorithms.privacy import PrivateMeanFactory
 from fed_pretrain.algorithms.secure_sum import SecureSumFactory
@@ -42,7 +42,7 @@ def _mean(config: AlgorithmConfig) -> Any:
     if config.secure_aggregation:
         total = SecureSumFactory(config.secure_bound)
     if config.compression == "quantize":
-        total = QuantizedSumFactory(total, config.compression_bits, config.seed)
+        total = quantized_sum(total, config.compression_bits, config.seed)
     if config.dp_noise_multiplier is None:
         return tff.aggregators.MeanFactory(total, no_nan_division=True)
     return PrivateMeanFactory(

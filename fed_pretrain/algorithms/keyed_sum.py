@@ -1,0 +1,85 @@
+"""A sum with a random step at the clients or at the server, repeatable by (key, round).
+
+TFF's own factories draw from generators without a key, so that a resumed run could not repeat
+their noise. Here the state counts the rounds, and tensor i of round r has the key (key, r, i).
+"""
+
+import collections
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_federated as tff
+
+Step = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+class KeyedSumFactory(tff.aggregators.UnweightedAggregationFactory):
+    """`at_clients` and `at_server` take a tensor and its key, and give the tensor to go on with."""
+
+    def __init__(
+        self,
+        inner: Any,
+        key: np.ndarray,
+        at_clients: Step | None = None,
+        at_server: Step | None = None,
+    ) -> None:
+        self._inner = inner
+        self._key = key
+        self._at_clients = at_clients
+        self._at_server = at_server
+
+    def create(self, value_type: Any) -> Any:
+        inner = self._inner.create(value_type)
+
+        @tff.tensorflow.computation
+        def first_round() -> Any:
+            return tf.constant(0)
+
+        @tff.tensorflow.computation(first_round.type_signature.result)
+        def following(round_number: Any) -> Any:
+            return round_number + 1
+
+        @tff.federated_computation
+        def initialize() -> Any:
+            return tff.federated_zip(
+                collections.OrderedDict(
+                    inner=inner.initialize(), round=tff.federated_eval(first_round, tff.SERVER)
+                )
+            )
+
+        @tff.federated_computation(
+            initialize.type_signature.result, tff.FederatedType(value_type, tff.CLIENTS)
+        )
+        def next_fn(state: Any, value: Any) -> Any:
+            number = state["round"]
+            if self._at_clients is not None:
+                told = tff.federated_broadcast(number)
+                value = tff.federated_map(self._keyed(self._at_clients, value_type), (value, told))
+            output = inner.next(state["inner"], value)
+            result = output.result
+            if self._at_server is not None:
+                result = tff.federated_map(
+                    self._keyed(self._at_server, value_type), (result, number)
+                )
+            new_state = collections.OrderedDict(
+                inner=output.state, round=tff.federated_map(following, number)
+            )
+            return tff.templates.MeasuredProcessOutput(
+                tff.federated_zip(new_state), result, output.measurements
+            )
+
+        return tff.templates.AggregationProcess(initialize, next_fn)
+
+    def _keyed(self, step: Step, value_type: Any) -> Any:
+        @tff.tensorflow.computation(value_type, tff.TensorType(np.int32))
+        def keyed(value: Any, round_number: Any) -> Any:
+            key = _fold(tf.constant(self._key), round_number)
+            return [step(tensor, _fold(key, i)) for i, tensor in enumerate(value)]
+
+        return keyed
+
+
+def _fold(key: tf.Tensor, number: Any) -> tf.Tensor:
+    return tf.random.experimental.stateless_fold_in(key, number, alg="philox")

@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -29,13 +30,12 @@ def tasks_table() -> str:
     rows = []
     for name in registry.names():
         task = registry.get(name)
-        embedded = task.prepare is not None
-        dataset = "" if embedded else f" --dataset=data/{name}"
+        dataset = "" if task.prepare else f" --dataset=data/{name}"
         rows.append(
             (
                 f"`{name}`",
                 task.title,
-                "embedded" if embedded else "bring your own",
+                _comes_from(task.prepare),
                 ", ".join(f"`{choice.name}`" for choice in task.models),
                 f"`python -m fed_pretrain.train --task={name}{dataset} --workdir=runs/{name}`",
             )
@@ -43,6 +43,12 @@ def tasks_table() -> str:
     return markdown(
         ("task", "what it is", "data", "models (first is the default)", "train it"), rows
     )
+
+
+def _comes_from(prepare: Mapping[str, Any] | None) -> str:
+    if prepare is None:
+        return "bring your own"
+    return "`make fashion-mnist`" if prepare["source"] == "fashion_mnist" else "embedded"
 
 
 def algorithms_table() -> str:

@@ -35,6 +35,7 @@ class PrepareConfig:
     split: str = "auto"
     split_fractions: tuple[float, float, float] = (0.8, 0.0, 0.2)
     split_cutoffs: tuple[int, ...] = ()
+    validation_share: float = 0.0
     min_examples: int | None = None
     max_examples: int | None = None
     vocabulary: str = ""
@@ -64,7 +65,13 @@ class PrepareConfig:
         )
 
     def split_config(self) -> SplitConfig:
-        return SplitConfig(self.split, self.split_fractions, self.split_cutoffs, self.seed)
+        return SplitConfig(
+            rule=self.split,
+            fractions=self.split_fractions,
+            validation_share=self.validation_share,
+            cutoffs=self.split_cutoffs,
+            seed=self.seed,
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,13 +117,25 @@ def open_source(config: PrepareConfig) -> Opened:
         raise UserError(f"--input={config.input}: {source.name} finds nothing to read there")
     _check_partition(source, reader, partition)
     _check_vocabulary(config, reader)
-    shipped = bool(getattr(reader, "splits", source.splits))
-    if splits.rule == "auto":
-        splits = dataclasses.replace(splits, rule="source" if shipped else "by_example")
-    elif splits.rule == "source" and not shipped:
-        raise UserError(f"--split=source: {source.name} ships no splits; try --split=by_example")
+    splits = _resolved_splits(source, tuple(getattr(reader, "splits", source.splits)), splits)
     limits = _limits(config, reader)
     return Opened(config, source, options, reader, units, partition, splits, limits)
+
+
+def _resolved_splits(source: Source, shipped: tuple[str, ...], splits: SplitConfig) -> SplitConfig:
+    """`auto` decided; refuses what the source cannot give."""
+    if splits.rule == "auto":
+        splits = dataclasses.replace(splits, rule="source" if shipped else "by_example")
+    if splits.rule == "source" and not shipped:
+        raise UserError(f"--split=source: {source.name} ships no splits; try --split=by_example")
+    if splits.validation_share and splits.rule != "source":
+        raise UserError(
+            f"--validation_share cuts what --split=source trains on; --split={splits.rule} has "
+            "--split_fractions"
+        )
+    if splits.validation_share and "validation" in shipped:
+        raise UserError(f"--validation_share: {source.name} ships a validation split of its own")
+    return splits
 
 
 def _check_numbers(config: PrepareConfig) -> None:

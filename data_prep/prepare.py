@@ -42,6 +42,11 @@ flags.DEFINE_float("sigma", 1.0, "Spread of log sizes in --partition=quantity.")
 flags.DEFINE_integer("minimum_size", 1, "Fewest examples a made-up client gets, over all splits.")
 flags.DEFINE_enum("split", "auto", partitions.SPLIT_RULES, "What gives an example its split.")
 flags.DEFINE_list("split_fractions", ["0.8", "0", "0.2"], "Shares of train, validation, test.")
+flags.DEFINE_float(
+    "validation_share",
+    0.0,
+    "Of --split=source: share of each client's training examples that validate; test stays as is.",
+)
 flags.DEFINE_list("split_cutoffs", [], "Order values (times) at which --split=by_cutoff cuts.")
 flags.DEFINE_integer("min_examples", None, "Leave out clients with fewer examples; counted.")
 flags.DEFINE_integer("max_examples", None, "Leave out clients with more examples; counted.")

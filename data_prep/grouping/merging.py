@@ -5,7 +5,7 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.feather as feather
@@ -69,20 +69,30 @@ def merge(job: Job, shard: int) -> int:
     return shard
 
 
-def _sizes(paths: list[Path], low: int, high: int) -> dict[bytes, tuple[int, int]]:
-    """Examples of each client of the shard, and those that count towards its limits."""
+class _Size(NamedTuple):
+    """Examples of a client: all, those that count towards its limits, those shipped to train on."""
+
+    total: int = 0
+    counted: int = 0
+    train: int = 0
+
+
+def _sizes(paths: list[Path], low: int, high: int) -> dict[bytes, _Size]:
+    """The sizes of the shard's clients."""
     total: collections.Counter[bytes] = collections.Counter()
     counted: collections.Counter[bytes] = collections.Counter()
+    train: collections.Counter[bytes] = collections.Counter()
     for path in paths:
         for entry in entries(path, low, high, payloads=False):
             total[entry.client] += 1
             counted[entry.client] += entry.counted
-    return {client: (size, counted[client]) for client, size in total.items()}
+            train[entry.client] += entry.split == TRAIN
+    return {client: _Size(size, counted[client], train[client]) for client, size in total.items()}
 
 
 def _write(
     stream: Iterator[Entry],
-    sizes: dict[bytes, tuple[int, int]] | None,
+    sizes: dict[bytes, _Size] | None,
     splitter: Splitter,
     cutoff_value: Callable[[Entry], int],
     limits: ClientLimits | None,
@@ -97,9 +107,9 @@ def _write(
     for entry in stream:
         if entry.client != client:
             client, name, position = entry.client, entry.client.decode(), 0
-            size, counted = sizes[client] if sizes is not None else (0, 0)
-            reason = _outside(limits, counted)
-            splitter.start_client(name, size)
+            size = sizes[client] if sizes is not None else _Size()
+            reason = _outside(limits, size.counted)
+            splitter.start_client(name, size.total, size.train)
         if reason is not None:
             dropped[reason] += 1
             continue

@@ -91,6 +91,8 @@ class SplitConfig:
     rule: str = "auto"
     fractions: tuple[float, float, float] = (0.8, 0.0, 0.2)
     """Shares of train, validation, test."""
+    validation_share: float = 0.0
+    """Of `source`: this share of each client's training examples, at random, becomes validation."""
     cutoffs: tuple[int, ...] = ()
     """train < first <= validation < second <= test; with one cut-off there is no validation."""
     seed: int = 0
@@ -104,6 +106,8 @@ class SplitConfig:
             )
         if abs(sum(self.fractions) - 1) > 1e-9:
             raise UserError(f"--split_fractions={_listed(self.fractions)}: they must add up to 1")
+        if not 0 <= self.validation_share < 1:
+            raise UserError(f"--validation_share={self.validation_share}: 0 to below 1 is wanted")
         if self.rule == "by_cutoff" and (
             len(self.cutoffs) not in (1, 2) or list(self.cutoffs) != sorted(set(self.cutoffs))
         ):
@@ -112,8 +116,14 @@ class SplitConfig:
             raise UserError("--split_cutoffs means something to --split=by_cutoff only")
 
     def settings(self) -> dict[str, object]:
-        if self.rule in ("source", "none"):
+        if self.rule == "none" or (self.rule == "source" and not self.validation_share):
             return {"rule": self.rule}
+        if self.rule == "source":
+            return {
+                "rule": self.rule,
+                "validation_share": self.validation_share,
+                "seed": self.seed,
+            }
         if self.rule == "by_cutoff":
             return {"rule": self.rule, "cutoffs": list(self.cutoffs)}
         settings: dict[str, object] = {"rule": self.rule, "fractions": list(self.fractions)}

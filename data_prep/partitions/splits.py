@@ -1,5 +1,7 @@
 """Which split an example of a client belongs to."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from data_prep import randomness
@@ -15,19 +17,25 @@ class Splitter:
         self._config = config
         self._codes: np.ndarray | None = None
         self._constant: int | None = None
+        self._trains: Iterator[int] | None = None
 
     @property
     def needs_sizes(self) -> bool:
-        return self._config.rule in ("by_example", "by_order")
+        return self._config.rule in ("by_example", "by_order") or self._config.validation_share > 0
 
-    def start_client(self, client_id: str, size: int) -> None:
-        """`size` is looked at only where `needs_sizes`."""
+    def start_client(self, client_id: str, size: int, shipped_train: int = 0) -> None:
+        """`size` and how much of it the source says to train on matter only if `needs_sizes`."""
         config = self._config
         if config.rule == "none":
             self._constant = TRAIN
         elif config.rule == "by_client":
             draw = randomness.key(config.seed, "split_client", client_id) / 2**63
             self._constant = int(np.searchsorted(np.cumsum(config.fractions)[:2], draw, "right"))
+        elif config.validation_share:
+            shares = (1 - config.validation_share, config.validation_share, 0.0)
+            codes = np.repeat(np.arange(3), split_sizes(shipped_train, shares))
+            generator = randomness.generator(config.seed, "split_validation", client_id)
+            self._trains = iter(generator.permutation(codes).tolist())
         elif self.needs_sizes:
             codes = np.repeat(np.arange(3), split_sizes(size, config.fractions))
             if config.rule == "by_example":
@@ -40,6 +48,8 @@ class Splitter:
         """0 train, 1 validation, 2 test."""
         rule = self._config.rule
         if rule == "source":
+            if self._trains is not None and source_code == TRAIN:
+                return next(self._trains)
             return source_code
         if rule == "by_cutoff":
             passed = sum(order >= cutoff for cutoff in self._config.cutoffs)

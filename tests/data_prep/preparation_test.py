@@ -223,6 +223,7 @@ def test_an_input_that_vanishes_while_it_is_read_is_named(tmp_path: Path) -> Non
         ({"source": "mnist5k"}, "has no natural clients"),
         ({"source_options": {"colour": "red"}}, "no option 'colour'"),
         ({"split": "source"}, "ships no splits"),
+        ({"validation_share": 0.1}, "--validation_share cuts what --split=source trains on"),
         ({"max_bad_records": -1}, "--max_bad_records=-1"),
         ({"shards": 0}, "--shards=0"),
         ({"workers": 0}, "--workers=0"),

@@ -36,6 +36,7 @@ def test_a_wrong_partition_is_refused_by_its_flag(settings: dict, flag: str) -> 
         ({"rule": "by_cutoff"}, "--split_cutoffs"),
         ({"rule": "by_cutoff", "cutoffs": (5, 3)}, "--split_cutoffs"),
         ({"rule": "by_order", "cutoffs": (5,)}, "--split_cutoffs"),
+        ({"rule": "source", "validation_share": 1.0}, "--validation_share=1.0"),
     ],
 )
 def test_a_wrong_split_is_refused_by_its_flag(settings: dict, flag: str) -> None:
@@ -48,3 +49,5 @@ def test_settings_without_effect_are_left_out() -> None:
     iid = PartitionConfig(rule="iid", num_clients=5, alpha=3.0).settings()
     assert iid == {"rule": "iid", "num_clients": 5, "minimum_size": 1, "seed": 0}
     assert SplitConfig("source", seed=3).settings() == {"rule": "source"}
+    cut = SplitConfig("source", validation_share=0.1, seed=3).settings()
+    assert cut == {"rule": "source", "validation_share": 0.1, "seed": 3}

@@ -53,6 +53,22 @@ def test_by_cutoff_the_order_value_decides() -> None:
     assert codes(SplitConfig("by_cutoff", cutoffs=(10,)), "a", [9, 10]) == [0, 2]
 
 
+def test_validation_is_cut_from_what_the_source_trains_on_and_its_test_stays() -> None:
+    config = SplitConfig("source", validation_share=0.2)
+    shipped = [0, 2] * 50
+    drawn = {}
+    for client in "ab":
+        splitter = Splitter(config)
+        splitter.start_client(client, len(shipped), shipped.count(0))
+        drawn[client] = [splitter.code(n, n, code) for n, code in enumerate(shipped)]
+    for codes_of_client in drawn.values():
+        assert np.bincount(codes_of_client).tolist() == [40, 10, 50]
+        assert codes_of_client[1::2] == [2] * 50
+    assert drawn["a"] != drawn["b"]
+    splitter.start_client("alone", 1, 1)
+    assert splitter.code(0, 0, 0) == 0
+
+
 def test_source_keeps_the_shipped_split_and_none_trains_all() -> None:
     assert codes(SplitConfig("source"), "a", [1, 2]) == [2, 2]
     assert codes(SplitConfig("none"), "a", [1, 2]) == [0, 0]

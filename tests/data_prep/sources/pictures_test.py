@@ -118,6 +118,28 @@ def test_prepared_cifar10_is_partitioned_for_it_has_no_clients(tmp_path, prepare
     assert set(dataset.splits) == {"train", "test"}
 
 
+def _pixels(dataset, split):
+    return {
+        image.tobytes()
+        for client in dataset.index(split).client_ids
+        for image in dataset.read_client(split, client)["image"].numpy()
+    }
+
+
+def test_the_official_test_batch_stays_test_and_validation_is_cut_from_the_rest(
+    tmp_path, prepared, cifar
+):
+    path = _archive(tmp_path / "cifar-10-python.tar.gz", _files(cifar, "python"), "x")
+    settings = {"partition": "iid", "num_clients": 2, "split": "source"}
+    dataset = prepared("cifar10", path, validation_share=0.3, **settings)
+    assert _pixels(dataset, "test") == {pixels.tobytes() for pixels, _ in cifar[14:]}
+    train, validation = _pixels(dataset, "train"), _pixels(dataset, "validation")
+    assert train | validation == {pixels.tobytes() for pixels, _ in cifar[:14]}
+    assert not train & validation
+    assert len(validation) == 4  # of clients of 7 each: floor(0.3 * 7 + 1/2)
+    assert dataset.manifest.partition["splits"]["validation_share"] == 0.3
+
+
 @pytest.fixture
 def tiny_imagenet(tmp_path):
     """Real photos of ImageNet, 64x64, one of them grey; wnids out of order as published."""

@@ -5,7 +5,7 @@ product into steps. Mistakes are told with the line and the nearest right key.
 """
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,16 @@ class Budget:
 
 
 @dataclass(frozen=True)
+class Words:
+    """What a plan may name; a word that is none of these is refused with the nearest one."""
+
+    flags: Sequence[str]
+    tasks: Sequence[str]
+    claims: Sequence[str]
+    sections: Sequence[str]
+
+
+@dataclass(frozen=True)
 class Plan:
     name: str
     title: str
@@ -83,16 +93,20 @@ def shipped() -> list[str]:
     return sorted(path.stem for path in PLANS_FOLDER.glob("*.yaml"))
 
 
-def load(name_or_path: str, overrides: Sequence[str] = ()) -> Plan:
+def load(name_or_path: str, overrides: Sequence[str] = (), words: Words | None = None) -> Plan:
     """Reads a shipped plan by name or a file by path, applies `key.path=value` overrides."""
     path = _locate(name_or_path)
     try:
         document = _Document(path, path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"--plan: cannot read {path} ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"--plan: {path} is not UTF-8 text") from error
     for override in overrides:
         document.override(override)
     document.check()
+    if words is not None:
+        document.check_words(words)
     return _build(document.value)
 
 
@@ -147,14 +161,17 @@ class _Document:
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise UserError(f"--set: {text!r} is not of the form key.path=value")
-        target = self.value
+        target = self.value if isinstance(self.value, dict) else {}
         *parents, last = name.split(".")
         for key in parents:
             if not isinstance(target, dict) or not isinstance(target.get(key), dict):
                 known = list(map(str, target)) if isinstance(target, dict) else []
                 raise UserError(f"--set {text}: no section {key!r}{nearest(key, known)}")
             target = target[key]
-        target[last] = yaml.safe_load(value)
+        try:
+            target[last] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise UserError(f"--set {text}: the value is not YAML") from error
 
     def check(self) -> None:
         errors = jsonschema.Draft202012Validator(PLAN_SCHEMA).iter_errors(self.value)
@@ -162,6 +179,45 @@ class _Document:
         if first is not None:
             raise UserError(self._sentence(first))
         self._check_references()
+
+    def check_words(self, words: Words) -> None:
+        """Refuses flags, tasks, claims and sections that do not exist, with their line."""
+        for place in self._flag_places():
+            for name in self._at(place):
+                self._check_word((*place, name), "flag", str(name), words.flags)
+        for name, task in self.value["tasks"].items():
+            self._check_word(("tasks", name, "task"), "task", task["task"], words.tasks)
+        for key, known in (("claims", words.claims), ("sections", words.sections)):
+            for number, word in enumerate(self.value.get(key, [])):
+                self._check_word((key, number), key.removesuffix("s"), word, known)
+
+    def _flag_places(self) -> Iterator[tuple[Any, ...]]:
+        """Where a plan sets flags of `train`."""
+        yield ("settings",)
+        yield ("tuning", "settings")
+        for name, task in self.value["tasks"].items():
+            yield ("tasks", name, "settings")
+            for part in ("starts", "rates"):
+                yield from (("tasks", name, part, key) for key in task.get(part, {}))
+        yield from (("algorithms", key) for key in self.value["algorithms"])
+        for axis, points in self.value.get("sweep", {}).items():
+            yield from (("sweep", axis, key) for key in points)
+
+    def _at(self, place: tuple[Any, ...]) -> Mapping[Any, Any]:
+        value = self.value
+        for key in place:
+            value = value.get(key, {})
+        return value
+
+    def _check_word(
+        self, place: tuple[Any, ...], kind: str, word: str, known: Sequence[str]
+    ) -> None:
+        if word not in known:
+            where = ".".join(map(str, place[:-1]))
+            hint = nearest(word, known)
+            raise UserError(
+                f"{self.path}{self._line(place)}: {where}: no {kind} is named {word!r}{hint}"
+            )
 
     def _sentence(self, error: jsonschema.ValidationError) -> str:
         place = tuple(error.absolute_path)

@@ -13,7 +13,6 @@ from types import FrameType
 from typing import Any
 
 from data_prep import atomic
-from data_prep.errors import UserError
 from data_prep.progress import Progress, duration
 from pipelines import plan as plan_module
 from pipelines.execution import Execution, StepState, forget_stale_outputs
@@ -43,8 +42,7 @@ class StudyResult:
 
 def run(config: StudyConfig) -> StudyResult:
     """Runs (or continues) the study; the report is made even when some cells failed."""
-    plan = plan_module.load(config.plan, config.overrides)
-    check_flags(plan, _train_flags(), config.plan)
+    plan = plan_module.load(config.plan, config.overrides, words())
     steps = expand(plan)
     workdir = Path(config.workdir)
     if config.dry_run:
@@ -226,29 +224,15 @@ class _stop_on_signal:
             signal.signal(number, handler)
 
 
-def _train_flags() -> list[str]:
-    """The flags a cell may set; on a registry of their own, since a study has other flags."""
+def words() -> plan_module.Words:
+    """The flags of `train`, the tasks and the report's parts that a plan may name."""
     from fed_pretrain.experiment import flags as run_flags
+    from fed_pretrain.reporting import claims, report
+    from fed_pretrain.tasks import registry
 
-    return run_flags.names()
-
-
-def check_flags(plan: plan_module.Plan, known: Sequence[str], plan_name: str) -> None:
-    """Refuses a plan whose settings name a flag that `train` does not have."""
-    for where, flags in _all_settings(plan):
-        for name in flags:
-            if name not in known:
-                hint = plan_module.nearest(name, known)
-                raise UserError(f"{plan_name}: {where}: no flag --{name}{hint}")
-
-
-def _all_settings(plan: plan_module.Plan) -> list[tuple[str, Mapping[str, Any]]]:
-    places: list[tuple[str, Mapping[str, Any]]] = [("settings", plan.settings)]
-    for name, task in plan.tasks.items():
-        places.append((f"tasks.{name}.settings", task.settings))
-        places += [(f"tasks.{name}.starts.{key}", flags) for key, flags in task.starts.items()]
-        places += [(f"tasks.{name}.rates.{key}", flags) for key, flags in task.rates.items()]
-    places += [(f"algorithms.{key}", flags) for key, flags in plan.algorithms.items()]
-    for axis, points in plan.sweep.items():
-        places += [(f"sweep.{axis}.{key}", flags) for key, flags in points.items()]
-    return places
+    return plan_module.Words(
+        flags=run_flags.names(),
+        tasks=registry.names(),
+        claims=[claim.key for claim in claims.CLAIMS],
+        sections=list(report.SECTIONS),
+    )

@@ -4,7 +4,7 @@ import csv
 import io
 import math
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,19 +20,20 @@ from fed_pretrain.reporting.sections.accuracy import final_accuracy
 from fed_pretrain.reporting.setting import setting
 from fed_pretrain.reporting.statistics import Spread, spread
 
-_BUILDERS: tuple[Callable[[Study], Section | None], ...] = (
-    accuracy.table_section,
-    accuracy.ranking_section,
-    curves.learning_section,
-    effects.sweep_section,
-    effects.iid_section,
-    curves.start_loss_section,
-    probes.curvature_section,
-    curves.alignment_section,
-    probes.misalignment_section,
-    cost.cost_section,
-    ledger.ledger_section,
-)
+# In reading order; the names are those of a plan's `sections`.
+SECTIONS: Mapping[str, Callable[[Study], Section | None]] = {
+    "accuracy": accuracy.table_section,
+    "ranking": accuracy.ranking_section,
+    "learning": curves.learning_section,
+    "sweep": effects.sweep_section,
+    "iid_gap": effects.iid_section,
+    "start_loss": curves.start_loss_section,
+    "curvature": probes.curvature_section,
+    "alignment": curves.alignment_section,
+    "misalignment": probes.misalignment_section,
+    "cost": cost.cost_section,
+    "claims": ledger.ledger_section,
+}
 _WIDE_INCHES = 8.0
 _MARKS = {
     claims.HOLDS: ' class="holds"',
@@ -83,9 +84,9 @@ def make_report(config: ReportConfig) -> Path:
 
 def build_sections(study: Study) -> list[Section]:
     """The sections the study has results for, in reading order."""
-    wanted = list(study.plan.get("sections") or ())
-    made = [section for build in _BUILDERS if (section := build(study)) is not None]
-    return [section for section in made if not wanted or section.key in wanted]
+    wanted = list(study.plan.get("sections") or ()) or list(SECTIONS)
+    made = [build(study) for name, build in SECTIONS.items() if name in wanted]
+    return [section for section in made if section is not None]
 
 
 def _write(output: Path, section: Section) -> dict[str, object]:

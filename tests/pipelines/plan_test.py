@@ -91,6 +91,33 @@ def test_an_unknown_key_is_told_with_its_line_and_the_nearest_right_one(tmp_path
     assert "did you mean 'algorithms'" in message
 
 
+WORDS = plans.Words(
+    flags=["rounds", "epochs", "start", "algorithm", "client_learning_rate"],
+    tasks=["digits", "mnist5k"],
+    claims=["accuracy"],
+    sections=["ranking"],
+)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "line", "nearest"),
+    [
+        ("settings: {rounds: 3}", "settings: {roundz: 3}", 4, "rounds"),
+        ("{client_learning_rate: 0.01}", "{client_learning: 0.01}", 19, "client_learning_rate"),
+        ("4: {epochs: 4}", "4: {epoch: 4}", 24, "epochs"),
+        ("task: digits", "task: digit", 7, "digits"),
+        ("seeds: [0, 1]", "claims: [acuracy]", 25, "accuracy"),
+        ("seeds: [0, 1]", "sections: [rankings]", 25, "ranking"),
+    ],
+)
+def test_an_unknown_word_is_told_with_its_line_and_the_nearest_right_one(
+    tmp_path, right, wrong, line, nearest
+):
+    plans.load(write(tmp_path, TEXT), words=WORDS)
+    with pytest.raises(UserError, match=rf"line {line}: .*did you mean '{nearest}'"):
+        plans.load(write(tmp_path, TEXT.replace(right, wrong)), words=WORDS)
+
+
 def test_a_wrong_type_is_told_with_its_line(tmp_path):
     message = refused(tmp_path, TEXT.replace("seeds: [0, 1]", "seeds: [0, x]"))
     assert "seeds.1" in message
@@ -114,6 +141,14 @@ def test_text_that_is_not_yaml_is_told_with_its_line(tmp_path):
 
 def test_an_override_of_an_unknown_section_is_refused(tmp_path):
     assert "did you mean 'settings'" in refused(tmp_path, TEXT, ["setings.rounds=1"])
+
+
+def test_an_override_that_is_not_yaml_is_refused(tmp_path):
+    assert "not YAML" in refused(tmp_path, TEXT, ["seeds=[0"])
+
+
+def test_an_empty_plan_is_refused(tmp_path):
+    assert "the plan" in refused(tmp_path, "")
 
 
 def test_a_plan_that_is_not_shipped_is_refused_with_the_nearest_name():

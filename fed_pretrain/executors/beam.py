@@ -8,15 +8,19 @@ neither on bundles nor on retries. A round has a fixed cost (`seconds["engine"]`
 for evaluations, Hessians and large cohorts.
 """
 
+import contextlib
 import logging
 import pickle
+import re
 import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
+import grpc
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 
@@ -35,6 +39,8 @@ from fed_pretrain.executors.device_program import ServerProgram
 from fed_pretrain.executors.map_reduce import MapReduceProgram, Tap, compile_program
 from fed_pretrain.executors.options import DEFAULT, ExecutorOptions
 
+_USER_ERROR = re.compile(r"data_prep\.errors\.UserError: (.+)")
+_WHERE = re.compile(r" \[while running .*")
 _TOTAL = "total"
 _PARTS = "parts"
 
@@ -191,7 +197,7 @@ class _Exchange:
             raise UserError(
                 f"--executor=beam sends clients to workers, and these cannot be pickled: {error}"
             ) from error
-        with _quiet(), _pipeline(self._options) as pipeline:
+        with _quiet(), _told(self._options.runner), _pipeline(self._options) as pipeline:
             shared = pipeline | "Broadcast" >> beam.Create([pickle.dumps(job.shared)])
             worked = (
                 pipeline
@@ -316,7 +322,27 @@ def _pipeline(options: ExecutorOptions) -> beam.Pipeline:
         from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
         return beam.Pipeline(FnApiRunner(), options=_pipeline_options(options))
-    return beam.Pipeline(options.runner, options=_pipeline_options(options))
+    try:
+        return beam.Pipeline(options.runner, options=_pipeline_options(options))
+    except (ValueError, ImportError, AttributeError) as error:
+        raise UserError(f"--runner={options.runner}: Beam cannot make it: {error}") from error
+
+
+@contextlib.contextmanager
+def _told(runner: str) -> Iterator[None]:
+    """A user's mistake on a worker, or an engine that is not there, as one sentence."""
+    try:
+        yield
+    except (subprocess.SubprocessError, OSError, grpc.RpcError) as error:
+        sentence = " ".join(str(error).split())[:300]
+        raise UserError(f"--runner={runner}: the engine failed: {sentence}") from error
+    except UserError as error:
+        raise UserError(_WHERE.sub("", str(error))) from error
+    except RuntimeError as error:  # what a worker raised, as text
+        found = _USER_ERROR.search(str(error))
+        if found is None:
+            raise
+        raise UserError(_WHERE.sub("", found[1])) from error
 
 
 class _quiet:

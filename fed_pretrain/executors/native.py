@@ -62,7 +62,9 @@ class NativeExecutor(Executor):
         collecting = cached(
             self._rounds, computation, lambda: client_states.collecting(computation)
         )
-        data = [_client_value(computation.type_signature.parameter[1], c) for c in clients]
+        state_type, data_type = computation.type_signature.parameter
+        state = _packed(state, state_type)
+        data = [_client_value(data_type, c) for c in clients]
         read = time.perf_counter()
         states: dict[str, Any] = {}
         if collecting is None:
@@ -70,7 +72,7 @@ class NativeExecutor(Executor):
         else:
             *parts, gathered = self.invoke(collecting.computation, state, data)
             new_state, output = (
-                containers.pack(structures.flatten(part, structures.from_type(kind)), kind)
+                _packed(part, kind)
                 for part, kind in zip(parts, computation.type_signature.result, strict=True)
             )
             states = {
@@ -85,11 +87,11 @@ class NativeExecutor(Executor):
         self, computation: Any, value: Any, clients: Sequence[ClientInput]
     ) -> Iterator[Any]:
         mapped = cached(self._maps, computation, lambda: _federated(computation, False))
-        yield from self.invoke(mapped, value, _data(computation, clients))
+        yield from self.invoke(mapped, *_arguments(computation, value, clients))
 
     def sum_clients(self, computation: Any, value: Any, clients: Sequence[ClientInput]) -> Any:
         summed = cached(self._sums, computation, lambda: _federated(computation, True))
-        return self.invoke(summed, value, _data(computation, clients))
+        return self.invoke(summed, *_arguments(computation, value, clients))
 
     def invoke(self, computation: Any, *arguments: Any) -> Any:
         """Runs the computation; a crash of the worker is repaired and the call repeated."""
@@ -223,8 +225,14 @@ def _pair(result: Any) -> tuple[Any, Any]:
     return (result.state, result.metrics) if hasattr(result, "metrics") else tuple(result)
 
 
-def _data(computation: Any, clients: Sequence[ClientInput]) -> list[Any]:
-    return [_client_value(computation.type_signature.parameter[1], c) for c in clients]
+def _arguments(computation: Any, value: Any, clients: Sequence[ClientInput]) -> tuple[Any, Any]:
+    value_type, data_type = computation.type_signature.parameter
+    return _packed(value, value_type), [_client_value(data_type, c) for c in clients]
+
+
+def _packed(value: Any, type_spec: Any) -> Any:
+    """`value`, whatever containers it comes in, in those of TFF's type."""
+    return containers.pack(structures.flatten(value, structures.from_type(type_spec)), type_spec)
 
 
 def _client_value(type_spec: Any, client: ClientInput) -> Any:

@@ -11,6 +11,7 @@ from data_prep.errors import UserError
 from fed_pretrain.executors import beam_worker
 from fed_pretrain.executors.api import ClientInput
 from fed_pretrain.executors.beam import BeamExecutor
+from fed_pretrain.executors.device import DeviceExecutor
 from fed_pretrain.executors.options import ExecutorOptions
 from tests.fed_pretrain.executors import digits
 from tests.fed_pretrain.executors.device_test import _scaled_sums
@@ -69,6 +70,51 @@ def test_clients_that_cannot_be_sent_are_refused(beam):
         beam.run_round(made, digits.start(beam, made), clients)
 
 
+def test_a_users_mistake_on_a_worker_comes_back_as_one_sentence(beam):
+    made = digits.algorithm()
+    clients = [ClientInput("broken", _damaged)]
+    with pytest.raises(UserError, match=r"^shard 3 is damaged$"):
+        beam.run_round(made, digits.start(beam, made), clients)
+
+
+def test_what_no_worker_could_do_is_refused():
+    with pytest.raises(UserError, match="--devices=GPU: --executor=beam works on CPUs only"):
+        BeamExecutor(ExecutorOptions(executor="beam", devices="GPU"))
+    with pytest.raises(UserError, match="--jit: Beam workers run plain kernels"):
+        BeamExecutor(ExecutorOptions(executor="beam", jit=True))
+    lost = BeamExecutor(ExecutorOptions(executor="beam", runner="Nowhere"))
+    with lost, pytest.raises(UserError, match="--runner=Nowhere: Beam cannot make it"):
+        lost.sum_clients(_scaled_sums, np.float32(1), digits.clients(1))
+
+
+def test_half_precision_reaches_the_workers(beam, device):
+    made = digits.algorithm()
+    options = ExecutorOptions(executor="beam", mixed_precision=True)
+    with (
+        BeamExecutor(options) as half,
+        DeviceExecutor(ExecutorOptions(mixed_precision=True)) as here,
+    ):
+        found, expected = digits.train(half, made, 1), digits.train(here, made, 1)
+    assert digits.difference(found.weights, expected.weights) < 1e-6
+    assert digits.difference(found.weights, digits.train(beam, made, 1).weights) > 1e-6
+
+
+@pytest.mark.slow
+def test_a_portable_runner_gives_the_bytes_of_the_one_in_memory(beam):
+    options = ExecutorOptions(
+        executor="beam",
+        fan_out=2,
+        runner="PortableRunner",
+        runner_options="--job_endpoint=embed --environment_type=LOOPBACK",
+    )
+    made = digits.algorithm(client_update="scaffold")
+    with BeamExecutor(options) as portable:
+        served = digits.train(portable, made, 1)
+    in_memory = digits.train(beam, made, 1)
+    assert digits.difference(served.state, in_memory.state) == 0
+    assert digits.difference(served.client_states, in_memory.client_states) == 0
+
+
 @pytest.mark.slow
 def test_two_worker_processes_give_the_bytes_of_one(beam, tmp_path):
     options = "--direct_num_workers=2 --direct_running_mode=multi_processing"
@@ -82,6 +128,10 @@ def test_two_worker_processes_give_the_bytes_of_one(beam, tmp_path):
     assert digits.difference(one_process.state, two_processes.state) == 0
     assert digits.difference(one_process.client_states, two_processes.client_states) == 0
     assert list(tmp_path.iterdir()) == []
+
+
+def _damaged() -> Any:
+    raise UserError("shard 3 is damaged")
 
 
 def _fails_once(read: Any, mark: pathlib.Path) -> Any:

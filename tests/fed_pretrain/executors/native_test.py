@@ -97,6 +97,12 @@ def test_devices_other_than_the_cpu_are_refused():
         NativeExecutor(ExecutorOptions(executor="native", devices="GPU"))
 
 
+def test_what_the_worker_cannot_do_is_refused():
+    for flag in ("jit", "mixed_precision"):
+        with pytest.raises(UserError, match=f"--{flag}: TFF's worker cannot do that"):
+            NativeExecutor(dataclasses.replace(NATIVE, **{flag: True}))
+
+
 ENDINGS = {
     "normal": "pass",
     "exception": "raise RuntimeError('asked for')",

@@ -1,9 +1,12 @@
 """The same rounds give the same weights whatever runs them."""
 
-from typing import Any
+import collections
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+import tensorflow as tf
+import tensorflow_federated as tff
 
 from tests.fed_pretrain.executors import digits
 
@@ -35,6 +38,38 @@ def test_beam_and_device_agree(beam, on_device, settings):
 def test_all_agree_with_adam_on_the_server(native, beam, on_device):
     for executor in (native, beam):
         _agree(executor, on_device(**FEDADAM), FEDADAM, ADAM_BOUND)
+
+
+class Scales(NamedTuple):
+    """Not TFF's own container: executors take a value by its names."""
+
+    pixels: np.ndarray
+    labels: np.ndarray
+
+
+@tff.tensorflow.computation(
+    collections.OrderedDict(pixels=np.float32, labels=np.int32),
+    tff.SequenceType(tff.types.tensorflow_to_type(digits.PAYLOAD)),
+)
+def _scaled(scales: Any, data: Any) -> Any:
+    payload = data.get_single_element()
+    return collections.OrderedDict(
+        pixels=scales["pixels"] * tf.reduce_sum(tf.cast(payload["x"], tf.float32)),
+        labels=scales["labels"] * tf.reduce_sum(payload["y"]),
+    )
+
+
+def test_all_map_and_sum_clients_alike(native, beam, device):
+    scales, clients = Scales(np.float32(2), np.int32(3)), digits.clients(1)
+    expected = [
+        {"pixels": 2.0 * float(one["x"].sum()), "labels": 3 * int(one["y"].sum())}
+        for one in (client.read() for client in clients)
+    ]
+    for executor in (native, beam, device):
+        assert list(executor.map_clients(_scaled, scales, clients)) == expected
+        total = executor.sum_clients(_scaled, scales, clients)
+        assert total["pixels"] == sum(one["pixels"] for one in expected)
+        assert total["labels"] == sum(one["labels"] for one in expected)
 
 
 @pytest.mark.slow

@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from data_prep import atomic
+from data_prep.errors import UserError
 from fed_pretrain.experiment import saved_config, workdir
 from fed_pretrain.experiment.analyses import registry, subject
 from fed_pretrain.experiment.analyses.config import AnalyzeConfig
 from fed_pretrain.experiment.assembly import assemble
 from fed_pretrain.experiment.config import RunConfig
+from fed_pretrain.experiment.lock import WorkdirLock
 from fed_pretrain.experiment.session import Session, shared
 from fed_pretrain.probes.figures import canvas
 from fed_pretrain.probes.undefined import defined
@@ -22,10 +24,13 @@ def analyze(config: AnalyzeConfig, session: Session | None = None) -> Path:
     own `probes/round-N/`, and no file of the run changes.
     """
     measurements = registry.chosen(config.probes)
-    root = workdir.create(config.run.workdir) if config.run.workdir else None
+    root = _work_directory(config.run.workdir) if config.run.workdir else None
     looked_at = subject.find(config, assemble(config.run, session or shared()), root)
     looked_at.folder.mkdir(parents=True, exist_ok=True)
-    written = [file for one in measurements for file in _written(one, looked_at)]
+    with WorkdirLock(looked_at.folder):
+        for leftover in looked_at.folder.glob(f"{atomic.TEMPORARY_PREFIX}*"):
+            leftover.unlink()
+        written = [file for one in measurements for file in _written(one, looked_at)]
     if root is not None:
         names = [f"probes/{file}" for file in written]
         workdir.write_success(root, workdir.flags_digest(config.run), names, {})
@@ -43,6 +48,18 @@ def run_config(folder: str, given: RunConfig) -> RunConfig:
         dataset=given.dataset or saved.dataset,
         task_module=given.task_module or saved.task_module,
     )
+
+
+def _work_directory(path: str) -> Path:
+    """A folder of its own: SUCCESS there speaks of one run or of one analysis."""
+    if (Path(path) / "config.json").exists():
+        raise UserError(
+            f"--workdir={path}: holds a run; leave the flag out to write into the probes of --run,"
+            " or name another folder"
+        )
+    root = workdir.create(path)
+    (root / workdir.SUCCESS).unlink(missing_ok=True)
+    return root
 
 
 def _written(measurement: registry.Measurement, looked_at: subject.Subject) -> Iterator[str]:

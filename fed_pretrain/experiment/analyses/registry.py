@@ -20,6 +20,7 @@ from fed_pretrain.experiment.analyses import (
     misalignment,
 )
 from fed_pretrain.experiment.analyses.subject import Subject
+from fed_pretrain.probes.figures import baselines as baseline_figures
 from fed_pretrain.probes.figures import cohort
 from fed_pretrain.probes.figures import curvature as curvature_figures
 from fed_pretrain.probes.figures import distances as distance_figures
@@ -56,7 +57,7 @@ _ALL = (
     Measurement("eigenvector", eigenvector.measure, landscape_figures.along_eigenvector),
     Measurement("distances", distances.measure, distance_figures.of_run),
     Measurement("loss", loss.measure),
-    Measurement("baselines", baselines.measure),
+    Measurement("baselines", baselines.measure, baseline_figures.bars),
 )
 
 

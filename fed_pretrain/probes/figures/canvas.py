@@ -1,5 +1,6 @@
 """What the figures of all probes share: size, colours, heat maps, and the PNG on disk."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from data_prep import atomic
 
+_NAMED, _LETTERS = 12, 14
 COLOURS = ("#0072B2", "#D55E00", "#009E73")
 
 
@@ -39,14 +41,31 @@ def numbers(values: Any) -> np.ndarray:
     return np.array(values, dtype=float)
 
 
-def heat_map(values: Any, title: str, low: float) -> Figure:
-    """Client by client, from `low` to 1."""
-    made, plot = axes(title, "client", "client")
-    image = plot.imshow(numbers(values), vmin=low, vmax=1, cmap="RdBu_r")
+def heat_map(values: Any, names: Sequence[str], title: str, low: float) -> Figure:
+    """Client by client, from `low` to 1; a few clients stand by name and with their numbers."""
+    made, plots = panels(1, 1, width=5.4, height=4.6)
+    plot, found = plots[0, 0], numbers(values)
+    colours = "RdBu_r" if low < 0 else "viridis"
+    image = plot.imshow(found, vmin=low, vmax=1, cmap=colours)
     made.colorbar(image, ax=plot)
-    whole_numbers(plot.xaxis)
-    whole_numbers(plot.yaxis)
+    plot.set_title(title, fontsize="medium")
+    if len(names) > _NAMED:
+        plot.set(xlabel="client, in the cohort's order", ylabel="client, in the cohort's order")
+        whole_numbers(plot.xaxis)
+        whole_numbers(plot.yaxis)
+        return made
+    plot.set_xticks(range(len(names)), [_short(name) for name in names], rotation=90)
+    plot.set_yticks(range(len(names)), [_short(name) for name in names])
+    plot.tick_params(labelsize="small")
+    for (row, column), value in np.ndenumerate(found):
+        middle = low + 0.15 * (1 - low) < value < low + 0.85 * (1 - low)
+        colour = "black" if (middle if low < 0 else value > 0.6) else "white"
+        plot.text(column, row, f"{value:.2f}", ha="center", va="center", size=7, color=colour)
     return made
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LETTERS else f"{name[: _LETTERS - 1]}…"
 
 
 def whole_numbers(axis: Any) -> None:

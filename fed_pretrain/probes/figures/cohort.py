@@ -12,14 +12,18 @@ from fed_pretrain.probes.figures import canvas
 def updates(content: Mapping[str, Any]) -> Figure:
     """alignment.json"""
     title = f"cosine between clients' updates ({content['client_update']})"
-    made = canvas.heat_map(content["cosine"], title, -1.0)
+    cosine, diversity = content["mean_pairwise_cosine"], content["gradient_diversity"]
+    if cosine is not None and diversity is not None:
+        title += f"\nmean {cosine:.3g}, gradient diversity {diversity:.3g}"
+    made = canvas.heat_map(content["cosine"], content["clients"], title, -1.0)
     return _marked(made, content)
 
 
 def eigenvectors(content: Mapping[str, Any]) -> Figure:
     """clients.json"""
+    names = [row["client"] for row in content["clients"]]
     title = "|cosine| of clients' top eigenvectors"
-    return canvas.heat_map(content["absolute_cosine"], title, 0.0)
+    return canvas.heat_map(content["absolute_cosine"], names, title, 0.0)
 
 
 def drift(content: Mapping[str, Any]) -> Figure:
@@ -28,18 +32,21 @@ def drift(content: Mapping[str, Any]) -> Figure:
     made, (plots,) = canvas.panels(1, 2, height=4.4)
     numbers = np.arange(len(rows))
     for plot, name, label in zip(
-        plots, ("accuracy", "norm"), ("evaluation accuracy", "norm of the update"), strict=True
+        plots,
+        ("accuracy", "norm"),
+        ("evaluation accuracy", "Euclidean norm of the update"),
+        strict=True,
     ):
         plot.bar(numbers, canvas.numbers([row[name] for row in rows]), color="0.75")
         plot.set(xlabel="client, in the cohort's order", ylabel=label)
         canvas.whole_numbers(plot.xaxis)
     lines = (
         ("average of their models", content.get("average_accuracy"), "-"),
-        ("mean of the clients'", content.get("local_accuracy"), "--"),
+        ("mean of the clients' own", content.get("local_accuracy"), "--"),
         ("before the round", content["before"]["accuracy"], ":"),
     )
     _levels(plots[0], lines)
-    _levels(plots[1], (("drift", content.get("drift"), "-"),))
+    _levels(plots[1], (("drift, the spread about their average", content.get("drift"), "-"),))
     plots[0].set_title(f"clients' own models ({content['client_update']})")
     plots[1].set_title("how far they went, and apart")
     return _marked(made, content)

@@ -50,15 +50,23 @@ def _triangle(plot: Any, content: Mapping[str, Any]) -> None:
     )
     for one, other, length, colour in sides:
         plot.plot(*zip(one, other, strict=True), color=colour)
-        plot.annotate(f"{length:.3g}", (one + other) / 2, fontsize="small", color=colour)
+        plot.annotate(
+            f"{length:.3g}",
+            (one + other) / 2,
+            fontsize="small",
+            color=colour,
+            ha="center",
+            va="center",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},
+        )
     names = ("start", content["first"], content["second"])
     colours = ("black", *canvas.COLOURS[:2])
     for point, name, colour in zip((start, first, second), names, colours, strict=True):
         plot.plot(*point, "o", color=colour, label=name)
-    plot.legend(fontsize="small")
+    plot.legend(fontsize="small", loc="best")
     plot.set(
-        title=f"angle {whole['angle_degrees'] or 0.0:.3g}°, apart {whole['relative'] or 0.0:.3g}"
-        " of the mean way",
+        title=f"angle {whole['angle_degrees'] or 0.0:.3g}°,\n"
+        f"apart {whole['relative'] or 0.0:.3g} of the mean distance from the start",
         xlabel="Euclidean distance",
         ylabel="Euclidean distance",
     )
@@ -77,7 +85,7 @@ def _angles(plot: Any, layers: list[Mapping[str, Any]]) -> None:
     left_out = len(layers) - len(shown)
     plot.set(
         title="by layer" + (f" ({left_out} closer ones left out)" if left_out else ""),
-        xlabel="angle between the two ways (degrees)",
+        xlabel="angle between the two displacements (degrees)",
         xlim=(0, 180),
     )
     plot.axvline(90, color="0.5", linestyle=":", linewidth=1)

@@ -58,7 +58,7 @@ def _contours(
     pairs = zip(content["corners"], content["models"], _MARKERS, strict=True)
     for (x, y), name, marker in pairs:
         plot.plot(x, y, marker, color="white", markeredgecolor="black", markersize=8, label=name)
-    plot.set(title=title, xlabel="distance", ylabel="distance")
+    plot.set(title=title, xlabel="Euclidean distance", ylabel="Euclidean distance")
     plot.set_aspect("equal")
 
 

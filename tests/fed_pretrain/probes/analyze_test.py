@@ -2,10 +2,15 @@
 
 import dataclasses
 import json
+import os
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
+from data_prep import fault_points
 from data_prep.errors import UserError
 from fed_pretrain.experiment import analyze, saved_config, train
 from fed_pretrain.experiment.analyses.config import AnalyzeConfig, LandscapeConfig, OtherRun
@@ -230,6 +235,55 @@ def test_another_run_that_is_none_or_of_another_model_is_refused_by_its_flag(run
     train.train(run_config(tmp_path / "small", model="small_cnn", work=work))
     with pytest.raises(UserError, match="another model"):
         analysed(run, ("distances",), other=OtherRun(str(tmp_path / "small")))
+
+
+def test_what_a_killed_analysis_leaves_is_swept_and_its_success_is_gone(run, tmp_path):
+    given = dataclasses.replace(run_config(""), workdir=str(tmp_path))
+    config = AnalyzeConfig(analyze.run_config(str(run), given), ("loss",), run_folder=str(run))
+    folder = analyze.analyze(config)
+    (folder / ".tmp-loss.json-0123").write_text("half a fi")
+    success = (tmp_path / "SUCCESS").read_bytes()
+    with pytest.raises(UserError, match="--other_run=DIR"):
+        analyze.analyze(dataclasses.replace(config, probes=("loss", "plane")))
+    assert not (tmp_path / "SUCCESS").exists()
+    assert not list(folder.glob(".tmp-*"))
+    analyze.analyze(config)
+    assert (tmp_path / "SUCCESS").read_bytes() == success
+
+
+def test_the_folder_of_a_run_is_no_work_directory_of_an_analysis(run):
+    given = dataclasses.replace(run_config(""), workdir=str(run))
+    before = (run / "SUCCESS").read_bytes()
+    with pytest.raises(UserError, match="holds a run"):
+        analyze.analyze(AnalyzeConfig(given, ("loss",), run_folder=str(run)))
+    assert (run / "SUCCESS").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_an_analysis_killed_in_a_write_and_repeated_gives_the_same_bytes(run, tmp_path):
+    probes = "loss,distances,eigenvector"
+    command = [
+        sys.executable,
+        "-m",
+        "fed_pretrain.analyze",
+        f"--run={run}",
+        f"--probes={probes}",
+        "--hessian_examples=60",
+        "--points=3",
+    ]
+
+    def ended(folder, kill_at=""):
+        environment = {**os.environ, fault_points.VARIABLE: kill_at} if kill_at else os.environ
+        done = subprocess.run([*command, f"--workdir={folder}"], env=environment, check=False)
+        files = [path for path in folder.rglob("*") if path.is_file() and path.name != "lock"]
+        return done.returncode, {str(f.relative_to(folder)): f.read_bytes() for f in files}
+
+    code, whole = ended(tmp_path / "whole")
+    assert code == 0
+    for point in ("mid-write:1", "before-replace:3", "mid-write:5"):
+        assert ended(tmp_path / "killed", point)[0] == -signal.SIGKILL
+        assert not (tmp_path / "killed" / "SUCCESS").exists()
+    assert ended(tmp_path / "killed") == (0, whole)
 
 
 def test_the_runs_own_drift_follows_from_its_norms(run):

@@ -3,21 +3,25 @@
     python -m benchmarks.curvature_bench
     python -m benchmarks.curvature_bench --peers=PYTHON   beside PyHessian and hessian-eigenthings
 
-PYTHON is the interpreter of an environment with torch, pyhessian and hessian-eigenthings; the peers
-get the same weights and rows in one file and run in their own process, after ours (see
-curvature_peers.py, which names every difference). Data: the embedded MNIST digits, Dirichlet
+PYTHON is the interpreter of an environment with torch, pyhessian and hessian-eigenthings. The peers
+get the same weights and rows in one file, as many threads as we have, and the same goal: a residual
+||H v - value v|| below a thousandth of the value, checked by a product of their own (see
+curvature_peers.py, which names every difference). All take turns; figures are medians of the turns.
+Only ours count the product that checks the residual. Data: the embedded MNIST digits, Dirichlet
 clients, drawn in proportion to client size; random start; seed 0.
 """
 
 import argparse
+import collections
+import contextlib
 import json
 import os
 import pathlib
-import platform
 import statistics
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -30,6 +34,8 @@ TOLERANCE = 1e-3
 GOAL_MATVEC = 3.0
 PEERS = pathlib.Path(__file__).with_name("curvature_peers.py")
 
+Figures = dict[str, float]
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -37,98 +43,167 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--peers", default="", help="Python of the peers' environment")
     arguments = parser.parse_args()
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores")
+    cores = len(os.sched_getaffinity(0))
+    load = os.getloadavg()[0]
+    print(f"{processor()}, {cores} cores, load {load:.1f} at the start", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder) / "problem.npz"
-        ours = measure(arguments.examples, arguments.repeats, file)
-        report("fed_pretrain", ours)
+        problem = Problem(arguments.examples)
+        problem.save(file)
+        report("matvec", problem.cost_of_a_matvec(max(3, arguments.repeats)))
         if not arguments.peers:
+            compare({"fed_pretrain": problem.solve}, arguments.repeats)
             return
-        command = [arguments.peers, str(PEERS), str(file)]
-        finished = subprocess.run(command, capture_output=True, text=True, check=True, timeout=1800)
-        for line in finished.stdout.splitlines():
-            peer = json.loads(line)
-            report(peer.pop("name"), peer)
-            difference = abs(peer["eigenvalue"] - ours["eigenvalue"]) / abs(ours["eigenvalue"])
-            print(f"    relative difference of the eigenvalue to ours {difference:.1e}")
+        command = [arguments.peers, str(PEERS), str(file), str(cores)]
+        with contextlib.closing(Peers(command)) as peers:
+            others = {name: peers.solver(name) for name in peers.names}
+            compare({"fed_pretrain": problem.solve} | others, arguments.repeats)
 
 
-def report(name: str, figures: dict[str, Any]) -> None:
-    shown = (f"{key} {value:.6g}" for key, value in figures.items())
-    print(f"{name}: " + ", ".join(shown), flush=True)
+class Problem:
+    """The Hessian of the drawn examples' loss, and our way to its top eigenvalue."""
+
+    def __init__(self, examples: int) -> None:
+        from fed_pretrain.executors.options import ExecutorOptions
+        from fed_pretrain.experiment import datasets, session
+        from fed_pretrain.experiment.server_state import ModelArrays
+        from fed_pretrain.probes.curvature import sample
+        from fed_pretrain.starts import start as starts
+        from fed_pretrain.starts.config import StartConfig
+        from fed_pretrain.tasks.options import TaskOptions
+
+        shared = session.shared()
+        dataset = datasets.open_for_task("mnist5k", None)
+        self._executor = shared.executor(ExecutorOptions())
+        self._task = shared.task("mnist5k", dataset, "emnist_cnn", TaskOptions())
+        self._start = starts.resolve(StartConfig(), self._task, 0)
+        self._weights = ModelArrays(*self._start.weights)
+        drawn = sample.draw(dataset.index("train"), examples, 0)
+        self._clients = sample.inputs(self._task.reader("train"), drawn, 128)
+        self._hessian = self._operator(None)
+
+    def solve(self) -> Figures:
+        from fed_pretrain.probes.curvature import lanczos
+
+        began, cpu = time.perf_counter(), time.process_time()
+        found = lanczos.eigenpairs(self._hessian, tolerance=TOLERANCE)
+        pair = found.pairs[0]
+        return {
+            "eigenvalue": pair.value,
+            "relative_residual": pair.residual / abs(pair.value),
+            "seconds": time.perf_counter() - began,
+            "cpu_seconds": time.process_time() - cpu,
+            "matvecs": found.matvecs,
+        }
+
+    def cost_of_a_matvec(self, repeats: int) -> Figures:
+        """In gradients of the same examples through the same pipes, measured in turns."""
+        slope = self._operator(gradient)
+        vector = np.ones(self._hessian.size) / np.sqrt(self._hessian.size)
+        for one in (self._hessian, slope):
+            one.matvec(vector)
+        turns = [(spent(self._hessian, vector), spent(slope, vector)) for _ in range(repeats)]
+        product, evaluation = (statistics.median(column) for column in zip(*turns, strict=True))
+        return {
+            "cpu_seconds": product,
+            "cpu_seconds_gradient": evaluation,
+            "in_gradients": statistics.median(one / other for one, other in turns),
+            "goal": GOAL_MATVEC,
+            "clients": len(self._clients),
+        }
+
+    def save(self, file: pathlib.Path) -> None:
+        """The peers get rows as the first convolution sees them."""
+        import tensorflow as tf
+
+        model = self._start.build_model()
+        payloads = [client.read() for client in self._clients]
+        raw = np.concatenate([payload["x"] for payload in payloads])
+        x = tf.keras.Model(model.inputs, model.get_layer("conv1").input)(raw).numpy()
+        named = {f"weight{i}": value for i, value in enumerate(self._weights.trainable)}
+        np.savez(file, x=x, y=np.concatenate([p["y"] for p in payloads]), **named)
+
+    def _operator(self, product: Any) -> Any:
+        from fed_pretrain.probes.curvature import loss_curvature, products
+
+        positions = range(len(self._weights.trainable))
+        computation = loss_curvature.curvature_computation(
+            self._task, self._start.build_model, positions, product or products.hessian
+        )
+        return loss_curvature.CurvatureOperator(
+            self._executor, computation, self._weights, self._clients, positions
+        )
 
 
-def measure(examples: int, repeats: int, file: pathlib.Path) -> dict[str, float]:
-    from fed_pretrain.executors.options import ExecutorOptions
-    from fed_pretrain.experiment import session
-    from fed_pretrain.experiment.server_state import ModelArrays
-    from fed_pretrain.probes.curvature import lanczos, loss_curvature, sample
-    from fed_pretrain.starts import start as starts
-    from fed_pretrain.starts.config import StartConfig
-    from fed_pretrain.tasks.options import TaskOptions
+class Peers:
+    """The other libraries in one process of their own, that solves when it is told to."""
 
-    shared = session.shared()
-    executor = shared.executor(ExecutorOptions())
-    task = shared.task("mnist5k", None, "emnist_cnn", TaskOptions())
-    start = starts.resolve(StartConfig(), task, 0)
-    weights = ModelArrays(*start.weights)
-    drawn = sample.draw(task.dataset.index("train"), examples, 0)
-    batch = sample.micro_batch(task.reader("train"), drawn, True)
-    clients = sample.inputs(task.reader("train"), drawn, batch)
-    save(file, start.build_model(), weights, clients)
+    def __init__(self, command: Sequence[str]) -> None:
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.names: list[str] = json.loads(self._answer())
 
-    loss_curvature.PRODUCTS["gradient"] = gradient
+    def solver(self, name: str) -> Callable[[], Figures]:
+        def solve() -> Figures:
+            assert self._process.stdin is not None
+            self._process.stdin.write(f"{name}\n")
+            self._process.stdin.flush()
+            figures: Figures = json.loads(self._answer())
+            return figures
 
-    def operator(kind: str) -> Any:
-        made = loss_curvature.curvature_computation(task, start.build_model, batch, kind)
-        return loss_curvature.CurvatureOperator(executor, made, weights, clients)
+        return solve
 
-    hessian, slope = operator("hessian"), operator("gradient")
-    vector = np.ones(hessian.size) / np.sqrt(hessian.size)
-    for one in (hessian, slope):
-        one.matvec(vector)
-    pairs = [(seconds(hessian, vector), seconds(slope, vector)) for _ in range(repeats)]
-    matvec, evaluation = (statistics.median(column) for column in zip(*pairs, strict=True))
-    began, cpu = time.perf_counter(), time.process_time()
-    found = lanczos.eigenpairs(hessian, tolerance=TOLERANCE)
-    return {
-        "eigenvalue": found.pairs[0].value,
-        "relative_residual": found.pairs[0].relative_residual,
-        "seconds": time.perf_counter() - began,
-        "cpu_seconds": time.process_time() - cpu,
-        "matvecs": found.matvecs,
-        "seconds_matvec": matvec,
-        "seconds_gradient": evaluation,
-        "matvec_in_gradients": matvec / evaluation,
-        "clients": len(clients),
-        "micro_batch": batch,
-    }
+    def close(self) -> None:
+        self._process.communicate()
+
+    def _answer(self) -> str:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise SystemExit("the peers' process ended: see its message above")
+        return line
 
 
-def seconds(operator: Any, vector: np.ndarray) -> float:
-    began = time.perf_counter()
-    operator.matvec(vector)
-    return time.perf_counter() - began
-
-
-def gradient(task: Any, model: Any, vector: Any, x: Any, y: Any) -> Any:
+def gradient(
+    task: Any, model: Any, variables: Any, vector: Any, x: Any, y: Any
+) -> tuple[list[Any], Any]:
     """The gradient in the place of a product, through the same pipes."""
     import tensorflow as tf
 
     with tf.GradientTape() as tape:
         sums = task.statistics(y, model(x, training=False))
-    return tape.gradient(sums["loss_sum"], model.trainable_variables), sums
+    return tape.gradient(sums["loss_sum"], variables), sums
 
 
-def save(file: pathlib.Path, model: Any, weights: Any, clients: Any) -> None:
-    """The peers get rows as the first convolution sees them."""
-    import tensorflow as tf
+def spent(operator: Any, vector: np.ndarray) -> float:
+    began = time.process_time()
+    operator.matvec(vector)
+    return time.process_time() - began
 
-    payloads = [client.read() for client in clients]
-    raw = np.concatenate([payload["x"] for payload in payloads])
-    x = tf.keras.Model(model.inputs, model.get_layer("conv1").input)(raw).numpy()
-    named = {f"weight{i}": value for i, value in enumerate(weights.trainable)}
-    np.savez(file, x=x, y=np.concatenate([p["y"] for p in payloads]), **named)
+
+def compare(solvers: dict[str, Callable[[], Figures]], repeats: int) -> None:
+    found = collections.defaultdict(list)
+    for _ in range(repeats):
+        for name, solve in solvers.items():
+            found[name].append(solve())
+    ours = found["fed_pretrain"][0]["eigenvalue"]
+    for name, turns in found.items():
+        figures = {key: statistics.median(turn[key] for turn in turns) for key in turns[0]}
+        figures["difference_to_ours"] = abs(figures["eigenvalue"] - ours) / abs(ours)
+        report(name, figures)
+
+
+def report(name: str, figures: Figures) -> None:
+    shown = (f"{key} {value:.6g}" for key, value in figures.items())
+    print(f"{name}: " + ", ".join(shown), flush=True)
+
+
+def processor() -> str:
+    for line in pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return "unknown processor"
 
 
 if __name__ == "__main__":

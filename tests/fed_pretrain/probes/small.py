@@ -64,7 +64,7 @@ def clients(x, y, batch=BATCH, sizes=SIZES):
         rows = slice(first, first + size)
         work = LocalWork(batch, shuffle=False)
         payload = make_payload(x[rows], y[rows], work, 0, 0, name)
-        found.append(ClientInput(name, lambda payload=payload: payload))
+        found.append(ClientInput(name, functools.partial(dict, payload)))  # picklable
         first += size
     return found
 

@@ -17,6 +17,7 @@ from fed_pretrain.reporting.part import NamedFigure, Section, Table, number
 from fed_pretrain.reporting.results import FINAL, Run, Study, load_study, study_of_runs, unique
 from fed_pretrain.reporting.sections import accuracy, cost, curves, effects, ledger, probes
 from fed_pretrain.reporting.sections.accuracy import final_accuracy
+from fed_pretrain.reporting.sections.effects import IID_NAMES, has_iid_pair
 from fed_pretrain.reporting.setting import setting
 from fed_pretrain.reporting.statistics import Spread, spread
 
@@ -35,6 +36,8 @@ SECTIONS: Mapping[str, Callable[[Study], Section | None]] = {
     "claims": ledger.ledger_section,
 }
 _WIDE_INCHES = 8.0
+# A figure is drawn at most so large, so that its letters are about as large as the text's.
+_PIXELS_AN_INCH = 110
 _MARKS = {
     claims.HOLDS: ' class="holds"',
     claims.FAILS: ' class="fails"',
@@ -56,6 +59,7 @@ class _Drawn:
     caption: str
     svg: str
     wide: bool
+    pixels: int
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,8 @@ def make_report(config: ReportConfig) -> Path:
 def build_sections(study: Study) -> list[Section]:
     """The sections the study has results for, in reading order."""
     wanted = list(study.plan.get("sections") or ()) or list(SECTIONS)
-    made = [build(study) for name, build in SECTIONS.items() if name in wanted]
+    with style.look():
+        made = [build(study) for name, build in SECTIONS.items() if name in wanted]
     return [section for section in made if section is not None]
 
 
@@ -110,9 +115,9 @@ def _write_figure(folder: Path, named: NamedFigure) -> _Drawn:
     ink = '<svg style="color:#1b1f24" '
     atomic.write_text(folder / f"{name}.svg", svg.replace("<svg ", ink, 1))
     atomic.write_bytes(folder / f"{name}.png", style.to_png(named.figure))
-    wide = named.figure.get_figwidth() > _WIDE_INCHES
+    inches = named.figure.get_figwidth()
     style.close(named.figure)
-    return _Drawn(named.caption, svg, wide)
+    return _Drawn(named.caption, svg, inches > _WIDE_INCHES, round(inches * _PIXELS_AN_INCH))
 
 
 def _file_name(name: str) -> str:
@@ -184,14 +189,26 @@ def _before(study: Study, task: str, start: str) -> str:
 def _told(study: Study, task: str) -> str:
     """How the two figures of a headline came about."""
     parts = ["mean ± sample standard deviation over runs", setting(study, task)]
+    if has_iid_pair(study, task):
+        parts.append("on the non-IID data")
+    for axis in study.plan["sweep"]:
+        points = ", ".join(map(str, study.values(axis, task=task)))
+        parts.append(f"{axis.replace('_', ' ')} {points} together")
     if len(study.values("algorithm", task=task)) > 1:
         parts.append("the best algorithm of each start, picked on the same held-out data")
     return "; ".join(parts)
 
 
 def _best(study: Study, task: str, start: str) -> tuple[str, Spread]:
+    controls = IID_NAMES if has_iid_pair(study, task) else ()
     spreads = {
-        name: final_accuracy(study.select(task=task, start=start, algorithm=name))
+        name: final_accuracy(
+            [
+                run
+                for run in study.select(task=task, start=start, algorithm=name)
+                if run.coordinates.get("partition") not in controls
+            ]
+        )
         for name in study.values("algorithm", task=task, start=start)
     }
     finite = {name: value for name, value in spreads.items() if not math.isnan(value.mean)}

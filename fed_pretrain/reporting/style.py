@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import matplotlib
@@ -44,12 +45,23 @@ _SETTINGS: Any = {
 }
 
 
+def look() -> AbstractContextManager[None]:
+    """Everything drawn inside has the report's look; legends and titles take it when made."""
+    return plt.rc_context(_SETTINGS)
+
+
 def figure(
-    columns: int = 1, rows: int = 1, width: float = 6.4, height: float = 3.4
+    columns: int = 1,
+    rows: int = 1,
+    width: float = 6.4,
+    height: float = 3.4,
+    same_heights: bool = False,
 ) -> tuple[Figure, list[Any]]:
     """A figure and its axes, row by row."""
-    with plt.rc_context(_SETTINGS):
-        made, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False)
+    with look():
+        made, axes = plt.subplots(
+            rows, columns, figsize=(width, height), squeeze=False, sharey=same_heights
+        )
     made.patch.set_alpha(0.0)
     for one in axes.flat:
         one.patch.set_alpha(0.0)
@@ -63,7 +75,7 @@ def start_colours(starts: Sequence[str], random_start: str | None) -> dict[str, 
 
 def to_svg(made: Figure) -> str:
     """An SVG for the page: no size of its own, ink in the page's text colour."""
-    with plt.rc_context(_SETTINGS):
+    with look():
         text = io.StringIO()
         made.savefig(text, format="svg", transparent=True, metadata={"Date": None})
     svg = text.getvalue()
@@ -74,7 +86,7 @@ def to_svg(made: Figure) -> str:
 
 def to_png(made: Figure) -> bytes:
     """A PNG on white, for slides and papers."""
-    with plt.rc_context(_SETTINGS):
+    with look():
         content = io.BytesIO()
         made.patch.set_alpha(1.0)
         made.savefig(content, format="png", facecolor="white", dpi=160, metadata={"Software": None})

@@ -29,7 +29,7 @@ def table_section(study: Study) -> Section | None:
 
 def _table(study: Study, task: str) -> Table:
     starts = study.starts(task)
-    keys = _row_keys(study, task)
+    keys = row_keys(study, task)
     rows = []
     for label, wanted in keys:
         cells = [final_accuracy(study.select(task=task, start=s, **wanted)) for s in starts]
@@ -37,7 +37,7 @@ def _table(study: Study, task: str) -> Table:
     return Table(f"accuracy_{task}", f"{task}: {setting(study, task)}", ["", *starts], rows)
 
 
-def _row_keys(study: Study, task: str) -> list[tuple[str, dict[str, str]]]:
+def row_keys(study: Study, task: str) -> list[tuple[str, dict[str, str]]]:
     """Algorithm x partition x sweep point: every coordinate but task, start and seed."""
     names = [
         n for n in study.select(task=task)[0].coordinates if n not in ("task", "start", "seed")

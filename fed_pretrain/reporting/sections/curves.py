@@ -1,12 +1,13 @@
 """Curves over rounds: learning, and the alignment panel of "Where to Begin?" (Fig. 6)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from fed_pretrain.reporting import style
 from fed_pretrain.reporting.part import NamedFigure, Section, Table
-from fed_pretrain.reporting.results import Run, Study
+from fed_pretrain.reporting.results import FINAL, Run, Study
+from fed_pretrain.reporting.sections.accuracy import row_keys
 from fed_pretrain.reporting.setting import seeds, setting
 from fed_pretrain.reporting.statistics import spread
 
@@ -16,8 +17,8 @@ _PANELS = (
     ("eval_loss", "Evaluation loss"),
     ("eval_accuracy", "Evaluation accuracy"),
     ("gradient_diversity", "Gradient diversity"),
-    ("mean_pairwise_cosine", "Cosine between client updates"),
-    ("distance_to_final", "Distance to the final weights"),
+    ("mean_pairwise_cosine", "Cosine between updates"),
+    ("distance_to_final", "Distance to final weights"),
 )
 
 
@@ -49,19 +50,22 @@ def learning_section(study: Study) -> Section | None:
     for task in study.tasks:
         starts = study.starts(task)
         colours = style.start_colours(starts, study.random_start(task))
-        algorithms = study.values("algorithm", task=task)
-        columns = 2 if len(algorithms) == 4 else min(3, len(algorithms))
-        rows = -(-len(algorithms) // columns)
-        made, panels = style.figure(columns, rows, width=2.6 * columns + 0.8, height=2.3 * rows)
-        for axes, algorithm in zip(panels, algorithms, strict=False):
+        keys = row_keys(study, task)
+        columns = 2 if len(keys) == 4 else min(3, len(keys))
+        rows = -(-len(keys) // columns)
+        made, panels = style.figure(
+            columns, rows, width=2.7 * columns + 0.7, height=2.3 * rows, same_heights=True
+        )
+        for axes, (label, wanted) in zip(panels, keys, strict=False):
             for start in starts:
-                runs = study.select(task=task, algorithm=algorithm, start=start)
-                draw(axes, runs, "eval_accuracy", start, colours[start])
-            axes.set_title(algorithm)
+                runs = study.select(task=task, start=start, **wanted)
+                draw(axes, runs, FINAL, start, colours[start])
+            axes.set_title(label)
             axes.set_xlabel("round")
-        for axes in panels[len(algorithms) :]:
+        for axes in panels[len(keys) :]:
             axes.set_visible(False)
-        panels[0].set_ylabel("accuracy")
+        for axes in panels[::columns]:
+            axes.set_ylabel("accuracy")
         panels[0].legend(fontsize=8)
         caption = (
             f"{task}: accuracy on held-out data by round; line = mean, band = one sample standard"
@@ -79,7 +83,9 @@ def alignment_section(study: Study) -> Section | None:
         if not measured:
             continue
         algorithm = _preferred([run.algorithm for run in measured])
-        figures.append(_alignment_panel(study, task, algorithm))
+        keys = row_keys(study, task)
+        label, wanted = next(key for key in keys if key[1]["algorithm"] == algorithm)
+        figures.append(_alignment_panel(study, task, label, wanted))
     if not figures:
         return None
     text = [
@@ -100,13 +106,13 @@ def _preferred(algorithms: Sequence[str]) -> str:
     return algorithms[0]
 
 
-def _alignment_panel(study: Study, task: str, algorithm: str) -> NamedFigure:
+def _alignment_panel(study: Study, task: str, label: str, wanted: Mapping[str, str]) -> NamedFigure:
     starts = study.starts(task)
     colours = style.start_colours(starts, study.random_start(task))
     made, panels = style.figure(4, 2, width=10.5, height=4.6)
     for axes, (column, title) in zip(panels, _PANELS, strict=False):
         for start in starts:
-            runs = study.select(task=task, algorithm=algorithm, start=start)
+            runs = study.select(task=task, start=start, **wanted)
             draw(axes, runs, column, start, colours[start])
         axes.set_title(title)
         axes.set_xlabel("round")
@@ -116,7 +122,7 @@ def _alignment_panel(study: Study, task: str, algorithm: str) -> NamedFigure:
         legend.plot([], [], color=colours[start], label=start)
     legend.legend(loc="center")
     caption = (
-        f"{task}, {algorithm}: learning above, alignment below; line = mean, band = one sample"
+        f"{task}, {label}: learning above, alignment below; line = mean, band = one sample"
         f" standard deviation over runs ({setting(study, task)})"
     )
     return NamedFigure(f"alignment_{task}", caption, made)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_federated as tff
+from tensorflow_federated.python.core.backends.mapreduce import intrinsics as mapreduce_intrinsics
 
 from data_prep.errors import UserError
 from fed_pretrain.executors import context
@@ -60,6 +61,45 @@ def test_next_gives_what_run_round_gives(installed, device):
     assert digits.difference(by_next.metrics, by_round.metrics) == 0
 
 
+def test_an_asynchronous_context_gives_what_the_synchronous_one_gives(installed, device):
+    made = digits.algorithm()
+    state = digits.start(device, made)
+    data = [tf.data.Dataset.from_tensors(client.read()) for client in digits.clients(1)]
+    expected = made.process.next(state, data)
+    asynchronous = context.install_default(device, asynchronous=True, fall_back=False)
+    tff.framework.set_default_context(asynchronous)
+
+    async def two_rounds_at_once() -> Any:
+        return await asyncio.gather(*(made.process.next(state, data) for _ in range(2)))
+
+    for found in asyncio.run(two_rounds_at_once()):
+        assert digits.difference(found.state, expected.state) == 0
+
+
+def test_weights_that_do_not_train_reach_the_clients_and_come_back_unchanged(installed, datasets):
+    """A frozen layer and BatchNorm's statistics: TFF broadcasts them and trains the rest."""
+
+    def model_fn() -> Any:
+        layers = tf.keras.layers
+        image = tf.keras.Input([8, 8, 1], dtype=tf.uint8)
+        x = layers.Dense(4, trainable=False)(layers.Flatten()(layers.Rescaling(1 / 255)(image)))
+        x = layers.BatchNormalization(name="norm")(x)
+        model = tf.keras.Model(image, layers.Dense(10)(x))
+        loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        spec = (digits.PAYLOAD["x"], digits.PAYLOAD["y"])
+        return tff.learning.models.from_keras_model(model, loss=loss, input_spec=spec)
+
+    process = tff.learning.algorithms.build_weighted_fed_avg(
+        model_fn, tff.learning.optimizers.build_sgdm(0.1)
+    )
+    before = process.initialize()
+    weights = process.next(before, datasets).state.global_model_weights
+    start = before.global_model_weights
+    assert len(start.non_trainable) == 4  # kernel, bias, mean, variance
+    assert digits.difference(list(weights.non_trainable), list(start.non_trainable)) == 0
+    assert digits.difference(list(weights.trainable), list(start.trainable)) > 1e-3
+
+
 def test_a_stock_process_agrees_with_the_worker(installed, native, device, datasets):
     process = _stock()
     state = process.initialize()
@@ -76,6 +116,53 @@ def test_secure_sums_are_simulated_by_sums(installed, datasets):
     expected = plain.next(state, datasets).state.global_model_weights
     found = secure.next(start, datasets).state.global_model_weights
     assert digits.difference(found.trainable, expected.trainable) < 1e-3  # fixed-point rounding
+
+
+CLIENT_NUMBERS = tff.types.FederatedType(np.int32, tff.CLIENTS)
+
+
+def test_each_kind_of_secure_sum_is_the_sum(installed):
+    @tff.federated_computation(CLIENT_NUMBERS)
+    def sums(values: Any) -> Any:
+        return tff.federated_zip(
+            collections.OrderedDict(
+                modular=mapreduce_intrinsics.federated_secure_modular_sum(values, 7),
+                bits=tff.federated_secure_sum_bitwidth(values, 8),
+                bounded=tff.federated_secure_sum(values, 10),
+                plain=tff.federated_sum(values),
+            )
+        )
+
+    found = sums([3, 4, 5])
+    assert found == {"modular": 12 % 7, "bits": 12, "bounded": 12, "plain": 12}
+
+
+def test_each_client_has_a_random_seed_of_its_own_and_a_new_one_in_each_round(installed):
+    """Two equal seeds s would have a sum 2s and squares of sum 2s^2."""
+    numbers = tff.types.SequenceType(np.int32)
+
+    @tff.tensorflow.computation
+    def seed() -> Any:
+        return tf.random.uniform([], 0, 2**30, tf.int32)
+
+    @tff.tensorflow.computation(np.int32, numbers)
+    def draw(own_seed: Any, data: Any) -> Any:
+        known = tf.cast(own_seed, tf.float64)
+        unseeded = tf.random.uniform([], dtype=tf.float64)
+        drawn = tf.stack([known, unseeded])
+        rows = data.reduce(np.int32(0), lambda count, _: count + 1)
+        return collections.OrderedDict(drawn=drawn, squares=drawn**2, rows=rows)
+
+    @tff.federated_computation(tff.types.FederatedType(numbers, tff.CLIENTS))
+    def drawn_by_all(data: Any) -> Any:
+        seeds = tff.federated_eval(seed, tff.CLIENTS)
+        return tff.federated_sum(tff.federated_map(draw, (seeds, data)))
+
+    rounds = [drawn_by_all([[1, 2], [3]]) for _ in range(2)]
+    for found in rounds:
+        assert found["rows"] == 3
+        assert np.all(np.abs(2 * found["squares"] / found["drawn"] ** 2 - 1) > 1e-9)
+    assert np.all(rounds[0]["drawn"] != rounds[1]["drawn"])
 
 
 def test_an_evaluation_that_returns_only_a_result_runs(installed):

@@ -210,9 +210,15 @@ def _run_analyses(
         task.partitions, task.starts, analysis.algorithms
     ):
         for cell in _cells(plan, task_name, task, partition, start, algorithm):
-            run = Input(f"train/{cell.place}")
+            if analysis.beside == partition:
+                continue
+            runs = {"run": Input(f"train/{cell.place}")}
+            if analysis.beside:
+                other = Cell({**cell.coordinates, "partition": analysis.beside}, cell.flags)
+                runs["other_run"] = Input(f"train/{other.place}")
             coordinates = {"analysis": name, **cell.coordinates}
-            yield _analyze(coordinates, {"run": run, **analysis.settings}, (run.step_id,))
+            needs = tuple(run.step_id for run in runs.values())
+            yield _analyze(coordinates, {**runs, **analysis.settings}, needs)
 
 
 def _analyze(coordinates: Mapping[str, Any], flags: Flags, needs: tuple[str, ...]) -> Step:

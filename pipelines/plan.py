@@ -44,12 +44,16 @@ class TuningPlan:
 
 @dataclass(frozen=True)
 class AnalysisPlan:
-    """Probes run by `analyze`: `of` a start before training, or of a finished run."""
+    """Probes run by `analyze`: `of` a start before training, or of a finished run.
+
+    beside: a partition whose runs are the other runs: those of the other partitions are analysed.
+    """
 
     of: str
     tasks: tuple[str, ...]
     algorithms: tuple[str, ...]
     settings: Flags
+    beside: str = ""
 
 
 @dataclass(frozen=True)
@@ -246,9 +250,25 @@ class _Document:
                         line = self._line(("analyze", name, key, number))
                         hint = nearest(word, known)
                         raise UserError(f"{self.path}{line}: {key}: unknown {word!r}{hint}")
+            self._check_beside(name, analysis)
         for name, task in self.value["tasks"].items():
             self._check_rates(name, task, algorithms)
             self._check_pretrained_starts(name, task)
+
+    def _check_beside(self, name: str, analysis: Any) -> None:
+        beside, tasks = analysis.get("beside"), self.value["tasks"]
+        if beside is None:
+            return
+        line = self._line(("analyze", name, "beside"))
+        if analysis.get("of", "start") != "run":
+            raise UserError(f"{self.path}{line}: beside compares runs: write `of: run`")
+        for task in analysis.get("tasks", tasks):
+            known = list(tasks[task].get("partitions", {}))
+            if beside not in known:
+                hint = nearest(beside, known)
+                raise UserError(
+                    f"{self.path}{line}: task {task!r} has no partition {beside!r}{hint}"
+                )
 
     def _check_rates(self, name: str, task: Any, algorithms: Sequence[str]) -> None:
         """A rates key is START or START/ALGORITHM."""
@@ -300,6 +320,7 @@ def _build(value: Mapping[str, Any]) -> Plan:
                 tasks=tuple(analysis.get("tasks", value["tasks"])),
                 algorithms=tuple(analysis.get("algorithms", value["algorithms"])),
                 settings=analysis["settings"],
+                beside=analysis.get("beside", ""),
             )
             for name, analysis in value.get("analyze", {}).items()
         },

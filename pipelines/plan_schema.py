@@ -82,6 +82,7 @@ PLAN_SCHEMA: dict[str, Any] = {
                     "of": {"enum": ["start", "run"]},
                     "tasks": {"type": "array", "items": {"type": "string"}},
                     "algorithms": {"type": "array", "items": {"type": "string"}},
+                    "beside": {"type": "string"},
                     "settings": _FLAGS,
                 },
             },

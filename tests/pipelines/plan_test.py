@@ -154,3 +154,26 @@ def test_an_empty_plan_is_refused(tmp_path):
 def test_a_plan_that_is_not_shipped_is_refused_with_the_nearest_name():
     with pytest.raises(UserError, match="--plan"):
         plans.load("no_such_plan")
+
+
+BESIDE = """
+analyze:
+  distances: {of: run, algorithms: [fedavg], beside: iid, settings: {probes: distances}}
+"""
+
+
+def test_runs_of_one_partition_stand_beside_those_of_the_others(tmp_path):
+    text = TEXT[: TEXT.index("analyze:")] + BESIDE.lstrip()
+    steps = [s for s in expand(plans.load(write(tmp_path, text))) if s.kind == "analyze"]
+    assert steps
+    for step in steps:
+        run, other = step.flags["run"].step_id, step.flags["other_run"].step_id
+        assert step.coordinates["partition"] != "iid"
+        assert other == run.replace(f"/{step.coordinates['partition']}/", "/iid/")
+        assert step.inputs() == {run, other}
+
+
+def test_a_partition_to_stand_beside_is_one_of_the_tasks(tmp_path):
+    text = TEXT[: TEXT.index("analyze:")] + BESIDE.lstrip()
+    assert "no partition 'idd'" in refused(tmp_path, text.replace("beside: iid", "beside: idd"))
+    assert "of: run" in refused(tmp_path, text.replace("of: run, ", "of: start, "))

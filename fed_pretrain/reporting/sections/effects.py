@@ -55,12 +55,38 @@ def iid_section(study: Study) -> Section | None:
         header = ["", "IID control", "non-IID", "gap"]
         caption = f"{task}: {setting(study, task)}"
         tables.append(Table(f"iid_gap_{task}", caption, header, rows))
+        tables += solutions_apart(study, task)
     text.insert(
         0,
         "The IID control deals the same examples out anew with the same client sizes. The gap is"
         " IID minus non-IID accuracy, seed by seed: mean ± sample standard deviation.",
     )
     return Section("iid_gap", "IID against non-IID", text, tables=tables) if tables else None
+
+
+def solutions_apart(study: Study, task: str) -> list[Table]:
+    """How far apart IID and non-IID runs end in weight space, where `analyze` has measured it."""
+    measured: dict[str, list[dict[str, float]]] = {}
+    for analysis in study.analyses:
+        place, content = analysis.coordinates, analysis.probe("distances") or {}
+        between = content.get("between")
+        if place["task"] == task and between and between["same_start"]:
+            name = f"{place['algorithm']} · {place['start']}"
+            measured.setdefault(name, []).append(between["whole"])
+    if not measured:
+        return []
+    figures = ("apart", "relative", "angle_degrees")
+    rows = [
+        [name, *(str(spread([_number(whole[figure]) for whole in wholes])) for figure in figures)]
+        for name, wholes in measured.items()
+    ]
+    header = ["", "apart", "apart / mean distance from the start", "angle (degrees)"]
+    caption = f"{task}: final weights of the IID and the non-IID run of one seed and start"
+    return [Table(f"iid_distance_{task}", caption, header, rows)]
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def _closed_share(study: Study, task: str, algorithm: str) -> list[str]:

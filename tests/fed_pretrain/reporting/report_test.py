@@ -8,7 +8,8 @@ from PIL import Image
 from data_prep.errors import UserError
 from fed_pretrain.reporting import claims
 from fed_pretrain.reporting.report import ReportConfig, make_report
-from fed_pretrain.reporting.results import load_study
+from fed_pretrain.reporting.results import Analysis, Study, load_study
+from fed_pretrain.reporting.sections import effects
 
 ALGORITHMS = {"fedavg": 0.0, "fedadam": 0.02, "fedprox": -0.01}
 
@@ -184,3 +185,19 @@ def test_a_study_without_a_finished_run_is_refused(tmp_path):
 def test_a_folder_that_is_no_finished_run_is_named(tmp_path):
     with pytest.raises(UserError, match="not a finished run"):
         make_report(ReportConfig(str(tmp_path / "report"), runs=(str(tmp_path),)))
+
+
+def test_the_distance_between_iid_and_non_iid_solutions_is_a_table_over_seeds(tmp_path):
+    def analysis(seed, same=True):
+        folder = tmp_path / str(seed)
+        (folder / "probes").mkdir(parents=True)
+        whole = {"apart": 1.0 + seed, "relative": 0.5, "angle_degrees": None if seed else 60.0}
+        content = {"between": {"whole": whole, "same_start": same}}
+        (folder / "probes" / "distances.json").write_text(json.dumps(content))
+        place = {"task": "toy", "algorithm": "fedavg", "start": "random", "seed": seed}
+        return Analysis(place, folder)
+
+    study = Study({}, [], [analysis(0), analysis(2), analysis(7, same=False)], [], [])
+    (table,) = effects.solutions_apart(study, "toy")
+    assert table.rows == [["fedavg · random", "2.000 ± 1.414", "0.500 ± 0.000", "60.000"]]
+    assert effects.solutions_apart(study, "another") == []

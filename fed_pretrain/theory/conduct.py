@@ -94,13 +94,14 @@ def _show(progress: Progress, part: str, before: int, each: int, done: int, _: i
 def summary(config: TheoryConfig, conducted: Conducted) -> str:
     table = conducted.table
     lines = [f"{config.sweep}: {duration(conducted.seconds)}; written: {config.workdir}"]
-    decomposed = [row for row in table if row["reconstruction"] is not None]
-    if decomposed:
-        worst = max(row["reconstruction"] for row in decomposed)
-        least = min(row["least_growth"] for row in decomposed)
-        turned = sum(row["turned"] for row in decomposed)
+    rebuilt = [row["reconstruction"] for row in table if row["reconstruction"] is not None]
+    if rebuilt:
+        lines.append(f"  decomposition rebuilds the weights to {max(rebuilt):.1e}")
+    of_filters = [row for row in table if row["least_growth"] is not None]
+    if of_filters:
+        least = min(row["least_growth"] for row in of_filters)
+        turned = sum(row["turned"] for row in of_filters)
         lines += [
-            f"  decomposition rebuilds the weights to {worst:.1e}",
             f"  least growth of any Gamma between records: {least:.1e} (theory: not below 0)",
             f"  aligned filters that turned: {turned:.0f} (theory: none)",
         ]

@@ -26,6 +26,7 @@ class Results:
     growth: the least change of any filter's Gamma since the record before (Gamma never falls).
     turned: how many filters aligned at the start are misaligned now.
     test_error: [settings, seeds, records], or only the last record (the others NaN).
+    hidden_signal, hidden_noise: mean |G| and |P| of a hidden layer's units (three_layers.py).
     """
 
     problem: Problem
@@ -44,6 +45,8 @@ class Results:
     test_error: np.ndarray
     ratio_aligned: np.ndarray
     ratio_misaligned: np.ndarray
+    hidden_signal: np.ndarray
+    hidden_noise: np.ndarray
     aligned_share: np.ndarray  # [settings, seeds, classes], at the start
 
 
@@ -128,6 +131,8 @@ def _measure(
         "test_error": _test_errors(problem, settings, runs, trace, test, seeds, every_test),
         "ratio_aligned": _ratio(gamma, noise_mean, at_start),
         "ratio_misaligned": _ratio(gamma, noise_mean, ~at_start),
+        "hidden_signal": np.full(gamma.shape[:2], np.nan),
+        "hidden_noise": np.full(gamma.shape[:2], np.nan),
     }
     shaped = {
         name: np.moveaxis(values.reshape(len(values), len(settings), seeds), 0, -1)

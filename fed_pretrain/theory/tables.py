@@ -21,6 +21,8 @@ MEASURES = (
     "test_error",
     "misaligned",
     "misaligned_before",
+    "hidden_signal",
+    "hidden_noise",
 )
 # 97.5 % points of Student's t by degrees of freedom; beyond, the normal's.
 _T = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14, 2.13)

@@ -77,9 +77,12 @@ def make_report(config: ReportConfig) -> Path:
     if not study.runs and not study.analyses:
         raise UserError("--study: none of its runs has finished, there is nothing to report")
     output = Path(config.output)
-    for name in ("figures", "tables"):
-        shutil.rmtree(output / name, ignore_errors=True)
-        (output / name).mkdir(parents=True)
+    try:
+        for name in ("figures", "tables"):
+            shutil.rmtree(output / name, ignore_errors=True)
+            (output / name).mkdir(parents=True)
+    except OSError as error:
+        raise UserError(f"--output={output}: cannot be written ({error.strerror})") from error
     sections = build_sections(study)
     page_sections = [_write(output, section) for section in sections]
     atomic.write_text(output / "index.html", _page(study, page_sections))

@@ -63,7 +63,7 @@ def test_a_dry_run_shows_the_steps_and_runs_nothing(tmp_path):
 def test_an_unknown_flag_in_a_plan_is_refused_with_the_nearest_one(tmp_path):
     done = run(tmp_path, tmp_path / "study", "--set", "settings.rouns=3")
     assert done.returncode == 2
-    assert "no flag --rouns (did you mean 'rounds'?)" in done.stdout
+    assert "no flag is named 'rouns' (did you mean 'rounds'?)" in done.stdout
 
 
 @pytest.mark.slow

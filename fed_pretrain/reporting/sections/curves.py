@@ -9,7 +9,7 @@ from fed_pretrain.reporting.part import NamedFigure, Section, Table
 from fed_pretrain.reporting.results import FINAL, Run, Study
 from fed_pretrain.reporting.sections.accuracy import row_keys
 from fed_pretrain.reporting.setting import seeds, setting
-from fed_pretrain.reporting.statistics import spread
+from fed_pretrain.reporting.statistics import Spread, spread
 
 _PANELS = (
     ("train_loss", "Train loss"),
@@ -134,15 +134,22 @@ def start_loss_section(study: Study) -> Section | None:
     for task in study.tasks:
         rows = []
         for start in study.starts(task):
-            runs = study.select(task=task, start=start)
-            loss = spread([run.first("eval_loss") for run in runs])
-            accuracy = spread([run.first("eval_accuracy") for run in runs])
+            loss, accuracy = (_at_start(study, task, start, c) for c in ("eval_loss", FINAL))
             rows.append([start, str(loss), str(accuracy)])
         header = ["start", "loss at round 0 (nats)", "accuracy at round 0"]
-        caption = f"{task}: mean ± sample standard deviation over runs ({seeds(study, task)})"
+        caption = f"{task}: mean ± sample standard deviation over {seeds(study, task)}"
         tables.append(Table(f"start_loss_{task}", caption, header, rows))
     text = [
         "Before any update, on held-out data, with the head as training starts. The paper's point:"
         " a pre-trained start need not have the lower loss here to end better."
     ]
     return Section("start_loss", "Loss at the start", text, tables=tables) if tables else None
+
+
+def _at_start(study: Study, task: str, start: str, column: str) -> Spread:
+    """Over seeds: runs of one seed share their start, whatever the algorithm."""
+    by_seed = [
+        spread([run.first(column) for run in study.select(task=task, start=start, seed=seed)]).mean
+        for seed in study.values("seed", task=task, start=start)
+    ]
+    return spread(by_seed)

@@ -157,6 +157,14 @@ def test_a_ranking_at_chance_is_called_noise_and_the_target_is_one_that_was_lear
     assert "to accuracy 0.739" in page
 
 
+def test_the_loss_at_the_start_is_counted_once_a_seed(study_file, tmp_path):
+    make_report(ReportConfig(str(tmp_path / "report"), str(study_file)))
+    with open(tmp_path / "report" / "tables" / "start_loss_toy.csv") as file:
+        rows = list(csv.reader(file))
+    assert rows[1] == ["random", "2.300 ± 0.000", "0.000 ± 0.000"]
+    assert "3 seeds" in (tmp_path / "report" / "index.html").read_text()
+
+
 def test_a_caption_tells_rounds_and_seeds(study_file, tmp_path):
     page = make_report(ReportConfig(str(tmp_path / "report"), str(study_file))).read_text()
     assert "toy: 4 rounds, 3 seeds" in page

@@ -32,7 +32,7 @@ class KeptWeights:
     ) -> None:
         self._folder = folder
         self._names = names
-        self._round_flag = round_flag
+        self._flag, self._round_flag = flag, round_flag
         self._files: dict[int, Path] = {}
         for place in (folder / "probes" / SNAPSHOTS, folder / "checkpoints"):
             for path in place.glob("round-*.ckpt"):
@@ -74,7 +74,10 @@ class KeptWeights:
             frozen = self.arrays(0)
         missing = [name for name in self._names[0] if _TRAINABLE + name not in arrays]
         if missing:
-            raise UserError(f"{self._files[round_number]}: lacks the tensor {missing[0]!r}")
+            raise UserError(
+                f"--{self._flag}={self._folder}: is a run of another model:"
+                f" {self._files[round_number].name} lacks the tensor {missing[0]!r}"
+            )
         return ModelArrays(
             [arrays[_TRAINABLE + name] for name in self._names[0]],
             [frozen[_FROZEN + name] for name in self._names[1]],

@@ -7,6 +7,7 @@ import numpy as np
 
 from data_prep import atomic
 from fed_pretrain.probes.probe import Probe, ProbeContext, RoundObservation, Weights
+from fed_pretrain.probes.undefined import defined
 
 Snapshots = Sequence[tuple[int, Callable[[], Weights]]]
 
@@ -37,7 +38,8 @@ class Distances(Probe):
         return {"distance_to_start": distance(observation.after.trainable, self._start)}
 
     def at_end(self, snapshots: Snapshots) -> None:
-        atomic.write_json(self._folder / "distances.json", series(snapshots, self._start))
+        content = defined(series(snapshots, self._start))
+        atomic.write_json(self._folder / "distances.json", content)
 
 
 def series(snapshots: Snapshots, start: Sequence[np.ndarray]) -> dict[str, Any]:

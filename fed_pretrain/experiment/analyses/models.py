@@ -45,7 +45,7 @@ def other(subject: Subject, run: OtherRun) -> Model:
     ):
         if ours.shape != theirs.shape:
             raise UserError(
-                f"--{run.flag}={run.folder}: is a run of another model: its tensor {name!r} has the"
+                f"--{run.flag}={run.folder}: is a run of another model: its {name!r} has the"
                 f" shape {list(theirs.shape)}, not {list(ours.shape)}"
             )
     saved = json.loads((folder / "config.json").read_text(encoding="utf-8"))

@@ -39,6 +39,14 @@ def test_the_file_holds_both_distances_of_every_snapshot(tmp_path):
     assert written["to_final"] == [5.0, 4.0, 0.0]
 
 
+def test_the_distance_to_weights_that_diverged_is_null(tmp_path):
+    probe = Distances(SimpleNamespace(folder=tmp_path), arrays(0.0).trainable)
+    probe.at_end([(0, lambda: arrays(0.0)), (1, lambda: arrays(np.nan))])
+    text = (tmp_path / "distances.json").read_text()
+    assert json.loads(text)["to_start"] == [0.0, None]
+    assert "NaN" not in text
+
+
 def test_the_column_is_the_distance_after_the_round(tmp_path):
     probe = Distances(SimpleNamespace(folder=tmp_path), arrays(1.0).trainable)
     observation = SimpleNamespace(after=arrays(4.0))

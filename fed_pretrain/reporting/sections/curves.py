@@ -92,6 +92,8 @@ def alignment_section(study: Study) -> Section | None:
         "Gradient diversity is the sum of squared update norms over the squared norm of their sum:"
         " 1/n when all n updates are equal, 1 when they are orthogonal, above 1 when they oppose"
         " each other. The cosine is the mean over pairs of clients of a round.",
+        "Train loss and accuracy are taken on the clients' own examples during local work, before"
+        " and while they fit them: on skewed clients they look better than on held-out data.",
         "The distance to the final weights is measured to the last round's weights, not to the"
         " best ones; it is 0 at the end by construction.",
     ]

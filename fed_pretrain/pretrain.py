@@ -15,7 +15,8 @@ flags.DEFINE_string("dataset", None, "Folder of the proxy dataset; default the t
 flags.DEFINE_string("workdir", None, "Folder of the training; the same command continues it.")
 flags.DEFINE_string("task_module", None, "Python module that registers tasks of your own.")
 flags.DEFINE_integer("seed", 0, "Seed of every random choice.")
-for _name in ("task", "model", "dataset", "workdir", "task_module", "seed"):
+flags.DEFINE_string("devices", "CPU", "Where to train: CPU, GPU, or one such as GPU:1.")
+for _name in ("task", "model", "dataset", "workdir", "task_module", "seed", "devices"):
     command_line.group_flag(_name, "Pre-training")
 config_flags.define(CentralConfig, "Central training")
 config_flags.define(StartConfig, "Start")
@@ -42,6 +43,7 @@ def main() -> int | None:
             model=values.model,
             task_module=values.task_module,
             seed=values.seed,
+            devices=values.devices,
             options=config_flags.build(TaskOptions),
             start=config_flags.build(StartConfig),
             central=config_flags.build(CentralConfig),

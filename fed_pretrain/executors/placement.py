@@ -38,9 +38,20 @@ def place(options: ExecutorOptions) -> Placement:
     """
     import tensorflow as tf
 
-    devices = options.devices
-    kinds = parse(devices)
+    kinds = {kind for kind, _ in parse(options.devices)}
     _threads(1)
+    if "GPU" in kinds and options.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    tf.config.set_soft_device_placement(options.soft_placement)
+    names = existing(options.devices)
+    return Placement(tuple(names), options.clients_in_flight or _automatic(names))
+
+
+def existing(devices: str) -> list[str]:
+    """The devices meant, as TensorFlow names them; they are started."""
+    import tensorflow as tf
+
+    kinds = parse(devices)
     for kind in {kind for kind, _ in kinds} - {"CPU"}:
         if kind == "TPU":
             _start_tpu()
@@ -48,10 +59,7 @@ def place(options: ExecutorOptions) -> Placement:
             raise UserError(f"--devices={devices}: TensorFlow sees no {kind} on this machine")
         if kind == "GPU":
             _memory_growth()
-            if options.deterministic:
-                tf.config.experimental.enable_op_determinism()
-    tf.config.set_soft_device_placement(options.soft_placement)
-    names = []
+    names: list[str] = []
     for kind, number in kinds:
         found = [d.name.removeprefix("/device:") for d in tf.config.list_logical_devices(kind)]
         wanted = found if number is None and kind != "CPU" else [f"{kind}:{number or 0}"]
@@ -59,7 +67,7 @@ def place(options: ExecutorOptions) -> Placement:
         if missing:
             raise UserError(f"--devices={devices}: no {missing[0]}; TensorFlow sees {found}")
         names += [f"/{name}" for name in wanted if f"/{name}" not in names]
-    return Placement(tuple(names), options.clients_in_flight or _automatic(names))
+    return names
 
 
 def parse(devices: str) -> list[tuple[str, int | None]]:

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from data_prep import array_file, atomic, fault_points, randomness
 from data_prep.errors import UserError
 from data_prep.progress import Progress
+from fed_pretrain.executors import placement
 from fed_pretrain.experiment import central_step, datasets, metrics
 from fed_pretrain.experiment import proxy as proxies
 from fed_pretrain.experiment.central_config import CentralConfig
@@ -53,6 +55,7 @@ class PretrainConfig:
     model: str | None = None
     task_module: str | None = None
     seed: int = 0
+    devices: str = "CPU"
     options: TaskOptions = dataclasses.field(default_factory=TaskOptions)
     start: StartConfig = dataclasses.field(default_factory=StartConfig)
     central: CentralConfig = dataclasses.field(default_factory=CentralConfig)
@@ -83,13 +86,21 @@ def pretrain(config: PretrainConfig) -> PretrainResult:
     if config.task_module:
         tasks.load_module(config.task_module)
     folder = _folder(config.workdir)
-    with WorkdirLock(folder):
+    with tf.device(_device(config.devices)), WorkdirLock(folder):
         dataset = datasets.open_for_task(config.task, config.dataset)
         task = tasks.load(config.task, dataset, config.model, config.options)
         start = starts.resolve(config.start, task, config.seed)
         _claim(folder, config, task, start)
         done = _finished(folder)
         return done if done is not None else _Training(config, folder, task, start).run()
+
+
+def _device(asked: str) -> str:
+    """One: there are no clients to spread. Executors are for rounds, and this has none."""
+    devices = placement.existing(asked)
+    if len(devices) > 1:
+        raise UserError(f"--devices={asked}: central training runs on one device, not {devices}")
+    return devices[0]
 
 
 class _Training:
@@ -104,7 +115,9 @@ class _Training:
             central.validation_share,
             config.seed,
         )
-        epoch = self._proxy.steps_an_epoch(central.batch_size)
+        # Rows beyond those there are would be padding: memory and time for nothing.
+        self._batch = min(central.batch_size, len(self._proxy.x))
+        epoch = self._proxy.steps_an_epoch(self._batch)
         self._steps = central.epochs * epoch
         self._every = central.evaluate_every or epoch
         self._step = CentralStep(task, start.model(), central.optimizer, central.weight_decay)
@@ -136,7 +149,7 @@ class _Training:
 
     def _one_step(self) -> None:
         step, central, seed = self._state.step, self._central, self._config.seed
-        x, y = self._proxy.batch(step, central.batch_size, seed)
+        x, y = self._proxy.batch(step, self._batch, seed)
         key = randomness.stateless_seed(seed, "pretrain dropout", step)
         rate = central_step.learning_rate(
             central.learning_rate, central.schedule, step, self._steps
@@ -164,7 +177,7 @@ class _Training:
         self._writer.append(
             {
                 "round": state.step,
-                "epoch": state.step / self._proxy.steps_an_epoch(self._central.batch_size),
+                "epoch": state.step / self._proxy.steps_an_epoch(self._batch),
                 **{f"train_{name}": value for name, value in trained.items()},
                 **{f"eval_{name}": value for name, value in measured.items()},
                 "seconds": seconds,
@@ -172,7 +185,7 @@ class _Training:
         )
 
     def _validation_sums(self) -> dict[str, float]:
-        size = self._central.batch_size
+        size = self._batch
         sums: dict[str, float] = {}
         x, y = self._proxy.validation_x, self._proxy.validation_y
         for first in range(0, len(x), size):

@@ -182,3 +182,44 @@ def test_proxy_data_that_leaves_nothing_is_refused(
     central = dataclasses.replace(CENTRAL, **change)  # type: ignore[arg-type]
     with pytest.raises(UserError, match=sentence):
         pretrain(dataclasses.replace(config, workdir=str(tmp_path), central=central))
+
+
+def test_a_device_that_is_not_there_or_one_too_many_is_refused(config, tmp_path):
+    for devices, said in (
+        ("GPU", "--devices=GPU: TensorFlow sees no GPU on this machine"),
+        ("CPU:1", "--devices=CPU:1: no CPU:1"),
+    ):
+        with pytest.raises(UserError, match=said):
+            pretrain(dataclasses.replace(config, workdir=str(tmp_path), devices=devices))
+
+
+@pytest.mark.slow
+def test_training_runs_on_the_device_asked_for(digits, tmp_path):
+    code = f"""
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from data_prep.errors import UserError
+from fed_pretrain.experiment import central_step, pretraining
+from tests.fed_pretrain.experiment.pretraining_test import CENTRAL, _small
+seen = set()
+class Watched(central_step.CentralStep):
+    def train(self, *arguments):
+        seen.update(variable.device[-5:] for variable in self.model.trainable_variables)
+        return super().train(*arguments)
+pretraining.CentralStep = Watched
+config = pretraining.PretrainConfig(
+    "digits", {str(tmp_path)!r}, {str(digits.path)!r}, options=_small(), central=CENTRAL
+)
+import dataclasses
+try:
+    pretraining.pretrain(dataclasses.replace(config, devices="CPU:0,CPU:1"))
+except UserError as error:
+    print(error)
+pretraining.pretrain(dataclasses.replace(config, devices="CPU:1"))
+print(seen)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "central training runs on one device" in done.stdout
+    assert done.stdout.splitlines()[-1] == "{'CPU:1'}"

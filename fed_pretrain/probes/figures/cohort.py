@@ -29,7 +29,7 @@ def eigenvectors(content: Mapping[str, Any]) -> Figure:
 def drift(content: Mapping[str, Any]) -> Figure:
     """drift.json: what each client's model reaches beside their average, and how far it went."""
     rows = content["clients"]
-    made, (plots,) = canvas.panels(1, 2, height=4.4)
+    made, (plots,) = canvas.panels(1, 2)
     numbers = np.arange(len(rows))
     for plot, name, label in zip(
         plots,
@@ -57,7 +57,7 @@ def _levels(plot: Any, lines: Any) -> None:
         if value is not None:
             text = f"{label}: {value:.3g}"
             plot.axhline(value, color=colour, linestyle=style, label=text)
-    plot.legend(fontsize="small", loc="lower center", bbox_to_anchor=(0.5, -0.42), frameon=False)
+    plot.legend(fontsize="small", loc="lower center", framealpha=0.9)
 
 
 def _marked(made: Figure, content: Mapping[str, Any]) -> Figure:

@@ -11,6 +11,7 @@ from data_prep.errors import UserError
 
 USER_ERROR_EXIT = 2
 _HELP = ("--help", "-help", "-h", "--helpshort")
+_HELP_FULL = "--helpfull"
 _WIDTH = 96
 _groups: dict[str, str] = {}
 
@@ -53,10 +54,13 @@ def run(main: Callable[[], int | None]) -> None:
         if any(argument in _HELP for argument in argv[1:]):
             print(short_help(main))
             sys.exit(0)
+        if _HELP_FULL in argv[1:]:
+            print(flags.FLAGS.get_help())
+            sys.exit(0)
         try:
             return flags.FLAGS(list(argv))
         except flags.Error as error:
-            sys.exit(_refuse(f"{error} (see --help)"))
+            sys.exit(_refuse(f"{str(error).removeprefix('ERROR:: ')} (see --help)"))
 
     logging.set_verbosity(logging.WARNING)
     # Not absl's app.run: a TensorFlow that is first imported inside it makes its context before it
@@ -79,7 +83,7 @@ def short_help(main: Callable[[], int | None]) -> str:
         if members:
             lines += ["", f"{heading or 'Flags'}:"]
             lines += [_describe(flag) for flag in members]
-    lines += ["", "--flagfile=FILE reads flags from a file; --helpfull lists every flag."]
+    lines += ["", f"--flagfile=FILE reads flags from a file; {_HELP_FULL} lists every flag."]
     return "\n".join(lines)
 
 

@@ -1,5 +1,7 @@
 """Checks every byte of a prepared dataset: manifest, indexes, shards, and that read = written."""
 
+from pathlib import Path
+
 from absl import flags
 
 from data_prep import command_line
@@ -13,11 +15,14 @@ def main() -> int:
     folder = flags.FLAGS.dataset
     if not folder:
         raise UserError("--dataset is missing: name the folder of a prepared dataset")
+    if not Path(folder).is_dir():
+        raise UserError(f"--dataset={folder}: there is no such folder")
     faults = verification.verify(folder)
     for fault in faults:
         print(f"damaged: {fault}")
     if faults:
-        print(f"{folder}: {len(faults)} faults; prepare the dataset again")
+        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        print(f"{folder}: {count}; prepare the dataset again")
         return 1
     for name in verification.strangers(folder):
         print(f"note: {name} is not part of the dataset; nothing reads it")

@@ -1,10 +1,12 @@
 """Flags from frozen dataclasses: one flag a field, so that flag, config and help cannot differ.
 
-A field's metadata may hold `help`, `flag` (another flag name), `choices` and `lower_bound`; a field
-with `flag=None` gets no flag. Fields must be scalars (str, int, float, bool, each maybe None).
+A field's metadata may hold `help`, `flag` (another flag name), `choices`, `lower_bound` and
+`upper_bound`; a field with `flag=None` gets no flag. Fields must be scalars (str, int, float, bool,
+each maybe None).
 """
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -74,13 +76,20 @@ def _define_one(
     default = None if field.default is dataclasses.MISSING else field.default
     text = metadata.get("help", name.replace("_", " ") + ".")
     arguments = {"name": name, "default": default, "help": text, "flag_values": flag_values}
+    bounds = {key: metadata.get(key) for key in ("lower_bound", "upper_bound")}
     if kind is bool:
         flags.DEFINE_boolean(**arguments)
     elif "choices" in metadata:
         flags.DEFINE_enum(enum_values=list(metadata["choices"]), **arguments)
     elif kind is int:
-        flags.DEFINE_integer(lower_bound=metadata.get("lower_bound"), **arguments)
+        flags.DEFINE_integer(**bounds, **arguments)
     elif kind is float:
-        flags.DEFINE_float(lower_bound=metadata.get("lower_bound"), **arguments)
+        flags.DEFINE_float(**bounds, **arguments)
+        flags.register_validator(name, _is_finite, "a finite number is wanted", flag_values)
     else:
         flags.DEFINE_string(**arguments)
+
+
+def _is_finite(value: float | None) -> bool:
+    """NaN is below no lower bound."""
+    return value is None or math.isfinite(value)

@@ -31,7 +31,7 @@ def run(job: Job, *, workers: int, beam_options: Sequence[str], expected: int | 
     """Runs the pipeline to its end; UserError with the sentence of a failed job."""
     options, runner = _runner(workers, beam_options)
     with _importable_by_workers(), _progress(job, expected), _quiet_beam():
-        graph = beam.Pipeline(runner=runner, options=options)
+        graph = _pipeline(runner, options)
         pipeline.build(graph, job)
         try:
             graph.run().wait_until_finish()
@@ -44,6 +44,13 @@ def run(job: Job, *, workers: int, beam_options: Sequence[str], expected: int | 
             ) from None
     if sentence := job.failure():
         raise UserError(sentence)
+
+
+def _pipeline(runner: PipelineRunner | None, options: PipelineOptions) -> beam.Pipeline:
+    try:
+        return beam.Pipeline(runner=runner, options=options)
+    except (ValueError, ImportError, AttributeError) as error:
+        raise UserError(f"--runner: Beam cannot make it: {error}") from error
 
 
 def _runner(

@@ -99,7 +99,8 @@ class SplitConfig:
 
     def __post_init__(self) -> None:
         _choice("--split", self.rule, SPLIT_RULES)
-        if len(self.fractions) != 3 or min(self.fractions) < 0 or self.fractions[0] <= 0:
+        shares = [0 <= share <= 1 for share in self.fractions]  # NaN is none either
+        if len(shares) != 3 or not all(shares) or self.fractions[0] == 0:
             raise UserError(
                 f"--split_fractions={_listed(self.fractions)}: three shares are wanted, of train "
                 "(above 0), validation and test"

@@ -91,6 +91,7 @@ def assemble(given: RunConfig, session: Session) -> Assembly:
     _check(config, task)
     start = starts.resolve(config.start, task, config.seed)
     config = dataclasses.replace(config, algorithm=_algorithm(config, task))
+    _check_schedule(config)
     same = identity(config, dataset.fingerprint, start.digest, left_out.digest)
     proxies = tuple(one.sentence(dataset, left_out.client_ids) for one in pretrainings)
     return Assembly(given, config, task, start, executor, session, same, left_out, proxies)
@@ -149,3 +150,9 @@ def _check(config: RunConfig, task: Task) -> None:
         raise UserError(f"--eval_split={split}: the dataset has {', '.join(dataset.splits)}")
     if len(dataset.index(split)) == 0:
         raise UserError(f"--exclude_clients leaves no client in --eval_split={split}")
+
+
+def _check_schedule(config: RunConfig) -> None:
+    assert config.algorithm is not None
+    if config.algorithm.local_steps_schedule != "constant" and config.work.local_steps is None:
+        raise UserError("--local_steps_schedule needs --local_steps, the steps of the first round")

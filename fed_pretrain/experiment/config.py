@@ -82,7 +82,9 @@ class ProbeConfig:
 class LimitConfig:
     """When a run ends early; 0 is never."""
 
-    target_accuracy: float = _field(0.0, "Stop at this evaluation accuracy.", lower_bound=0.0)
+    target_accuracy: float = _field(
+        0.0, "Stop at this evaluation accuracy.", lower_bound=0.0, upper_bound=1.0
+    )
     patience: int = _field(0, "Stop after so many evaluations without a lower loss.", lower_bound=0)
     max_seconds: float = _field(0.0, "Stop after so many seconds.", lower_bound=0.0)
 

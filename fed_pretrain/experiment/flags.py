@@ -89,6 +89,8 @@ def run_config(
     }
     if values["local_steps"].present and values["epochs"].present:
         raise UserError("--local_steps and --epochs contradict each other: give one of them")
+    if values["sampling"].value == "all" and values["clients_per_round"].present:
+        raise UserError("--sampling=all takes every client: leave out --clients_per_round")
     return RunConfig(
         task=values["task"].value,
         workdir=values["workdir"].value,

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from data_prep import fault_points
-from data_prep.errors import UserError
 from data_prep.progress import Progress
 from fed_pretrain.algorithms import schedule, system
 from fed_pretrain.executors.api import ClientInput
@@ -311,8 +310,7 @@ def work_of(assembly: Assembly, round_number: int) -> LocalWork:
     assert config is not None
     if config.local_steps_schedule == "constant":
         return work
-    if work.steps is None:
-        raise UserError("--local_steps_schedule needs --local_steps, the steps of the first round")
+    assert work.steps is not None  # checked when the run was assembled
     steps = schedule.local_steps(config, work.steps, round_number - 1)
     return dataclasses.replace(work, steps=steps)
 

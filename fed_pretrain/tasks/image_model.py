@@ -4,11 +4,15 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
+from data_prep.errors import UserError
 from fed_pretrain.models import preprocessing as preprocessings
 from fed_pretrain.models import registry as models
 
 if TYPE_CHECKING:
     from fed_pretrain.tasks.task import Task
+
+# Every registered model can be built on images of this side.
+_LARGE_ENOUGH = 32
 
 
 def build_model(task: "Task", num_classes: int) -> tf.keras.Model:
@@ -19,14 +23,25 @@ def build_model(task: "Task", num_classes: int) -> tf.keras.Model:
         x = tf.keras.layers.Rescaling(-1.0, offset=255.0, name="background")(x)
     x = _resized(x, task.input_size)
     x = _coloured(x, task.choice.channels)
-    x = preprocessings.apply(task.preprocessing, x)
+    x = _normalised(x, task.preprocessing)
     build = task.choice.build or models.builder(task.choice.name)
-    return build(
-        num_classes,
-        input_shape=tuple(x.shape[1:]),
-        inputs=x,
-        **task.choice.arguments,
-    )
+    shape = tuple(x.shape[1:])
+    try:
+        return build(num_classes, input_shape=shape, inputs=x, **task.choice.arguments)
+    except ValueError as error:
+        if min(shape[:2]) >= _LARGE_ENOUGH:
+            raise
+        raise UserError(
+            f"--model={task.choice.name} cannot be built on images of {shape[0]}x{shape[1]}: give "
+            f"--input_size={_LARGE_ENOUGH} or more"
+        ) from error
+
+
+def _normalised(x: tf.Tensor, name: str) -> tf.Tensor:
+    try:
+        return preprocessings.apply(name, x)
+    except ValueError as error:
+        raise UserError(f"--preprocessing={name}: {error}") from error
 
 
 def _wants_inversion(task: "Task") -> bool:

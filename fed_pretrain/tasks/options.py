@@ -4,8 +4,8 @@ import dataclasses
 from typing import Any
 
 
-def _option(default: Any, text: str) -> Any:
-    return dataclasses.field(default=default, metadata={"help": text})
+def _option(default: Any, text: str, **metadata: Any) -> Any:
+    return dataclasses.field(default=default, metadata={"help": text, **metadata})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,10 +18,10 @@ class TaskOptions:
         "by default what the start's weights want",
     )
     input_size: int | None = _option(
-        None, "side in pixels to which images are resized in front of the model"
+        None, "side in pixels to which images are resized in front of the model", lower_bound=1
     )
     sequence_length: int | None = _option(
-        None, "words, subwords or characters in a row of a text task"
+        None, "words, subwords or characters in a row of a text task", lower_bound=1
     )
     vocabulary: str | None = _option(
         None,
@@ -29,9 +29,9 @@ class TaskOptions:
         "embedded public vectors",
     )
     vocabulary_size: int | None = _option(
-        None, "how many words of the vocabulary are used, the first ones"
+        None, "how many words of the vocabulary are used, the first ones", lower_bound=1
     )
     merges: str | None = _option(None, "file of the byte-pair merges that go with --vocabulary")
     cache_megabytes: int = _option(
-        512, "memory for encoded clients, which are kept because clients recur"
+        512, "memory for encoded clients, which are kept because clients recur", lower_bound=0
     )

@@ -33,6 +33,7 @@ def test_a_wrong_partition_is_refused_by_its_flag(settings: dict, flag: str) -> 
         ({"fractions": (0.5, 0.2, 0.2)}, "--split_fractions"),
         ({"fractions": (0.0, 0.5, 0.5)}, "--split_fractions"),
         ({"fractions": (1.2, -0.2, 0.0)}, "--split_fractions"),
+        ({"fractions": (float("nan"), 0.0, 0.0)}, "--split_fractions"),
         ({"rule": "by_cutoff"}, "--split_cutoffs"),
         ({"rule": "by_cutoff", "cutoffs": (5, 3)}, "--split_cutoffs"),
         ({"rule": "by_order", "cutoffs": (5,)}, "--split_cutoffs"),

@@ -200,10 +200,11 @@ class LocalTraining:
         key = dropout.step_key(self.payload["key"], key_index)
         with dropout.keyed(key), tf.GradientTape() as tape:
             if self._objective is None:
-                output = model.forward_pass(collections.OrderedDict(x=x, y=y), training=True)
+                batch = collections.OrderedDict(x=x, y=y)
+                output = _traced_anew(model.forward_pass)(batch, training=True)
                 logits, loss = output.predictions, output.loss
             else:
-                logits = model.predict_on_batch(x, training=True)
+                logits = _traced_anew(model.predict_on_batch)(x, training=True)
                 loss = self._objective.loss(y, logits)
         gradients = tape.gradient(
             loss, model.trainable_variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
@@ -246,6 +247,11 @@ def _steps_with_rows(order: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     empty = tf.cast(tf.reduce_all(order < 0, axis=1), tf.int32)
     sorted_order = tf.gather(order, tf.argsort(empty, stable=True))
     return sorted_order, tf.reduce_sum(1 - empty)
+
+
+def _traced_anew(method: Any) -> Any:
+    """TFF's models are tf.functions: a second loop would get the first one's trace and its key."""
+    return tf.function(method.python_function)
 
 
 def _no_statistics() -> "collections.OrderedDict[str, tf.Tensor]":

@@ -41,12 +41,20 @@ class Entry:
         }
 
 
-# Pre-trained starts want smaller steps on both sides: the pattern of the authors' tuned values.
+# Pre-trained starts want smaller steps on both sides: the pattern of the authors' tuned values,
+# whose client rates lie at 0.0017 and 0.0027.
 _RANDOM = {"client_learning_rate": 0.1}
-_PRETRAINED = {"client_learning_rate": 0.02}
+_PRETRAINED = {"client_learning_rate": 0.002}
 _ADAPTIVE_RANDOM = {"client_learning_rate": 0.05, "server_learning_rate": 0.01}
-_ADAPTIVE_PRETRAINED = {"client_learning_rate": 0.01, "server_learning_rate": 0.002}
-_ADAPTIVE = {"server_epsilon": 1e-3}
+_ADAPTIVE_PRETRAINED = {"client_learning_rate": 0.002, "server_learning_rate": 0.001}
+# TFF adds epsilon to sqrt(v) before it corrects v for its first rounds, when sqrt(v) is about 0.03
+# of the update: the usual 1e-3 outweighs it there, and the first ten rounds of digits went idle.
+_ADAPTIVE = {"server_epsilon": 1e-5}
+
+# TFF's momentum, m <- beta m + g, makes a local step 1 / (1 - beta) times as long, and only after
+# about as many rounds, for Mime moves m once a round. The paper's 0.9, written (1 - beta) g +
+# beta m there, needs a tenth of FedAvg's rate here and then idles for ten rounds.
+_MIME_MOMENTUM = {"server_momentum": 0.5}
 
 _ENTRIES = {
     "fedavg": Entry("sgd", "sgd", "McMahan et al. 2017", _RANDOM, _PRETRAINED),
@@ -54,9 +62,9 @@ _ENTRIES = {
         "sgd",
         "sgd",
         "Hsu et al. 2019",
-        {**_RANDOM, "server_learning_rate": 0.5},
-        {**_PRETRAINED, "server_learning_rate": 0.5},
-        {"server_momentum": 0.9},
+        _RANDOM,
+        _PRETRAINED,
+        {"server_momentum": 0.5},
     ),
     "fedadam": Entry(
         "sgd", "adam", "Reddi et al. 2021", _ADAPTIVE_RANDOM, _ADAPTIVE_PRETRAINED, _ADAPTIVE
@@ -75,13 +83,24 @@ _ENTRIES = {
         "Reddi et al. 2021",
         _ADAPTIVE_RANDOM,
         _ADAPTIVE_PRETRAINED,
-        {**_ADAPTIVE, "server_initial_accumulator": 1e-6},
+        _ADAPTIVE,
     ),
     "fedadagrad": Entry(
-        "sgd", "adagrad", "Reddi et al. 2021", _ADAPTIVE_RANDOM, _ADAPTIVE_PRETRAINED, _ADAPTIVE
+        "sgd",
+        "adagrad",
+        "Reddi et al. 2021",
+        {**_ADAPTIVE_RANDOM, "server_learning_rate": 0.03},
+        {**_ADAPTIVE_PRETRAINED, "server_learning_rate": 0.003},
+        _ADAPTIVE,
     ),
+    # LAMB's rate is the share of a layer's norm that it moves by.
     "fedlamb": Entry(
-        "sgd", "lamb", "You et al. 2020", _ADAPTIVE_RANDOM, _ADAPTIVE_PRETRAINED, _ADAPTIVE
+        "sgd",
+        "lamb",
+        "You et al. 2020",
+        {**_ADAPTIVE_RANDOM, "server_learning_rate": 0.1},
+        {**_ADAPTIVE_PRETRAINED, "server_learning_rate": 0.01},
+        _ADAPTIVE,
     ),
     "fedprox": Entry(
         "proximal", "sgd", "Li et al. 2020", _RANDOM, _PRETRAINED, {"proximal_strength": 0.01}
@@ -89,28 +108,16 @@ _ENTRIES = {
     "fednova": Entry("nova", "sgd", "Wang et al. 2020", _RANDOM, _PRETRAINED),
     "fednova_authors": Entry("nova_authors", "sgd", "Where to Begin? (code)", _RANDOM, _PRETRAINED),
     "mimelite": Entry(
-        "mimelite",
-        "sgd",
-        "Karimireddy et al. 2021",
-        {"client_learning_rate": 0.01},
-        {"client_learning_rate": 0.002},
-        {"server_momentum": 0.9},
+        "mimelite", "sgd", "Karimireddy et al. 2021", _RANDOM, _PRETRAINED, _MIME_MOMENTUM
     ),
-    "mime": Entry(
-        "mime",
-        "sgd",
-        "Karimireddy et al. 2021",
-        {"client_learning_rate": 0.01},
-        {"client_learning_rate": 0.002},
-        {"server_momentum": 0.9},
-    ),
+    "mime": Entry("mime", "sgd", "Karimireddy et al. 2021", _RANDOM, _PRETRAINED, _MIME_MOMENTUM),
     "scaffold": Entry("scaffold", "sgd", "Karimireddy et al. 2020", _RANDOM, _PRETRAINED),
     "feddyn": Entry("feddyn", "sgd", "Acar et al. 2021", _RANDOM, _PRETRAINED),
     "fedsgd": Entry(
         "gd",
         "sgd",
         "McMahan et al. 2017",
-        {"server_learning_rate": 0.2},
+        {"server_learning_rate": 0.5},
         {"server_learning_rate": 0.05},
         {"client_learning_rate": 1.0},
     ),
@@ -118,7 +125,7 @@ _ENTRIES = {
         "gd",
         "adam",
         "Where to Begin?",
-        {"server_learning_rate": 1e-3},
+        {"server_learning_rate": 3e-3},
         {"server_learning_rate": 1e-3},
         {"client_learning_rate": 1.0},
     ),
@@ -157,14 +164,17 @@ def resolve(
     """The named algorithm's defaults for the task and the start, with the user's overrides.
 
     A user who names another client update or server optimizer gets the defaults of the algorithm
-    that has this optimizer (its learning rates fit it), and the update asked for.
+    that has this optimizer (its learning rates fit it), and the update asked for. Momentum is a
+    part of its own: FedAvg with MimeLite's clients has none, FedAvgM with them has what is given.
     """
     given = dict(overrides or {})
-    name = name or _nearest(given)
+    by_parts, name = name is None, name or _nearest(given)
     if name not in _ENTRIES:
         raise UserError(f"--algorithm={name} is not one of {', '.join(_ENTRIES)}")
     random = _is_random(start)
     settings = _ENTRIES[name].settings(random) | _TUNED.get((task, name, random), {})
+    if by_parts:
+        settings.pop("server_momentum", None)
     _drop_what_cannot_stay(settings, given)
     return AlgorithmConfig(**{**settings, **given})
 

@@ -6,11 +6,20 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from fed_pretrain.algorithms.config import AlgorithmConfig
 from fed_pretrain.executors.api import ClientInput
 from fed_pretrain.tasks.local_work import LocalWork
 from fed_pretrain.tasks.payload import make_payload
 from tests.fed_pretrain.algorithms import oracle
-from tests.fed_pretrain.algorithms.toy import BATCH, Run, flat, payload, rows, start_weights
+from tests.fed_pretrain.algorithms.toy import (
+    BATCH,
+    Run,
+    build,
+    flat,
+    payload,
+    rows,
+    start_weights,
+)
 
 TOLERANCE = 1e-5
 
@@ -109,6 +118,17 @@ def test_feddyn_keeps_gradients_by_client(finished) -> None:
 @pytest.mark.parametrize("settings", [{"client_update": "proximal"}, {"client_update": "mimelite"}])
 def test_without_its_own_term_the_update_is_fedavg(finished, settings) -> None:
     assert np.abs(flat(finished(**settings).weights) - flat(finished().weights)).max() < 1e-7
+
+
+def test_mimelite_without_momentum_is_fedavg_where_the_model_drops_out_too(executor) -> None:
+    # It goes through the model twice, and only the local steps' masks may enter the result.
+    results = {}
+    for update in ("sgd", "mimelite"):
+        config = AlgorithmConfig(client_update=update, alignment="none")
+        run = Run(build(config, dropout=0.5), executor)
+        run.round(("a", "b"), 1)
+        results[update] = flat(run.weights)
+    assert np.abs(results["sgd"] - results["mimelite"]).max() < 1e-7
 
 
 def test_nova_with_equal_steps_is_fedavg(finished, executor) -> None:

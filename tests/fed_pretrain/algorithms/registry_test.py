@@ -57,6 +57,14 @@ def test_parts_without_a_name_combine_with_fitting_rates() -> None:
     )
 
 
+def test_parts_without_a_name_have_no_momentum_but_the_one_given() -> None:
+    parts = {"client_update": "mimelite", "server_optimizer": "sgd"}
+    assert registry.resolve("mimelite", "digits", "random").server_momentum > 0
+    assert registry.resolve(None, "digits", "random", parts).server_momentum == 0
+    given = registry.resolve(None, "digits", "random", {**parts, "server_momentum": 0.7})
+    assert given.server_momentum == 0.7
+
+
 @pytest.mark.parametrize("update", ["sgd", "proximal", "nova", "mimelite", "gd"])
 @pytest.mark.parametrize(
     "server", [{}, {"server_momentum": 0.9}, {"server_optimizer": "adam"}], ids=str

@@ -1,6 +1,7 @@
 """Three clients of unequal size on softmax regression, and the same algorithms in NumPy float64."""
 
 import collections
+import functools
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from fed_pretrain.algorithms import compose
 from fed_pretrain.algorithms.algorithm import Algorithm
 from fed_pretrain.algorithms.config import AlgorithmConfig
 from fed_pretrain.executors.api import ClientInput, Executor
+from fed_pretrain.models.dropout import KeyedDropout
 from fed_pretrain.tasks.local_work import LocalWork
 from fed_pretrain.tasks.objective import CrossEntropy, keras_loss
 from fed_pretrain.tasks.payload import make_payload, spec_of
@@ -46,17 +48,18 @@ def payload(client_id: str, round_number: int) -> Any:
     return make_payload(*rows(client_id), work(client_id), 0, round_number, client_id)
 
 
-def build_model() -> tf.keras.Model:
+def build_model(dropout: float = 0.0) -> tf.keras.Model:
     inputs = tf.keras.Input([FEATURES])
-    return tf.keras.Model(inputs, tf.keras.layers.Dense(CLASSES, name="head")(inputs))
+    kept = KeyedDropout(dropout)(inputs) if dropout else inputs
+    return tf.keras.Model(inputs, tf.keras.layers.Dense(CLASSES, name="head")(kept))
 
 
-def model_fn() -> Any:
+def model_fn(dropout: float = 0.0) -> Any:
     spec = collections.OrderedDict(
         x=tf.TensorSpec([None, FEATURES]), y=tf.TensorSpec([None], tf.int32)
     )
     return tff.learning.models.from_keras_model(
-        build_model(), loss=keras_loss(OBJECTIVE), input_spec=spec, metrics=[]
+        build_model(dropout), loss=keras_loss(OBJECTIVE), input_spec=spec, metrics=[]
     )
 
 
@@ -64,8 +67,8 @@ def payload_spec() -> Any:
     return spec_of(tf.TensorSpec([None, FEATURES]), tf.TensorSpec([None], tf.int32), BATCH)
 
 
-def build(config: AlgorithmConfig) -> Algorithm:
-    return compose.build(config, model_fn, payload_spec(), OBJECTIVE)
+def build(config: AlgorithmConfig, dropout: float = 0.0) -> Algorithm:
+    return compose.build(config, functools.partial(model_fn, dropout), payload_spec(), OBJECTIVE)
 
 
 class Run:

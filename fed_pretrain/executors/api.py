@@ -30,9 +30,13 @@ class RoundOutput:
 
 
 class Executor(abc.ABC):
-    """Runs federated computations over clients; results do not depend on the concurrency."""
+    """Runs federated computations over clients; results do not depend on the concurrency.
+
+    `server_device` is where the server's part runs, and evaluations beside the executor should.
+    """
 
     name: str
+    server_device: str = "/CPU:0"
 
     @abc.abstractmethod
     def initialize(self, process: Any) -> Any:

@@ -31,6 +31,7 @@ class DeviceExecutor(Executor):
 
     def __init__(self, options: ExecutorOptions = DEFAULT) -> None:
         self.placement = placement.place(options)
+        self.server_device = self.placement.server
         self.mixed_precision = options.mixed_precision
         self._compiled = options.jit or self.placement.on_tpu
         self._pool = concurrent.futures.ThreadPoolExecutor(

@@ -35,7 +35,8 @@ class Evaluations:
         start = repr(self._assembly.start.build_model.identity())
         config = self._config
         seed = self._assembly.config.seed if config.eval_examples else 0
-        return (kind, id(self._assembly.task), start, split, config.eval_examples, seed)
+        device = self._assembly.executor.server_device
+        return (kind, id(self._assembly.task), start, split, config.eval_examples, seed, device)
 
     def _global(self, split: str) -> GlobalEvaluation:
         assembly = self._assembly
@@ -47,6 +48,7 @@ class Evaluations:
                 split,
                 max_examples=self._config.eval_examples,
                 seed=assembly.config.seed,
+                device=assembly.executor.server_device,
             ),
         )
 

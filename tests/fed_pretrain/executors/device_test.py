@@ -194,15 +194,15 @@ from fed_pretrain.executors.device import DeviceExecutor
 from fed_pretrain.executors.options import ExecutorOptions
 from tests.fed_pretrain.executors import digits
 found = []
-for devices in ("CPU:0", "CPU:0,CPU:1"):
+for devices in ("CPU:0", "CPU:0,CPU:1", "CPU:1"):
     with DeviceExecutor(ExecutorOptions(devices=devices, clients_in_flight=2)) as executor:
         found.append(digits.train(executor, digits.algorithm()).weights)
         work = executor.program(digits.algorithm().process.next)._work
-        print(sorted({slot.variables[0].device[-5:] for slot in work._all}))
-print(digits.difference(*found))
+        print(sorted({slot.variables[0].device[-5:] for slot in work._all}), executor.server_device)
+print(max(digits.difference(found[0], other) for other in found[1:]))
 """
     lines = _python(code).splitlines()
-    assert lines == ["['CPU:0']", "['CPU:0', 'CPU:1']", "0.0"]
+    assert lines == ["['CPU:0'] /CPU:0", "['CPU:0', 'CPU:1'] /CPU:0", "['CPU:1'] /CPU:1", "0.0"]
 
 
 def _python(code: str) -> str:

@@ -7,6 +7,8 @@ from fed_pretrain.executors.create import create
 from fed_pretrain.executors.options import ExecutorOptions
 from fed_pretrain.probes.curvature import lanczos
 from fed_pretrain.probes.curvature.loss_curvature import check_model
+from fed_pretrain.probes.curvature.operator import NotFinite
+from fed_pretrain.tasks.objective import CrossEntropy
 from tests.fed_pretrain.probes import small
 
 
@@ -19,10 +21,10 @@ def executor():
 def probabilities(x):
     """Softmax regression by hand: design rows with a one for the bias, and their probabilities."""
     kernel, bias = small.weights_of(small.softmax_regression).trainable
-    pooled = x.reshape(-1, 2, 4, 2, 4).mean(axis=(2, 4)).reshape(len(x), 4).astype(np.float64)
-    logits = pooled @ kernel + bias
+    rows = pooled(x)
+    logits = rows @ kernel + bias
     p = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.hstack([pooled, np.ones((len(x), 1))]), p / p.sum(axis=1, keepdims=True)
+    return np.hstack([rows, np.ones((len(x), 1))]), p / p.sum(axis=1, keepdims=True)
 
 
 def closed_form(x):
@@ -39,6 +41,42 @@ def test_softmax_regression_has_its_closed_form_hessian_over_uneven_padded_clien
     assert found.scored == sum(small.SIZES.values())
 
 
+class OneNumber(CrossEntropy):
+    """A loss of (y, f(x)) by its formula, for the models whose Hessian textbooks give."""
+
+    def __init__(self, formula):
+        super().__init__()
+        self._formula = formula
+
+    def statistics(self, y_true, logits):
+        counts = tf.cast(y_true >= 0, tf.float32)
+        losses = counts * self._formula(tf.cast(y_true, tf.float32), logits[:, 0])
+        return {"loss_sum": tf.reduce_sum(losses), "count": tf.reduce_sum(counts)}
+
+
+def pooled(x):
+    return x.reshape(-1, 2, 4, 2, 4).mean(axis=(2, 4)).reshape(len(x), 4).astype(np.float64)
+
+
+def test_linear_regression_has_the_hessian_of_its_normal_equations(executor):
+    x, y = small.digits()
+    squared = OneNumber(lambda y, f: 0.5 * tf.square(y - f))
+    found = small.operator(executor, small.one_number, x, y, objective=squared)
+    rows = pooled(x)
+    np.testing.assert_allclose(small.dense_of(found), rows.T @ rows / len(x), atol=1e-6)
+
+
+def test_logistic_regression_has_its_closed_form_hessian(executor):
+    x, y = small.digits()
+    even = (y % 2 == 0).astype(np.int32)
+    logistic = OneNumber(lambda y, f: tf.nn.sigmoid_cross_entropy_with_logits(labels=y, logits=f))
+    found = small.operator(executor, small.one_number, x, even, objective=logistic)
+    rows, kernel = pooled(x), small.weights_of(small.one_number).trainable[0]
+    p = 1 / (1 + np.exp(-(rows @ kernel)[:, 0]))
+    expected = rows.T @ (rows * (p * (1 - p))[:, None]) / len(x)
+    np.testing.assert_allclose(small.dense_of(found), expected, atol=1e-6)
+
+
 @pytest.mark.parametrize("batch", [1, 16])
 def test_the_micro_batch_changes_no_weight(executor, batch):
     x, y = small.digits()
@@ -51,7 +89,8 @@ def test_the_micro_batch_changes_no_weight(executor, batch):
     ("build", "data"),
     [
         (small.conv_and_group_norm, small.digits),
-        (small.lstm_on_characters, small.text),
+        (small.depthwise_and_pooling, small.digits),
+        pytest.param(small.lstm_on_characters, small.text, marks=pytest.mark.slow),
         (small.attention_on_tokens, small.text),
     ],
 )
@@ -137,6 +176,13 @@ def test_batch_norm_on_batch_statistics_is_refused_and_frozen_is_not():
     with pytest.raises(UserError, match=r"norm.*BatchNorm"):
         check_model(batch_normalised(True))
     check_model(batch_normalised(False))
+
+
+def test_weights_of_a_diverged_model_are_said_to_have_no_curvature(executor):
+    x, y = small.digits()
+    found = small.operator(executor, small.softmax_regression, np.full_like(x, np.inf), y)
+    with pytest.raises(NotFinite, match="the loss of these weights is nan"):
+        lanczos.eigenpairs(found)
 
 
 def test_examples_without_a_scored_position_are_refused(executor):

@@ -68,6 +68,7 @@ def test_a_small_matrix_is_solved_exactly_and_then_the_search_ends():
 def test_a_zero_matrix_has_eigenvalue_zero_and_ends_at_once():
     result = eigenpairs(Matrix(np.zeros((5, 5))))
     assert result.pairs[0].value == 0.0
+    assert result.pairs[0].relative_residual is None
     assert result.iterations == 1
 
 

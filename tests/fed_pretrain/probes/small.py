@@ -11,6 +11,8 @@ import tensorflow_federated as tff
 from data_prep import packages
 from fed_pretrain.executors.api import ClientInput
 from fed_pretrain.experiment.server_state import ModelArrays
+from fed_pretrain.models import attention, lstm, norm
+from fed_pretrain.models.token_embedding import TokenEmbedding
 from fed_pretrain.probes.curvature import products
 from fed_pretrain.probes.curvature.loss_curvature import CurvatureOperator, curvature_computation
 from fed_pretrain.tasks.local_work import LocalWork
@@ -37,9 +39,9 @@ def text():
     return tokens, labels
 
 
-def task_of(build, x, y):
+def task_of(build, x, y, objective=None):
     """What the curvature asks of a task."""
-    objective = CrossEntropy()
+    objective = objective or CrossEntropy()
     rows = collections.OrderedDict(
         x=tf.TensorSpec([None, *x.shape[1:]], x.dtype),
         y=tf.TensorSpec([None, *y.shape[1:]], y.dtype),
@@ -80,8 +82,8 @@ def weights_of(build):
     return ModelArrays([drawn(v) for v in model.trainable_variables], [])
 
 
-def operator(executor, build, x, y, kind="hessian", batch=BATCH, positions=None):
-    task = task_of(build, x, y)
+def operator(executor, build, x, y, kind="hessian", batch=BATCH, positions=None, objective=None):
+    task = task_of(build, x, y, objective)
     weights = weights_of(build)
     if positions is None:
         positions = range(len(weights.trainable))
@@ -100,15 +102,19 @@ def autograd_hessian(build, x, y):
     for variable, value in zip(model.trainable_variables, weights_of(build).trainable, strict=True):
         variable.assign(value)
     variables = model.trainable_variables
-    with tf.GradientTape(persistent=True) as outer:
-        with tf.GradientTape() as inner:
-            loss = CrossEntropy().loss(tf.constant(y), model(tf.constant(x), training=False))
-        gradients = inner.gradient(loss, variables)
-        flat = tf.concat([tf.reshape(tf.convert_to_tensor(g), [-1]) for g in gradients], 0)
-    rows = outer.jacobian(
-        flat, variables, experimental_use_pfor=False, unconnected_gradients="zero"
-    )
-    return np.concatenate([np.reshape(r, (flat.shape[0], -1)) for r in rows], axis=1)
+
+    @tf.function
+    def rows():
+        with tf.GradientTape(persistent=True) as outer:
+            with tf.GradientTape() as inner:
+                loss = CrossEntropy().loss(tf.constant(y), model(tf.constant(x), training=False))
+            gradients = inner.gradient(loss, variables)
+            flat = tf.concat([tf.reshape(tf.convert_to_tensor(g), [-1]) for g in gradients], 0)
+        return outer.jacobian(
+            flat, variables, experimental_use_pfor=False, unconnected_gradients="zero"
+        )
+
+    return np.concatenate([np.reshape(part, (len(part), -1)) for part in rows()], axis=1)
 
 
 def softmax_regression():
@@ -117,22 +123,36 @@ def softmax_regression():
     return tf.keras.Model(image, layers.Dense(10, name="head")(pooled))
 
 
+def one_number():
+    image = tf.keras.Input([8, 8, 1])
+    pooled = layers.Flatten()(layers.AveragePooling2D(4)(image))
+    return tf.keras.Model(image, layers.Dense(1, use_bias=False, name="head")(pooled))
+
+
 def conv_and_group_norm():
     image = tf.keras.Input([8, 8, 1])
     x = layers.Conv2D(2, 3, strides=2, name="conv")(image)
-    x = layers.Activation("softplus")(layers.GroupNormalization(2, epsilon=1e-3)(x))
+    x = layers.Activation("softplus")(norm.GroupNorm(2, epsilon=1e-3)(x))
     return tf.keras.Model(image, layers.Dense(10)(layers.GlobalAveragePooling2D()(x)))
 
 
+def depthwise_and_pooling():
+    image = tf.keras.Input([8, 8, 1])
+    x = layers.Conv2D(3, 3, strides=2, activation="relu", name="conv")(image)
+    x = layers.Activation("swish")(layers.DepthwiseConv2D(2, name="depthwise")(x))
+    return tf.keras.Model(image, layers.Dense(10)(layers.Flatten()(layers.MaxPooling2D(2)(x))))
+
+
 def lstm_on_characters():
+    """Embedding and head are one tensor."""
     tokens = tf.keras.Input([7], dtype=tf.int32)
-    x = layers.LSTM(2, return_sequences=True)(layers.Embedding(7, 3)(tokens))
-    return tf.keras.Model(tokens, layers.Dense(7)(x))
+    embedding = TokenEmbedding(7, 3, name="embedding")
+    x = lstm.lstm(3, "rnn", cudnn=False)(embedding(tokens))
+    return tf.keras.Model(tokens, embedding(x, reverse=True))
 
 
 def attention_on_tokens():
     tokens = tf.keras.Input([7], dtype=tf.int32)
-    x = layers.Embedding(7, 4)(tokens)
-    x = x + layers.MultiHeadAttention(2, 2)(x, x, use_causal_mask=True)
-    x = layers.LayerNormalization(epsilon=1.1e-3)(x)
-    return tf.keras.Model(tokens, layers.Dense(7)(x))
+    x = attention.PositionEmbedding(7, name="positions")(TokenEmbedding(7, 4)(tokens))
+    x = x + attention.SelfAttention(2, causal=True, rate=0.5)(layers.Dense(12)(x))
+    return tf.keras.Model(tokens, layers.Dense(7)(norm.LayerNorm(epsilon=1e-3)(x)))

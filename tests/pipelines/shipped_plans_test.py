@@ -60,3 +60,11 @@ def test_an_embedded_plan_says_what_it_reduces_and_needs_no_file(name):
     for task in plan.tasks.values():
         assert registry.get(task.task).prepare is not None
         assert "input" not in task.dataset
+
+
+@pytest.mark.parametrize("name", plans.shipped())
+def test_an_algorithm_named_fedavg_has_no_server_momentum(name):
+    """MimeLite brings momentum along by default, which would make it FedAvgM."""
+    for label, flags in plans.load(name).algorithms.items():
+        if label.startswith("FedAvg-") and flags["client_update"] == "mimelite":
+            assert flags["server_momentum"] == 0

@@ -16,8 +16,11 @@ from matplotlib.figure import Figure
 # Okabe and Ito's palette; random is always vermilion, the first pre-trained start always blue.
 RANDOM = "#D55E00"
 PRETRAINED = ("#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D1F", "#6A51A3")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+SERIES = (
+    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"),
+    *("#56B4E9", "#8C6D1F", "#6A51A3", "#808080"),
+)
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "h")
 # Stands for the page's text colour, which the browser knows and matplotlib does not.
 _INK = "#123456"
 

@@ -98,7 +98,13 @@ def _crossing_ranks(
     for index, algorithm in enumerate(algorithms):
         colour = style.SERIES[index % len(style.SERIES)]
         heights = [side[index] for side in sides]
-        axes.plot([0, 1], heights, color=colour, marker=style.MARKERS[index % 8], markersize=7)
+        axes.plot(
+            [0, 1],
+            heights,
+            color=colour,
+            marker=style.MARKERS[index % len(style.MARKERS)],
+            markersize=7,
+        )
         for x, align, shift in ((0, "right", -0.05), (1, "left", 0.05)):
             label = f"{algorithm}  {means[x][index]:.3f}"
             axes.text(x + shift, heights[x], label, ha=align, va="center", fontsize=8)

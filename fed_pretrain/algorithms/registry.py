@@ -113,7 +113,7 @@ _ENTRIES = {
     "mime": Entry("mime", "sgd", "Karimireddy et al. 2021", _RANDOM, _PRETRAINED, _MIME_MOMENTUM),
     "scaffold": Entry("scaffold", "sgd", "Karimireddy et al. 2020", _RANDOM, _PRETRAINED),
     "feddyn": Entry("feddyn", "sgd", "Acar et al. 2021", _RANDOM, _PRETRAINED),
-    # One step of gradient descent a round: ten rounds of either take fewer steps than two of FedAvg.
+    # One step of gradient descent a round: ten rounds take fewer steps than two of FedAvg.
     "fedsgd": Entry(
         "gd",
         "sgd",

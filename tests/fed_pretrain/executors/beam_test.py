@@ -87,6 +87,7 @@ def test_what_no_worker_could_do_is_refused():
         lost.sum_clients(_scaled_sums, np.float32(1), digits.clients(1))
 
 
+@pytest.mark.slow
 def test_half_precision_reaches_the_workers(beam, device):
     made = digits.algorithm()
     options = ExecutorOptions(executor="beam", mixed_precision=True)

@@ -55,7 +55,13 @@ def a_round(executor: DeviceExecutor, name: str, change: Any = None) -> Any:
     return executor.run_round(made, digits.start(executor, made), inputs)
 
 
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, marks=pytest.mark.slow if n in ("nova", "scaffold") else ())
+        for n in SETTINGS
+    ],
+)
 def test_padding_changes_no_bit_of_a_round(device, name):
     """Neither a weight nor a metric nor an averaging by rows or steps sees it."""
     plain, full = a_round(device, name), a_round(device, name, padded)

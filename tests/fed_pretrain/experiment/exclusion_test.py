@@ -77,6 +77,7 @@ def test_a_run_says_what_was_proxy_and_that_no_evaluation_data_was_in_it(warm_ru
     assert f"{len(group)} of 14 clients, split train only" in page.read_text()
 
 
+@pytest.mark.slow
 def test_a_random_start_meets_the_same_clients_with_pretrains_own_file(
     warm_run, pretrained, tmp_path
 ):

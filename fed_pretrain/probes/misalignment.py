@@ -22,6 +22,7 @@ from data_prep import atomic
 from data_prep.errors import UserError
 from fed_pretrain.probes.curvature import sample
 from fed_pretrain.probes.probe import Probe, ProbeContext, Weights
+from fed_pretrain.probes.undefined import defined
 from fed_pretrain.tasks.global_evaluation import assign
 
 DEFINITIONS = ("live", "fixed", "patch")
@@ -152,7 +153,8 @@ class Misalignment(Probe):
         self._context = context
 
     def at_end(self, snapshots: Sequence[tuple[int, Callable[[], Weights]]]) -> None:
-        atomic.write_json(self._context.folder / "misalignment.json", self.measure(snapshots))
+        content = defined(self.measure(snapshots))
+        atomic.write_json(self._context.folder / "misalignment.json", content)
 
     def measure(self, snapshots: Sequence[tuple[int, Callable[[], Weights]]]) -> dict[str, Any]:
         x, y = self._probe_set()

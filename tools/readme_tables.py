@@ -17,9 +17,10 @@ sys.path.insert(0, str(ROOT))
 
 import yaml  # noqa: E402
 
-from data_prep import atomic  # noqa: E402
+from data_prep import atomic, command_line  # noqa: E402
 from fed_pretrain import console  # noqa: E402
 
+command_line.quiet_libraries()
 README = ROOT / "README.md"
 _BLOCK = re.compile(r"(<!-- generated: (?P<name>\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
@@ -65,6 +66,13 @@ def algorithms_table() -> str:
     return markdown((*header, "train by it"), body)
 
 
+def probes_table() -> str:
+    """One row a measurement of `analyze`."""
+    registry = importlib.import_module("fed_pretrain.experiment.analyses.registry")
+    rows = [(f"`{one.name}`", one.tells, f"`probes/{one.file}.json`") for one in registry.ALL]
+    return markdown(("probe", "what it tells", "file"), rows)
+
+
 def programs_table() -> str:
     """One row a binary: its module, its Bazel target and the first line it says of itself."""
     rows = []
@@ -99,6 +107,7 @@ def plans_table() -> str:
 TABLES: Mapping[str, Callable[[], str]] = {
     "tasks": tasks_table,
     "algorithms": algorithms_table,
+    "probes": probes_table,
     "programs": programs_table,
     "plans": plans_table,
 }

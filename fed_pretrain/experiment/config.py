@@ -144,7 +144,8 @@ def identity(
     """What changes numbers: the config without paths, executor, probes and verbosity.
 
     The dataset counts by its content, the start by its weights and the clients left out by their
-    ids. `rounds` may grow unless a schedule spans the run.
+    ids. Where a round runs changes no more than rounding, but half precision does. `rounds` may
+    grow unless a schedule spans the run.
     """
     assert config.algorithm is not None
     values = dataclasses.asdict(config)
@@ -157,6 +158,7 @@ def identity(
     values["start"] = start_digest
     values["dataset"] = dataset_fingerprint
     values["work"]["exclude_clients"] = excluded_digest
+    values["mixed_precision"] = config.executor.mixed_precision
     return values
 
 

@@ -7,7 +7,7 @@ import os
 import shutil
 import time
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,6 @@ import tensorflow as tf
 from data_prep import atomic
 from data_prep.errors import UserError
 from fed_pretrain.models import portable
-from fed_pretrain.starts.start import Start
 from fed_pretrain.starts.weight_names import named_weights
 from fed_pretrain.tasks.global_evaluation import assign
 
@@ -40,11 +39,21 @@ class Exported:
         return f"{self.path}: {self.bytes / 1e6:.2f} MB{speed}"
 
 
-def save_weights_as_keras(start: Start, weights: Any, labels: Sequence[str], path: Path) -> None:
-    """Builds the start's model, sets the weights and writes a plain `.keras` file."""
-    model = start.build_model()
-    assign(model, weights)
-    save_keras(portable.portable(model), labels, path)
+class KerasFiles:
+    """Plain `.keras` files of one model with any weights; the model is built once.
+
+    To be used at once: Keras gives a model other methods when one is built inside a graph later.
+    """
+
+    def __init__(self, build_model: Callable[[], tf.keras.Model], labels: Sequence[str]) -> None:
+        self._model = build_model()
+        self._plain = portable.portable(self._model)
+        self._labels = labels
+
+    def write(self, weights: Any, path: Path) -> None:
+        assign(self._model, weights)
+        self._plain.set_weights(self._model.get_weights())
+        save_keras(self._plain, self._labels, path)
 
 
 def save_keras(model: tf.keras.Model, labels: Sequence[str], path: Path) -> None:

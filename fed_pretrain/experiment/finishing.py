@@ -42,9 +42,9 @@ def finish(
     check_frozen(assembly, final)
     probes.at_end(last_round, final)
     best = readable_best(metrics.rows, kept_rounds, final, snapshot)
-    labels = class_names(assembly.task)
-    export.save_weights_as_keras(assembly.start, final, labels, folder / "final.keras")
-    export.save_weights_as_keras(assembly.start, best.weights, labels, folder / "best.keras")
+    keras_files = export.KerasFiles(assembly.start.build_model, class_names(assembly.task))
+    keras_files.write(final, folder / "final.keras")
+    keras_files.write(best.weights, folder / "best.keras")
     checkpoint = f"checkpoints/round-{last_round:06d}.ckpt"
     names = [*TRUSTED, checkpoint, "final.keras", "best.keras"]
     names += [f"probes/{path.name}" for path in (folder / "probes").glob("*.json*")]

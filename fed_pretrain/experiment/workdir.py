@@ -130,6 +130,7 @@ def flags_digest(config: RunConfig) -> str:
     values = dataclasses.asdict(config)
     for name in ("workdir", "executor", "saving"):
         del values[name]
+    values["mixed_precision"] = config.executor.mixed_precision
     return digest(values)
 
 

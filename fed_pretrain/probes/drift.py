@@ -69,10 +69,12 @@ def _squared(tensors: Sequence[np.ndarray]) -> float:
 
 
 def evaluation(
-    task: Any, build_model: Callable[[], Any], split: str, seed: int
+    task: Any, build_model: Callable[[], Any], split: str, seed: int, device: str
 ) -> GlobalEvaluation:
     """Every local model is evaluated, so on few examples: a fixed draw of the split."""
-    return GlobalEvaluation(task, build_model, split, max_examples=EVALUATION_EXAMPLES, seed=seed)
+    return GlobalEvaluation(
+        task, build_model, split, max_examples=EVALUATION_EXAMPLES, seed=seed, device=device
+    )
 
 
 class Drift(Probe):
@@ -82,7 +84,11 @@ class Drift(Probe):
 
     def __init__(self, context: ProbeContext) -> None:
         self._evaluate = evaluation(
-            context.task, context.build_model, context.eval_split, context.seed
+            context.task,
+            context.build_model,
+            context.eval_split,
+            context.seed,
+            context.executor.server_device,
         )
 
     def after_round(self, observation: RoundObservation, due: bool) -> dict[str, float]:

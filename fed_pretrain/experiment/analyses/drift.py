@@ -15,6 +15,7 @@ def measure(subject: Subject) -> dict[str, Any]:
         assembly.start.build_model,
         assembly.config.evaluation.eval_split,
         assembly.config.seed,
+        assembly.executor.server_device,
     )
     rows: list[dict[str, float]] = []
     columns = drift.measure(subject.weights, coming.updates(), evaluate, rows.append)

@@ -78,6 +78,7 @@ def _evaluations(subject: Subject) -> dict[str, Evaluate]:
             split,
             max_examples=subject.config.landscape.examples,
             seed=subject.config.run.seed,
+            device=assembly.executor.server_device,
         )
         for split in (TRAIN_SPLIT, assembly.config.evaluation.eval_split)
     }

@@ -35,6 +35,7 @@ class Measurement:
     """Writes FILE.json and, where `draw` finds something to show in it, FILE.png."""
 
     name: str
+    tells: str
     measure: Callable[[Subject], Content]
     draw: Callable[[Mapping[str, Any]], Figure | None] | None = None
     file_name: str = ""
@@ -44,30 +45,91 @@ class Measurement:
         return self.file_name or self.name
 
 
-_ALL = (
-    Measurement("hessian", curvature.of_kind("hessian"), curvature_figures.spectrum, "eigenvalues"),
-    Measurement("gauss_newton", curvature.of_kind("gauss_newton"), curvature_figures.spectrum),
-    Measurement("fisher", curvature.of_kind("fisher"), curvature_figures.spectrum),
-    Measurement("clients", client_curvature.measure, cohort.eigenvectors),
-    Measurement("alignment", alignment.measure, cohort.updates),
-    Measurement("drift", drift.measure, cohort.drift),
-    Measurement("misalignment", misalignment.measure, misalignment_figures.shares),
-    Measurement("landscape", landscape.line, landscape_figures.line),
-    Measurement("plane", landscape.through_three, landscape_figures.plane),
-    Measurement("eigenvector", eigenvector.measure, landscape_figures.along_eigenvector),
-    Measurement("distances", distances.measure, distance_figures.of_run),
-    Measurement("loss", loss.measure),
-    Measurement("baselines", baselines.measure, baseline_figures.bars),
+ALL = (
+    Measurement(
+        "hessian",
+        "top eigenvalues of the training loss, whole or by layer; density and trace by flags",
+        curvature.of_kind("hessian"),
+        curvature_figures.spectrum,
+        "eigenvalues",
+    ),
+    Measurement(
+        "gauss_newton",
+        "the same of the Gauss-Newton matrix",
+        curvature.of_kind("gauss_newton"),
+        curvature_figures.spectrum,
+    ),
+    Measurement(
+        "fisher",
+        "the same of the empirical Fisher matrix",
+        curvature.of_kind("fisher"),
+        curvature_figures.spectrum,
+    ),
+    Measurement(
+        "clients",
+        "each client's own top eigenvalue, and the angles between their eigenvectors",
+        client_curvature.measure,
+        cohort.eigenvectors,
+    ),
+    Measurement(
+        "eigenvector",
+        "the loss along the top eigenvector, beside the parabola of its eigenvalue",
+        eigenvector.measure,
+        landscape_figures.along_eigenvector,
+    ),
+    Measurement(
+        "alignment",
+        "gradient diversity and the cosines between the updates of a cohort",
+        alignment.measure,
+        cohort.updates,
+    ),
+    Measurement(
+        "drift",
+        "how far local models part, and what averaging them gains",
+        drift.measure,
+        cohort.drift,
+    ),
+    Measurement(
+        "misalignment",
+        "share of misaligned filters by layer and round (our surrogate of the definition)",
+        misalignment.measure,
+        misalignment_figures.shares,
+    ),
+    Measurement(
+        "distances",
+        "to the start, to the final weights, and to another run's solution",
+        distances.measure,
+        distance_figures.of_run,
+    ),
+    Measurement(
+        "landscape",
+        "the loss on the line between two models, and its barrier",
+        landscape.line,
+        landscape_figures.line,
+    ),
+    Measurement(
+        "plane",
+        "the loss on the plane through three models",
+        landscape.through_three,
+        landscape_figures.plane,
+    ),
+    Measurement("loss", "loss and accuracy of the weights as they are", loss.measure),
+    Measurement(
+        "baselines",
+        "fine-tuning without averaging and central training, with the bytes each would send",
+        baselines.measure,
+        baseline_figures.bars,
+    ),
 )
 
 
 def names() -> list[str]:
-    return [measurement.name for measurement in _ALL]
+    return [measurement.name for measurement in ALL]
 
 
 def chosen(wanted: Sequence[str]) -> list[Measurement]:
     """The measurements of these names, in that order."""
-    known = {measurement.name: measurement for measurement in _ALL}
+    known = {measurement.name: measurement for measurement in ALL}
     unknown = [name for name in wanted if name not in known]
     if unknown:
         raise UserError(f"--probes: no probe {unknown[0]!r}; there are {', '.join(known)}")

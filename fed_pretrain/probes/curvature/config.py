@@ -25,6 +25,11 @@ class CurvatureConfig:
         1, "How many eigenvalues at each end.", flag="hessian_eigenvalues", lower_bound=1
     )
     smallest: bool = _field(False, "Also the smallest eigenvalues.", flag="hessian_smallest")
+    power_iteration: bool = _field(
+        False,
+        "Also the eigenvalue largest in absolute value by power iteration, a second opinion.",
+        flag="hessian_power_iteration",
+    )
     layers: str = _field(
         "",
         "Only the block of the weights whose names (conv1/kernel) match this regular expression,"

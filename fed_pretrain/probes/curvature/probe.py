@@ -3,7 +3,14 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fed_pretrain.probes.curvature import blocks, lanczos, sample, spectral_density, trace
+from fed_pretrain.probes.curvature import (
+    blocks,
+    lanczos,
+    power_iteration,
+    sample,
+    spectral_density,
+    trace,
+)
 from fed_pretrain.probes.curvature.blocks import Block
 from fed_pretrain.probes.curvature.config import EACH, CurvatureConfig
 from fed_pretrain.probes.curvature.loss_curvature import CurvatureOperator
@@ -36,6 +43,8 @@ def measure(
     content: dict[str, Any] = {"operator": "hessian", "unit": UNIT, "top": _as_json(top)}
     if config.smallest:
         content["bottom"] = _as_json(extreme(operator, config, seed, "smallest", on_iteration))
+    if config.power_iteration:
+        content["power_iteration"] = _power_iteration(operator, config, seed)
     if config.density_vectors:
         content["density"] = _density(operator, config.density_vectors, seed)
     if config.trace_samples:
@@ -77,6 +86,19 @@ def extreme(
 def _layer(operator: Operator, block: Block, config: CurvatureConfig, seed: int) -> dict[str, Any]:
     top = _as_json(extreme(operator, config, seed, "largest"))
     return {"layer": block.name, "parameters": operator.size, **top}
+
+
+def _power_iteration(operator: Operator, config: CurvatureConfig, seed: int) -> dict[str, Any]:
+    result = power_iteration.dominant_eigenpair(
+        operator, seed=seed, max_iterations=config.iterations, tolerance=config.tolerance
+    )
+    return {
+        "eigenvalue": result.pair.value,
+        "residual": result.pair.residual,
+        "relative_residual": result.pair.relative_residual,
+        "converged": result.converged,
+        "matvecs": result.matvecs,
+    }
 
 
 def _density(operator: Operator, vectors: int, seed: int) -> dict[str, Any]:

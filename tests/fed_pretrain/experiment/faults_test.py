@@ -12,6 +12,7 @@ import pytest
 from data_prep import array_file
 from data_prep.errors import UserError
 from data_prep.preparation import PrepareConfig, prepare
+from fed_pretrain.executors.options import ExecutorOptions
 from fed_pretrain.experiment import finishing, workdir
 from fed_pretrain.experiment.train import summary, train
 from tests.fed_pretrain.experiment.small_runs import rounds_of, same_weights, small
@@ -159,6 +160,12 @@ def test_another_config_in_the_same_folder_is_refused_field_by_field(digits_run,
     assert "clients_per_round" in told
     assert (digits_run / "config.json").read_bytes() == before
     assert (digits_run / "SUCCESS").exists()
+
+
+def test_half_precision_in_a_run_that_began_without_is_refused(digits_run):
+    halved = dataclasses.replace(small(digits_run), executor=ExecutorOptions(mixed_precision=True))
+    with pytest.raises(UserError, match=r"another run.*mixed_precision"):
+        train(halved)
 
 
 def test_another_dataset_in_the_same_folder_is_refused(digits_run, tmp_path):

@@ -38,12 +38,12 @@ def place(options: ExecutorOptions) -> Placement:
     """
     import tensorflow as tf
 
-    kinds = {kind for kind, _ in parse(options.devices)}
     _threads(1)
-    if "GPU" in kinds and options.deterministic:
+    names = existing(options.devices)
+    # Only now: what is refused above changes nothing in this process.
+    if options.deterministic and any(name.startswith("/GPU") for name in names):
         tf.config.experimental.enable_op_determinism()
     tf.config.set_soft_device_placement(options.soft_placement)
-    names = existing(options.devices)
     return Placement(tuple(names), options.clients_in_flight or _automatic(names))
 
 

@@ -13,6 +13,7 @@ import psutil
 import pytest
 import tensorflow as tf
 import tensorflow_federated as tff
+from tensorflow.python.framework import config
 
 from data_prep.errors import UserError
 from fed_pretrain.executors import graph_spec
@@ -171,6 +172,14 @@ def test_an_unknown_device_is_refused():
         DeviceExecutor(ExecutorOptions(devices="CPU,DISK"))
     with pytest.raises(UserError, match="no CPU:3"):
         DeviceExecutor(ExecutorOptions(devices="CPU:3"))
+
+
+def test_a_refused_device_changes_no_setting_of_the_process():
+    """Deterministic kernels would change the bits of all that this process computes later."""
+    before = config.is_op_determinism_enabled()
+    with pytest.raises(UserError, match="sees no GPU"):
+        DeviceExecutor(ExecutorOptions(devices="GPU", deterministic=True))
+    assert config.is_op_determinism_enabled() == before
 
 
 def test_memory_stays_flat_over_two_hundred_rounds(device):

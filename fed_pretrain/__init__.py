@@ -16,6 +16,8 @@ from typing import Any
 # typing_extensions makes since 4.6: saving a dict fails with "this __dict__ descriptor does not
 # support '_DictWrapper' objects". wrapt's Python version works, if chosen before the import.
 os.environ.setdefault("WRAPT_DISABLE_EXTENSIONS", "1")
+# TFF's worker is started by a fork, in whose child gRPC's handlers were seen to crash.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 
 __all__ = [

@@ -13,6 +13,7 @@ import tensorflow as tf
 import tensorflow_federated as tff
 
 from fed_pretrain.executors.api import ClientInput, Executor
+from fed_pretrain.probes.curvature.products import inner_product
 from fed_pretrain.probes.mixture import moved
 from fed_pretrain.probes.probe import Weights
 from fed_pretrain.tasks.global_evaluation import assign
@@ -60,8 +61,7 @@ def _summed(task: Any, model: tf.keras.Model, vector: Sequence[tf.Tensor], paylo
         gradients = tape.gradient(
             sums["loss_sum"], model.trainable_variables, unconnected_gradients="zero"
         )
-        pairs = zip(gradients, vector, strict=True)
-        sums["slope_sum"] = tf.add_n([tf.reduce_sum(tf.convert_to_tensor(g) * v) for g, v in pairs])
+        sums["slope_sum"] = inner_product(gradients, vector)
         return step + 1, [total + sums[name] for total, name in zip(totals, names, strict=True)]
 
     _, totals = tf.while_loop(

@@ -35,7 +35,7 @@ def hessian(
         with tf.GradientTape() as inner:
             sums = task.statistics(y, model(x, training=False))
         gradients = inner.gradient(sums["loss_sum"], variables, unconnected_gradients="zero")
-        slope = _inner_product(gradients, vector)
+        slope = inner_product(gradients, vector)
     return outer.gradient(slope, variables, unconnected_gradients="zero"), sums
 
 
@@ -95,7 +95,7 @@ def _linearised(
         pulled = backward.gradient(
             logits, variables, output_gradients=cotangent, unconnected_gradients="zero"
         )
-        slope = _inner_product(pulled, vector)
+        slope = inner_product(pulled, vector)
     moved = forward.gradient(slope, cotangent)
 
     def pull(direction: tf.Tensor) -> list[tf.Tensor]:
@@ -107,6 +107,7 @@ def _linearised(
     return logits, moved, pull
 
 
-def _inner_product(tensors: Sequence[Any], vector: Sequence[tf.Tensor]) -> tf.Tensor:
+def inner_product(tensors: Sequence[Any], vector: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Over all tensors together; an embedding's sparse gradient counts as the whole one."""
     pairs = zip(tensors, vector, strict=True)
     return tf.add_n([tf.reduce_sum(tf.convert_to_tensor(t) * v) for t, v in pairs])

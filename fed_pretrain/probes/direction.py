@@ -13,14 +13,22 @@ import tensorflow as tf
 import tensorflow_federated as tff
 
 from fed_pretrain.executors.api import ClientInput, Executor
+from fed_pretrain.probes.client_sums import (
+    Batch,
+    BuildModel,
+    Finding,
+    Sums,
+    Vector,
+    client_sums,
+)
 from fed_pretrain.probes.curvature.products import inner_product
 from fed_pretrain.probes.mixture import moved
 from fed_pretrain.probes.probe import Weights
-from fed_pretrain.tasks.global_evaluation import assign
-from fed_pretrain.tasks.payload import batch_at, num_steps, payload_of
+from fed_pretrain.tasks.task import Task
 
 # A loss near zero would leave no room to look around in.
 _LEAST_LOSS = 1e-3
+_STATISTICS = ("loss_sum", "count", "correct", "scored")
 
 
 def reach(loss: float, curvature: float) -> float:
@@ -28,48 +36,22 @@ def reach(loss: float, curvature: float) -> float:
     return float(np.sqrt(2.0 * max(loss, _LEAST_LOSS) / abs(curvature)))
 
 
-def loss_and_slope(task: Any, build_model: Callable[[], Any]) -> tff.Computation:
+def loss_and_slope(task: Task, build_model: BuildModel) -> tff.Computation:
     """`((weights, vector), client data) -> sums` of loss, slope and accuracy over the client."""
-    weights_type = tff.learning.models.weights_type_from_model(task.model_fn(build_model))
-    value_type = tff.to_type(
-        collections.OrderedDict(weights=weights_type, vector=weights_type.trainable)
-    )
-    data_type = tff.SequenceType(tff.types.tensorflow_to_type(task.payload_spec(None)))
-
-    @tff.tensorflow.computation(value_type, data_type)
-    def computation(value: Any, data: tf.data.Dataset) -> Any:
-        payload = payload_of(data)
-        model = build_model()
-
-        @tf.function
-        def run(value: Any, payload: Any) -> Any:
-            assign(model, value["weights"])
-            return _summed(task, model, list(value["vector"]), payload)
-
-        return run(value, payload)
-
-    return computation
+    return client_sums(task, build_model, Finding(_found, _zeros))
 
 
-def _summed(task: Any, model: tf.keras.Model, vector: Sequence[tf.Tensor], payload: Any) -> Any:
-    names = ("loss_sum", "count", "correct", "scored", "slope_sum")
+def _found(batch: Batch) -> Sums:
+    with tf.GradientTape() as tape:
+        sums = batch.statistics(batch.logits())
+    gradients = tape.gradient(sums["loss_sum"], batch.variables, unconnected_gradients="zero")
+    slope = inner_product(gradients, batch.vector)
+    return collections.OrderedDict({name: sums[name] for name in _STATISTICS}, slope_sum=slope)
 
-    def body(step: tf.Tensor, totals: Any) -> Any:
-        x, y = batch_at(payload, step)
-        with tf.GradientTape() as tape:
-            sums = dict(task.statistics(y, model(x, training=False)))
-        gradients = tape.gradient(
-            sums["loss_sum"], model.trainable_variables, unconnected_gradients="zero"
-        )
-        sums["slope_sum"] = inner_product(gradients, vector)
-        return step + 1, [total + sums[name] for total, name in zip(totals, names, strict=True)]
 
-    _, totals = tf.while_loop(
-        lambda step, _: step < num_steps(payload),
-        body,
-        (tf.constant(0), [tf.constant(0.0) for _ in names]),
-    )
-    return collections.OrderedDict(zip(names, totals, strict=True))
+def _zeros(vector: Vector) -> Sums:
+    names = (*_STATISTICS, "slope_sum")
+    return collections.OrderedDict((name, tf.constant(0.0)) for name in names)
 
 
 def along(

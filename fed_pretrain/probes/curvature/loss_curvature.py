@@ -5,8 +5,7 @@ over micro-batches and clients and divided by n at the end, so no batch size cha
 """
 
 import collections
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -14,15 +13,19 @@ import tensorflow_federated as tff
 
 from data_prep.errors import UserError
 from fed_pretrain.executors.api import ClientInput, Executor
+from fed_pretrain.probes.client_sums import (
+    Batch,
+    BuildModel,
+    Finding,
+    Sums,
+    Vector,
+    client_sums,
+)
 from fed_pretrain.probes.curvature import products
 from fed_pretrain.probes.curvature.flat_vectors import FlatVectors
 from fed_pretrain.probes.curvature.operator import NotFinite
 from fed_pretrain.probes.probe import Weights
-from fed_pretrain.tasks.global_evaluation import assign
-from fed_pretrain.tasks.payload import batch_at, num_steps, payload_of
 from fed_pretrain.tasks.task import Task
-
-BuildModel = Callable[[], tf.keras.Model]
 
 
 class CurvatureOperator:
@@ -86,43 +89,16 @@ def curvature_computation(
 
     The vector holds the trainable tensors at `positions`, and the product is of their block.
     """
-    weights_type = tff.learning.models.weights_type_from_model(task.model_fn(build_model))
-    block_type = [weights_type.trainable[position] for position in positions]
-    value_type = tff.to_type(collections.OrderedDict(weights=weights_type, vector=block_type))
-    data_type = tff.SequenceType(tff.types.tensorflow_to_type(task.payload_spec(None)))
 
-    @tff.tensorflow.computation(value_type, data_type)
-    def product_of(value: Any, data: tf.data.Dataset) -> Any:
-        payload = payload_of(data)
-        model = build_model()
+    def found(batch: Batch) -> Sums:
+        tensors, sums = product(batch)
+        return _sums([tf.convert_to_tensor(t) for t in tensors], sums["loss_sum"], sums["count"])
 
-        @tf.function
-        def run(value: Any, payload: Any) -> Any:
-            assign(model, value["weights"])
-            variables = [model.trainable_variables[position] for position in positions]
-            vector = list(value["vector"])
+    def zeros(vector: Vector) -> Sums:
+        return _sums([tf.zeros_like(v) for v in vector], tf.constant(0.0), tf.constant(0.0))
 
-            def product_at(x: tf.Tensor, y: tf.Tensor) -> Any:
-                return product(task, model, variables, vector, x, y)
-
-            return _summed(product_at, vector, payload)
-
-        return run(value, payload)
-
-    return product_of
+    return client_sums(task, build_model, Finding(found, zeros), positions)
 
 
-def _summed(
-    product_at: Callable[[tf.Tensor, tf.Tensor], Any], vector: Sequence[tf.Tensor], payload: Any
-) -> Any:
-    def body(step: tf.Tensor, totals: Any) -> tuple[tf.Tensor, Any]:
-        found, sums = product_at(*batch_at(payload, step))
-        added = ([tf.convert_to_tensor(p) for p in found], sums["loss_sum"], sums["count"])
-        return step + 1, tf.nest.map_structure(tf.add, totals, added)
-
-    steps = num_steps(payload)
-    start = ([tf.zeros_like(v) for v in vector], tf.constant(0.0), tf.constant(0.0))
-    _, (found, loss_sum, count) = tf.while_loop(
-        lambda step, _: step < steps, body, (tf.constant(0), start)
-    )
-    return collections.OrderedDict(product=found, loss_sum=loss_sum, count=count)
+def _sums(product: list[tf.Tensor], loss_sum: tf.Tensor, count: tf.Tensor) -> Sums:
+    return collections.OrderedDict(product=product, loss_sum=loss_sum, count=count)

@@ -6,10 +6,10 @@ from typing import Any
 import tensorflow_federated as tff
 
 from fed_pretrain.executors.api import Executor
+from fed_pretrain.probes.client_sums import BuildModel
 from fed_pretrain.probes.curvature import products, sample
 from fed_pretrain.probes.curvature.blocks import Block
 from fed_pretrain.probes.curvature.loss_curvature import (
-    BuildModel,
     CurvatureOperator,
     check_model,
     curvature_computation,

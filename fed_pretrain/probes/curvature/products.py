@@ -7,8 +7,8 @@ With J the Jacobian of the logits z by the variables, L the summed loss and v th
     fisher        J' r <r, J v>, r = dL/dz       the empirical Fisher, an outer product a position
 
 J v is d/du <J' u, v>, so all of them need reverse mode only. Forward over reverse gives the same
-Hessian product and took a tenth more time on the EMNIST CNN. All is in inference mode (no dropout,
-frozen statistics). `variables` may be some of the model's: the product is then that block's.
+Hessian product and took a tenth more time on the EMNIST CNN. Where the batch's variables are some
+of the model's, the product is that block's.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,59 +16,39 @@ from typing import Any
 
 import tensorflow as tf
 
-Product = Callable[
-    [Any, tf.keras.Model, Sequence[tf.Variable], Sequence[tf.Tensor], tf.Tensor, tf.Tensor],
-    tuple[list[tf.Tensor], Mapping[str, tf.Tensor]],
-]
-"""`(task, model, variables, vector, x, y) -> (product, task.statistics)`, sums over the batch."""
+from fed_pretrain.probes.client_sums import Batch
+
+Tensors = list[tf.Tensor]
+Found = tuple[Tensors, Mapping[str, tf.Tensor]]
+"""The product with the batch's vector, and the task's statistics; sums over the batch."""
+Product = Callable[[Batch], Found]
 
 
-def hessian(
-    task: Any,
-    model: tf.keras.Model,
-    variables: Sequence[tf.Variable],
-    vector: Sequence[tf.Tensor],
-    x: tf.Tensor,
-    y: tf.Tensor,
-) -> tuple[list[tf.Tensor], Mapping[str, tf.Tensor]]:
+def hessian(batch: Batch) -> Found:
     with tf.GradientTape() as outer:
         with tf.GradientTape() as inner:
-            sums = task.statistics(y, model(x, training=False))
-        gradients = inner.gradient(sums["loss_sum"], variables, unconnected_gradients="zero")
-        slope = inner_product(gradients, vector)
-    return outer.gradient(slope, variables, unconnected_gradients="zero"), sums
+            sums = batch.statistics(batch.logits())
+        gradients = inner.gradient(sums["loss_sum"], batch.variables, unconnected_gradients="zero")
+        slope = inner_product(gradients, batch.vector)
+    return outer.gradient(slope, batch.variables, unconnected_gradients="zero"), sums
 
 
-def gauss_newton(
-    task: Any,
-    model: tf.keras.Model,
-    variables: Sequence[tf.Variable],
-    vector: Sequence[tf.Tensor],
-    x: tf.Tensor,
-    y: tf.Tensor,
-) -> tuple[list[tf.Tensor], Mapping[str, tf.Tensor]]:
-    logits, moved, pull = _linearised(model, variables, vector, x)
+def gauss_newton(batch: Batch) -> Found:
+    logits, moved, pull = _linearised(batch)
     with tf.GradientTape() as outer:
         outer.watch(logits)
         with tf.GradientTape() as inner:
             inner.watch(logits)
-            sums = task.statistics(y, logits)
+            sums = batch.statistics(logits)
         slope = tf.reduce_sum(inner.gradient(sums["loss_sum"], logits) * moved)
     return pull(outer.gradient(slope, logits)), sums
 
 
-def fisher(
-    task: Any,
-    model: tf.keras.Model,
-    variables: Sequence[tf.Variable],
-    vector: Sequence[tf.Tensor],
-    x: tf.Tensor,
-    y: tf.Tensor,
-) -> tuple[list[tf.Tensor], Mapping[str, tf.Tensor]]:
-    logits, moved, pull = _linearised(model, variables, vector, x)
+def fisher(batch: Batch) -> Found:
+    logits, moved, pull = _linearised(batch)
     with tf.GradientTape() as tape:
         tape.watch(logits)
-        sums = task.statistics(y, logits)
+        sums = batch.statistics(logits)
     error = tape.gradient(sums["loss_sum"], logits)
     return pull(error * tf.reduce_sum(error * moved, axis=-1, keepdims=True)), sums
 
@@ -80,26 +60,22 @@ BY_KIND: dict[str, Product] = {
 }
 
 
-def _linearised(
-    model: tf.keras.Model,
-    variables: Sequence[tf.Variable],
-    vector: Sequence[tf.Tensor],
-    x: tf.Tensor,
-) -> tuple[tf.Tensor, tf.Tensor, Callable[[tf.Tensor], list[tf.Tensor]]]:
+def _linearised(batch: Batch) -> tuple[tf.Tensor, tf.Tensor, Callable[[tf.Tensor], Tensors]]:
     """The logits z, J v, and the map u -> J' u."""
+    variables = batch.variables
     with tf.GradientTape(persistent=True) as forward:
         with tf.GradientTape(persistent=True) as backward:
-            logits = model(x, training=False)
+            logits = batch.logits()
         cotangent = tf.zeros_like(logits)
         forward.watch(cotangent)
         pulled = backward.gradient(
             logits, variables, output_gradients=cotangent, unconnected_gradients="zero"
         )
-        slope = inner_product(pulled, vector)
+        slope = inner_product(pulled, batch.vector)
     moved = forward.gradient(slope, cotangent)
 
-    def pull(direction: tf.Tensor) -> list[tf.Tensor]:
-        found: list[tf.Tensor] = backward.gradient(
+    def pull(direction: tf.Tensor) -> Tensors:
+        found: Tensors = backward.gradient(
             logits, variables, output_gradients=direction, unconnected_gradients="zero"
         )
         return found

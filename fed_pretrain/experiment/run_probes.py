@@ -7,9 +7,10 @@ import numpy as np
 
 from data_prep import array_file, atomic
 from fed_pretrain.experiment.assembly import Assembly
+from fed_pretrain.experiment.probe_context import probe_context
 from fed_pretrain.experiment.server_state import ModelArrays
 from fed_pretrain.probes import registry
-from fed_pretrain.probes.probe import ProbeContext, RoundObservation, Weights
+from fed_pretrain.probes.probe import RoundObservation, Weights
 
 SNAPSHOTS = "snapshots"
 
@@ -24,16 +25,7 @@ class RunProbes:
         self._snapshots = folder / "probes" / SNAPSHOTS
         self._names = assembly.start.names
         self._moving = bool(assembly.start.averaged)
-        context = ProbeContext(
-            task=assembly.task,
-            build_model=assembly.start.build_model,
-            names=assembly.start.names[0],
-            executor=assembly.executor,
-            seed=assembly.config.seed,
-            folder=folder / "probes",
-            eval_split=assembly.config.evaluation.eval_split,
-            curvature=assembly.config.curvature,
-        )
+        context = probe_context(assembly, folder / "probes")
         start = ModelArrays(*assembly.start.weights)
         self._probes = registry.make(config.probes, context, start)
 

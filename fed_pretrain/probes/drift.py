@@ -68,12 +68,15 @@ def _squared(tensors: Sequence[np.ndarray]) -> float:
     return sum(float(np.sum(np.square(np.asarray(t, np.float64)))) for t in tensors)
 
 
-def evaluation(
-    task: Any, build_model: Callable[[], Any], split: str, seed: int, device: str
-) -> GlobalEvaluation:
+def evaluation(context: ProbeContext) -> GlobalEvaluation:
     """Every local model is evaluated, so on few examples: a fixed draw of the split."""
     return GlobalEvaluation(
-        task, build_model, split, max_examples=EVALUATION_EXAMPLES, seed=seed, device=device
+        context.task,
+        context.build_model,
+        context.eval_split,
+        max_examples=EVALUATION_EXAMPLES,
+        seed=context.seed,
+        device=context.executor.server_device,
     )
 
 
@@ -83,13 +86,7 @@ class Drift(Probe):
     name = "drift"
 
     def __init__(self, context: ProbeContext) -> None:
-        self._evaluate = evaluation(
-            context.task,
-            context.build_model,
-            context.eval_split,
-            context.seed,
-            context.executor.server_device,
-        )
+        self._evaluate = evaluation(context)
 
     def after_round(self, observation: RoundObservation, due: bool) -> dict[str, float]:
         if not due or observation.updates is None:

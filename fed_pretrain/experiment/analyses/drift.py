@@ -4,19 +4,14 @@ from typing import Any
 
 from fed_pretrain.experiment.analyses import coming_round
 from fed_pretrain.experiment.analyses.subject import Subject
+from fed_pretrain.experiment.probe_context import probe_context
 from fed_pretrain.probes import drift
 
 
 def measure(subject: Subject) -> dict[str, Any]:
     """The content of drift.json: the columns of a run's drift, and each client's own row."""
-    assembly, coming = subject.assembly, coming_round.after(subject)
-    evaluate = drift.evaluation(
-        assembly.task,
-        assembly.start.build_model,
-        assembly.config.evaluation.eval_split,
-        assembly.config.seed,
-        assembly.executor.server_device,
-    )
+    coming = coming_round.after(subject)
+    evaluate = drift.evaluation(probe_context(subject.assembly, subject.folder))
     rows: list[dict[str, float]] = []
     columns = drift.measure(subject.weights, coming.updates(), evaluate, rows.append)
     names = [client.client_id for client in coming.clients]

@@ -133,6 +133,21 @@ for _spec in (
         preprocessing="imagenet_torch",
     ),
     ModelSpec(
+        "resnet20",
+        "image",
+        _own("resnet", "build_small"),
+        ("fc",),
+        "He et al. 2016, for small images; GroupNorm or BatchNorm",
+    ),
+    ModelSpec(
+        "resnet8",
+        "image",
+        _own("resnet", "build_small"),
+        ("fc",),
+        "He et al. 2016, for small images; GroupNorm or BatchNorm",
+        arguments=(("blocks", 1),),
+    ),
+    ModelSpec(
         "efficientnet_lite0",
         "image",
         _own("efficientnet_lite"),

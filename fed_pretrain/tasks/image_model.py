@@ -21,7 +21,7 @@ def build_model(task: "Task", num_classes: int) -> tf.keras.Model:
     x = tf.keras.layers.Rescaling(1.0, name="pixels")(inputs)
     if _wants_inversion(task):
         x = tf.keras.layers.Rescaling(-1.0, offset=255.0, name="background")(x)
-    x = _resized(x, task.input_size)
+    x = _framed(x, task)
     x = _coloured(x, task.choice.channels)
     x = _normalised(x, task.preprocessing)
     build = task.choice.build or models.builder(task.choice.name)
@@ -48,6 +48,22 @@ def _wants_inversion(task: "Task") -> bool:
     """FEMNIST is dark on light, MNIST light on dark."""
     wanted = task.definition.background
     return wanted is not None and task.dataset.manifest.extra.get("background", wanted) != wanted
+
+
+def _framed(x: tf.Tensor, task: "Task") -> tf.Tensor:
+    """Resized, with empty paper around where the options ask for a margin."""
+    margin, size = task.options.input_margin, task.input_size
+    if not margin:
+        return _resized(x, size)
+    inner = (size or min(x.shape[1:3])) - 2 * margin
+    if inner < 1:
+        raise UserError(f"--input_margin={margin} leaves nothing of images of {inner + 2 * margin}")
+    x = _resized(x, inner)
+    paper = float(task.definition.background or 0)
+    # Keras pads with zeros, so empty paper is made zero meanwhile.
+    x = tf.keras.layers.Rescaling(1.0, offset=-paper, name="paper_to_zero")(x)
+    x = tf.keras.layers.ZeroPadding2D(margin, name="margin")(x)
+    return tf.keras.layers.Rescaling(1.0, offset=paper, name="paper_back")(x)
 
 
 def _resized(x: tf.Tensor, size: int | None) -> tf.Tensor:

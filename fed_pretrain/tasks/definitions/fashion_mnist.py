@@ -17,6 +17,8 @@ FASHION_MNIST = TaskDefinition(
         ModelChoice("squeezenet1_1", input_size=32, channels=3, start="package:ndf"),
         ModelChoice("squeezenet1_0", input_size=32, channels=3),
         ModelChoice("resnet18", input_size=32, channels=3),
+        ModelChoice("resnet20"),
+        ModelChoice("resnet8"),
         ModelChoice(
             "efficientnet_lite0", input_size=32, channels=3, start="package:efficientnet_lite0"
         ),

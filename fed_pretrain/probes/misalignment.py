@@ -27,6 +27,8 @@ from fed_pretrain.tasks.global_evaluation import assign
 
 DEFINITIONS = ("live", "fixed", "patch")
 PROBE_EXAMPLES = 256
+HELD_BYTES = 1 << 30
+"""Layer inputs no larger than this are computed once for all rounds; ResNet18 on CIFAR-10 fits."""
 _BATCH = 64
 # Means (filters, classes) of one layer, by layer name.
 Means = dict[str, np.ndarray]
@@ -52,9 +54,8 @@ class FilterLayer:
             return tf.nn.depthwise_conv2d(x, layer.depthwise_kernel, strides, padding)
         return layer.convolution_op(x, layer.kernel)
 
-    def entering(self, x: tf.Tensor) -> tf.Tensor:
-        """What enters the ReLU."""
-        response = self.patch_response(x)
+    def entering(self, response: tf.Tensor) -> tf.Tensor:
+        """What enters the ReLU, of what `patch_response` gives."""
         if self.convolution.use_bias:
             response += self.convolution.bias
         return response if self.norm is None else self.norm(response)
@@ -96,36 +97,57 @@ class ClassMeans:
             for layer in self._layers
         }
 
-    def __call__(self, weights: Weights, inputs_of: Weights | None = None) -> dict[str, Means]:
-        """`live` and `patch` means, and `fixed` ones on the layer inputs of `inputs_of`."""
-        sums: dict[str, dict[str, np.ndarray]] = {name: {} for name in DEFINITIONS}
+    def inputs_at(self, weights: Weights) -> "HeldInputs":
+        """The layer inputs of the model with these weights, for the `fixed` means."""
+        return HeldInputs(lambda rows: self._layer_inputs(weights, rows))
+
+    def __call__(self, weights: Weights, held: "HeldInputs | None" = None) -> dict[str, Means]:
+        """`live` and `patch` means, and `fixed` ones on the inputs held."""
+        sums: dict[str, Means] = {name: {} for name in DEFINITIONS}
         for first in range(0, len(self._x), _BATCH):
             rows = slice(first, first + _BATCH)
-            fixed = None
-            if inputs_of is not None:
-                assign(self._model, inputs_of)
-                fixed = self._layer_inputs(rows)
-            assign(self._model, weights)
-            live = self._layer_inputs(rows)
-            for index, layer in enumerate(self._layers):
-                self._add(sums["live"], layer, layer.entering(live[index]), rows)
-                self._add(sums["patch"], layer, layer.patch_response(live[index]), rows)
-                if fixed is not None:
-                    self._add(sums["fixed"], layer, layer.entering(fixed[index]), rows)
+            fixed = held.at(rows) if held is not None else []
+            live = self._layer_inputs(weights, rows)
+            for layer, x in zip(self._layers, live, strict=True):
+                response = layer.patch_response(x)
+                self._add(sums["live"], layer, layer.entering(response), rows)
+                self._add(sums["patch"], layer, response, rows)
+            for layer, x in zip(self._layers, fixed, strict=False):
+                response = layer.entering(layer.patch_response(x))
+                self._add(sums["fixed"], layer, response, rows)
         return {name: means for name, means in sums.items() if means}
 
-    def _layer_inputs(self, rows: slice) -> list[tf.Tensor]:
+    def _layer_inputs(self, weights: Weights, rows: slice) -> list[tf.Tensor]:
+        """Leaves the model with these weights."""
+        assign(self._model, weights)
         outputs = self._inputs(tf.constant(self._x[rows]), training=False)
         return outputs if isinstance(outputs, list) else [outputs]
 
-    def _add(
-        self, sums: dict[str, np.ndarray], layer: FilterLayer, response: tf.Tensor, rows: slice
-    ) -> None:
+    def _add(self, sums: Means, layer: FilterLayer, response: tf.Tensor, rows: slice) -> None:
         """Adds per class; dividing by the class' size would not change a sign."""
         means = tf.reduce_mean(tf.cast(response, tf.float64), axis=[1, 2]).numpy()
         labels = self._y[rows]
         added = np.stack([means[labels == c].sum(axis=0) for c in self.classes], axis=1)
         sums[layer.name] = sums.get(layer.name, 0.0) + added
+
+
+class HeldInputs:
+    """The layer inputs of one model, batch by batch: computed once, while they fit `HELD_BYTES`."""
+
+    def __init__(self, compute: Callable[[slice], list[tf.Tensor]]) -> None:
+        self._compute = compute
+        self._held: dict[int, list[tf.Tensor]] = {}
+        self._bytes = 0
+
+    def at(self, rows: slice) -> list[tf.Tensor]:
+        if rows.start in self._held:
+            return self._held[rows.start]
+        inputs = self._compute(rows)
+        size = sum(one.shape.num_elements() * one.dtype.size for one in inputs)
+        if self._bytes + size <= HELD_BYTES:
+            self._held[rows.start] = inputs
+            self._bytes += size
+        return inputs
 
 
 def misaligned(now: Means, final: Means) -> dict[str, np.ndarray]:
@@ -160,13 +182,14 @@ class Misalignment(Probe):
         x, y = self._probe_set()
         class_means = ClassMeans(self._context.build_model, x, y)
         final_weights = snapshots[-1][1]()
-        final = class_means(final_weights, final_weights)
+        inputs = class_means.inputs_at(final_weights)
+        final = class_means(final_weights, inputs)
         content: dict[str, Any] = {
             name: {"total": [], "layers": {layer: [] for layer in final[name]}}
             for name in DEFINITIONS
         }
         for _, read in snapshots:
-            now = class_means(read(), final_weights)
+            now = class_means(read(), inputs)
             for name in DEFINITIONS:
                 total, layers = fractions(now[name], final[name])
                 content[name]["total"].append(total)

@@ -54,8 +54,8 @@ def test_the_means_are_those_computed_by_hand(means):
 
 
 def test_a_turned_bias_misaligns_live_but_not_by_the_patch(means):
-    final = means(weights(second_bias=0.0), weights())
-    now = means(weights(second_bias=-5.0), weights())
+    final = means(weights(second_bias=0.0))
+    now = means(weights(second_bias=-5.0))
     # The second filter answers +2 and -2, moved to -3 and -7: class 0 turned, class 1 did not.
     total, by_layer = fractions(now["live"], final["live"])
     assert by_layer == {"first": 0.0, "second": 0.5}
@@ -64,14 +64,32 @@ def test_a_turned_bias_misaligns_live_but_not_by_the_patch(means):
 
 
 def test_fixed_inputs_blame_only_the_filter_that_moved(means):
-    final_weights = weights()
-    final = means(final_weights, final_weights)
+    held = means.inputs_at(weights())
+    final = means(weights(), held)
     # The first layer turned: the second sees bright and dark swapped, but did not move itself.
-    now = means(weights(first=(-1.0, -1.0)), final_weights)
+    now = means(weights(first=(-1.0, -1.0)), held)
     assert fractions(now["live"], final["live"])[1]["second"] == 1.0
     assert fractions(now["fixed"], final["fixed"])[1]["second"] == 0.0
-    turned = means(weights(second=-1.0), final_weights)
+    turned = means(weights(second=-1.0), held)
     assert fractions(turned["fixed"], final["fixed"])[1]["second"] == 1.0
+
+
+@pytest.mark.parametrize(("bound", "times"), [(1 << 20, 1), (0, 3)])
+def test_inputs_are_computed_once_for_all_rounds_while_they_fit(means, monkeypatch, bound, times):
+    monkeypatch.setattr(misalignment, "HELD_BYTES", bound)
+    seen = []
+
+    def compute(rows):
+        seen.append(rows)
+        return means.inputs_at(weights(first=(2.0, 2.0))).at(rows)
+
+    held = misalignment.HeldInputs(compute)
+    for bias in (0.0, 1.0, 2.0):
+        found = means(weights(second_bias=bias), held)
+        # relu(2 x) is 2 on the bright side: two pixels a side, and the bias of the round's filter.
+        np.testing.assert_allclose(found["fixed"]["second"], [[4.0 + bias, -4.0 + bias]])
+        np.testing.assert_allclose(found["live"]["second"], [[2.0 + bias, -2.0 + bias]])
+    assert len(seen) == times
 
 
 def test_it_reproduces_the_sign_of_the_two_layer_definition():
@@ -90,7 +108,8 @@ def test_it_reproduces_the_sign_of_the_two_layer_definition():
         return ModelArrays([w.T.reshape(1, 6, 1, 8), np.ones((8, 2), np.float32)], [])
 
     means = ClassMeans(build, x, np.array([0, 1]))
-    at_end, now = (means(arrays(w), arrays(final)) for w in (final, start))
+    held = means.inputs_at(arrays(final))
+    at_end, now = (means(arrays(w), held) for w in (final, start))
     expected = np.mean(np.sign(start @ mu) != np.sign(final @ mu))
     for name in misalignment.DEFINITIONS:
         assert fractions(now[name], at_end[name])[0] == pytest.approx(expected)
@@ -105,8 +124,9 @@ def test_what_enters_the_relu_is_read_behind_the_norm():
     assert found == {"conv": True, "depthwise": False}
     by_name = {layer.name: layer for layer in filter_layers(model)}
     batch = np.random.default_rng(1).standard_normal((3, 8, 8, 1)).astype(np.float32)
+    response = by_name["conv"].patch_response(batch)
     expected = tf.keras.Model(image, model.layers[2].output)(batch)
-    np.testing.assert_allclose(by_name["conv"].entering(batch), expected, atol=1e-6)
+    np.testing.assert_allclose(by_name["conv"].entering(response), expected, atol=1e-6)
 
 
 def test_a_model_without_filters_and_a_text_task_are_refused():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from data_prep import atomic
 from data_prep.errors import UserError
-from fed_pretrain.experiment import saved_config, workdir
+from fed_pretrain.experiment import probe_file, saved_config, workdir
 from fed_pretrain.experiment.analyses import registry, subject
 from fed_pretrain.experiment.analyses.config import AnalyzeConfig
 from fed_pretrain.experiment.assembly import assemble
@@ -14,7 +14,6 @@ from fed_pretrain.experiment.config import RunConfig
 from fed_pretrain.experiment.lock import WorkdirLock
 from fed_pretrain.experiment.session import Session, shared
 from fed_pretrain.probes.figures import canvas
-from fed_pretrain.probes.undefined import defined
 
 
 def analyze(config: AnalyzeConfig, session: Session | None = None) -> Path:
@@ -63,9 +62,8 @@ def _work_directory(path: str) -> Path:
 
 
 def _written(measurement: registry.Measurement, looked_at: subject.Subject) -> Iterator[str]:
-    content = defined({**measurement.measure(looked_at), "provenance": looked_at.provenance()})
-    file = measurement.file
-    atomic.write_json(looked_at.folder / f"{file}.json", content)
+    file, measured = measurement.file, measurement.measure(looked_at)
+    content = probe_file.write(looked_at.folder, file, measured, looked_at.provenance())
     yield f"{file}.json"
     made = measurement.draw(content) if measurement.draw else None
     if made is not None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from data_prep import array_file, atomic
+from fed_pretrain.experiment import probe_file
 from fed_pretrain.experiment.assembly import Assembly
 from fed_pretrain.experiment.probe_context import probe_context
 from fed_pretrain.experiment.server_state import ModelArrays
@@ -22,16 +23,15 @@ class RunProbes:
         config = assembly.config.probes
         self._every = config.probe_every
         self._rounds = assembly.config.work.rounds
-        self._snapshots = folder / "probes" / SNAPSHOTS
+        self._assembly = assembly
+        self._folder = folder / "probes"
+        self._snapshots = self._folder / SNAPSHOTS
         self._names = assembly.start.names
         self._moving = bool(assembly.start.averaged)
-        context = probe_context(assembly, folder / "probes")
+        context = probe_context(assembly, self._folder)
         start = ModelArrays(*assembly.start.weights)
         self._probes = registry.make(config.probes, context, start)
-
-    @property
-    def _keeps_snapshots(self) -> bool:
-        return any(probe.wants_snapshots for probe in self._probes)
+        self._of_snapshots = [probe for probe in self._probes if probe.file]
 
     def at_start(self, model: ModelArrays) -> dict[str, float]:
         self._snapshot(0, model)
@@ -52,14 +52,14 @@ class RunProbes:
 
     def at_end(self, last_round: int, model: ModelArrays) -> None:
         """Files of the probes; a run that ended early gets its last round as the final one."""
-        if not self._keeps_snapshots:
+        if not self._of_snapshots:
             return
         if last_round not in self._kept():
             self._snapshot(last_round, model)
         snapshots = [(r, self._reader(r)) for r in self._kept()]
-        for probe in self._probes:
-            if probe.wants_snapshots:
-                probe.at_end(snapshots)
+        provenance = probe_file.of_round(self._assembly, last_round)
+        for probe in self._of_snapshots:
+            probe_file.write(self._folder, probe.file, probe.at_end(snapshots), provenance)
 
     def forget_after(self, round_number: int) -> None:
         """Drops snapshots of rounds that a resumed run will do again."""
@@ -80,7 +80,7 @@ class RunProbes:
         return sorted(int(path.stem.split("-")[1]) for path in self._snapshots.glob("round-*"))
 
     def _snapshot(self, round_number: int, model: Weights) -> None:
-        if not self._keeps_snapshots:
+        if not self._of_snapshots:
             return
         self._snapshots.mkdir(exist_ok=True)
         arrays = _named("model/trainable", self._names[0], model.trainable)

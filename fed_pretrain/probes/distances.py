@@ -1,15 +1,11 @@
 """L2 distances of the server's trainable weights: to the start, and to the last round's weights."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from data_prep import atomic
-from fed_pretrain.probes.probe import Probe, ProbeContext, RoundObservation, Weights
-from fed_pretrain.probes.undefined import defined
-
-Snapshots = Sequence[tuple[int, Callable[[], Weights]]]
+from fed_pretrain.probes.probe import Probe, RoundObservation, Snapshots, Weights
 
 
 def distance(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> float:
@@ -25,10 +21,9 @@ class Distances(Probe):
     """`distance_to_start` every round; `probes/distances.json` when the run has ended."""
 
     name = "distance"
-    wants_snapshots = True
+    file = "distances"
 
-    def __init__(self, context: ProbeContext, start: Sequence[np.ndarray]) -> None:
-        self._folder = context.folder
+    def __init__(self, start: Sequence[np.ndarray]) -> None:
         self._start = list(start)
 
     def at_start(self, weights: Weights) -> dict[str, float]:
@@ -37,9 +32,8 @@ class Distances(Probe):
     def after_round(self, observation: RoundObservation, due: bool) -> dict[str, float]:
         return {"distance_to_start": distance(observation.after.trainable, self._start)}
 
-    def at_end(self, snapshots: Snapshots) -> None:
-        content = defined(series(snapshots, self._start))
-        atomic.write_json(self._folder / "distances.json", content)
+    def at_end(self, snapshots: Snapshots) -> dict[str, Any]:
+        return series(snapshots, self._start)
 
 
 def series(snapshots: Snapshots, start: Sequence[np.ndarray]) -> dict[str, Any]:

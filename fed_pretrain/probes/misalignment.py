@@ -11,18 +11,16 @@ so the fraction is 0 at the end by construction. Three definitions:
     patch   <w, mean patch of the class> on live inputs: the filter without bias and norm
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from data_prep import atomic
 from data_prep.errors import UserError
 from fed_pretrain.probes.curvature import sample
-from fed_pretrain.probes.probe import Probe, ProbeContext, Weights
-from fed_pretrain.probes.undefined import defined
+from fed_pretrain.probes.probe import Probe, ProbeContext, Snapshots, Weights
 from fed_pretrain.tasks.global_evaluation import assign
 
 DEFINITIONS = ("live", "fixed", "patch")
@@ -167,18 +165,14 @@ class Misalignment(Probe):
     """`probes/misalignment.json` when the run has ended."""
 
     name = "misalignment"
-    wants_snapshots = True
+    file = "misalignment"
 
     def __init__(self, context: ProbeContext) -> None:
         if context.task.kind == "text":
             raise UserError("--probes=misalignment needs an image model with convolution filters")
         self._context = context
 
-    def at_end(self, snapshots: Sequence[tuple[int, Callable[[], Weights]]]) -> None:
-        content = defined(self.measure(snapshots))
-        atomic.write_json(self._context.folder / "misalignment.json", content)
-
-    def measure(self, snapshots: Sequence[tuple[int, Callable[[], Weights]]]) -> dict[str, Any]:
+    def at_end(self, snapshots: Snapshots) -> dict[str, Any]:
         x, y = self._probe_set()
         class_means = ClassMeans(self._context.build_model, x, y)
         final_weights = snapshots[-1][1]()

@@ -21,6 +21,10 @@ class Weights(Protocol):
     def non_trainable(self) -> list[np.ndarray]: ...
 
 
+Snapshots = Sequence[tuple[int, Callable[[], Weights]]]
+"""Rounds in order, the last one of the run at the end, and how to read their weights."""
+
+
 @dataclass(frozen=True)
 class ProbeContext:
     """What every probe of a run may use. `names` are those of the trainable tensors."""
@@ -53,10 +57,13 @@ class RoundObservation:
 
 
 class Probe:
-    """The base does nothing; a probe overrides what it measures."""
+    """The base does nothing; a probe overrides what it measures.
+
+    A probe that has a `file` gets snapshots of the weights when the run ends.
+    """
 
     name: str = ""
-    wants_snapshots: bool = False
+    file: str = ""
 
     def at_start(self, weights: Weights) -> dict[str, float]:
         """Columns of round 0."""
@@ -69,5 +76,6 @@ class Probe:
     def forget_after(self, round_number: int) -> None:
         """A resumed run does the rounds past this one again: drop what was written of them."""
 
-    def at_end(self, snapshots: Sequence[tuple[int, Callable[[], Weights]]]) -> None:
-        """Writes the probe's file from the weights of the probed rounds and the last one."""
+    def at_end(self, snapshots: Snapshots) -> dict[str, Any]:
+        """The content of the probe's file, made from the weights of the probed rounds."""
+        return {}

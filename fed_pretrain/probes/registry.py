@@ -13,7 +13,7 @@ from fed_pretrain.probes.probe import Probe, ProbeContext, Weights
 _MAKERS: dict[str, Callable[[ProbeContext, Weights], Probe]] = {
     Alignment.name: lambda context, start: Alignment(context),
     Misalignment.name: lambda context, start: Misalignment(context),
-    Distances.name: lambda context, start: Distances(context, start.trainable),
+    Distances.name: lambda context, start: Distances(start.trainable),
     Drift.name: lambda context, start: Drift(context),
     HessianOfRounds.name: lambda context, start: HessianOfRounds(context),
 }

@@ -12,4 +12,4 @@ def measure(subject: Subject) -> dict[str, Any]:
     if subject.kept is None:
         raise UserError("--probes=misalignment compares rounds of a run: give --run=DIR")
     context = probe_context(subject.assembly, subject.folder)
-    return Misalignment(context).measure(subject.snapshots())
+    return Misalignment(context).at_end(subject.snapshots())

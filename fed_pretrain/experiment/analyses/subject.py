@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.errors import UserError
-from fed_pretrain.experiment import train, workdir
+from fed_pretrain.experiment import probe_file, train
 from fed_pretrain.experiment.analyses.config import AnalyzeConfig
 from fed_pretrain.experiment.assembly import Assembly
 from fed_pretrain.experiment.kept_weights import KeptWeights
@@ -30,12 +30,6 @@ class Subject:
     found: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
-    def place(self) -> str:
-        if self.kept is None:
-            return "the start, before any update"
-        return f"after round {self.round_number}"
-
-    @property
     def cohort(self) -> list[str]:
         """The clients drawn for the round that follows these weights."""
         return train.cohort_of(self.assembly, self.round_number + 1)[: self.config.clients]
@@ -50,15 +44,10 @@ class Subject:
 
     def provenance(self) -> dict[str, Any]:
         """What the numbers are of."""
-        facts = {
-            **workdir.model_facts(self.assembly),
-            "start_digest": self.assembly.start.digest,
-            "seed": self.assembly.config.seed,
-            "where": self.place,
-        }
-        if self.kept is not None:
-            facts |= {"run": str(self.config.run_folder), "round": self.round_number}
-        return facts
+        if self.kept is None:
+            return probe_file.of_start(self.assembly)
+        run = str(self.config.run_folder)
+        return {**probe_file.of_round(self.assembly, self.round_number), "run": run}
 
 
 def find(config: AnalyzeConfig, assembly: Assembly, root: Path | None) -> Subject:

@@ -80,8 +80,9 @@ def outcome(workdir):
         name: hashlib.sha256((workdir / name).read_bytes()).hexdigest()
         for name in ("final.keras", "best.keras")
     }
-    distances = json.loads((workdir / "probes" / "distances.json").read_text())
-    return rows, header, weights, models, distances
+    probes = {path.name: path.read_bytes() for path in (workdir / "probes").glob("*.json*")}
+    assert json.loads(probes["distances.json"])["provenance"]["round"] == 4
+    return rows, header, weights, models, probes
 
 
 def check_killed_at(points, tmp_path, *flags):

@@ -1,10 +1,11 @@
 """From a plan to its steps: the product of tasks, partitions, starts, algorithms, sweeps, seeds."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipelines.document import Place
 from pipelines.plan import AnalysisPlan, Flags, Plan, TaskPlan
 from pipelines.steps import Input, Step
 
@@ -12,11 +13,19 @@ PRETRAINED = "pretrained:"
 
 
 @dataclass(frozen=True)
+class Layer:
+    """Flags, and the section of the plan that sets them; a later layer wins over an earlier one."""
+
+    place: Place
+    flags: Flags
+
+
+@dataclass(frozen=True)
 class Cell:
-    """One run of the grid: where it stands and the flags that make it."""
+    """One run of the grid: where it stands and the layers of flags that make it."""
 
     coordinates: Mapping[str, Any]
-    flags: Flags
+    layers: tuple[Layer, ...]
 
     @property
     def place(self) -> str:
@@ -32,11 +41,20 @@ def expand(plan: Plan) -> list[Step]:
     return [*steps.values(), _report(plan, list(steps.values()))]
 
 
+def _merged(layers: Iterable[Layer]) -> dict[str, Any]:
+    return {name: value for layer in layers for name, value in layer.flags.items()}
+
+
+def _step(layers: Sequence[Layer], **others: Any) -> Step:
+    origins = {name: (*layer.place, name) for layer in layers for name in layer.flags}
+    return Step(flags=_merged(layers), origins=origins, **others)
+
+
 def _task_steps(plan: Plan, task_name: str, task: TaskPlan) -> Iterator[Step]:
     for partition in task.partitions:
         yield from _prepare(task_name, task, partition)
     for name, flags in task.pretrain.items():
-        yield _pretrain(plan, task_name, task, name, flags)
+        yield _pretrain(task_name, task, name, flags)
     for partition, start, algorithm in itertools.product(
         task.partitions, task.starts, plan.algorithms
     ):
@@ -48,12 +66,22 @@ def _task_steps(plan: Plan, task_name: str, task: TaskPlan) -> Iterator[Step]:
     yield from _analyses(plan, task_name, task)
 
 
-def _dataset(task_name: str, task: TaskPlan, partition: str) -> Input | str | None:
-    """The step that prepares the data, the user's own folder, or None (the task's default)."""
-    flags = {**task.dataset, **task.partitions[partition]}
-    if "path" in flags:
-        return str(flags["path"])
-    return Input(_prepare_id(task_name, partition)) if flags else None
+def _dataset_layers(task_name: str, task: TaskPlan, partition: str) -> list[Layer]:
+    return [
+        Layer(("tasks", task_name, "dataset"), task.dataset),
+        Layer(("tasks", task_name, "partitions", partition), task.partitions[partition]),
+    ]
+
+
+def _dataset(task_name: str, task: TaskPlan, partition: str) -> list[Layer]:
+    """The step that prepares the data, the user's own folder, or nothing (the task's default)."""
+    for layer in reversed(_dataset_layers(task_name, task, partition)):
+        if "path" in layer.flags:
+            return [Layer((*layer.place, "path"), {"dataset": str(layer.flags["path"])})]
+    if not _merged(_dataset_layers(task_name, task, partition)):
+        return []
+    prepared = Input(_prepare_id(task_name, partition))
+    return [Layer(("tasks", task_name, "dataset"), {"dataset": prepared})]
 
 
 def _prepare_id(task_name: str, partition: str) -> str:
@@ -61,59 +89,72 @@ def _prepare_id(task_name: str, partition: str) -> str:
 
 
 def _prepare(task_name: str, task: TaskPlan, partition: str) -> Iterator[Step]:
-    flags = {**task.dataset, **task.partitions[partition]}
+    layers = _dataset_layers(task_name, task, partition)
+    flags = _merged(layers)
     if flags and "path" not in flags:
-        yield Step(
+        yield _step(
+            layers,
             step_id=_prepare_id(task_name, partition),
             kind="prepare",
             module="data_prep.prepare",
-            flags=flags,
             output_flag="output",
             coordinates={"task": task_name, "partition": partition},
             affinity="data_prep.prepare",
         )
 
 
-def _pretrain(plan: Plan, task_name: str, task: TaskPlan, name: str, flags: Flags) -> Step:
+def _pretrain(task_name: str, task: TaskPlan, name: str, flags: Flags) -> Step:
     """Central pre-training on proxy data; without its own dataset it uses the first partition's."""
-    own = {"task": task.task, **flags}
-    if "dataset" not in own:
-        dataset = _dataset(task_name, task, next(iter(task.partitions)))
-        if dataset is not None and own["task"] == task.task:
-            own["dataset"] = dataset
-    return Step(
+    layers = [
+        Layer(("tasks", task_name), {"task": task.task}),
+        Layer(("tasks", task_name, "pretrain", name), flags),
+    ]
+    if "dataset" not in flags and _merged(layers)["task"] == task.task:
+        layers += _dataset(task_name, task, next(iter(task.partitions)))
+    return _step(
+        layers,
         step_id=f"pretrain/{task_name}/{name}",
         kind="pretrain",
         module="fed_pretrain.pretrain",
-        flags=own,
         output_flag="workdir",
         coordinates={"task": task_name, "pretrain": name},
         affinity=f"fed_pretrain.pretrain/{task_name}",
     )
 
 
-def _base_flags(
-    plan: Plan, task_name: str, task: TaskPlan, partition: str, start: str
-) -> dict[str, Any]:
-    flags = {"task": task.task, **plan.settings, **task.settings, **task.starts[start]}
-    dataset = _dataset(task_name, task, partition)
-    if dataset is not None:
-        flags["dataset"] = dataset
-    value = str(flags.get("start", ""))
+def _base(plan: Plan, task_name: str, task: TaskPlan, partition: str, start: str) -> list[Layer]:
+    """The layers that every use of a start shares."""
+    place = ("tasks", task_name)
+    layers = [
+        Layer(place, {"task": task.task}),
+        Layer(("settings",), plan.settings),
+        Layer((*place, "settings"), task.settings),
+        Layer((*place, "starts", start), task.starts[start]),
+        *_dataset(task_name, task, partition),
+    ]
+    value = str(_merged(layers).get("start", ""))
     if value.startswith(PRETRAINED):
-        name = value.removeprefix(PRETRAINED)
-        flags["start"] = Input(f"pretrain/{task_name}/{name}", "start.ckpt")
-    return flags
+        pretrained = Input(f"pretrain/{task_name}/{value.removeprefix(PRETRAINED)}", "start.ckpt")
+        layers.append(Layer((*place, "starts", start), {"start": pretrained}))
+    return layers
 
 
 def _cells(
     plan: Plan, task_name: str, task: TaskPlan, partition: str, start: str, algorithm: str
 ) -> Iterator[Cell]:
-    base = _base_flags(plan, task_name, task, partition, start)
-    base |= plan.algorithms[algorithm]
-    base |= {**task.rates.get(start, {}), **task.rates.get(f"{start}/{algorithm}", {})}
+    layers = [
+        *_base(plan, task_name, task, partition, start),
+        Layer(("algorithms", algorithm), plan.algorithms[algorithm]),
+        *(
+            Layer(("tasks", task_name, "rates", key), task.rates.get(key, {}))
+            for key in (start, f"{start}/{algorithm}")
+        ),
+    ]
     for point in itertools.product(*(axis.items() for axis in plan.sweep.values())):
-        swept = {name: value for _, flags in point for name, value in flags.items()}
+        swept = [
+            Layer(("sweep", axis, value), flags)
+            for axis, (value, flags) in zip(plan.sweep, point, strict=True)
+        ]
         for seed in plan.seeds:
             coordinates = {
                 "task": task_name,
@@ -123,7 +164,7 @@ def _cells(
                 **{axis: value for axis, (value, _) in zip(plan.sweep, point, strict=True)},
                 "seed": seed,
             }
-            yield Cell(coordinates, {**base, **swept, "seed": seed})
+            yield Cell(coordinates, (*layers, *swept, Layer(("seeds",), {"seed": seed})))
 
 
 def _tune(
@@ -133,26 +174,28 @@ def _tune(
     if plan.tuning is None:
         return None
     tuning = plan.tuning
-    base = _base_flags(plan, task_name, task, partition, start)
-    base |= plan.algorithms[algorithm]
-    base |= tuning.settings
+    candidates = ";".join(
+        f"{name}=" + ",".join(f"{rate:g}" for rate in rates) for name, rates in tuning.rates.items()
+    )
+    asked = {
+        "rates": candidates,
+        "search": tuning.search,
+        "trials": tuning.trials,
+        "tuning_rounds": tuning.rounds,
+        "halvings": tuning.halvings,
+        "seed": tuning.seed,
+    }
     place = "/".join(filter(None, (task_name, partition, start, algorithm)))
-    return Step(
+    return _step(
+        [
+            *_base(plan, task_name, task, partition, start),
+            Layer(("algorithms", algorithm), plan.algorithms[algorithm]),
+            Layer(("tuning", "settings"), tuning.settings),
+            Layer(("tuning",), asked),
+        ],
         step_id=f"tune/{place}",
         kind="tune",
         module="pipelines.tune",
-        flags={
-            **base,
-            "rates": ";".join(
-                f"{name}=" + ",".join(f"{rate:g}" for rate in rates)
-                for name, rates in tuning.rates.items()
-            ),
-            "search": tuning.search,
-            "trials": tuning.trials,
-            "tuning_rounds": tuning.rounds,
-            "halvings": tuning.halvings,
-            "seed": tuning.seed,
-        },
         output_flag="workdir",
         coordinates={
             "task": task_name,
@@ -165,14 +208,12 @@ def _tune(
 
 
 def _train(plan: Plan, cell: Cell, tune: Step | None) -> Step:
-    flags = dict(cell.flags)
-    if tune is not None:
-        flags = {"flagfile": Input(tune.step_id, "rates.flags"), **flags}
-    return Step(
+    tuned = {"flagfile": Input(tune.step_id, "rates.flags")} if tune is not None else {}
+    return _step(
+        [Layer(("tuning",), tuned), *cell.layers],
         step_id=f"train/{cell.place}",
         kind="train",
         module="fed_pretrain.train",
-        flags=flags,
         output_flag="workdir",
         coordinates=cell.coordinates,
         affinity=f"fed_pretrain.train/{cell.coordinates['task']}",
@@ -192,7 +233,6 @@ def _start_analyses(
     plan: Plan, task_name: str, task: TaskPlan, name: str, analysis: AnalysisPlan
 ) -> Iterator[Step]:
     for partition, start, seed in itertools.product(task.partitions, task.starts, plan.seeds):
-        base = _base_flags(plan, task_name, task, partition, start)
         coordinates = {
             "analysis": name,
             "task": task_name,
@@ -200,7 +240,12 @@ def _start_analyses(
             "start": start,
             "seed": seed,
         }
-        yield _analyze(coordinates, {**base, **analysis.settings, "seed": seed}, ())
+        layers = [
+            *_base(plan, task_name, task, partition, start),
+            Layer(("analyze", name, "settings"), analysis.settings),
+            Layer(("seeds",), {"seed": seed}),
+        ]
+        yield _analyze(coordinates, layers, ())
 
 
 def _run_analyses(
@@ -214,20 +259,24 @@ def _run_analyses(
                 continue
             runs = {"run": Input(f"train/{cell.place}")}
             if analysis.beside:
-                other = Cell({**cell.coordinates, "partition": analysis.beside}, cell.flags)
+                other = Cell({**cell.coordinates, "partition": analysis.beside}, cell.layers)
                 runs["other_run"] = Input(f"train/{other.place}")
             coordinates = {"analysis": name, **cell.coordinates}
             needs = tuple(run.step_id for run in runs.values())
-            yield _analyze(coordinates, {**runs, **analysis.settings}, needs)
+            place = ("analyze", name)
+            layers = [Layer(place, runs), Layer((*place, "settings"), analysis.settings)]
+            yield _analyze(coordinates, layers, needs)
 
 
-def _analyze(coordinates: Mapping[str, Any], flags: Flags, needs: tuple[str, ...]) -> Step:
+def _analyze(
+    coordinates: Mapping[str, Any], layers: Sequence[Layer], needs: tuple[str, ...]
+) -> Step:
     place = "/".join(str(value) for value in coordinates.values() if value != "")
-    return Step(
+    return _step(
+        layers,
         step_id=f"analyze/{place}",
         kind="analyze",
         module="fed_pretrain.analyze",
-        flags=flags,
         output_flag="workdir",
         needs=needs,
         coordinates=coordinates,

@@ -17,6 +17,7 @@ from typing import Any
 
 from data_prep import atomic
 from data_prep.errors import UserError
+from pipelines.document import Place
 
 RECORD = "step.json"
 _PACKAGES = ("data_prep", "fed_pretrain", "pipelines")
@@ -34,7 +35,10 @@ class Input:
 
 @dataclass(frozen=True)
 class Step:
-    """`flags` may hold Inputs; `output_flag` receives the step's own output folder."""
+    """`flags` may hold Inputs; `output_flag` receives the step's own output folder.
+
+    origins: where the plan sets each flag, for the sentence that refuses it.
+    """
 
     step_id: str
     kind: str
@@ -44,6 +48,7 @@ class Step:
     needs: tuple[str, ...] = ()
     coordinates: Mapping[str, Any] = field(default_factory=dict)
     affinity: str = ""
+    origins: Mapping[str, Place] = field(default_factory=dict)
 
     def inputs(self) -> set[str]:
         """Ids of the steps this one reads, in flags or by declaration."""

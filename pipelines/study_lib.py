@@ -7,13 +7,14 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from data_prep import atomic
 from data_prep.progress import Progress, duration
+from pipelines import flag_check
 from pipelines import plan as plan_module
 from pipelines.execution import Execution, StepState, forget_stale_outputs
 from pipelines.expansion import expand
@@ -42,8 +43,10 @@ class StudyResult:
 
 def run(config: StudyConfig) -> StudyResult:
     """Runs (or continues) the study; the report is made even when some cells failed."""
-    plan = plan_module.load(config.plan, config.overrides, words())
+    document = plan_module.read(config.plan, config.overrides, words())
+    plan = plan_module.build(document)
     steps = expand(plan)
+    flag_check.check(steps, document, plan.tuning)
     workdir = Path(config.workdir)
     if config.dry_run:
         print(describe(plan, steps, workdir))
@@ -225,13 +228,13 @@ class _stop_on_signal:
 
 
 def words() -> plan_module.Words:
-    """The flags of `train`, the tasks and the report's parts that a plan may name."""
-    from fed_pretrain.experiment import flags as run_flags
+    """The rates, the tasks and the report's parts that a plan may name."""
+    from fed_pretrain.algorithms.config import AlgorithmConfig
     from fed_pretrain.reporting import claims, report
     from fed_pretrain.tasks import registry
 
     return plan_module.Words(
-        flags=run_flags.names(),
+        rates=[field.name for field in fields(AlgorithmConfig) if field.type is float],
         tasks=registry.names(),
         claims=[claim.key for claim in claims.CLAIMS],
         sections=list(report.SECTIONS),

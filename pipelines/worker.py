@@ -14,6 +14,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 from absl import flags
@@ -80,6 +81,11 @@ def _redirected(descriptor: int) -> Any:
 
 def run_main(module: str, arguments: Sequence[str]) -> int:
     """Calls the binary's `main` as its command line would, whatever ran before in this process."""
+    return parse(module, arguments).main() or 0
+
+
+def parse(module: str, arguments: Sequence[str]) -> ModuleType:
+    """Imports the binary and gives its flags these values, and the others their defaults."""
     binary = importlib.import_module(module)
     for name in list(flags.FLAGS):
         flags.FLAGS[name].unparse()
@@ -89,7 +95,7 @@ def run_main(module: str, arguments: Sequence[str]) -> int:
         raise UserError(str(error)) from error
     if len(left) > 1:
         raise UserError(f"unexpected argument {left[1]!r}")
-    return binary.main() or 0
+    return binary
 
 
 def _memory_mb() -> float:

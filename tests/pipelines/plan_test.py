@@ -92,7 +92,7 @@ def test_an_unknown_key_is_told_with_its_line_and_the_nearest_right_one(tmp_path
 
 
 WORDS = plans.Words(
-    flags=["rounds", "epochs", "start", "algorithm", "client_learning_rate"],
+    rates=["client_learning_rate"],
     tasks=["digits", "mnist5k"],
     claims=["accuracy"],
     sections=["ranking"],
@@ -102,10 +102,13 @@ WORDS = plans.Words(
 @pytest.mark.parametrize(
     ("right", "wrong", "line", "nearest"),
     [
-        ("settings: {rounds: 3}", "settings: {roundz: 3}", 4, "rounds"),
-        ("{client_learning_rate: 0.01}", "{client_learning: 0.01}", 19, "client_learning_rate"),
-        ("4: {epochs: 4}", "4: {epoch: 4}", 24, "epochs"),
         ("task: digits", "task: digit", 7, "digits"),
+        (
+            "seeds: [0, 1]",
+            "tuning: {rates: {client_rate: [1.0]}, trials: 1, rounds: 1}",
+            25,
+            "client_learning_rate",
+        ),
         ("seeds: [0, 1]", "claims: [acuracy]", 25, "accuracy"),
         ("seeds: [0, 1]", "sections: [rankings]", 25, "ranking"),
     ],
@@ -141,6 +144,29 @@ def test_text_that_is_not_yaml_is_told_with_its_line(tmp_path):
 
 def test_an_override_of_an_unknown_section_is_refused(tmp_path):
     assert "did you mean 'settings'" in refused(tmp_path, TEXT, ["setings.rounds=1"])
+
+
+def test_an_overridden_value_is_told_with_its_override(tmp_path):
+    message = refused(tmp_path, TEXT, ["seeds=[0, x]"])
+    assert message.startswith("--set seeds=[0, x]: seeds.1: 'x' is not of type 'integer'")
+
+
+def test_an_override_reaches_a_name_that_yaml_reads_as_a_number(tmp_path):
+    plan = plans.load(write(tmp_path, TEXT), ["sweep.epochs.4.epochs=5"])
+    assert plan.sweep == {"epochs": {"1": {"epochs": 1}, "4": {"epochs": 5}}}
+
+
+def test_a_setting_beside_the_path_of_a_dataset_would_do_nothing_and_is_refused(tmp_path):
+    message = refused(tmp_path, TEXT.replace("{source: digits}", "{path: x, source: digits}"))
+    assert "line 8: tasks.digits.dataset: 'source' prepares a dataset" in message
+
+
+def test_a_flag_knows_the_section_that_sets_it_last(tmp_path):
+    steps = {step.step_id: step for step in expand(plans.load(write(tmp_path, TEXT)))}
+    origins = steps["train/digits/iid/warm/fedadam/4/1"].origins
+    assert origins["epochs"] == ("sweep", "epochs", "4", "epochs")
+    assert origins["client_learning_rate"][:-1] == ("tasks", "digits", "rates", "warm/fedadam")
+    assert origins["rounds"] == ("settings", "rounds")
 
 
 def test_an_override_that_is_not_yaml_is_refused(tmp_path):

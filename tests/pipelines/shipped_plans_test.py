@@ -1,15 +1,12 @@
 """Every shipped plan loads, names flags that exist, and has its embedded-data version."""
 
-import json
-import subprocess
-import sys
-
 import pytest
 
 from fed_pretrain.tasks import registry
 from pipelines import plan as plans
 from pipelines import study_lib
 from pipelines.expansion import expand
+from pipelines.flag_check import mistakes, with_tuned_rates
 
 PAPERS = (
     "algorithm_ranking",
@@ -25,32 +22,15 @@ PAPERS = (
 )
 
 
-@pytest.fixture(scope="module")
-def flags_of():
-    """The flags each binary defines, read in a process of its own."""
-
-    def read(module):
-        code = f"import json, {module}; from absl import flags;print(json.dumps(list(flags.FLAGS)))"
-        done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        )
-        return set(json.loads(done.stdout.splitlines()[-1]))
-
-    return {module: read(module) for module in ("data_prep.prepare", "fed_pretrain.analyze")}
-
-
 def test_each_of_the_papers_studies_is_there_twice():
     names = plans.shipped()
     assert set(names) == {*PAPERS, *(f"{name}_embedded" for name in PAPERS), "quickstart"}
 
 
-@pytest.mark.parametrize("name", plans.shipped())
-def test_a_shipped_plan_names_only_flags_and_words_that_exist(name, flags_of):
-    for step in expand(plans.load(name, words=study_lib.words())):
-        if step.kind == "prepare":
-            assert set(step.flags) <= flags_of["data_prep.prepare"]
-        if step.kind == "analyze":
-            assert set(step.flags) <= flags_of["fed_pretrain.analyze"]
+def test_the_shipped_plans_give_every_binary_flags_that_it_takes():
+    loaded = [plans.load(name, words=study_lib.words()) for name in plans.shipped()]
+    steps = [with_tuned_rates(step, plan.tuning) for plan in loaded for step in expand(plan)]
+    assert [(mistake.step.step_id, mistake.message) for mistake in mistakes(steps)] == []
 
 
 @pytest.mark.parametrize("name", [n for n in plans.shipped() if n.endswith("_embedded")])

@@ -1,0 +1,127 @@
+"""A process that parses command lines of one binary as the binary would, and runs nothing.
+
+`python -m pipelines.flag_parsing MODULE` reads a JSON list of argument lists from its standard
+input and prints a JSON list: a mistake, or null, for each. Two binaries define flags of the same
+name, so a process holds only one of them. It imports no TensorFlow.
+"""
+
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from absl import flags
+
+from data_prep import command_line
+from data_prep.errors import UserError
+from pipelines import worker
+from pipelines.spelling import nearest
+
+# They make a binary do something else than its work.
+_NOT_OF_A_STEP = ("dry_run", "list_sources")
+
+
+def mistakes(module: str, command_lines: Sequence[Sequence[str]]) -> list[str | None]:
+    return [_mistake(module, arguments) for arguments in command_lines]
+
+
+def _mistake(module: str, arguments: Sequence[str]) -> str | None:
+    try:
+        worker.parse(module, ())
+        _refuse_unknown(arguments)
+        worker.parse(module, arguments)
+        _CHECKS.get(module, _nothing)()
+    except UserError as error:
+        return str(error)
+    return None
+
+
+def _refuse_unknown(arguments: Sequence[str]) -> None:
+    known = list(_flags_of_a_step())
+    for argument in arguments:
+        name = argument.removeprefix("--").partition("=")[0]
+        if name not in known:
+            raise UserError(f"no flag is named {name!r}{nearest(name, known)}")
+
+
+def _flags_of_a_step() -> Iterator[str]:
+    for module, defined in flags.FLAGS.flags_by_module_dict().items():
+        if not module.startswith("absl"):
+            yield from (flag.name for flag in defined if flag.name not in _NOT_OF_A_STEP)
+
+
+def _nothing() -> None:
+    pass
+
+
+def _check_preparation() -> None:
+    from data_prep import opening, prepare
+    from data_prep.sources import registry
+
+    config = prepare._config()
+    if not registry.get(config.source).needs_input:
+        opening.open_source(config)
+        return
+    # All that needs no data is checked before the input is missed, and the input comes later.
+    try:
+        opening.open_source(dataclasses.replace(config, input=""))
+    except UserError as error:
+        if not config.input or "--input is missing" not in str(error):
+            raise
+
+
+def _check_pretraining() -> None:
+    from fed_pretrain import config_flags
+    from fed_pretrain.experiment.central_config import CentralConfig
+    from fed_pretrain.starts.config import StartConfig
+    from fed_pretrain.tasks.options import TaskOptions
+
+    for config in (TaskOptions, StartConfig, CentralConfig):
+        config_flags.build(config)
+    _check_task(flags.FLAGS.task, flags.FLAGS.task_module)
+
+
+def _check_run() -> None:
+    from fed_pretrain.algorithms import registry as algorithms
+    from fed_pretrain.experiment import flags as run_flags
+
+    config = run_flags.run_config()
+    _check_task(config.task, config.task_module)
+    settings = dict(config.algorithm_settings)
+    resolved = algorithms.resolve(config.algorithm_name, config.task, config.start.spec, settings)
+    # How many clients there are is known once the data is: any number does for now.
+    wanted = config.work.clients_per_round or 1
+    algorithms.check(dataclasses.replace(resolved, clients_per_round=wanted, population=wanted))
+
+
+def _check_analysis() -> None:
+    from fed_pretrain.experiment import flags as run_flags
+    from fed_pretrain.probes.curvature.config import number_of_examples
+
+    of_run = bool(flags.FLAGS.run)
+    config = run_flags.run_config(required=() if of_run else ("task", "workdir"))
+    number_of_examples("landscape_examples", flags.FLAGS.landscape_examples)
+    number_of_examples("hessian_examples", config.curvature.examples)
+    if not of_run:
+        _check_task(config.task, config.task_module)
+
+
+def _check_task(name: str, task_module: str | None) -> None:
+    from fed_pretrain.tasks import registry
+
+    if not task_module:
+        registry.get(name)
+
+
+_CHECKS: Mapping[str, Callable[[], None]] = {
+    "data_prep.prepare": _check_preparation,
+    "fed_pretrain.pretrain": _check_pretraining,
+    "fed_pretrain.train": _check_run,
+    "pipelines.tune": _check_run,
+    "fed_pretrain.analyze": _check_analysis,
+}
+
+
+if __name__ == "__main__":
+    command_line.quiet_libraries()
+    print(json.dumps(mistakes(sys.argv[1], json.load(sys.stdin))))

@@ -12,12 +12,22 @@ import jinja2
 
 from data_prep import atomic
 from data_prep.errors import UserError
-from fed_pretrain.reporting import claims, style
+from fed_pretrain.reporting import claims, controls, style
 from fed_pretrain.reporting.part import NamedFigure, Section, Table, number
 from fed_pretrain.reporting.results import FINAL, Run, Study, load_study, study_of_runs, unique
-from fed_pretrain.reporting.sections import accuracy, cost, curves, effects, ledger, probes
+from fed_pretrain.reporting.sections import (
+    accuracy,
+    basin,
+    cost,
+    curvature,
+    curves,
+    effects,
+    fine_tuning,
+    ledger,
+    misalignment,
+    starts,
+)
 from fed_pretrain.reporting.sections.accuracy import final_accuracy
-from fed_pretrain.reporting.sections.effects import IID_NAMES, has_iid_pair
 from fed_pretrain.reporting.setting import setting
 from fed_pretrain.reporting.statistics import Spread, spread
 
@@ -28,10 +38,13 @@ SECTIONS: Mapping[str, Callable[[Study], Section | None]] = {
     "learning": curves.learning_section,
     "sweep": effects.sweep_section,
     "iid_gap": effects.iid_section,
-    "start_loss": curves.start_loss_section,
-    "curvature": probes.curvature_section,
+    "basin": basin.basin_section,
+    "fine_tuning": fine_tuning.fine_tuning_section,
+    "start_loss": starts.start_loss_section,
+    "start_quality": starts.quality_section,
+    "curvature": curvature.curvature_section,
     "alignment": curves.alignment_section,
-    "misalignment": probes.misalignment_section,
+    "misalignment": misalignment.misalignment_section,
     "cost": cost.cost_section,
     "claims": ledger.ledger_section,
 }
@@ -192,26 +205,19 @@ def _before(study: Study, task: str, start: str) -> str:
 def _told(study: Study, task: str) -> str:
     """How the two figures of a headline came about."""
     parts = ["mean ± sample standard deviation over runs", setting(study, task)]
-    if has_iid_pair(study, task):
-        parts.append("on the non-IID data")
+    parts += controls.told(study, task)
     for axis in study.plan["sweep"]:
-        points = ", ".join(map(str, study.values(axis, task=task)))
-        parts.append(f"{axis.replace('_', ' ')} {points} together")
+        points = list(unique(run.coordinates[axis] for run in controls.subjects(study, task)))
+        if len(points) > 1:
+            parts.append(f"{axis.replace('_', ' ')} {', '.join(map(str, points))} together")
     if len(study.values("algorithm", task=task)) > 1:
         parts.append("the best algorithm of each start, picked on the same held-out data")
     return "; ".join(parts)
 
 
 def _best(study: Study, task: str, start: str) -> tuple[str, Spread]:
-    controls = IID_NAMES if has_iid_pair(study, task) else ()
     spreads = {
-        name: final_accuracy(
-            [
-                run
-                for run in study.select(task=task, start=start, algorithm=name)
-                if run.coordinates.get("partition") not in controls
-            ]
-        )
+        name: final_accuracy(controls.subjects(study, task, start=start, algorithm=name))
         for name in study.values("algorithm", task=task, start=start)
     }
     finite = {name: value for name, value in spreads.items() if not math.isnan(value.mean)}

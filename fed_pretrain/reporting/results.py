@@ -13,6 +13,11 @@ from data_prep.errors import UserError
 Row = Mapping[str, Any]
 # The column of a run's metrics whose last value is its final accuracy.
 FINAL = "eval_accuracy"
+# Columns that are written when a run ends: their file in probes/, and their key there.
+_AFTERWARDS = {
+    "distance_to_final": ("distances", "to_final"),
+    "misaligned_share": ("misalignment", "total"),
+}
 
 
 @dataclass(frozen=True)
@@ -48,11 +53,12 @@ class Run:
     def series(self, column: str) -> tuple[list[int], list[float]]:
         """Rounds and values of a column, without the rows that lack it.
 
-        The distance to the final weights is known only after the run: it has a file of its own.
+        What compares a round with the last one is known only after the run, in a file of its own.
         """
-        if column == "distance_to_final":
-            distances = self.probe("distances") or {"rounds": [], "to_final": []}
-            return distances["rounds"], distances["to_final"]
+        if column in _AFTERWARDS:
+            name, key = _AFTERWARDS[column]
+            content = self.probe(name) or {"rounds": [], key: []}
+            return content["rounds"], content[key]
         pairs = [(row["round"], row[column]) for row in self.rows if row.get(column) is not None]
         return [int(r) for r, _ in pairs], [float(v) for _, v in pairs]
 

@@ -3,11 +3,11 @@
 import math
 
 from fed_pretrain.experiment.metrics import bytes_to_target, rounds_to_target
+from fed_pretrain.reporting import controls
 from fed_pretrain.reporting.chance import left_chance
 from fed_pretrain.reporting.part import Section, Table
 from fed_pretrain.reporting.results import FINAL, Run, Study
 from fed_pretrain.reporting.sections.accuracy import final_accuracy, row_keys
-from fed_pretrain.reporting.sections.effects import IID_NAMES, has_iid_pair
 from fed_pretrain.reporting.setting import setting
 from fed_pretrain.reporting.statistics import spread
 
@@ -17,12 +17,10 @@ def target(study: Study, task: str) -> float:
     random_start = study.random_start(task)
     learned = random_start is not None and left_chance(study, task, random_start)
     starts = [random_start] if learned else study.starts(task)
-    controls = IID_NAMES if has_iid_pair(study, task) else ()
     means = [
-        final_accuracy(study.select(task=task, start=start, **wanted)).mean
+        final_accuracy(controls.subjects(study, task, start=start, **wanted)).mean
         for _, wanted in row_keys(study, task)
         for start in starts
-        if wanted.get("partition") not in controls
     ]
     return 0.9 * max((mean for mean in means if mean == mean), default=math.nan)
 
@@ -41,8 +39,8 @@ def cost_section(study: Study) -> Section | None:
         tables.append(Table(f"cost_{task}", caption, header, rows))
     text = [
         "The target is 90 % of the best mean final accuracy with the random start (of any start"
-        " where the random one stayed at chance; of the non-IID data where there is an IID"
-        " control). Rounds and megabytes (a million bytes) are means over the runs that reached"
+        " where the random one stayed at chance; without control runs, such"
+        " as IID data). Rounds and megabytes (a million bytes) are means over the runs that reached"
         " it; bytes count both ways over all clients of a round, and only what trains is sent."
         " Accuracy is known only at evaluated rounds, so the rounds are those of the first"
         " evaluation at or above the target."

@@ -1,15 +1,16 @@
 """Curves over rounds: learning, and the alignment panel of "Where to Begin?" (Fig. 6)."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from fed_pretrain.reporting import style
-from fed_pretrain.reporting.part import NamedFigure, Section, Table
+from fed_pretrain.reporting.part import NamedFigure, Section
 from fed_pretrain.reporting.results import FINAL, Run, Study
 from fed_pretrain.reporting.sections.accuracy import row_keys
-from fed_pretrain.reporting.setting import seeds, setting
-from fed_pretrain.reporting.statistics import Spread, spread
+from fed_pretrain.reporting.setting import setting
 
 _PANELS = (
     ("train_loss", "Train loss"),
@@ -34,15 +35,29 @@ def mean_curve(runs: Sequence[Run], column: str) -> tuple[np.ndarray, np.ndarray
     return np.array(rounds), values.mean(axis=0), deviation
 
 
-def draw(axes: object, runs: Sequence[Run], column: str, label: str, colour: str) -> bool:
+def draw(axes: Any, runs: Sequence[Run], column: str, label: str, colour: str) -> bool:
     rounds, mean, deviation = mean_curve(runs, column)
     if len(rounds) == 0:
         return False
-    axes.plot(rounds, mean, color=colour, label=label)  # type: ignore[attr-defined]
-    axes.fill_between(  # type: ignore[attr-defined]
+    axes.plot(rounds, mean, color=colour, label=label)
+    axes.fill_between(
         rounds, mean - deviation, mean + deviation, color=colour, alpha=0.2, linewidth=0
     )
     return True
+
+
+Panel = tuple[Any, str, Mapping[str, str]]
+
+
+def panels(keys: Sequence[tuple[str, Mapping[str, str]]]) -> tuple[Figure, list[Panel]]:
+    """A panel for each of `row_keys`, all with the same heights: (axes, label, coordinates)."""
+    columns = 2 if len(keys) == 4 else min(3, len(keys))
+    rows = -(-len(keys) // columns)
+    width = 6.4 if columns == 1 else 2.7 * columns + 0.7
+    made, axes = style.figure(columns, rows, width, 2.3 * rows + 0.5, same_heights=True)
+    for unused in axes[len(keys) :]:
+        unused.set_visible(False)
+    return made, [(one, *key) for one, key in zip(axes, keys, strict=False)]
 
 
 def learning_section(study: Study) -> Section | None:
@@ -50,23 +65,15 @@ def learning_section(study: Study) -> Section | None:
     for task in study.tasks:
         starts = study.starts(task)
         colours = style.start_colours(starts, study.random_start(task))
-        keys = row_keys(study, task)
-        columns = 2 if len(keys) == 4 else min(3, len(keys))
-        rows = -(-len(keys) // columns)
-        made, panels = style.figure(
-            columns, rows, width=2.7 * columns + 0.7, height=2.3 * rows, same_heights=True
-        )
-        for axes, (label, wanted) in zip(panels, keys, strict=False):
+        made, drawn = panels(row_keys(study, task))
+        for axes, label, wanted in drawn:
             for start in starts:
                 runs = study.select(task=task, start=start, **wanted)
                 draw(axes, runs, FINAL, start, colours[start])
             axes.set_title(label)
             axes.set_xlabel("round")
-        for axes in panels[len(keys) :]:
-            axes.set_visible(False)
-        for axes in panels[::columns]:
-            axes.set_ylabel("accuracy")
-        panels[0].legend(fontsize=8)
+        drawn[0][0].set_ylabel("accuracy")
+        drawn[0][0].legend(fontsize=8)
         caption = (
             f"{task}: accuracy on held-out data by round; line = mean, band = one sample standard"
             f" deviation over runs ({setting(study, task)})"
@@ -128,30 +135,3 @@ def _alignment_panel(study: Study, task: str, label: str, wanted: Mapping[str, s
         f" standard deviation over runs ({setting(study, task)})"
     )
     return NamedFigure(f"alignment_{task}", caption, made)
-
-
-def start_loss_section(study: Study) -> Section | None:
-    """Loss and accuracy before any training: round 0."""
-    tables = []
-    for task in study.tasks:
-        rows = []
-        for start in study.starts(task):
-            loss, accuracy = (_at_start(study, task, start, c) for c in ("eval_loss", FINAL))
-            rows.append([start, str(loss), str(accuracy)])
-        header = ["start", "loss at round 0 (nats)", "accuracy at round 0"]
-        caption = f"{task}: mean ± sample standard deviation over {seeds(study, task)}"
-        tables.append(Table(f"start_loss_{task}", caption, header, rows))
-    text = [
-        "Before any update, on held-out data, with the head as training starts. The paper's point:"
-        " a pre-trained start need not have the lower loss here to end better."
-    ]
-    return Section("start_loss", "Loss at the start", text, tables=tables) if tables else None
-
-
-def _at_start(study: Study, task: str, start: str, column: str) -> Spread:
-    """Over seeds: runs of one seed share their start, whatever the algorithm."""
-    by_seed = [
-        spread([run.first(column) for run in study.select(task=task, start=start, seed=seed)]).mean
-        for seed in study.values("seed", task=task, start=start)
-    ]
-    return spread(by_seed)

@@ -4,13 +4,12 @@ import math
 from collections.abc import Sequence
 
 from fed_pretrain.reporting import chance, style
+from fed_pretrain.reporting.controls import IID_NAMES, has_iid_pair
 from fed_pretrain.reporting.part import NamedFigure, Section, Table
 from fed_pretrain.reporting.results import FINAL, Run, Study
 from fed_pretrain.reporting.sections.accuracy import final_accuracy
 from fed_pretrain.reporting.setting import setting
 from fed_pretrain.reporting.statistics import Spread, spread
-
-IID_NAMES = ("iid", "natural_shuffled")
 
 
 def iid_gap(study: Study, task: str, start: str, algorithm: str) -> tuple[Spread, Spread, Spread]:
@@ -32,12 +31,6 @@ def _difference(first: Sequence[Run], second: Sequence[Run]) -> Spread:
         if one.coordinates.get("seed") == other.coordinates.get("seed")
     ]
     return spread([one.last(FINAL) - other.last(FINAL) for one, other in pairs])
-
-
-def has_iid_pair(study: Study, task: str) -> bool:
-    partitions = study.values("partition", task=task)
-    controls = [name for name in partitions if name in IID_NAMES]
-    return bool(controls) and len(controls) < len(partitions)
 
 
 def iid_section(study: Study) -> Section | None:

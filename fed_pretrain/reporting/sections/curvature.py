@@ -1,13 +1,10 @@
-"""Curvature at the start and misaligned filters over rounds."""
+"""Curvature at the start, beside the paper's table."""
 
 import math
 
-from fed_pretrain.reporting import style
-from fed_pretrain.reporting.chance import note
-from fed_pretrain.reporting.claims import top_eigenvalue
-from fed_pretrain.reporting.part import NamedFigure, Section, Table, significant
+from fed_pretrain.reporting.part import Section, Table, significant
+from fed_pretrain.reporting.per_seed import top_eigenvalue
 from fed_pretrain.reporting.results import Study
-from fed_pretrain.reporting.setting import setting
 from fed_pretrain.reporting.statistics import spread
 
 # Table 1 of "Where to Begin?": top Hessian eigenvalue at the start (procedure not published).
@@ -64,43 +61,3 @@ def curvature_section(study: Study) -> Section | None:
     )
     table = Table("top_eigenvalue", caption, header, rows)
     return Section("curvature", "Curvature at the start", text, tables=[table])
-
-
-def misalignment_section(study: Study) -> Section | None:
-    figures = []
-    for task in study.tasks:
-        colours = style.start_colours(study.starts(task), study.random_start(task))
-        measured = [run for run in study.select(task=task) if run.probe("misalignment")]
-        if not measured:
-            continue
-        made, (axes,) = style.figure()
-        labelled: set[str] = set()
-        for run in measured:
-            content = run.probe("misalignment")
-            label = None if run.start in labelled else run.start
-            labelled.add(run.start)
-            axes.plot(
-                content["rounds"],
-                content["total"],
-                color=colours[run.start],
-                label=label,
-                alpha=0.8,
-            )
-        axes.set_xlabel("round")
-        axes.set_ylabel("misaligned share of pairs")
-        axes.set_ylim(bottom=0)
-        axes.legend()
-        caption = (
-            f"{task}: misaligned (filter, class) pairs, one line a run ({setting(study, task)})"
-        )
-        figures.append(NamedFigure(f"misalignment_{task}", caption, made))
-    if not figures:
-        return None
-    text = [
-        "A surrogate of ours, not the paper's own measure (its formula is not public to us): a"
-        " filter is misaligned for a class in a round when the sign of its mean pre-activation"
-        " over that class differs from its sign at the last round; so it is 0 at the end. Only"
-        " where the last round is a trained network does it tell what training had to turn.",
-        *(sentence for task in study.tasks for sentence in note(study, task)),
-    ]
-    return Section("misalignment", "Misaligned filters", text, figures)

@@ -1,0 +1,67 @@
+"""Whether two runs end in one loss basin: the loss on the line between their final models."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from fed_pretrain.reporting import chance, style
+from fed_pretrain.reporting.part import NamedFigure, Section, Table
+from fed_pretrain.reporting.per_seed import barriers, lines_between
+from fed_pretrain.reporting.results import Study
+from fed_pretrain.reporting.setting import seeds
+from fed_pretrain.reporting.statistics import spread
+
+_PANELS = (("loss", "loss (nats)"), ("accuracy", "accuracy"))
+
+
+def basin_section(study: Study) -> Section | None:
+    measured = [t for t in study.tasks if any(lines_between(study, t, s) for s in study.starts(t))]
+    if not measured:
+        return None
+    text = [
+        "On the straight line between the final weights of the non-IID run and of the IID run of"
+        " one seed and start, on held-out data. The barrier is the largest rise of the loss above"
+        " the straight line between the two ends: 0 where both lie in one basin.",
+        *(sentence for task in measured for sentence in chance.note(study, task)),
+    ]
+    figures = [_figure(study, task) for task in measured]
+    tables = [_table(study, task) for task in measured]
+    return Section("basin", "One loss basin?", text, figures, tables)
+
+
+def _figure(study: Study, task: str) -> NamedFigure:
+    starts = study.starts(task)
+    colours = style.start_colours(starts, study.random_start(task))
+    made, panels = style.figure(2, 1, width=8.0, height=3.0)
+    for axes, (column, title) in zip(panels, _PANELS, strict=True):
+        for start in starts:
+            lines = list(lines_between(study, task, start).values())
+            _draw(axes, lines, column, start, colours[start])
+        axes.set_title(title)
+        axes.set_xlabel("IID model  →  non-IID model")
+    panels[0].legend(fontsize=8)
+    caption = f"{task}: line = mean, band = one sample standard deviation over {seeds(study, task)}"
+    return NamedFigure(f"basin_{task}", caption, made)
+
+
+def _draw(axes: Any, lines: list[Mapping[str, Any]], column: str, label: str, colour: str) -> None:
+    lines = [line for line in lines if column in line]
+    if not lines:
+        return
+    values = np.array([line[column] for line in lines], float)
+    mean, shares = values.mean(axis=0), lines[0]["shares"]
+    deviation = values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros(len(mean))
+    axes.plot(shares, mean, color=colour, label=label)
+    axes.fill_between(
+        shares, mean - deviation, mean + deviation, color=colour, alpha=0.2, linewidth=0
+    )
+
+
+def _table(study: Study, task: str) -> Table:
+    rows = [
+        [start, str(spread(list(barriers(study, task, start).values())))]
+        for start in study.starts(task)
+    ]
+    caption = f"{task}: barrier between the IID and the non-IID model, {seeds(study, task)}"
+    return Table(f"basin_{task}", caption, ["start", "barrier (nats)"], rows)

@@ -39,11 +39,13 @@ def analyze(config: AnalyzeConfig, session: Session | None = None) -> Path:
 def run_config(folder: str, given: RunConfig) -> RunConfig:
     """The config of the run in `folder`, on this machine's executor, measured as is asked now."""
     saved = saved_config.read(Path(folder))
+    by_client = saved.evaluation.eval_clients or given.evaluation.eval_clients
     return dataclasses.replace(
         saved,
         workdir=given.workdir,
         executor=given.executor,
         curvature=given.curvature,
+        evaluation=dataclasses.replace(saved.evaluation, eval_clients=by_client),
         dataset=given.dataset or saved.dataset,
         task_module=given.task_module or saved.task_module,
     )

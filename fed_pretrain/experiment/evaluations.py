@@ -1,6 +1,6 @@
 """When and on what a run is evaluated, as columns of a metrics row."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from fed_pretrain.executors.api import ClientInput
@@ -8,6 +8,8 @@ from fed_pretrain.experiment.assembly import TRAIN_SPLIT, Assembly
 from fed_pretrain.experiment.server_state import ModelArrays
 from fed_pretrain.tasks.client_evaluation import ClientEvaluation
 from fed_pretrain.tasks.global_evaluation import GlobalEvaluation
+
+OnClient = Callable[[str, Mapping[str, float]], None]
 
 
 class Evaluations:
@@ -21,11 +23,19 @@ class Evaluations:
         every = self._config.evaluate_every or 1
         return round_number % every == 0 or round_number == self._assembly.config.work.rounds
 
-    def row(self, model: ModelArrays, cohort: Sequence[str]) -> dict[str, Any]:
-        """The evaluation columns; `cohort` is empty in round 0."""
+    def row(
+        self,
+        model: ModelArrays,
+        cohort: Sequence[str],
+        on_client: OnClient | None = None,
+    ) -> dict[str, Any]:
+        """The evaluation columns; `cohort` is empty in round 0.
+
+        With --eval_clients `on_client` is told the figures of every client, in order.
+        """
         figures = _prefixed("eval", self._global(self._config.eval_split)(model))
         if self._config.eval_clients:
-            figures |= _prefixed("eval_clients", self._of_clients(model))
+            figures |= _prefixed("eval_clients", self._of_clients(model, on_client))
         if self._config.eval_cohort and cohort:
             pooled = self._global(TRAIN_SPLIT)(model, client_ids=list(cohort))
             figures |= _prefixed("cohort", pooled)
@@ -52,7 +62,7 @@ class Evaluations:
             ),
         )
 
-    def _of_clients(self, model: ModelArrays) -> dict[str, float]:
+    def _of_clients(self, model: ModelArrays, on_client: OnClient | None) -> dict[str, float]:
         assembly, split = self._assembly, self._config.eval_split
         evaluation = assembly.session.cached(
             self._key("clients", split),
@@ -61,7 +71,15 @@ class Evaluations:
         ids = assembly.task.dataset.index(split).client_ids
         inputs = [ClientInput(name, read) for name, read in evaluation.reads(ids)]
         results = assembly.executor.map_clients(evaluation.computation, model, inputs)
-        return evaluation.figures(results)
+
+        def told() -> Iterator[Mapping[str, Any]]:
+            for name, sums in zip(ids, results, strict=True):
+                if on_client is not None:
+                    client = {n: float(value) for n, value in sums.items()}
+                    on_client(name, assembly.task.summarise(client))
+                yield sums
+
+        return evaluation.figures(told())
 
 
 def _prefixed(prefix: str, figures: dict[str, float]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from fed_pretrain.experiment.analyses import (
 )
 from fed_pretrain.experiment.analyses.subject import Subject
 from fed_pretrain.probes.figures import baselines as baseline_figures
+from fed_pretrain.probes.figures import clients as client_figures
 from fed_pretrain.probes.figures import cohort
 from fed_pretrain.probes.figures import curvature as curvature_figures
 from fed_pretrain.probes.figures import distances as distance_figures
@@ -113,7 +114,12 @@ ALL = (
         landscape.through_three,
         landscape_figures.plane,
     ),
-    Measurement("loss", "loss and accuracy of the weights as they are", loss.measure),
+    Measurement(
+        "loss",
+        "loss and accuracy of the weights as they are; by client with `--eval_clients`",
+        loss.measure,
+        client_figures.served,
+    ),
     Measurement(
         "baselines",
         "fine-tuning without averaging and central training, with the bytes each would send",

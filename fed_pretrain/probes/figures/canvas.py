@@ -64,6 +64,15 @@ def heat_map(values: Any, names: Sequence[str], title: str, low: float) -> Figur
     return made
 
 
+def levels(plot: Any, lines: Sequence[tuple[str, float | None, str]], loc: str = "best") -> None:
+    """Horizontal lines of (label, value, style), told with their numbers; null draws none."""
+    for colour, (label, value, style) in zip(COLOURS, lines, strict=False):
+        if value is not None:
+            text = f"{label}: {value:.3g}"
+            plot.axhline(value, color=colour, linestyle=style, label=text)
+    plot.legend(fontsize="small", loc=loc, framealpha=0.9)
+
+
 def _short(name: str) -> str:
     return name if len(name) <= _LETTERS else f"{name[: _LETTERS - 1]}…"
 

@@ -45,19 +45,12 @@ def drift(content: Mapping[str, Any]) -> Figure:
         ("mean of the clients' own", content.get("local_accuracy"), "--"),
         ("before the round", content["before"]["accuracy"], ":"),
     )
-    _levels(plots[0], lines)
-    _levels(plots[1], (("drift, the spread about their average", content.get("drift"), "-"),))
+    canvas.levels(plots[0], lines, "lower center")
+    spread = (("drift, the spread about their average", content.get("drift"), "-"),)
+    canvas.levels(plots[1], spread, "lower center")
     plots[0].set_title(f"clients' own models ({content['client_update']})")
     plots[1].set_title("how far they went, and apart")
     return _marked(made, content)
-
-
-def _levels(plot: Any, lines: Any) -> None:
-    for colour, (label, value, style) in zip(canvas.COLOURS, lines, strict=False):
-        if value is not None:
-            text = f"{label}: {value:.3g}"
-            plot.axhline(value, color=colour, linestyle=style, label=text)
-    plot.legend(fontsize="small", loc="lower center", framealpha=0.9)
 
 
 def _marked(made: Figure, content: Mapping[str, Any]) -> Figure:

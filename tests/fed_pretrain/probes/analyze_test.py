@@ -94,6 +94,22 @@ def test_the_loss_of_kept_weights_is_the_loss_the_run_wrote_down(run):
     assert {path: path.read_bytes() for path in run.glob("*.json*")} == before
 
 
+def test_with_eval_clients_the_loss_is_that_of_every_client_too(run, tmp_path):
+    found, folder = analysed(run, ("loss",), round="1")
+    assert "clients" not in found["loss"]
+    assert not (folder / "loss.png").exists()
+    given = run_config(tmp_path, evaluation=EvaluationConfig(eval_clients=True))
+    config = AnalyzeConfig(analyze.run_config(str(run), given), ("loss",), run_folder=str(run))
+    folder = analyze.analyze(config)
+    content = json.loads((folder / "loss.json").read_text())
+    accuracies = [client["accuracy"] for client in content["clients"]]
+    assert len({client["client"] for client in content["clients"]}) == len(accuracies) > 3
+    assert np.mean(accuracies) == pytest.approx(content["eval_clients_accuracy_mean"])
+    assert np.median(accuracies) == pytest.approx(content["eval_clients_accuracy_p50"])
+    assert content["eval_loss"] == rows(run)[-1]["eval_loss"]
+    assert (folder / "loss.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_a_round_that_was_not_kept_is_refused_with_those_that_were(run):
     with pytest.raises(UserError, match="kept rounds 0, 1, 2"):
         analysed(run, ("loss",), round="7")

@@ -5,14 +5,14 @@ say.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from fed_pretrain.reporting.controls import IID_NAMES, has_iid_pair, subjects, works_unequally
 from fed_pretrain.reporting.results import FINAL, Run, Study
-from fed_pretrain.reporting.statistics import kendall_tau_b, spread
+from fed_pretrain.reporting.statistics import Spread, kendall_tau_b, spread
 
 PerSeed = Callable[[Study, str, str, str], list[float]]
 
@@ -46,6 +46,19 @@ def _accuracies(study: Study, task: str, start: str, seed: int) -> dict[str, flo
     for run in runs:
         by_algorithm.setdefault(run.algorithm, []).append(run.last(FINAL))
     return {name: spread(values).mean for name, values in by_algorithm.items()}
+
+
+def paired_difference(
+    first: Sequence[Run], second: Sequence[Run], value: Callable[[Run], float]
+) -> Spread:
+    """A value of the first runs minus the second ones', paired by seed."""
+    pairs = [
+        (one, other)
+        for one in first
+        for other in second
+        if one.coordinates.get("seed") == other.coordinates.get("seed")
+    ]
+    return spread([value(one) - value(other) for one, other in pairs])
 
 
 def final_accuracy(study: Study, task: str, random_start: str, start: str) -> list[float]:

@@ -21,11 +21,12 @@ from fed_pretrain.reporting.sections import (
     cost,
     curvature,
     curves,
-    effects,
     fine_tuning,
+    iid_gap,
     ledger,
     misalignment,
     starts,
+    sweep,
 )
 from fed_pretrain.reporting.sections.accuracy import final_accuracy
 from fed_pretrain.reporting.setting import setting
@@ -36,8 +37,8 @@ SECTIONS: Mapping[str, Callable[[Study], Section | None]] = {
     "accuracy": accuracy.table_section,
     "ranking": accuracy.ranking_section,
     "learning": curves.learning_section,
-    "sweep": effects.sweep_section,
-    "iid_gap": effects.iid_section,
+    "sweep": sweep.sweep_section,
+    "iid_gap": iid_gap.iid_section,
     "basin": basin.basin_section,
     "fine_tuning": fine_tuning.fine_tuning_section,
     "start_loss": starts.start_loss_section,

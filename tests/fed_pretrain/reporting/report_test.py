@@ -9,7 +9,7 @@ from data_prep.errors import UserError
 from fed_pretrain.reporting import claims
 from fed_pretrain.reporting.report import ReportConfig, make_report
 from fed_pretrain.reporting.results import Analysis, Study, load_study
-from fed_pretrain.reporting.sections import effects
+from fed_pretrain.reporting.sections import iid_gap
 
 ALGORITHMS = {"fedavg": 0.0, "fedadam": 0.02, "fedprox": -0.01}
 
@@ -206,6 +206,6 @@ def test_the_distance_between_iid_and_non_iid_solutions_is_a_table_over_seeds(tm
         return Analysis(place, folder)
 
     study = Study({}, [], [analysis(0), analysis(2), analysis(7, same=False)], [], [])
-    (table,) = effects.solutions_apart(study, "toy")
+    (table,) = iid_gap.solutions_apart(study, "toy")
     assert table.rows == [["fedavg · random", "2.000 ± 1.414", "0.500 ± 0.000", "60.000"]]
-    assert effects.solutions_apart(study, "another") == []
+    assert iid_gap.solutions_apart(study, "another") == []

@@ -1,9 +1,11 @@
 """Sections of the report that show what one kind of study measures."""
 
+import dataclasses
+
 import pytest
 
 from fed_pretrain.reporting import style
-from fed_pretrain.reporting.sections import basin, fine_tuning, misalignment, starts
+from fed_pretrain.reporting.sections import basin, fine_tuning, misalignment, starts, sweep
 from tests.fed_pretrain.reporting import toy_study
 
 
@@ -105,3 +107,36 @@ def test_two_starts_are_no_grading(tmp_path):
         [toy_study.run(tmp_path, 0.5, start=start) for start in ("random", "digits")]
     )
     assert starts.quality_section(study) is None
+
+
+def drifting(run, values):
+    """The same run with the drift of its probed rounds."""
+    rows = [{**row, "relative_drift": value} for row, value in zip(run.rows, values, strict=True)]
+    return dataclasses.replace(run, rows=rows)
+
+
+def test_a_swept_axis_shows_accuracy_and_the_drift_that_was_measured(tmp_path):
+    runs = [
+        drifting(
+            toy_study.run(tmp_path, 0.9 - points / 10, start=start, local_epochs=str(points)),
+            (0.2 * points, 0.4 * points),
+        )
+        for start in ("random", "digits")
+        for points in (1, 2)
+    ]
+    section = sweep.sweep_section(toy_study.study(runs, sweep={"local_epochs": {}}))
+    accuracy, drift = section.tables
+    assert accuracy.rows[0] == ["random", "0.800", "0.700", "-0.100"]
+    # The mean over rounds: (0.2 + 0.4) / 2 and twice that.
+    assert drift.rows[0] == ["random", "0.300", "0.600", "0.300"]
+    assert len(section.figures[0].figure.axes) == 2
+    assert any("Relative client drift" in text for text in section.text)
+
+
+def test_a_sweep_without_a_drift_probe_shows_accuracy_alone(tmp_path):
+    runs = [
+        toy_study.run(tmp_path, 0.5, start="random", local_epochs=str(points)) for points in (1, 2)
+    ]
+    section = sweep.sweep_section(toy_study.study(runs, sweep={"local_epochs": {}}))
+    assert len(section.tables) == 1
+    assert len(section.figures[0].figure.axes) == 1

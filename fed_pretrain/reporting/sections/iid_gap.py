@@ -1,12 +1,12 @@
-"""What changes accuracy: the data's partition, local steps, system heterogeneity, start quality."""
+"""What non-IID data costs, and how far apart its solutions lie from those of the IID control."""
 
 import math
-from collections.abc import Sequence
 
-from fed_pretrain.reporting import chance, style
+from fed_pretrain.reporting import chance
 from fed_pretrain.reporting.controls import IID_NAMES, has_iid_pair
-from fed_pretrain.reporting.part import NamedFigure, Section, Table
-from fed_pretrain.reporting.results import FINAL, Run, Study
+from fed_pretrain.reporting.part import Section, Table
+from fed_pretrain.reporting.per_seed import paired_difference
+from fed_pretrain.reporting.results import FINAL, Study
 from fed_pretrain.reporting.sections.accuracy import final_accuracy
 from fed_pretrain.reporting.setting import setting
 from fed_pretrain.reporting.statistics import Spread, spread
@@ -19,18 +19,8 @@ def iid_gap(study: Study, task: str, start: str, algorithm: str) -> tuple[Spread
     other = next((name for name in partitions if name not in IID_NAMES), None)
     wanted = {"task": task, "start": start, "algorithm": algorithm}
     sides = [study.select(partition=name, **wanted) for name in (iid, other)]
-    return _difference(*sides), final_accuracy(sides[0]), final_accuracy(sides[1])
-
-
-def _difference(first: Sequence[Run], second: Sequence[Run]) -> Spread:
-    """Final accuracy of the first runs minus the second ones', paired by seed."""
-    pairs = [
-        (one, other)
-        for one in first
-        for other in second
-        if one.coordinates.get("seed") == other.coordinates.get("seed")
-    ]
-    return spread([one.last(FINAL) - other.last(FINAL) for one, other in pairs])
+    gap = paired_difference(sides[0], sides[1], lambda run: run.last(FINAL))
+    return gap, final_accuracy(sides[0]), final_accuracy(sides[1])
 
 
 def iid_section(study: Study) -> Section | None:
@@ -102,73 +92,3 @@ def _closed_share(study: Study, task: str, algorithm: str) -> list[str]:
                 f" {start} closes is undefined."
             )
     return sentences
-
-
-def sweep_section(study: Study) -> Section | None:
-    """One figure a task and swept axis: final accuracy against the axis, by start."""
-    figures, tables = [], []
-    for task in study.tasks:
-        for axis in study.plan.get("sweep", {}):
-            for algorithm in study.values("algorithm", task=task):
-                figures.append(_sweep_figure(study, task, axis, algorithm))
-                tables.append(_sweep_table(study, task, axis, algorithm))
-    if not figures:
-        return None
-    axes = ", ".join(name.replace("_", " ") for name in study.plan["sweep"])
-    text = [
-        f"Accuracy after the last round against {axes}; equal rounds for every point. Mean ± sample"
-        " standard deviation over seeds; the last column is paired by seed.",
-        *(sentence for task in study.tasks for sentence in chance.note(study, task)),
-    ]
-    return Section("sweep", f"Effect of {axes}", text, figures, tables)
-
-
-def _points(study: Study, task: str, axis: str) -> list[str]:
-    return [str(point) for point in study.values(axis, task=task)]
-
-
-def _sweep_figure(study: Study, task: str, axis: str, algorithm: str) -> NamedFigure:
-    points = _points(study, task, axis)
-    colours = style.start_colours(study.starts(task), study.random_start(task))
-    made, (axes,) = style.figure()
-    for start in study.starts(task):
-        cells = _cells(study, task, axis, algorithm, start, points)
-        axes.errorbar(
-            range(len(points)),
-            [cell.mean for cell in cells],
-            yerr=[0.0 if math.isnan(cell.std) else cell.std for cell in cells],
-            color=colours[start],
-            marker="o",
-            capsize=3,
-            label=start,
-        )
-    axes.set_xticks(range(len(points)), points)
-    axes.set_xlabel(axis.replace("_", " "))
-    axes.set_ylabel("final accuracy")
-    axes.legend()
-    name = f"sweep_{axis}_{task}_{algorithm}".replace("/", "_")
-    return NamedFigure(name, f"{task}, {algorithm}: {setting(study, task)}", made)
-
-
-def _cells(
-    study: Study, task: str, axis: str, algorithm: str, start: str, points: Sequence[str]
-) -> list[Spread]:
-    return [
-        final_accuracy(study.select(task=task, start=start, algorithm=algorithm, **{axis: point}))
-        for point in points
-    ]
-
-
-def _sweep_table(study: Study, task: str, axis: str, algorithm: str) -> Table:
-    points = _points(study, task, axis)
-    rows = []
-    for start in study.starts(task):
-        cells = _cells(study, task, axis, algorithm, start, points)
-        ends = [
-            study.select(task=task, start=start, algorithm=algorithm, **{axis: point})
-            for point in (points[-1], points[0])
-        ]
-        rows.append([start, *map(str, cells), str(_difference(*ends))])
-    header = ["start", *points, f"{points[-1]} minus {points[0]}"]
-    name = f"sweep_{axis}_{task}_{algorithm}".replace("/", "_")
-    return Table(name, f"{task}, {algorithm}: {setting(study, task)}", header, rows)

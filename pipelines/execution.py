@@ -57,7 +57,7 @@ class Execution:
     workdir: Path
     parallel: int = 1
     retries: int = 1
-    on_change: Callable[["Execution"], None] = lambda execution: None
+    on_change: Sequence[Callable[["Execution"], None]] = ()
     states: dict[str, StepState] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -69,18 +69,26 @@ class Execution:
         """Runs until every step is over; true when none failed."""
         try:
             while not all(state.over for state in self.states.values()) and not self._stopping:
-                for state in self.states.values():
-                    if state.status == "waiting":
-                        self._settle(state)
+                self.settle()
                 # Before anything starts: the report step reads the record this writes.
-                self.on_change(self)
+                self._tell()
                 self._start_ready_steps()
                 self._wait(seconds=0.5)
-            self.on_change(self)
+            self._tell()
         finally:
             for worker in list(self._workers):
                 self._end(worker)
         return all(state.status in ("done", "skipped") for state in self.states.values())
+
+    def settle(self) -> None:
+        """Finds the steps that are done already, and those that cannot run."""
+        for state in self.states.values():
+            if state.status == "waiting":
+                self._settle(state)
+
+    def _tell(self) -> None:
+        for listener in self.on_change:
+            listener(self)
 
     def stop(self) -> None:
         """Starts nothing more; running steps are asked to save and leave."""

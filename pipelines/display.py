@@ -1,0 +1,120 @@
+"""What a running study shows: a line a finished step, and one line for where things stand."""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from data_prep.progress import Progress, duration
+from pipelines.execution import Execution, StepState
+from pipelines.time_left import TimeLeft
+
+_COLUMNS = 100
+_FEWEST_FOR_A_STEP = 32
+
+
+class _Line(Progress):
+    """The whole line is the study's own: a count of steps cannot tell the time they take."""
+
+    def _line(self, done: int, detail: str, elapsed: float) -> str:
+        return detail
+
+
+class Display:
+    def __init__(
+        self,
+        name: str,
+        time_left: TimeLeft,
+        *,
+        stream: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._name = name
+        self._time_left = time_left
+        self._clock = clock
+        self._started = clock()
+        self._shown: dict[str, str] = {}
+        self._progress = _Line(name, stream=stream)
+
+    def show(self, execution: Execution) -> None:
+        states = list(execution.states.values())
+        self._note_changes(states)
+        self._progress.update(0, self.line(states))
+
+    def line(self, states: Sequence[StepState]) -> str:
+        done = sum(state.over for state in states)
+        parts = [self._name, f"{done}/{len(states)} steps"]
+        parts.append(f"{duration(self._clock() - self._started)} elapsed")
+        left = self._time_left.seconds(states)
+        if left is not None and done < len(states):
+            parts.append(f"about {duration(_coarse(left))} left")
+        running = [state for state in states if state.status == "running"]
+        room = _COLUMNS - len("  ".join(parts)) - 2
+        return "  ".join(filter(None, [*parts, _at_work(running, room)]))
+
+    def _note_changes(self, states: Sequence[StepState]) -> None:
+        first = not self._shown
+        for state in states:
+            before = self._shown.get(state.step.step_id)
+            self._shown[state.step.step_id] = state.status
+            # How many steps were done before is told by the study's description.
+            if state.status == before or (first and state.status == "skipped"):
+                continue
+            if before == "running" and state.status == "waiting":
+                self._progress.note(f"again    {state.step.step_id}: {state.message}")
+            elif state.over:
+                said = _result(state) if state.status in ("done", "skipped") else state.message
+                took = duration(state.seconds)
+                self._progress.note(f"{state.status:8} {state.step.step_id}  {took}  {said}")
+
+    def close(self) -> None:
+        self._progress.close()
+
+
+def _coarse(seconds: float) -> float:
+    """To ten seconds: it is a guess."""
+    return seconds if seconds < 60 else round(seconds, -1)
+
+
+def _at_work(running: Sequence[StepState], room: int) -> str:
+    """The steps at work, as many as there is room for."""
+    shown = min(len(running), max(1, room // _FEWEST_FOR_A_STEP))
+    more = f" and {len(running) - shown} more" if shown < len(running) else ""
+    each = (room - len(more)) // max(1, shown)
+    return "; ".join(_told(state, each - 2) for state in running[:shown]) + more
+
+
+def _told(state: StepState, room: int) -> str:
+    done, total = last_round(state), state.step.flags.get("rounds")
+    where = f" round {done}/{total}" if done is not None and total else ""
+    return shortened(state.step.step_id, room - len(where)) + where
+
+
+def shortened(step_id: str, room: int) -> str:
+    """Its kind and as much of its end as there is room for: neighbours differ in their ends."""
+    if len(step_id) <= room:
+        return step_id
+    kind, *parts = step_id.split("/")
+    while len(parts) > 1 and len(f"{kind}/…/{'/'.join(parts)}") > room:
+        parts = parts[1:]
+    short = f"{kind}/…/{'/'.join(parts)}"
+    return short if len(short) <= room else "…" + short[len(short) - room + 1 :]
+
+
+def last_round(state: StepState) -> int | None:
+    return _last_row(state.output).get("round")
+
+
+def _result(state: StepState) -> str:
+    accuracy = _last_row(state.output).get("eval_accuracy")
+    return f"accuracy {accuracy:.3f}" if accuracy is not None else ""
+
+
+def _last_row(output: Path | None) -> dict[str, Any]:
+    """The last whole row of a run's metrics; empty when there is none yet."""
+    try:
+        lines = (output / "metrics.jsonl").read_text(encoding="utf-8").split("\n") if output else []
+        return json.loads(lines[-2]) if len(lines) > 1 else {}
+    except (OSError, ValueError):
+        return {}

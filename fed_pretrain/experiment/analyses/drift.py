@@ -7,9 +7,19 @@ from fed_pretrain.experiment.analyses.subject import Subject
 from fed_pretrain.experiment.probe_context import probe_context
 from fed_pretrain.probes import drift
 
+_AVERAGE = "mean of the clients' models by their weights in the round, at a server rate of 1"
+# Rules whose server makes something else of the same updates.
+_SERVERS_OWN = {
+    "nova": "FedNova's server divides every update by its local work before it averages",
+    "feddyn": "FedDyn's server adds the running sum of all clients' updates",
+}
+
 
 def measure(subject: Subject) -> dict[str, Any]:
-    """The content of drift.json: the columns of a run's drift, and each client's own row."""
+    """The content of drift.json: the columns of a run's drift, and each client's own row.
+
+    `servers_own` is null where the server's aggregate is the average.
+    """
     coming = coming_round.after(subject)
     evaluate = drift.evaluation(probe_context(subject.assembly, subject.folder))
     rows: list[dict[str, float]] = []
@@ -18,6 +28,8 @@ def measure(subject: Subject) -> dict[str, Any]:
     return {
         **columns,
         "clients": [{"client": name, **row} for name, row in zip(names, rows, strict=True)],
+        "average": _AVERAGE,
+        "servers_own": _SERVERS_OWN.get(subject.assembly.algorithm.config.client_update),
         "before": evaluate(subject.weights),
         "examples": drift.EVALUATION_EXAMPLES,
         "unit": "drift and norm: Euclidean norm of the trainable weights; loss in nats a position"

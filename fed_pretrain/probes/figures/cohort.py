@@ -27,7 +27,7 @@ def eigenvectors(content: Mapping[str, Any]) -> Figure:
 
 
 def drift(content: Mapping[str, Any]) -> Figure:
-    """drift.json: what each client's model reaches beside their average, and how far it went."""
+    """drift.json: what each client's model reaches beside their mean, and how far it went."""
     rows = content["clients"]
     made, (plots,) = canvas.panels(1, 2)
     numbers = np.arange(len(rows))
@@ -41,12 +41,12 @@ def drift(content: Mapping[str, Any]) -> Figure:
         plot.set(xlabel="client, in the cohort's order", ylabel=label)
         canvas.whole_numbers(plot.xaxis)
     lines = (
-        ("average of their models", content.get("average_accuracy"), "-"),
+        ("weighted mean of their models", content.get("average_accuracy"), "-"),
         ("mean of the clients' own", content.get("local_accuracy"), "--"),
         ("before the round", content["before"]["accuracy"], ":"),
     )
     canvas.levels(plots[0], lines, "lower center")
-    spread = (("drift, the spread about their average", content.get("drift"), "-"),)
+    spread = (("drift, the spread about their weighted mean", content.get("drift"), "-"),)
     canvas.levels(plots[1], spread, "lower center")
     plots[0].set_title(f"clients' own models ({content['client_update']})")
     plots[1].set_title("how far they went, and apart")
@@ -54,7 +54,12 @@ def drift(content: Mapping[str, Any]) -> Figure:
 
 
 def _marked(made: Figure, content: Mapping[str, Any]) -> Figure:
-    """Says on the figure when the updates are not quite the run's own."""
+    """Says on the figure when updates or average are not quite the run's own."""
+    remarks = []
     if content["approximate"]:
-        made.suptitle("approximate: only the model of this round was kept", fontsize="small")
+        remarks.append("approximate: only the model of this round was kept")
+    if content.get("servers_own"):
+        remarks.append(f"the mean is not the algorithm's own: {content['servers_own']}")
+    if remarks:
+        made.suptitle("\n".join(remarks), fontsize="small")
     return made

@@ -161,6 +161,18 @@ def test_the_updates_are_those_of_the_runs_own_client_update(tmp_path, name):
     assert (found["alignment"]["mean_pairwise_cosine"] == pytest.approx(row, rel=1e-4)) == exact
 
 
+@pytest.mark.parametrize("name", ["nova", "sgd"])
+def test_the_average_of_drift_is_said_to_be_the_plain_mean_where_the_server_has_another(
+    tmp_path, name
+):
+    settings = (("client_update", name),)
+    train.train(run_config(tmp_path, algorithm_name=None, algorithm_settings=settings))
+    found, _ = analysed(tmp_path, ("drift",))
+    assert found["drift"]["average"].startswith("mean of the clients' models")
+    own = found["drift"]["servers_own"]
+    assert own is None if name == "sgd" else "FedNova" in own
+
+
 def test_clients_have_their_own_curvature_and_angles(run):
     found, folder = analysed(run, ("clients",), clients=2)
     rows_of = found["clients"]["clients"]

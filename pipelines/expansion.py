@@ -7,9 +7,8 @@ from typing import Any
 
 from pipelines.document import Place
 from pipelines.plan import AnalysisPlan, Flags, Plan, TaskPlan
+from pipelines.plan_schema import PRETRAINED, PRETRAINED_FILES
 from pipelines.steps import Input, Step
-
-PRETRAINED = "pretrained:"
 
 
 @dataclass(frozen=True)
@@ -132,10 +131,12 @@ def _base(plan: Plan, task_name: str, task: TaskPlan, partition: str, start: str
         Layer((*place, "starts", start), task.starts[start]),
         *_dataset(task_name, task, partition),
     ]
-    value = str(_merged(layers).get("start", ""))
-    if value.startswith(PRETRAINED):
-        pretrained = Input(f"pretrain/{task_name}/{value.removeprefix(PRETRAINED)}", "start.ckpt")
-        layers.append(Layer((*place, "starts", start), {"start": pretrained}))
+    merged = _merged(layers)
+    for flag, file in PRETRAINED_FILES.items():
+        value = str(merged.get(flag, ""))
+        if value.startswith(PRETRAINED):
+            made = Input(f"pretrain/{task_name}/{value.removeprefix(PRETRAINED)}", file)
+            layers.append(Layer((*place, "starts", start), {flag: made}))
     return layers
 
 

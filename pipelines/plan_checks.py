@@ -8,7 +8,7 @@ import jsonschema
 
 from data_prep.errors import UserError
 from pipelines.document import Document, Place
-from pipelines.plan_schema import PLAN_SCHEMA
+from pipelines.plan_schema import PLAN_SCHEMA, PRETRAINED, PRETRAINED_FILES
 from pipelines.spelling import nearest
 
 
@@ -33,7 +33,7 @@ def check(document: Document) -> None:
     for name, task in document.value["tasks"].items():
         _check_datasets(document, name, task)
         _check_rates(document, name, task, algorithms)
-        _check_pretrained_starts(document, name, task)
+        _check_pretrained(document, name, task)
 
 
 def check_words(document: Document, words: Words) -> None:
@@ -126,11 +126,17 @@ def _check_rates(document: Document, name: str, task: Any, algorithms: Sequence[
             raise UserError(f"{where}: rates name an unknown algorithm {algorithm!r}{hint}")
 
 
-def _check_pretrained_starts(document: Document, name: str, task: Any) -> None:
+def _check_pretrained(document: Document, name: str, task: Any) -> None:
+    """`pretrained:NAME`, of a start or of --exclude_clients, is a pre-training of the task."""
     known = list(task.get("pretrain", {}))
-    for start, flags in task["starts"].items():
-        value = str(flags.get("start", ""))
-        if value.startswith("pretrained:") and value.removeprefix("pretrained:") not in known:
-            where = document.where(("tasks", name, "starts", start))
-            hint = nearest(value.removeprefix("pretrained:"), known)
-            raise UserError(f"{where}: {value!r} has no pretrain section{hint}")
+    places = [("settings",), ("tasks", name, "settings")]
+    places += [("tasks", name, "starts", start) for start in task["starts"]]
+    for place in places:
+        for flag in PRETRAINED_FILES:
+            value = str(document.at(place).get(flag, ""))
+            wanted = value.removeprefix(PRETRAINED)
+            if value != wanted and wanted not in known:
+                where = document.where((*place, flag))
+                raise UserError(
+                    f"{where}: {value!r} has no pretrain section{nearest(wanted, known)}"
+                )

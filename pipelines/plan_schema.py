@@ -2,6 +2,10 @@
 
 from typing import Any
 
+PRETRAINED = "pretrained:"
+# Flags that may name a pre-training of the plan, and the file of it that each reads.
+PRETRAINED_FILES = {"start": "start.ckpt", "exclude_clients": "start.ckpt.json"}
+
 _FLAGS: dict[str, Any] = {
     "type": "object",
     "additionalProperties": {"type": ["string", "number", "boolean"]},

@@ -56,7 +56,7 @@ def build_small(
     *,
     blocks: int = 3,
     norm: str = "group",
-    groups: int = 8,
+    groups: int = 32,
 ) -> tf.keras.Model:
     """The network of 6 `blocks` + 2 layers: 3 make ResNet-20, 1 makes ResNet-8."""
     start = image_input.image_input(input_shape, inputs)

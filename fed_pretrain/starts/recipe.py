@@ -36,8 +36,11 @@ class Recipe:
         """The model before anything is exchanged or frozen."""
         task = self.task
         arguments = dict(self.arguments)
-        if self.batch_norm.policy != GROUP_NORM and _comes_with_group_norm(task):
-            arguments["norm"] = "batch"
+        if _comes_with_group_norm(task):
+            if self.batch_norm.policy != GROUP_NORM:
+                arguments["norm"] = "batch"
+            elif "groups" in _parameters(task):
+                arguments["groups"] = self.batch_norm.groups
         if arguments:
             choice = dataclasses.replace(
                 task.choice, arguments={**task.choice.arguments, **arguments}

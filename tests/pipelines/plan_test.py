@@ -138,6 +138,19 @@ def test_rates_and_starts_must_name_what_exists(tmp_path):
     assert "did you mean 'proxy'" in message
 
 
+def test_every_start_can_leave_out_the_clients_that_one_start_was_pretrained_on(tmp_path):
+    text = TEXT.replace("{rounds: 3}", '{rounds: 3, exclude_clients: "pretrained:proxy"}')
+    steps = {step.step_id: step for step in expand(plans.load(write(tmp_path, text)))}
+    for start in ("random", "warm"):
+        flags = steps[f"train/digits/iid/{start}/fedavg/1/0"].flags
+        assert flags["exclude_clients"] == Input("pretrain/digits/proxy", "start.ckpt.json")
+    message = refused(
+        tmp_path, text.replace('"pretrained:proxy"}\ntasks', '"pretrained:prox"}\ntasks')
+    )
+    assert "line 4" in message
+    assert "'pretrained:prox' has no pretrain section (did you mean 'proxy'?)" in message
+
+
 def test_text_that_is_not_yaml_is_told_with_its_line(tmp_path):
     assert "line 2" in refused(tmp_path, "name: [\ntitle: x: y\n")
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from fed_pretrain.reporting import chance, style
+from fed_pretrain.reporting import chance, controls, style
 from fed_pretrain.reporting.part import NamedFigure, Section, Table, number
 from fed_pretrain.reporting.results import FINAL, Run, Study
 from fed_pretrain.reporting.setting import setting
@@ -66,8 +66,9 @@ def ranking_section(study: Study) -> Section | None:
             tau = kendall_tau_b(*means)
             figures.append(_crossing_ranks(study, task, pair, algorithms, means, tau))
             spreads = [max(side) - min(side) for side in means]
+            place = ", ".join([task, *controls.told(study, task)])
             text.append(
-                f"{task}: the distance from best to worst algorithm is {number(spreads[0])} with"
+                f"{place}: the distance from best to worst algorithm is {number(spreads[0])} with"
                 f" {random_start} and {number(spreads[1])} with {start}; the two rankings agree"
                 f" with Kendall's tau-b {number(tau, 2)} over {len(algorithms)} algorithms."
             )
@@ -80,7 +81,7 @@ def ranking_section(study: Study) -> Section | None:
 
 def _means(study: Study, task: str, start: str, algorithms: Sequence[str]) -> list[float]:
     return [
-        final_accuracy(study.select(task=task, start=start, algorithm=algorithm)).mean
+        final_accuracy(controls.subjects(study, task, start=start, algorithm=algorithm)).mean
         for algorithm in algorithms
     ]
 

@@ -235,6 +235,12 @@ def test_batch_norm_becomes_group_norm_and_convolutions_stay(
     assert np.all(np.isfinite(model(x)))
 
 
+@pytest.mark.parametrize("groups", [1, 4])
+def test_a_model_with_group_norm_of_its_own_takes_the_groups_asked_for(groups: int) -> None:
+    start = resolve(image_task("resnet8", 8), group_norm_groups=groups)
+    assert start.model().get_layer("bn1").groups == groups
+
+
 def test_plain_trainable_batch_norm_comes_with_a_warning_about_its_statistics(
     vgg: Task, batch_norm_file: tuple[str, tf.keras.Model, np.ndarray]
 ) -> None:

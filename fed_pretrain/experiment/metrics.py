@@ -8,7 +8,6 @@ have `seconds` or `memory` in their names and stand last.
 import csv
 import io
 import json
-import math
 import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +16,7 @@ from typing import Any
 
 from data_prep import atomic
 from data_prep.errors import UserError
+from fed_pretrain.probes.undefined import defined
 
 Row = dict[str, Any]
 
@@ -31,12 +31,7 @@ def ordered(row: Mapping[str, Any]) -> Row:
 
 
 def to_line(row: Mapping[str, Any]) -> str:
-    """One JSON line; an undefined number is null (JSON has no NaN)."""
-    finite = {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in row.items()
-    }
-    return json.dumps(finite, ensure_ascii=False) + "\n"
+    return json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def read_rows(path: str | os.PathLike[str]) -> list[Row]:
@@ -94,8 +89,8 @@ class MetricsWriter:
                 self._write_events(row)
 
     def append(self, row: Mapping[str, Any]) -> None:
-        """Adds a row; when this returns, the row is on disk."""
-        complete = ordered(row)
+        """Adds a row, what is undefined as None; when this returns, the row is on disk."""
+        complete: Row = defined(ordered(row))
         with open(self._jsonl, "a", encoding="utf-8") as file:
             file.write(to_line(complete))
             file.flush()

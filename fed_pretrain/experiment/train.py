@@ -352,8 +352,7 @@ def summary(result: RunResult) -> str:
             f"  evaluation accuracy {first['eval_accuracy']:.4f} before training,"
             f" {last['eval_accuracy']:.4f} after round {last['round']},"
             f" best {best['eval_accuracy']:.4f} after round {best['round']}",
-            f"  evaluation loss     {first['eval_loss']:.4f} before training,"
-            f" {last['eval_loss']:.4f} at the end",
+            f"  evaluation loss     {_loss(first)} before training, {_loss(last)} at the end",
         ]
     lines += _target_lines(result.workdir)
     sent = sum(row.get("bytes_down", 0) + row.get("bytes_up", 0) for row in result.rows)
@@ -361,6 +360,11 @@ def summary(result: RunResult) -> str:
     lines += _damage_lines(result.workdir)
     lines.append(f"  model: {result.workdir}/final.keras, metrics: {result.workdir}/metrics.csv")
     return "\n".join(lines)
+
+
+def _loss(row: Mapping[str, Any]) -> str:
+    """Of a model whose loss is beyond all numbers the row has none."""
+    return "undefined" if row["eval_loss"] is None else f"{row['eval_loss']:.4f}"
 
 
 def _target_lines(folder: Path) -> list[str]:

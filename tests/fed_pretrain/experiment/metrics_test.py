@@ -28,6 +28,12 @@ def test_an_undefined_number_is_null_in_json(tmp_path):
     assert metrics.read_rows(tmp_path / "metrics.jsonl") == [{"round": 1, "cosine": None}]
 
 
+def test_the_rows_of_a_run_in_progress_are_those_a_resumed_one_reads(tmp_path):
+    writer = metrics.MetricsWriter(tmp_path, tensorboard=False)
+    writer.append({"round": 1, "eval_accuracy": float("nan"), "eval_loss": float("inf")})
+    assert writer.rows == metrics.read_rows(tmp_path / "metrics.jsonl")
+
+
 def test_a_new_column_is_added_to_the_rows_before_it(tmp_path):
     write(tmp_path, [{"round": 1, "a": 1}, {"round": 2, "a": 2, "b": 3}, {"round": 3, "b": 4}])
     with open(tmp_path / "metrics.csv", newline="") as file:
@@ -37,7 +43,7 @@ def test_a_new_column_is_added_to_the_rows_before_it(tmp_path):
 
 
 def test_resume_cuts_rows_past_the_checkpoint_and_ends_with_the_same_bytes(tmp_path):
-    rows = [{"round": r, "loss": r / 7} for r in range(5)]
+    rows = [{"round": r, "loss": r / 7, "cosine": float("nan")} for r in range(5)]
     (tmp_path / "whole").mkdir()
     write(tmp_path / "whole", rows)
     (tmp_path / "killed").mkdir()

@@ -14,7 +14,7 @@ from data_prep import array_file
 from data_prep.errors import UserError
 from fed_pretrain.experiment import preflight
 from fed_pretrain.experiment.metrics import read_rows
-from fed_pretrain.experiment.train import summary, train
+from fed_pretrain.experiment.train import RunResult, summary, train
 from tests.fed_pretrain.experiment.small_runs import rounds_of, same_weights, small
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -124,6 +124,15 @@ def test_a_second_run_is_refused_and_sigterm_ends_the_first_at_a_round_to_go_on_
     assert rounds_of(continued) == list(range(rounds + 1))
     train(small(tmp_path / "whole", work={"rounds": rounds}))
     assert same_weights(tmp_path / "whole", workdir, rounds)
+
+
+def test_the_summary_of_a_model_without_a_finite_loss_says_so(tmp_path):
+    rows = [
+        {"round": 0, "eval_accuracy": 0.1, "eval_loss": 2.3},
+        {"round": 1, "eval_accuracy": 0.1, "eval_loss": None},
+    ]
+    told = summary(RunResult(tmp_path, rows, True, "all 1 rounds done"))
+    assert "2.3000 before training, undefined at the end" in told
 
 
 @pytest.mark.slow

@@ -51,5 +51,12 @@ def write_text(path: str | os.PathLike[str], content: str) -> None:
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
-    """Writes `value` with sorted keys, so that equal values give equal bytes."""
-    write_text(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+    """Writes `value` with sorted keys, so that equal values give equal bytes.
+
+    NaN and the infinities are no JSON and refused: the caller says what null stands for.
+    """
+    try:
+        text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    write_text(path, text + "\n")

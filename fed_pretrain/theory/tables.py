@@ -91,12 +91,12 @@ def _bound(results: Results, setting: Setting, tau: float, shares: np.ndarray) -
 
 
 def _known(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
+    return float(value) if np.isfinite(value) else None
 
 
 def mean_and_interval(values: np.ndarray) -> tuple[float | None, float | None]:
     """None where no seed, or only one, has a value."""
-    values = values[~np.isnan(values)]
+    values = values[np.isfinite(values)]
     if not len(values):
         return None, None
     if len(values) == 1:

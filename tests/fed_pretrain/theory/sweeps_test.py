@@ -106,7 +106,7 @@ def test_an_interval_is_students_t_over_the_seeds():
     assert mean == 2.0
     assert half == pytest.approx(4.30 / np.sqrt(3))
     assert tables.mean_and_interval(np.array([5.0])) == (5.0, None)
-    assert tables.mean_and_interval(np.array([np.nan])) == (None, None)
+    assert tables.mean_and_interval(np.array([np.nan, np.inf])) == (None, None)
 
 
 def test_the_bounds_shape_forgets_h_and_tau_where_all_filters_are_aligned():

@@ -10,6 +10,7 @@ from pipelines.flag_check import mistakes, with_tuned_rates
 
 PAPERS = (
     "algorithm_ranking",
+    "full_batch_clients",
     "hessian_at_start",
     "iid_gap",
     "local_steps",

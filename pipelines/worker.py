@@ -81,7 +81,10 @@ def _redirected(descriptor: int) -> Any:
 
 def run_main(module: str, arguments: Sequence[str]) -> int:
     """Calls the binary's `main` as its command line would, whatever ran before in this process."""
-    return parse(module, arguments).main() or 0
+    binary = parse(module, arguments)
+    # What a run or a dataset records as its command is this step's, not the worker's.
+    sys.argv = ["python", "-m", module, *arguments]
+    return binary.main() or 0
 
 
 def parse(module: str, arguments: Sequence[str]) -> ModuleType:

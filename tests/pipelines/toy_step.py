@@ -3,7 +3,9 @@
 import json
 import os
 import pathlib
+import shlex
 import signal
+import sys
 
 from absl import flags
 
@@ -29,6 +31,7 @@ def main() -> int:
     value = [_VALUE.value]
     if _READ.value:
         value += json.loads((pathlib.Path(_READ.value) / "value.json").read_text())
+    (output / "command.txt").write_text(shlex.join(sys.argv))
     (output / "value.json").write_text(json.dumps(value))
     with open(os.environ["TOY_LEDGER"], "a") as ledger:
         ledger.write(f"{_VALUE.value} {os.getpid()}\n")

@@ -38,7 +38,7 @@ class Display:
         self._progress = _Line(name, stream=stream)
 
     def show(self, execution: Execution) -> None:
-        states = list(execution.states.values())
+        states = execution.asked
         self._note_changes(states)
         self._progress.update(0, self.line(states))
 
@@ -63,6 +63,8 @@ class Display:
                 continue
             if before == "running" and state.status == "waiting":
                 self._progress.note(f"again    {state.step.step_id}: {state.message}")
+            elif state.status == "elsewhere":
+                self._progress.note(f"waiting  {state.step.step_id}: another process is at it")
             elif state.over:
                 said = _result(state) if state.status in ("done", "skipped") else state.message
                 took = duration(state.seconds)

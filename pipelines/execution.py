@@ -2,6 +2,8 @@
 
 Steps run in worker processes, one step at a time each. A worker keeps its imports, datasets and
 built processes from step to step, so ready steps go to the worker that last ran their kin.
+
+A step that another process is at is left to it: its result is taken when it is there.
 """
 
 import json
@@ -11,12 +13,13 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pipelines import steps as steps_module
+from pipelines.step_lock import StepLock
 from pipelines.steps import Step
 
 _WORKER_MEMORY_SHARE = 0.35
@@ -24,7 +27,11 @@ _WORKER_MEMORY_SHARE = 0.35
 
 @dataclass
 class StepState:
-    """Where one step stands. `status` is waiting, running, done, skipped, failed or blocked."""
+    """Where one step stands.
+
+    `status` is waiting, running, elsewhere (another process is at it), done, skipped, failed or
+    blocked.
+    """
 
     step: Step
     status: str = "waiting"
@@ -34,6 +41,10 @@ class StepState:
     output: Path | None = None
     fingerprint: str = ""
     started: float = 0.0
+
+    @property
+    def to_do(self) -> bool:
+        return self.status in ("waiting", "elsewhere")
 
     @property
     def over(self) -> bool:
@@ -51,24 +62,34 @@ class _Worker:
 
 @dataclass
 class Execution:
-    """One pass over the steps of a study in `workdir`."""
+    """One pass over the steps of a study in `workdir`.
+
+    only: the steps to run; the others are looked at, for what these read. None is all.
+    """
 
     steps: Sequence[Step]
     workdir: Path
     parallel: int = 1
     retries: int = 1
+    only: Collection[str] | None = None
     on_change: Sequence[Callable[["Execution"], None]] = ()
     states: dict[str, StepState] = field(init=False)
 
     def __post_init__(self) -> None:
         self.states = {step.step_id: StepState(step) for step in self.steps}
         self._workers: list[_Worker] = []
+        self._locks: dict[str, StepLock] = {}
         self._stopping = False
 
+    @property
+    def asked(self) -> list[StepState]:
+        """The states of the steps to run."""
+        return [s for name, s in self.states.items() if self.only is None or name in self.only]
+
     def run(self) -> bool:
-        """Runs until every step is over; true when none failed."""
+        """Runs until every step asked for is over; true when none failed."""
         try:
-            while not all(state.over for state in self.states.values()) and not self._stopping:
+            while not all(state.over for state in self.asked) and not self._stopping:
                 self.settle()
                 # Before anything starts: the report step reads the record this writes.
                 self._tell()
@@ -78,12 +99,12 @@ class Execution:
         finally:
             for worker in list(self._workers):
                 self._end(worker)
-        return all(state.status in ("done", "skipped") for state in self.states.values())
+        return all(state.status in ("done", "skipped") for state in self.asked)
 
     def settle(self) -> None:
         """Finds the steps that are done already, and those that cannot run."""
         for state in self.states.values():
-            if state.status == "waiting":
+            if state.to_do:
                 self._settle(state)
 
     def _tell(self) -> None:
@@ -98,11 +119,13 @@ class Execution:
         return self.workdir / "steps" / f"{state.step.step_id}@{key[:8]}"
 
     def _start_ready_steps(self) -> None:
-        for worker in self._idle_workers():
-            chosen = self._choose(worker)
+        idle = [worker for worker in self._workers if worker.state is None]
+        missing = self.parallel - len(self._workers)
+        for worker in [*idle, *[None] * missing]:
+            chosen = next(filter(self._claim, self._preferred(worker)), None)
             if chosen is None:
                 break
-            self._launch(worker, chosen)
+            self._launch(worker or self._new_worker(), chosen)
 
     def _settle(self, state: StepState) -> None:
         """Blocks a step whose input failed; skips one that is done already."""
@@ -129,32 +152,33 @@ class Execution:
         }
         return steps_module.key(state.step, fingerprints)
 
-    def _ready(self) -> list[StepState]:
-        return [
+    def _preferred(self, worker: _Worker | None) -> Iterator[StepState]:
+        """Ready steps: kin of the worker's last one, then those no other worker is at home with."""
+        ready = [
             state
-            for state in self.states.values()
-            if state.status == "waiting"
-            and all(self.states[name].over for name in state.step.inputs())
+            for state in self.asked
+            if state.to_do and all(self.states[name].over for name in state.step.inputs())
         ]
-
-    def _choose(self, worker: _Worker) -> StepState | None:
-        """Kin of the worker's last step first, then steps no other worker is at home with."""
-        ready = self._ready()
+        own = worker.affinity if worker is not None else None
         taken = {other.affinity for other in self._workers if other is not worker}
-        for wanted in (
-            lambda state: state.step.affinity == worker.affinity,
-            lambda state: state.step.affinity not in taken,
-            lambda state: True,
-        ):
-            for state in ready:
-                if wanted(state):
-                    return state
-        return None
 
-    def _idle_workers(self) -> list[_Worker]:
-        idle = [worker for worker in self._workers if worker.state is None]
-        missing = self.parallel - len(self._workers)
-        return idle + [self._new_worker() for _ in range(min(missing, len(self._ready())))]
+        def strangeness(state: StepState) -> tuple[bool, bool]:
+            return state.step.affinity != own, state.step.affinity in taken
+
+        return iter(sorted(ready, key=strangeness))
+
+    def _claim(self, state: StepState) -> bool:
+        """Takes the step's lock, unless another process has it or has just done the step."""
+        lock = StepLock(self.folder(state, self._key(state)))
+        if not lock.acquire():
+            state.status = "elsewhere"
+            return False
+        self._skip_if_done(state)
+        if state.over:
+            lock.release()
+            return False
+        self._locks[state.step.step_id] = lock
+        return True
 
     def _new_worker(self) -> _Worker:
         read_end, write_end = os.pipe()
@@ -207,6 +231,8 @@ class Execution:
             for worker in busy:
                 selector.register(worker.answers, selectors.EVENT_READ, worker)
             if not busy:
+                if any(state.status == "elsewhere" for state in self.asked):
+                    time.sleep(seconds)
                 return
             for selected, _ in selector.select(seconds):
                 self._receive(selected.data)
@@ -229,6 +255,7 @@ class Execution:
             self._finish(state, worker.key)
         else:
             self._fail(state, code, message)
+        self._locks.pop(state.step.step_id).release()
 
     def _finish(self, state: StepState, key: str) -> None:
         assert state.output is not None
@@ -245,7 +272,6 @@ class Execution:
         self._workers.remove(worker)
         if worker.state is not None:
             worker.process.terminate()
-            worker.state.status = "waiting"
         assert worker.process.stdin is not None
         worker.process.stdin.close()
         try:
@@ -254,6 +280,9 @@ class Execution:
             worker.process.kill()
             worker.process.wait()
         worker.answers.close()
+        if worker.state is not None:
+            worker.state.status = "waiting"
+            self._locks.pop(worker.state.step.step_id).release()
 
 
 def _family(affinity: str) -> str:

@@ -3,6 +3,9 @@
 Example:
   python -m pipelines.study --plan=quickstart --workdir=runs/quickstart
   python -m pipelines.study --plan=my_plan.yaml --workdir=runs/mine --set seeds=[0,1,2] --dry_run
+
+For a scheduler of your own: --list_steps tells every step and its command, which is this program
+with --step. Such a command may run twice, and on any machine that shares the folders.
 """
 
 from absl import flags
@@ -23,6 +26,14 @@ _DRY_RUN = flags.DEFINE_boolean("dry_run", False, "Show the steps and an estimat
 _FORGET_STALE = flags.DEFINE_boolean(
     "forget_stale", False, "Afterwards remove outputs that no step of the plan has any more."
 )
+_LIST_STEPS = flags.DEFINE_boolean(
+    "list_steps",
+    False,
+    "Print a JSON line a step, inputs first: id, kind, needs, command; run nothing.",
+)
+_STEP = flags.DEFINE_multi_string(
+    "step", [], "Run this step only, whose inputs must be done; exit 1 if it fails (repeatable)."
+)
 
 
 def main() -> int:
@@ -31,23 +42,28 @@ def main() -> int:
         return 0 if _PLAN.value else command_line.USER_ERROR_EXIT
     if not _WORKDIR.value:
         raise UserError("--workdir is missing: the folder of the study")
-    result = study_lib.run(
-        study_lib.StudyConfig(
-            plan=_PLAN.value,
-            workdir=_WORKDIR.value,
-            overrides=tuple(_SET.value),
-            parallel=_PARALLEL.value,
-            dry_run=_DRY_RUN.value,
-            forget_stale=_FORGET_STALE.value,
-        )
+    config = study_lib.StudyConfig(
+        plan=_PLAN.value,
+        workdir=_WORKDIR.value,
+        overrides=tuple(_SET.value),
+        parallel=_PARALLEL.value,
+        dry_run=_DRY_RUN.value,
+        forget_stale=_FORGET_STALE.value,
+        only=tuple(_STEP.value),
     )
+    if _LIST_STEPS.value:
+        for line in study_lib.list_steps(config):
+            print(line)
+        return 0
+    result = study_lib.run(config)
     for step_id in result.failed:
         print(f"failed: {step_id} (its log stands beside its folder below {_WORKDIR.value}/steps)")
     if result.stopped:
         print("stopped; continue with the same command")
     if result.report is not None:
         print(f"report: {result.report}")
-    return 1 if result.failed else 0
+    # A scheduler takes 0 for done; a study that was stopped on request is to be continued.
+    return 1 if result.failed or (result.stopped and config.only) else 0
 
 
 if __name__ == "__main__":

@@ -1,17 +1,19 @@
 """A study: a plan, the steps it expands to, and their execution."""
 
+import contextlib
 import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from data_prep.progress import duration
-from pipelines import flag_check
+from fed_pretrain.experiment.lock import WorkdirLock
+from pipelines import flag_check, step_commands
 from pipelines import plan as plan_module
 from pipelines.display import Display, last_round
 from pipelines.execution import Execution, StepState, forget_stale_outputs
@@ -32,6 +34,8 @@ class StudyConfig:
     parallel: int = 0
     dry_run: bool = False
     forget_stale: bool = False
+    only: tuple[str, ...] = ()
+    """Steps to run by themselves; () is the whole study."""
 
 
 @dataclass(frozen=True)
@@ -47,26 +51,55 @@ def run(config: StudyConfig) -> StudyResult:
     parallel = config.parallel or plan.budget.parallel or room_for_cells()
     planned = plan.budget.minutes * 60 if plan.budget.minutes else None
     time_left = TimeLeft(last_round, parallel, planned)
-    workdir = Path(config.workdir)
-    execution = Execution(steps, workdir.resolve(), parallel=parallel, retries=plan.budget.retries)
+    execution = Execution(
+        steps,
+        Path(config.workdir).resolve(),
+        parallel=parallel,
+        retries=plan.budget.retries,
+        only=config.only or None,
+    )
     execution.settle()
+    if config.only:
+        step_commands.check_chosen(execution)
     if config.dry_run:
         print(describe(plan, execution, time_left))
         return StudyResult(None, (), False)
-    workdir.mkdir(parents=True, exist_ok=True)
-    print(describe(plan, execution, time_left), file=sys.stderr)
-    display = Display(plan.name, time_left)
-    execution.on_change = [StudyFile(plan).update, display.show]
-    with _stop_on_signal(execution):
-        execution.run()
-    display.close()
+    if not config.only:
+        print(describe(plan, execution, time_left), file=sys.stderr)
+    _execute(plan, execution, Display(plan.name, time_left))
     if config.forget_stale:
         print(f"removed {forget_stale_outputs(execution)} outputs of former settings")
-    failed = [s.step.step_id for s in execution.states.values() if s.status == "failed"]
-    report = execution.states["report"]
-    made = report.status in ("done", "skipped") and report.output is not None
-    page = report.output / "index.html" if made and report.output else None
-    stopped = any(not state.over for state in execution.states.values())
+    return _result(execution)
+
+
+def list_steps(config: StudyConfig) -> Iterator[str]:
+    """The steps as JSON lines, for a scheduler."""
+    _, steps = _checked_steps(config)
+    return step_commands.lines(steps, config.plan, config.workdir, config.overrides)
+
+
+def _execute(plan: plan_module.Plan, execution: Execution, display: Display) -> None:
+    """`study.json` has one writer at a time: who makes the report, which reads it."""
+    execution.workdir.mkdir(parents=True, exist_ok=True)
+    makes_report = any(state.step.kind == "report" for state in execution.asked)
+    with contextlib.ExitStack() as stack:
+        if makes_report:
+            stack.enter_context(WorkdirLock(execution.workdir))
+        stack.enter_context(_stop_on_signal(execution))
+        stack.callback(display.close)
+        writers = [StudyFile(plan).update] if makes_report else []
+        execution.on_change = [*writers, display.show]
+        execution.run()
+
+
+def _result(execution: Execution) -> StudyResult:
+    failed, page = [], None
+    for state in execution.asked:
+        if state.status == "failed":
+            failed.append(state.step.step_id)
+        if state.step.kind == "report" and state.fingerprint and state.output:
+            page = state.output / "index.html"
+    stopped = any(not state.over for state in execution.asked)
     return StudyResult(page, tuple(failed), stopped)
 
 
@@ -74,7 +107,8 @@ def _checked_steps(config: StudyConfig) -> tuple[plan_module.Plan, list[Step]]:
     document = plan_module.read(config.plan, config.overrides, words())
     plan = plan_module.build(document)
     steps = expand(plan)
-    flag_check.check(steps, document, plan.tuning)
+    asked = [step for step in steps if not config.only or step.step_id in config.only]
+    flag_check.check(asked, document, plan.tuning)
     return plan, steps
 
 
@@ -87,7 +121,7 @@ def room_for_cells() -> int:
 
 def describe(plan: plan_module.Plan, execution: Execution, time_left: TimeLeft) -> str:
     """The plan in words: what will run, what is there already, how long it may take."""
-    states = list(execution.states.values())
+    states = execution.asked
     counts = Counter(state.step.kind for state in states)
     done = sum(state.status == "skipped" for state in states)
     already = f"; {done} of the {len(states)} are done already" if done else ""

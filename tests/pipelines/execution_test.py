@@ -4,7 +4,8 @@ import pathlib
 import pytest
 
 from pipelines.execution import Execution, forget_stale_outputs
-from pipelines.steps import Input, Step
+from pipelines.step_lock import StepLock
+from pipelines.steps import Input, Step, write_record
 
 
 @pytest.fixture
@@ -38,6 +39,14 @@ def test_a_step_reads_the_output_of_the_step_it_needs(tmp_path, ledger):
     assert statuses == {"a": "done", "b": "done"}
     value = json.loads((execution.states["b"].output / "value.json").read_text())
     assert value == ["b", "a"]
+
+
+def test_a_step_knows_itself_as_the_plain_command_it_is(tmp_path, ledger):
+    _, execution = run(tmp_path, toy("a"))
+    output = execution.states["a"].output
+    told = (output / "command.txt").read_text()
+    assert told.startswith("python -m tests.pipelines.toy_step --toy_value=a ")
+    assert f"--toy_output={output}" in told
 
 
 def test_what_is_done_is_skipped_and_what_changed_is_done_again(tmp_path, ledger):
@@ -92,3 +101,69 @@ def test_outputs_of_former_settings_are_removed_on_request(tmp_path, ledger):
     assert forget_stale_outputs(after) == 1
     assert not before.states["a"].output.exists()
     assert after.states["a"].output.exists()
+
+
+def test_steps_run_one_by_one_leave_nothing_for_the_whole(tmp_path, ledger):
+    steps = [toy("a"), toy("b", reads="a"), toy("c", reads="b")]
+    for step in steps:
+        statuses, _ = run(tmp_path, *steps, only=[step.step_id])
+        assert statuses[step.step_id] == "done"
+    assert lines(ledger) == ["a", "b", "c"]
+    statuses, _ = run(tmp_path, *steps)
+    assert set(statuses.values()) == {"skipped"}
+
+
+def test_a_step_run_twice_is_done_once(tmp_path, ledger):
+    run(tmp_path, toy("a"), toy("b"), only=["a"])
+    statuses, _ = run(tmp_path, toy("a"), toy("b"), only=["a"])
+    assert statuses == {"a": "skipped", "b": "waiting"}
+    assert lines(ledger) == ["a"]
+
+
+class Neighbour:
+    """Another process at step a: it holds the lock, and ends once the study has waited for it."""
+
+    def __init__(self, tmp_path, step, *, finishes):
+        self.waited, self._step, self._finishes = False, step, finishes
+        probe = Execution([step], tmp_path / "study")
+        self._key = probe._key(probe.states["a"])
+        self._output = probe.folder(probe.states["a"], self._key)
+        self._lock = StepLock(self._output)
+        assert self._lock.acquire()
+
+    def look(self, execution):
+        if execution.states["a"].status == "elsewhere" and not self.waited:
+            self.waited = True
+            if self._finishes:
+                self._output.mkdir(parents=True)
+                (self._output / "value.json").write_text('["theirs"]')
+                write_record(self._output, self._step, self._key, seconds=1.0)
+            self._lock.release()
+
+
+def test_a_step_that_another_process_is_at_is_waited_for_and_not_done_again(tmp_path, ledger):
+    other = Neighbour(tmp_path, toy("a"), finishes=True)
+    statuses, execution = run(tmp_path, toy("a"), toy("b", reads="a"), on_change=[other.look])
+    assert other.waited
+    assert statuses == {"a": "skipped", "b": "done"}
+    assert lines(ledger) == ["b"]
+    value = json.loads((execution.states["b"].output / "value.json").read_text())
+    assert value == ["b", "theirs"]
+
+
+def test_a_step_that_another_process_gave_up_is_done(tmp_path, ledger):
+    other = Neighbour(tmp_path, toy("a"), finishes=False)
+    statuses, _ = run(tmp_path, toy("a"), on_change=[other.look])
+    assert other.waited
+    assert statuses == {"a": "done"}
+
+
+def test_while_another_process_is_at_one_step_the_others_go_on(tmp_path, ledger):
+    other = Neighbour(tmp_path, toy("a"), finishes=True)
+
+    def look(execution):
+        if execution.states["b"].status == "done":
+            other.look(execution)
+
+    statuses, _ = run(tmp_path, toy("a"), toy("b"), on_change=[look])
+    assert statuses == {"a": "skipped", "b": "done"}

@@ -1,7 +1,9 @@
 """A whole small study on real digits: finished, repeated, killed and continued."""
 
+import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -36,8 +38,12 @@ def command(tmp_path, workdir, *flags):
 
 
 def run(tmp_path, workdir, *flags):
+    return execute(command(tmp_path, workdir, *flags))
+
+
+def execute(arguments):
     return subprocess.run(
-        command(tmp_path, workdir, *flags),
+        arguments,
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
@@ -64,6 +70,80 @@ def test_an_unknown_flag_in_a_plan_is_refused_with_the_nearest_one(tmp_path):
     done = run(tmp_path, tmp_path / "study", "--set", "settings.rouns=3")
     assert done.returncode == 2
     assert "no flag is named 'rouns' (did you mean 'rounds'?)" in done.stdout
+
+
+def test_the_steps_are_listed_as_commands_inputs_first(tmp_path):
+    done = run(tmp_path, tmp_path / "study", "--list_steps", "--set=seeds=[3]")
+    assert done.returncode == 0, done.stdout
+    steps = [json.loads(line) for line in done.stdout.splitlines()]
+    seen = set()
+    for step in steps:
+        assert set(step["needs"]) <= seen
+        seen.add(step["id"])
+        assert step["command"][-2:] == ["--set=seeds=[3]", f"--step={step['id']}"]
+    assert [step["kind"] for step in steps] == ["train"] * 4 + ["report"]
+    assert not (tmp_path / "study").exists()
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ("report", "--step=report: its input train/digits/noisy/fedadam/0 is not done; run --step"),
+        ("trian/digits/noisy/fedavg/0", "no such step (did you mean 'train/digits/noisy/fedavg/0'"),
+    ],
+)
+def test_a_step_that_cannot_run_is_refused_in_a_sentence(tmp_path, step, said):
+    done = run(tmp_path, tmp_path / "study", f"--step={step}")
+    assert done.returncode == 2
+    assert said in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+@pytest.mark.slow
+def test_steps_run_one_by_one_make_the_report_of_the_whole_study(tmp_path):
+    """By the loop that docs/schedulers.md shows."""
+    small = ["--set=seeds=[0]", "--set=algorithms={fedavg: {algorithm: fedavg}}"]
+    [loop] = re.findall(r"```python\n(.*?)```", (ROOT / "docs/schedulers.md").read_text(), re.S)
+    study = command(tmp_path, tmp_path / "parts", *small)
+    loop, replaced = re.subn(r"study = .*", lambda _: f"study = {study!r}", loop)
+    assert replaced == 1
+    parts = execute([sys.executable, "-c", loop])
+    assert parts.returncode == 0, parts.stdout
+    assert parts.stdout.count("done     ") == 3
+    after = run(tmp_path, tmp_path / "parts", *small)
+    assert "3 of the 3 are done already" in after.stdout
+    assert "done     " not in after.stdout
+    whole = run(tmp_path, tmp_path / "whole", *small)
+    assert report_of(after).read_bytes() == report_of(whole).read_bytes()
+
+
+@pytest.mark.slow
+def test_the_same_step_twice_at_once_is_done_once(tmp_path):
+    step = ["--set=seeds=[0]", "--step=train/digits/random/fedavg/0"]
+    with open(tmp_path / "log", "w") as log:
+        both = [
+            subprocess.Popen(
+                command(tmp_path, tmp_path / "study", *step),
+                cwd=ROOT,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                stdout=log,
+                stderr=log,
+            )
+            for _ in range(2)
+        ]
+        assert [process.wait(timeout=900) for process in both] == [0, 0]
+    assert (tmp_path / "log").read_text().count("done     train") == 1
+
+
+@pytest.mark.slow
+def test_a_step_that_fails_ends_with_an_error_and_can_be_mended(tmp_path):
+    step = "--step=train/digits/random/fedavg/0"
+    failed = run(tmp_path, tmp_path / "study", step, "--set=settings.clients_per_round=9999")
+    assert failed.returncode == 1
+    assert "failed   train/digits/random/fedavg/0" in failed.stdout
+    assert "--clients_per_round=9999: the dataset has only" in failed.stdout
+    assert run(tmp_path, tmp_path / "study", step).returncode == 0
+    assert not (tmp_path / "study" / "study.json").exists()  # the report's, and the whole study's
 
 
 @pytest.mark.slow

@@ -6,8 +6,10 @@ import tensorflow as tf
 
 from data_prep.errors import UserError
 from fed_pretrain.experiment.server_state import ModelArrays
-from fed_pretrain.probes import misalignment
-from fed_pretrain.probes.misalignment import ClassMeans, filter_layers, fractions
+from fed_pretrain.probes import class_means, misalignment
+from fed_pretrain.probes.class_means import ClassMeans
+from fed_pretrain.probes.filter_layers import filter_layers
+from fed_pretrain.probes.misalignment import fractions
 
 layers = tf.keras.layers
 # Two classes of one 2x2 image each; class 0 is bright on the left, class 1 on the right.
@@ -76,14 +78,14 @@ def test_fixed_inputs_blame_only_the_filter_that_moved(means):
 
 @pytest.mark.parametrize(("bound", "times"), [(1 << 20, 1), (0, 3)])
 def test_inputs_are_computed_once_for_all_rounds_while_they_fit(means, monkeypatch, bound, times):
-    monkeypatch.setattr(misalignment, "HELD_BYTES", bound)
+    monkeypatch.setattr(class_means, "HELD_BYTES", bound)
     seen = []
 
     def compute(rows):
         seen.append(rows)
         return means.inputs_at(weights(first=(2.0, 2.0))).at(rows)
 
-    held = misalignment.HeldInputs(compute)
+    held = class_means.HeldInputs(compute)
     for bias in (0.0, 1.0, 2.0):
         found = means(weights(second_bias=bias), held)
         # relu(2 x) is 2 on the bright side: two pixels a side, and the bias of the round's filter.
@@ -111,7 +113,7 @@ def test_it_reproduces_the_sign_of_the_two_layer_definition():
     held = means.inputs_at(arrays(final))
     at_end, now = (means(arrays(w), held) for w in (final, start))
     expected = np.mean(np.sign(start @ mu) != np.sign(final @ mu))
-    for name in misalignment.DEFINITIONS:
+    for name in class_means.DEFINITIONS:
         assert fractions(now[name], at_end[name])[0] == pytest.approx(expected)
 
 

@@ -15,6 +15,7 @@ from fed_pretrain.executors.api import ClientInput
 from fed_pretrain.executors.create import create
 from fed_pretrain.executors.options import ExecutorOptions
 from fed_pretrain.probes import misalignment
+from fed_pretrain.probes.class_means import ClassMeans
 from fed_pretrain.tasks import registry
 from fed_pretrain.tasks.local_work import LocalWork
 from fed_pretrain.theory import data, initial, rows
@@ -111,7 +112,7 @@ def test_the_empirical_misalignment_on_signal_patches_equals_definition_1(task):
     signals = SETTING.signal * data.signals(PROBLEM)
     # The theory's probe: a point of each label without its noise patch.
     x = np.concatenate([signals, np.zeros_like(signals)], axis=1).astype(np.float32)
-    class_means = misalignment.ClassMeans(task.build_model, x, np.arange(2))
+    class_means = ClassMeans(task.build_model, x, np.arange(2))
     measure = functools.partial(_means, class_means)
     final = measure(after[-1])
     for weights in (start, *after):
@@ -126,7 +127,7 @@ def test_the_empirical_misalignment_on_signal_patches_equals_definition_1(task):
     assert not _own_negative(after[-1], signals).any()
 
 
-def _means(class_means: misalignment.ClassMeans, weights: np.ndarray) -> np.ndarray:
+def _means(class_means: ClassMeans, weights: np.ndarray) -> np.ndarray:
     model_weights = tff.learning.models.ModelWeights([_kernel(weights)], [])
     return class_means(model_weights)["live"]["filters"]
 

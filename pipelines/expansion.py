@@ -1,12 +1,13 @@
 """From a plan to its steps: the product of tasks, partitions, starts, algorithms, sweeps, seeds."""
 
 import itertools
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pipelines.document import Place
-from pipelines.plan import AnalysisPlan, Flags, Plan, TaskPlan
+from pipelines.plan import AnalysisPlan, Budget, Flags, Plan, TaskPlan
 from pipelines.plan_schema import PRETRAINED, PRETRAINED_FILES
 from pipelines.steps import Input, Step
 
@@ -295,4 +296,6 @@ def _report(plan: Plan, steps: list[Step]) -> Step:
         output_flag="output",
         needs=tuple(step.step_id for step in steps if step.kind in read),
         affinity="fed_pretrain.report",
+        # Its words: another title or claim is another report of the same runs.
+        content=json.dumps(asdict(replace(plan, budget=Budget())), sort_keys=True),
     )

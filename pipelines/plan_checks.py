@@ -39,7 +39,10 @@ def check(document: Document) -> None:
 def check_words(document: Document, words: Words) -> None:
     """Refuses rates, tasks, claims and sections that do not exist, with their line."""
     for name, task in document.value["tasks"].items():
-        _check_word(document, ("tasks", name, "task"), "task", task["task"], words.tasks)
+        # A module of the user's own may register this task.
+        settings = {**document.at(("settings",)), **task.get("settings", {})}
+        if "task_module" not in settings:
+            _check_word(document, ("tasks", name, "task"), "task", task["task"], words.tasks)
     for name in document.at(("tuning", "rates")):
         _check_word(document, ("tuning", "rates", name), "rate", name, words.rates)
     for key, known in (("claims", words.claims), ("sections", words.sections)):

@@ -38,6 +38,7 @@ class Step:
     """`flags` may hold Inputs; `output_flag` receives the step's own output folder.
 
     origins: where the plan sets each flag, for the sentence that refuses it.
+    content: what else the output is made of, besides flags and inputs.
     """
 
     step_id: str
@@ -49,6 +50,7 @@ class Step:
     coordinates: Mapping[str, Any] = field(default_factory=dict)
     affinity: str = ""
     origins: Mapping[str, Place] = field(default_factory=dict)
+    content: str = ""
 
     def inputs(self) -> set[str]:
         """Ids of the steps this one reads, in flags or by declaration."""
@@ -79,6 +81,7 @@ def key(step: Step, fingerprints: Mapping[str, str]) -> str:
         "module": step.module,
         "flags": flags,
         "needs": sorted(fingerprints[name] for name in step.inputs()),
+        "content": step.content,
         "files": _external_files(step),
         "code": report_version() if step.kind == "report" else code_version(),
     }

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from data_prep.errors import UserError
 from data_prep.progress import duration
 from fed_pretrain.experiment.lock import WorkdirLock
 from pipelines import flag_check, step_commands
@@ -47,6 +48,8 @@ class StudyResult:
 
 def run(config: StudyConfig) -> StudyResult:
     """Runs (or continues) the study; the report is made even when some cells failed."""
+    if config.only and config.forget_stale:
+        raise UserError("--forget_stale is for a whole study, not for --step")
     plan, steps = _checked_steps(config)
     parallel = config.parallel or plan.budget.parallel or room_for_cells()
     planned = plan.budget.minutes * 60 if plan.budget.minutes else None

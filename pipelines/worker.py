@@ -7,13 +7,14 @@ descriptor it was given. It ends with its parent.
 
 import contextlib
 import ctypes
+import fcntl
 import importlib
 import json
 import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -45,7 +46,8 @@ def _end_with(parent: int) -> None:
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
     """Runs one step with its output in the step's log; never raises for a failed step."""
-    with open(request["log"], "a", encoding="utf-8") as log, _redirected(log.fileno()):
+    path = request["log"]
+    with _turn(path), open(path, "a", encoding="utf-8") as log, _redirected(log.fileno()):
         try:
             code = run_main(request["module"], request["arguments"])
             message = "" if code == 0 else f"exit code {code}"
@@ -58,6 +60,14 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
                 raise
             code, message = 1, f"{type(error).__name__}: {error}"
     return {"code": code, "message": message, "memory_mb": _memory_mb()}
+
+
+@contextlib.contextmanager
+def _turn(path: str) -> Iterator[None]:
+    """Waits for a worker whose study was killed: it may still be saving what this one continues."""
+    with open(path, "a", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @contextlib.contextmanager

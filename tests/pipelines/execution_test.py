@@ -1,3 +1,4 @@
+import fcntl
 import json
 import pathlib
 
@@ -167,3 +168,23 @@ def test_while_another_process_is_at_one_step_the_others_go_on(tmp_path, ledger)
 
     statuses, _ = run(tmp_path, toy("a"), toy("b"), on_change=[look])
     assert statuses == {"a": "skipped", "b": "done"}
+
+
+def test_a_worker_of_a_killed_study_may_finish_before_its_step_goes_on(tmp_path, ledger):
+    log = tmp_path / "study" / "steps" / "a.log"
+    log.parent.mkdir(parents=True)
+    looks = []
+    with open(log, "a") as orphan:
+        fcntl.flock(orphan, fcntl.LOCK_EX)
+
+        def look(execution):
+            looks.append(execution.states["a"].status)
+            if looks == ["waiting", *["running"] * 3]:
+                assert lines(ledger) == []
+                fcntl.flock(orphan, fcntl.LOCK_UN)
+
+        execution = Execution([toy("a")], tmp_path / "study", on_change=[look])
+        execution._log = lambda output: log
+        assert execution.run()
+    assert looks.count("running") >= 3
+    assert lines(ledger) == ["a"]

@@ -3,7 +3,7 @@ import pytest
 from data_prep.errors import UserError
 from pipelines import plan as plans
 from pipelines.expansion import expand
-from pipelines.steps import Input
+from pipelines.steps import Input, key
 
 TEXT = """\
 name: toy
@@ -216,3 +216,23 @@ def test_a_partition_to_stand_beside_is_one_of_the_tasks(tmp_path):
     text = TEXT[: TEXT.index("analyze:")] + BESIDE.lstrip()
     assert "no partition 'idd'" in refused(tmp_path, text.replace("beside: iid", "beside: idd"))
     assert "of: run" in refused(tmp_path, text.replace("of: run, ", "of: start, "))
+
+
+def test_a_task_of_the_users_own_is_left_to_its_module(tmp_path):
+    text = TEXT.replace("task: digits", "task: mine", 1)
+    with pytest.raises(UserError, match="no task is named 'mine'"):
+        plans.load(write(tmp_path, text), words=WORDS)
+    text = text.replace("settings: {rounds: 3}", "settings: {rounds: 3, task_module: my.module}")
+    plans.load(write(tmp_path, text), words=WORDS)
+
+
+def test_other_words_make_another_report_of_the_same_runs(tmp_path):
+    def keys(text):
+        steps = expand(plans.load(write(tmp_path, text)))
+        fingerprints = {step.step_id: step.step_id for step in steps}
+        return {step.step_id: key(step, fingerprints) for step in steps}
+
+    before = keys(TEXT)
+    after = keys(TEXT.replace("title: A toy", "title: Another"))
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"report"}

@@ -20,9 +20,10 @@ def basin_section(study: Study) -> Section | None:
     if not measured:
         return None
     text = [
-        "On the straight line between the final weights of the non-IID run and of the IID run of"
-        " one seed and start, on held-out data. The barrier is the largest rise of the loss above"
-        " the straight line between the two ends: 0 where both lie in one basin.",
+        "On the straight line through the final weights of the IID run and of the non-IID run of"
+        " one seed and start, on held-out data. The barrier is the largest rise of the loss between"
+        " the two above the straight line from one loss to the other: 0 where both lie in one"
+        " basin.",
         *(sentence for task in measured for sentence in chance.note(study, task)),
     ]
     figures = [_figure(study, task) for task in measured]
@@ -39,7 +40,7 @@ def _figure(study: Study, task: str) -> NamedFigure:
             lines = list(lines_between(study, task, start).values())
             _draw(axes, lines, column, start, colours[start])
         axes.set_title(title)
-        axes.set_xlabel("IID model  →  non-IID model")
+        axes.set_xticks([0, 1], ["IID model", "non-IID model"])
     panels[0].legend(fontsize=8)
     caption = f"{task}: line = mean, band = one sample standard deviation over {seeds(study, task)}"
     return NamedFigure(f"basin_{task}", caption, made)

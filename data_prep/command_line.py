@@ -1,6 +1,8 @@
 """How every binary starts and ends: quiet libraries, short help, one sentence for a mistake."""
 
 import os
+import select
+import signal
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
@@ -10,6 +12,8 @@ from absl import flags, logging
 from data_prep.errors import UserError
 
 USER_ERROR_EXIT = 2
+# What a shell reports of a program that a closed pipe ended.
+_READER_LEFT_EXIT = 128 + signal.SIGPIPE
 _HELP = ("--help", "-help", "-h", "--helpshort")
 _HELP_FULL = "--helpfull"
 _WIDTH = 96
@@ -52,10 +56,10 @@ def run(main: Callable[[], int | None]) -> None:
 
     def parse(argv: Sequence[str]) -> list[str]:
         if any(argument in _HELP for argument in argv[1:]):
-            print(short_help(main))
+            print(short_help(main), flush=True)
             sys.exit(0)
         if _HELP_FULL in argv[1:]:
-            print(flags.FLAGS.get_help())
+            print(flags.FLAGS.get_help(), flush=True)
             sys.exit(0)
         try:
             return flags.FLAGS(list(argv))
@@ -66,7 +70,25 @@ def run(main: Callable[[], int | None]) -> None:
     # Not absl's app.run: a TensorFlow that is first imported inside it makes its context before it
     # has switched to version 2 (tensorflow.python.distribute hangs a callback on absl's start), and
     # Keras then builds graphs of version 1.
-    sys.exit(guarded(parse(sys.argv)))
+    try:
+        code = guarded(parse(sys.argv))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        if not _reader_left():
+            raise
+        code = _READER_LEFT_EXIT
+    sys.exit(code)
+
+
+def _reader_left() -> bool:
+    """Whether who read the output has left (`... | head`), which is no error of this program."""
+    output = select.poll()
+    output.register(sys.stdout.fileno(), select.POLLOUT)
+    left = any(event & select.POLLERR for _, event in output.poll(0))
+    if left:
+        # What is left in the buffer would raise once more at the end of the interpreter.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return left
 
 
 def short_help(main: Callable[[], int | None]) -> str:

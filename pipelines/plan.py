@@ -86,6 +86,13 @@ def shipped() -> list[str]:
     return sorted(path.stem for path in PLANS_FOLDER.glob("*.yaml"))
 
 
+def describe_shipped() -> str:
+    """A line a plan, for `--plan=help`."""
+    width = max(map(len, shipped()))
+    lines = [f"  {name:{width}}  {load(name).title}" for name in shipped()]
+    return "\n".join(["shipped plans:", *lines])
+
+
 def load(name_or_path: str, overrides: Sequence[str] = (), words: Words | None = None) -> Plan:
     """The plan of a shipped name or of a file, with `key.path=value` overrides; checked."""
     return build(read(name_or_path, overrides, words))

@@ -38,7 +38,7 @@ _STEP = flags.DEFINE_multi_string(
 
 def main() -> int:
     if _PLAN.value in (None, "help"):
-        print("shipped plans:\n  " + "\n  ".join(plan.shipped()))
+        print(plan.describe_shipped())
         return 0 if _PLAN.value else command_line.USER_ERROR_EXIT
     if not _WORKDIR.value:
         raise UserError("--workdir is missing: the folder of the study")

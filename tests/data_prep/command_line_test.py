@@ -1,5 +1,6 @@
 """How every binary starts: help of both kinds, and one sentence for what cannot be parsed."""
 
+import os
 import subprocess
 import sys
 
@@ -42,3 +43,19 @@ def test_a_command_line_that_means_nothing_is_one_sentence(arguments, sentence):
     assert sentence in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize("asked", ["--help", "--helpfull"])
+def test_a_reader_that_leaves_early_is_no_error(asked):
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "data_prep.verify", asked],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=900,
+    )
+    os.close(writing)
+    # 128 and SIGPIPE's number, as a shell reports such an end.
+    assert (done.returncode, done.stderr) == (141, "")

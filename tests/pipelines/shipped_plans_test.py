@@ -1,5 +1,8 @@
 """Every shipped plan loads, names flags that exist, and has its embedded-data version."""
 
+import pathlib
+import re
+
 import pytest
 
 from fed_pretrain.tasks import registry
@@ -8,6 +11,7 @@ from pipelines import study_lib
 from pipelines.expansion import expand
 from pipelines.flag_check import mistakes, with_tuned_rates
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAPERS = (
     "algorithm_ranking",
     "full_batch_clients",
@@ -49,3 +53,16 @@ def test_an_algorithm_named_fedavg_has_no_server_momentum(name):
     for label, flags in plans.load(name).algorithms.items():
         if label.startswith("FedAvg-") and flags["client_update"] == "mimelite":
             assert flags["server_momentum"] == 0
+
+
+def test_the_plan_that_the_docs_show_is_one_that_runs(tmp_path):
+    [shown] = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/plans.md").read_text(), re.S)
+    plan = tmp_path / "proxy_clients.yaml"
+    plan.write_text(shown)
+    study_lib.run(study_lib.StudyConfig(str(plan), str(tmp_path / "study"), dry_run=True))
+
+
+def test_help_names_every_shipped_plan_with_its_title():
+    lines = plans.describe_shipped().splitlines()[1:]
+    assert [line.split()[0] for line in lines] == plans.shipped()
+    assert "Does the start change which algorithm wins?" in lines[0]

@@ -1,8 +1,9 @@
 """How long a study will still take, from the work of its steps and not from their number.
 
-A training's work is its rounds, and one more for what comes before the first; any other step is
-one piece of work. A piece costs what pieces of the same binary and task have cost so far, else
-those of the same kind of step, else a step's share of the time the plan was made for.
+A training's work is its rounds; any other step is one piece of work. A piece costs what pieces of
+the same binary and task have cost so far, else those of the same kind of step, else a step's share
+of the time the plan was made for. What a training does before its first round (imports, traces) is
+left out where it was seen: most of it is paid once a process, and is no measure of a round.
 """
 
 import time
@@ -18,7 +19,7 @@ Rounds = Callable[[StepState], int | None]
 
 def pieces(step: Step) -> int:
     rounds = step.flags.get("rounds")
-    return int(rounds) + 1 if step.kind == "train" and rounds is not None else 1
+    return max(1, int(rounds)) if step.kind == "train" and rounds is not None else 1
 
 
 @dataclass
@@ -37,12 +38,21 @@ class _Cost:
 
 @dataclass
 class _Advance:
-    """What one attempt at a step has done: where it began, where it is, and since when."""
+    """One attempt at a training: the rounds it found done, its first one and its latest, and when.
+
+    Times are seconds since the attempt began; `first` is None until a round has come.
+    """
 
     attempt: int
-    first: int
-    latest: int
-    seconds: float = 0.0
+    latest: int | None
+    latest_seconds: float = 0.0
+    first: int | None = None
+    first_seconds: float = 0.0
+
+    def come(self, round_number: int, seconds: float) -> None:
+        if self.first is None:
+            self.first, self.first_seconds = round_number, seconds
+        self.latest, self.latest_seconds = round_number, seconds
 
 
 @dataclass
@@ -71,28 +81,34 @@ class TimeLeft:
         """By affinity and by kind of step."""
         costs: dict[str, _Cost] = defaultdict(_Cost)
         for state in states:
-            seconds, done = state.seconds, pieces(state.step)
-            if state.status == "running":
-                advance = self._advance(state)
-                seconds, done = advance.seconds, advance.latest - advance.first
-            elif state.status not in ("done", "skipped"):
-                continue
+            seconds, done = self._measured(state)
             if done:
                 costs[state.step.affinity].add(seconds, done)
                 costs[state.step.kind].add(seconds, done)
         return costs
 
+    def _measured(self, state: StepState) -> tuple[float, int]:
+        """Seconds and pieces of what a step has done since its first round."""
+        over = state.status in ("done", "skipped")
+        if not over and state.status != "running":
+            return 0.0, 0
+        advance = self._advance(state)
+        if advance.first is not None and advance.latest is not None:
+            latest = pieces(state.step) if over else advance.latest
+            seconds = state.seconds if over else advance.latest_seconds
+            if latest > advance.first:
+                return seconds - advance.first_seconds, latest - advance.first
+        return (state.seconds, pieces(state.step)) if over else (0.0, 0)
+
     def _advance(self, state: StepState) -> _Advance:
-        """Between two rounds nothing is added: the cost of a round grows by whole rounds only."""
-        rounds = self.rounds(state)
-        now = 0 if rounds is None or pieces(state.step) == 1 else rounds + 1
+        """Looks where a step is. A continued training finds rounds that took none of its time."""
+        found = self.rounds(state) if state.step.kind == "train" else None
         name = state.step.step_id
         advance = self._advances.get(name)
         if advance is None or advance.attempt != state.attempts:
-            # A continued training begins where it was left.
-            advance = self._advances[name] = _Advance(state.attempts, now, now)
-        if now != advance.latest:
-            advance.latest, advance.seconds = now, self.clock() - state.started
+            advance = self._advances[name] = _Advance(state.attempts, found)
+        if found is not None and found != advance.latest and state.status == "running":
+            advance.come(found, self.clock() - state.started)
         return advance
 
     def _seconds_of(self, state: StepState, costs: dict[str, _Cost]) -> float | None:
@@ -103,9 +119,9 @@ class TimeLeft:
         if state.status != "running":
             return cost.each * pieces(step)
         advance = self._advances[step.step_id]
-        since = self.clock() - state.started - advance.seconds
+        since = self.clock() - state.started - advance.latest_seconds
         # The piece at work may take longer than it should; those after it still have to come.
-        after = max(0, pieces(step) - advance.latest - 1)
+        after = max(0, pieces(step) - (advance.latest or 0) - 1)
         return cost.each * after + max(0.0, cost.each - since)
 
     def _stand_in(self, states: Sequence[StepState]) -> float:

@@ -23,7 +23,7 @@ def display(stream=None, clock=lambda: 0.0):
 
 
 def at_work(state, folder, last):
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     rows = [json.dumps({"round": n, "eval_accuracy": 0.5}) + "\n" for n in range(last + 1)]
     (folder / "metrics.jsonl").write_text("".join(rows))
     state.status, state.output, state.attempts = "running", folder, 1
@@ -35,11 +35,10 @@ def test_the_line_tells_steps_rounds_and_about_how_long(tmp_path):
     states = list(execution(tmp_path, "train/a", "train/b").states.values())
     states[0].status, states[0].attempts = "running", 1
     shown.line(states)
-    at_work(states[0], tmp_path / "a", 99)
-    now[0] = 100.0
-    assert shown.line(states) == (
-        "a_study  0/2 steps  1m 40s elapsed  about 5m 00s left  train/a round 99/200"
-    )
+    for now[0], last in ((10.0, 0), (110.0, 100)):
+        at_work(states[0], tmp_path / "a", last)
+        line = shown.line(states)
+    assert line == "a_study  0/2 steps  1m 50s elapsed  about 5m 00s left  train/a round 100/200"
 
 
 @pytest.mark.parametrize("running", [1, 2, 7])

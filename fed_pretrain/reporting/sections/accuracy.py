@@ -47,7 +47,12 @@ def row_keys(study: Study, task: str) -> list[tuple[str, dict[str, str]]]:
         wanted = {name: run.coordinates[name] for name in names}
         seen[tuple(str(value) for value in wanted.values())] = wanted
     varying = [n for n in names if len({str(w[n]) for w in seen.values()}) > 1] or ["algorithm"]
-    return [(" · ".join(str(w[n]) for n in varying), w) for w in seen.values()]
+    return [(" · ".join(_named(n, w[n]) for n in varying), w) for w in seen.values()]
+
+
+def _named(name: str, value: object) -> str:
+    """A point of a swept axis says of what: `local epochs 4`; algorithms and partitions do not."""
+    return str(value) if name in ("algorithm", "partition") else f"{name.replace('_', ' ')} {value}"
 
 
 def ranking_section(study: Study) -> Section | None:

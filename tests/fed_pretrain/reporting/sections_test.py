@@ -6,6 +6,7 @@ import pytest
 
 from fed_pretrain.reporting import style
 from fed_pretrain.reporting.sections import basin, fine_tuning, misalignment, starts, sweep
+from fed_pretrain.reporting.sections.accuracy import row_keys
 from tests.fed_pretrain.reporting import toy_study
 
 
@@ -131,6 +132,14 @@ def test_a_swept_axis_shows_accuracy_and_the_drift_that_was_measured(tmp_path):
     assert drift.rows[0] == ["random", "0.300", "0.600", "0.300"]
     assert len(section.figures[0].figure.axes) == 2
     assert any("Relative client drift" in text for text in section.text)
+
+
+def test_a_row_of_a_sweep_says_what_was_swept(tmp_path):
+    runs = [
+        toy_study.run(tmp_path, 0.5, start="random", local_epochs=str(points)) for points in (1, 2)
+    ]
+    labels = [label for label, _ in row_keys(toy_study.study(runs), "toy")]
+    assert labels == ["local epochs 1", "local epochs 2"]
 
 
 def test_a_sweep_without_a_drift_probe_shows_accuracy_alone(tmp_path):

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,28 +13,23 @@ from pipelines.steps import Step
 
 
 def lines(
-    steps: Sequence[Step], plan: str, workdir: str, overrides: Sequence[str]
+    steps: Sequence[Step], program: Sequence[str], plan: str, workdir: str, overrides: Sequence[str]
 ) -> Iterator[str]:
     """A JSON object a line, inputs before the steps that read them."""
+    study = [
+        *program,
+        f"--plan={os.path.abspath(plan) if Path(plan).suffix else plan}",
+        f"--workdir={os.path.abspath(workdir)}",
+        *(f"--set={override}" for override in overrides),
+    ]
     for step in steps:
         told: dict[str, Any] = {
             "id": step.step_id,
             "kind": step.kind,
             "needs": sorted(step.inputs()),
-            "command": _command(step, plan, workdir, overrides),
+            "command": [*study, f"--step={step.step_id}"],
         }
         yield json.dumps(told, ensure_ascii=False)
-
-
-def _command(step: Step, plan: str, workdir: str, overrides: Sequence[str]) -> list[str]:
-    return [
-        sys.executable,
-        *("-m", "pipelines.study"),
-        f"--plan={os.path.abspath(plan) if Path(plan).suffix else plan}",
-        f"--workdir={os.path.abspath(workdir)}",
-        *(f"--set={override}" for override in overrides),
-        f"--step={step.step_id}",
-    ]
 
 
 def check_chosen(execution: Execution) -> None:

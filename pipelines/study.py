@@ -8,6 +8,8 @@ For a scheduler of your own: --list_steps tells every step and its command, whic
 with --step. Such a command may run twice, and on any machine that shares the folders.
 """
 
+import sys
+
 from absl import flags
 
 from data_prep import command_line
@@ -52,7 +54,7 @@ def main() -> int:
         only=tuple(_STEP.value),
     )
     if _LIST_STEPS.value:
-        for line in study_lib.list_steps(config):
+        for line in study_lib.list_steps(config, [sys.executable, "-m", "pipelines.study"]):
             print(line)
         return 0
     result = study_lib.run(config)

@@ -75,10 +75,10 @@ def run(config: StudyConfig) -> StudyResult:
     return _result(execution)
 
 
-def list_steps(config: StudyConfig) -> Iterator[str]:
-    """The steps as JSON lines, for a scheduler."""
+def list_steps(config: StudyConfig, program: Sequence[str]) -> Iterator[str]:
+    """The steps as JSON lines, for a scheduler; `program` is the study's, which runs each."""
     _, steps = _checked_steps(config)
-    return step_commands.lines(steps, config.plan, config.workdir, config.overrides)
+    return step_commands.lines(steps, program, config.plan, config.workdir, config.overrides)
 
 
 def _execute(plan: plan_module.Plan, execution: Execution, display: Display) -> None:

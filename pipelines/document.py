@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from data_prep.errors import UserError
-from pipelines.spelling import nearest
+from data_prep.spelling import nearest
 
 # The keys that lead to a value, from the top; a number in a list is its index.
 Place = tuple[Any, ...]

@@ -14,8 +14,8 @@ from absl import flags
 
 from data_prep import command_line
 from data_prep.errors import UserError
+from data_prep.spelling import nearest
 from pipelines import worker
-from pipelines.spelling import nearest
 
 # They make a binary do something else than its work.
 _NOT_OF_A_STEP = ("dry_run", "list_sources")
@@ -84,9 +84,11 @@ def _check_pretraining() -> None:
 def _check_run() -> None:
     from fed_pretrain.algorithms import registry as algorithms
     from fed_pretrain.experiment import flags as run_flags
+    from fed_pretrain.probes import names
 
     config = run_flags.run_config()
     _check_task(config.task, config.task_module)
+    names.listed(config.probes.probes, names.OF_A_RUN)
     settings = dict(config.algorithm_settings)
     resolved = algorithms.resolve(config.algorithm_name, config.task, config.start.spec, settings)
     # How many clients there are is known once the data is: any number does for now.
@@ -96,10 +98,13 @@ def _check_run() -> None:
 
 def _check_analysis() -> None:
     from fed_pretrain.experiment import flags as run_flags
+    from fed_pretrain.probes import names
     from fed_pretrain.probes.curvature.config import number_of_examples
 
     of_run = bool(flags.FLAGS.run)
     config = run_flags.run_config(required=() if of_run else ("task", "workdir"))
+    if flags.FLAGS["probes"].present:
+        names.listed(config.probes.probes, names.OF_AN_ANALYSIS)
     number_of_examples("landscape_examples", flags.FLAGS.landscape_examples)
     number_of_examples("hessian_examples", config.curvature.examples)
     if not of_run:

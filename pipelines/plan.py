@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.errors import UserError
+from data_prep.spelling import nearest
 from pipelines import plan_checks
 from pipelines.document import Document
 from pipelines.plan_checks import Words
-from pipelines.spelling import nearest
 
 Flags = Mapping[str, Any]
 PLANS_FOLDER = Path(__file__).parent / "plans"

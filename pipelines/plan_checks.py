@@ -7,9 +7,9 @@ from typing import Any
 import jsonschema
 
 from data_prep.errors import UserError
+from data_prep.spelling import nearest
 from pipelines.document import Document, Place
 from pipelines.plan_schema import PLAN_SCHEMA, PRETRAINED, PRETRAINED_FILES
-from pipelines.spelling import nearest
 
 
 @dataclass(frozen=True)

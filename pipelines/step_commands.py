@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.errors import UserError
+from data_prep.spelling import nearest
 from pipelines.execution import Execution
-from pipelines.spelling import nearest
 from pipelines.steps import Step
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from data_prep.errors import UserError
+from fed_pretrain.probes import names
 from fed_pretrain.probes.alignment import Alignment
 from fed_pretrain.probes.curvature.rounds import HessianOfRounds
 from fed_pretrain.probes.distances import Distances
@@ -19,14 +19,6 @@ _MAKERS: dict[str, Callable[[ProbeContext, Weights], Probe]] = {
 }
 
 
-def names() -> list[str]:
-    return sorted(_MAKERS)
-
-
 def make(chosen: str, context: ProbeContext, start: Weights) -> list[Probe]:
     """The probes of a comma-separated list, in that order."""
-    wanted = [name.strip() for name in chosen.split(",") if name.strip()]
-    unknown = [name for name in wanted if name not in _MAKERS]
-    if unknown:
-        raise UserError(f"--probes: no probe {unknown[0]!r}; there are {', '.join(names())}")
-    return [_MAKERS[name](context, start) for name in dict.fromkeys(wanted)]
+    return [_MAKERS[name](context, start) for name in names.listed(chosen, names.OF_A_RUN)]

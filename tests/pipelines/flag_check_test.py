@@ -62,6 +62,11 @@ WRONG_VALUES = {
     ("{epochs: 4}", "{epochs: -4}"): "line 22: sweep.epochs.4: flag --epochs=-4: ",
     ("{clients_per_round: 2}", "{clients_per_round: 0}"): "line 27: tuning.settings: flag --clie",
     ('"30"', '"none"'): "line 29: analyze.hessian.settings: --hessian_examples=none: ",
+    (
+        "{rounds: 3}",
+        "{probes: driff}",
+    ): "line 4: settings: --probes: no probe 'driff' (did you mean",
+    ("probes: landscape", "probes: lanscape"): "line 30: analyze.line.settings: --probes: no probe",
     ("points: 5", "points: 1"): "line 30: analyze.line.settings: flag --points=1: ",
 }
 CONTRADICTIONS = {

@@ -20,6 +20,7 @@ from fed_pretrain.experiment.analyses import (
     misalignment,
 )
 from fed_pretrain.experiment.analyses.subject import Subject
+from fed_pretrain.probes import names
 from fed_pretrain.probes.figures import baselines as baseline_figures
 from fed_pretrain.probes.figures import clients as client_figures
 from fed_pretrain.probes.figures import cohort
@@ -129,16 +130,9 @@ ALL = (
 )
 
 
-def names() -> list[str]:
-    return [measurement.name for measurement in ALL]
-
-
 def chosen(wanted: Sequence[str]) -> list[Measurement]:
     """The measurements of these names, in that order."""
     known = {measurement.name: measurement for measurement in ALL}
-    unknown = [name for name in wanted if name not in known]
-    if unknown:
-        raise UserError(f"--probes: no probe {unknown[0]!r}; there are {', '.join(known)}")
     if not wanted:
         raise UserError(f"--probes is empty; there are {', '.join(known)}")
-    return [known[name] for name in wanted]
+    return [known[name] for name in names.listed(",".join(wanted), names.OF_AN_ANALYSIS)]

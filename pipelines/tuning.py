@@ -139,7 +139,13 @@ def _trial(config: TuneConfig, rates: Rates, rounds: int, session: Session) -> T
             raise
         print(f"trial {name}: diverged", file=sys.stderr)
         return Trial(rates, math.nan, math.nan, rounds)
-    return Trial(rates, float(last["eval_accuracy"]), float(last["eval_loss"] or "nan"), rounds)
+    accuracy, loss = (_number(last[column]) for column in ("eval_accuracy", "eval_loss"))
+    return Trial(rates, accuracy, loss, rounds)
+
+
+def _number(value: float | None) -> float:
+    """A figure of a run's row, where what is undefined is None."""
+    return math.nan if value is None else float(value)
 
 
 def _told(trial: Trial) -> str:
@@ -163,4 +169,6 @@ def _write(workdir: Path, config: TuneConfig, history: Sequence[Trial], best: Tr
 
 def _as_json(trial: Trial) -> dict[str, Any]:
     value = dataclasses.asdict(trial)
-    return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in value.items()}
+    return {
+        k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in value.items()
+    }

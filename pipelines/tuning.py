@@ -133,12 +133,15 @@ def _trial(config: TuneConfig, rates: Rates, rounds: int, session: Session) -> T
         saving=dataclasses.replace(base.saving, tensorboard=False, checkpoint_every=config.rounds),
     )
     try:
-        last = train(run, session).rows[-1]
+        result = train(run, session)
     except UserError as error:
         if "is not finite" not in str(error):
             raise
         print(f"trial {name}: diverged", file=sys.stderr)
         return Trial(rates, math.nan, math.nan, rounds)
+    if not result.finished:
+        raise UserError(f"trial {name}: {result.reason}; the same command continues the tuning")
+    last = result.rows[-1]
     accuracy, loss = (_number(last[column]) for column in ("eval_accuracy", "eval_loss"))
     return Trial(rates, accuracy, loss, rounds)
 

@@ -1,8 +1,11 @@
 import dataclasses
 import json
+import os
+import signal
 
 import pytest
 
+from data_prep import fault_points
 from data_prep.errors import UserError
 from data_prep.preparation import PrepareConfig, prepare
 from fed_pretrain.experiment.config import EvaluationConfig, RunConfig, WorkConfig
@@ -58,14 +61,46 @@ def test_a_dataset_without_a_validation_split_is_refused(tmp_path):
         tuning.tune(config(tmp_path))
 
 
+@pytest.fixture
+def with_validation(tmp_path):
+    """The path of digits with a validation split."""
+    path = str(tmp_path / "digits")
+    prepare(PrepareConfig(source="digits", output=path, split_fractions=(0.7, 0.1, 0.2)))
+    return path
+
+
+def on_dataset(wanted, path):
+    return dataclasses.replace(wanted, base=dataclasses.replace(wanted.base, dataset=path))
+
+
 @pytest.mark.slow
-def test_the_best_trial_of_the_last_rung_becomes_the_flag_file(tmp_path):
-    dataset = str(tmp_path / "digits")
-    fractions = (0.7, 0.1, 0.2)
-    prepare(PrepareConfig(source="digits", output=dataset, split_fractions=fractions))
-    wanted = config(tmp_path, trials=4)
-    base = dataclasses.replace(wanted.base, dataset=dataset)
-    best = tuning.tune(dataclasses.replace(wanted, base=base))
+def test_a_signal_ends_the_tuning_and_the_same_command_continues_it(
+    tmp_path, with_validation, monkeypatch
+):
+    wanted = on_dataset(config(tmp_path, trials=2, halvings=0), with_validation)
+    folder = tmp_path / "tune"
+
+    def stop_in_the_first_round(point):
+        if point == "after-round":
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fault_points, "reach", stop_in_the_first_round)
+        with pytest.raises(UserError, match="stopped by SIGTERM; the same command continues"):
+            tuning.tune(wanted)
+    assert len(list((folder / "trials").iterdir())) == 1
+    assert not (folder / "rates.flags").exists()
+    assert not (folder / "trials.json").exists()
+    tuning.tune(wanted)
+    trials = json.loads((folder / "trials.json").read_text())["trials"]
+    rows = [(path / "metrics.jsonl").read_text() for path in (folder / "trials").iterdir()]
+    assert [len(text.splitlines()) for text in rows] == [3, 3]
+    assert len(trials) == 2
+
+
+@pytest.mark.slow
+def test_the_best_trial_of_the_last_rung_becomes_the_flag_file(tmp_path, with_validation):
+    best = tuning.tune(on_dataset(config(tmp_path, trials=4), with_validation))
     record = json.loads((tmp_path / "tune" / "trials.json").read_text())
     assert record["split"] == "validation"
     assert len(record["trials"]) == 4 + 2

@@ -42,6 +42,7 @@ class Claim:
     """A sentence of a paper and the statistic that decides it.
 
     needs_learning: compares what training did, so a random start still at chance decides nothing.
+    unit: what the statistic has one value of: one, and several.
     """
 
     key: str
@@ -50,6 +51,7 @@ class Claim:
     statistic: str
     statistic_by_seed: PerSeed
     needs_learning: bool = False
+    unit: tuple[str, str] = ("seed", "seeds")
 
 
 def ledger(study: Study) -> list[Verdict]:
@@ -77,18 +79,20 @@ def _verdicts(study: Study, claim: Claim) -> Iterator[Verdict]:
 def judge(claim: Claim, place: str, values: Sequence[float]) -> Verdict:
     result = spread(values)
     return Verdict(
-        claim.sentence, claim.paper, place, claim.statistic, _measured(result), _verdict(result)
+        claim.sentence,
+        claim.paper,
+        place,
+        claim.statistic,
+        _measured(result, claim.unit),
+        _verdict(result),
     )
 
 
-def _measured(result: Spread) -> str:
+def _measured(result: Spread, unit: tuple[str, str]) -> str:
+    count = f"{result.count} {unit[result.count != 1]}"
     if math.isnan(result.half_width):
-        seeds = "1 seed" if result.count == 1 else f"{result.count} seeds"
-        return f"{significant(result.mean)} ({seeds})"
-    return (
-        f"{significant(result.mean)} ± {significant(result.half_width)}"
-        f" (95 %, {result.count} seeds)"
-    )
+        return f"{significant(result.mean)} ({count})"
+    return f"{significant(result.mean)} ± {significant(result.half_width)} (95 %, {count})"
 
 
 def _verdict(result: Spread) -> str:
@@ -104,7 +108,7 @@ CLAIMS = (
         "accuracy",
         "A pre-trained start ends with higher accuracy.",
         FIRST,
-        "mean over algorithms of final accuracy, pre-trained minus random",
+        "final accuracy, pre-trained minus random, mean over algorithms and points of a sweep",
         per_seed.final_accuracy,
     ),
     Claim(
@@ -122,6 +126,7 @@ CLAIMS = (
         "Kendall's tau between two seeds of one start minus tau between the two starts",
         per_seed.ranking_changes,
         needs_learning=True,
+        unit=("pair of seeds", "pairs of seeds"),
     ),
     Claim(
         "adaptive_server",
@@ -198,6 +203,7 @@ CLAIMS = (
         FIRST,
         "mean pairwise cosine over all rounds, pre-trained minus random",
         per_seed.column_mean("mean_pairwise_cosine", 1.0),
+        needs_learning=True,
     ),
     Claim(
         "diversity",
@@ -205,6 +211,7 @@ CLAIMS = (
         FIRST,
         "gradient diversity over all rounds, random minus pre-trained",
         per_seed.column_mean("gradient_diversity", -1.0),
+        needs_learning=True,
     ),
     Claim(
         "distance",

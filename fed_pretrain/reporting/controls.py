@@ -28,11 +28,17 @@ def has_equal_work_pair(study: Study, task: str) -> bool:
     return len({works_unequally(run) for run in study.select(task=task)}) == 2
 
 
-def subjects(study: Study, task: str, **wanted: Any) -> list[Run]:
-    """The selected runs without the controls of their task."""
+def without_iid(study: Study, task: str, **wanted: Any) -> list[Run]:
+    """The selected runs without those on the IID control."""
     runs = study.select(task=task, **wanted)
     if has_iid_pair(study, task):
         runs = [run for run in runs if run.coordinates.get("partition") not in IID_NAMES]
+    return runs
+
+
+def subjects(study: Study, task: str, **wanted: Any) -> list[Run]:
+    """The selected runs without any control of their task."""
+    runs = without_iid(study, task, **wanted)
     if has_equal_work_pair(study, task):
         runs = [run for run in runs if works_unequally(run)]
     return runs

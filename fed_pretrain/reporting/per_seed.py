@@ -5,7 +5,7 @@ say.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -25,19 +25,37 @@ def _seeds(study: Study, **wanted: object) -> list[int]:
     return sorted(study.values("seed", **wanted))
 
 
-def _by_seed(
+def pairs(first: Iterable[Run], second: Iterable[Run], apart: str) -> list[tuple[Run, Run]]:
+    """Runs that stand at the same place of the grid but for the coordinate they are compared in."""
+
+    def place(run: Run) -> frozenset[tuple[str, object]]:
+        return frozenset((k, v) for k, v in run.coordinates.items() if k != apart)
+
+    others = {place(run): run for run in second}
+    return [(run, others[place(run)]) for run in first if place(run) in others]
+
+
+def paired_difference(
+    first: Iterable[Run], second: Iterable[Run], apart: str, value: Callable[[Run], float]
+) -> Spread:
+    """A value of the first runs minus the second ones', over seeds."""
+    by_seed: dict[object, list[float]] = {}
+    for one, other in pairs(first, second, apart):
+        by_seed.setdefault(one.coordinates["seed"], []).append(value(one) - value(other))
+    return spread([spread(values).mean for values in by_seed.values()])
+
+
+def _gains(
     study: Study, task: str, both: tuple[str, str], value: Callable[[Run], float]
-) -> list[tuple[float, float]]:
-    """Mean over algorithms of a run's value, for the random and the pre-trained start."""
-    pairs = []
+) -> list[float]:
+    """By seed: the pre-trained runs' value minus the random ones', each beside its like."""
+    gains = []
     for seed in _seeds(study, task=task):
-        sides = [
-            spread([value(run) for run in subjects(study, task, start=start, seed=seed)]).mean
-            for start in both
-        ]
-        if not any(math.isnan(side) for side in sides):
-            pairs.append((sides[0], sides[1]))
-    return pairs
+        random, pretrained = (subjects(study, task, start=start, seed=seed) for start in both)
+        gain = paired_difference(pretrained, random, "start", value).mean
+        if not math.isnan(gain):
+            gains.append(gain)
+    return gains
 
 
 def _accuracies(study: Study, task: str, start: str, seed: int) -> dict[str, float]:
@@ -48,22 +66,8 @@ def _accuracies(study: Study, task: str, start: str, seed: int) -> dict[str, flo
     return {name: spread(values).mean for name, values in by_algorithm.items()}
 
 
-def paired_difference(
-    first: Sequence[Run], second: Sequence[Run], value: Callable[[Run], float]
-) -> Spread:
-    """A value of the first runs minus the second ones', paired by seed."""
-    pairs = [
-        (one, other)
-        for one in first
-        for other in second
-        if one.coordinates.get("seed") == other.coordinates.get("seed")
-    ]
-    return spread([value(one) - value(other) for one, other in pairs])
-
-
 def final_accuracy(study: Study, task: str, random_start: str, start: str) -> list[float]:
-    pairs = _by_seed(study, task, (random_start, start), lambda run: run.last(FINAL))
-    return [pre - random for random, pre in pairs]
+    return _gains(study, task, (random_start, start), lambda run: run.last(FINAL))
 
 
 def spread_shrinks(study: Study, task: str, random_start: str, start: str) -> list[float]:
@@ -77,27 +81,27 @@ def spread_shrinks(study: Study, task: str, random_start: str, start: str) -> li
 
 
 def ranking_changes(study: Study, task: str, random_start: str, start: str) -> list[float]:
-    """Against the noise of a ranking: how well two seeds of one start agree."""
+    """One value a pair of seeds, each seed in one pair: the noise of a ranking comes from seeds."""
     both, seeds = (random_start, start), _seeds(study, task=task)
     sides = {(one, seed): _accuracies(study, task, one, seed) for one in both for seed in seeds}
-    names = set.intersection(*(set(side) for side in sides.values())) if sides else set()
-    if len(names) < 3 or len(seeds) < 2:
+    names = sorted(set.intersection(*(set(side) for side in sides.values()))) if sides else []
+    if len(names) < 3:
         return []
 
     def agreement(first: tuple[str, int], second: tuple[str, int]) -> float:
-        return kendall_tau_b(
-            *([sides[one][name] for name in sorted(names)] for one in (first, second))
-        )
+        return kendall_tau_b(*([sides[one][name] for name in names] for one in (first, second)))
 
-    return [
-        spread([agreement((one, seed), (one, s)) for one in both for s in seeds if s != seed]).mean
-        - agreement((random_start, seed), (start, seed))
-        for seed in seeds
-    ]
+    def value(seed: int, other: int) -> float:
+        within = spread([agreement((one, seed), (one, other)) for one in both])
+        across = spread([agreement((random_start, s), (start, s)) for s in (seed, other)])
+        return within.mean - across.mean
+
+    return [value(*pair) for pair in zip(seeds[::2], seeds[1::2], strict=False)]
 
 
 def _best(runs: Iterable[Run]) -> float:
-    return max((run.last(FINAL) for run in runs), default=math.nan)
+    finals = [run.last(FINAL) for run in runs]
+    return max((final for final in finals if math.isfinite(final)), default=math.nan)
 
 
 def _difference_of_best(
@@ -156,19 +160,22 @@ def full_batch_is_enough(study: Study, task: str, random_start: str, start: str)
 def gap_shrinks(study: Study, task: str, random_start: str, start: str) -> list[float]:
     if not has_iid_pair(study, task):
         return []
-    values = []
+    gaps = [_gaps(study, task, one) for one in (random_start, start)]
+    return [gaps[0][seed] - gaps[1][seed] for seed in gaps[0] if seed in gaps[1]]
+
+
+def _gaps(study: Study, task: str, start: str) -> dict[int, float]:
+    """By seed: accuracy on the IID control minus accuracy on the rest."""
+    found = {}
     for seed in _seeds(study, task=task):
-        gaps = [_gap(study, task, one, seed) for one in (random_start, start)]
-        if not any(math.isnan(gap) for gap in gaps):
-            values.append(gaps[0] - gaps[1])
-    return values
-
-
-def _gap(study: Study, task: str, start: str, seed: int) -> float:
-    sides: dict[bool, list[float]] = {True: [], False: []}
-    for run in study.select(task=task, start=start, seed=seed):
-        sides[run.coordinates.get("partition") in IID_NAMES].append(run.last(FINAL))
-    return spread(sides[True]).mean - spread(sides[False]).mean
+        runs = study.select(task=task, start=start, seed=seed)
+        sides: list[list[Run]] = [[], []]
+        for run in runs:
+            sides[run.coordinates.get("partition") not in IID_NAMES].append(run)
+        gap = paired_difference(sides[0], sides[1], "partition", lambda run: run.last(FINAL)).mean
+        if not math.isnan(gap):
+            found[seed] = gap
+    return found
 
 
 def local_steps(study: Study, task: str, random_start: str, start: str) -> list[float]:
@@ -176,25 +183,30 @@ def local_steps(study: Study, task: str, random_start: str, start: str) -> list[
     axis = next((n for n in study.plan.get("sweep", {}) if "epoch" in n or "step" in n), None)
     if axis is None:
         return []
-    points = study.values(axis, task=task)
-    values = []
+    points = sorted(study.values(axis, task=task), key=lambda point: _work(study, axis, point))
+    drops = [_drops(study, task, one, axis, points[0], points[-1]) for one in (random_start, start)]
+    return [drops[0][seed] - drops[1][seed] for seed in drops[0] if seed in drops[1]]
+
+
+def _work(study: Study, axis: str, point: str) -> float:
+    """How much local work a point of the axis sets."""
+    flags = study.plan["sweep"][axis].get(point, {})
+    return float(next((flags[name] for name in ("epochs", "local_steps") if name in flags), 0.0))
+
+
+def _drops(
+    study: Study, task: str, start: str, axis: str, fewest: str, most: str
+) -> dict[int, float]:
+    found = {}
     for seed in _seeds(study, task=task):
-        drops = []
-        for one in (random_start, start):
-            ends = [
-                spread(
-                    [r.last(FINAL) for r in study.select(**_place(task, one, seed, axis, point))]
-                ).mean
-                for point in (points[0], points[-1])
-            ]
-            drops.append(ends[0] - ends[1])
-        if not any(math.isnan(drop) for drop in drops):
-            values.append(drops[0] - drops[1])
-    return values
-
-
-def _place(task: str, start: str, seed: int, axis: str, point: object) -> dict[str, object]:
-    return {"task": task, "start": start, "seed": seed, axis: point}
+        first, last = (
+            subjects(study, task, start=start, seed=seed, **{axis: point})
+            for point in (fewest, most)
+        )
+        drop = paired_difference(first, last, axis, lambda run: run.last(FINAL)).mean
+        if not math.isnan(drop):
+            found[seed] = drop
+    return found
 
 
 def column_mean(column: str, sign: float) -> PerSeed:
@@ -203,20 +215,22 @@ def column_mean(column: str, sign: float) -> PerSeed:
             values = run.series(column)[1]
             return float(np.mean(values)) if values else math.nan
 
-        pairs = _by_seed(study, task, (random_start, start), mean)
-        return [sign * (pre - random) for random, pre in pairs]
+        return [sign * gain for gain in _gains(study, task, (random_start, start), mean)]
 
     return per_seed
 
 
 def starts_nearer(study: Study, task: str, random_start: str, start: str) -> list[float]:
-    pairs = _by_seed(study, task, (random_start, start), lambda run: run.first("distance_to_final"))
-    return [random - pre for random, pre in pairs]
+    value = _first("distance_to_final")
+    return [-gain for gain in _gains(study, task, (random_start, start), value)]
+
+
+def _first(column: str) -> Callable[[Run], float]:
+    return lambda run: run.first(column)
 
 
 def loss_not_lower(study: Study, task: str, random_start: str, start: str) -> list[float]:
-    pairs = _by_seed(study, task, (random_start, start), lambda run: run.first("eval_loss"))
-    return [pre - random for random, pre in pairs]
+    return _gains(study, task, (random_start, start), _first("eval_loss"))
 
 
 def top_eigenvalue(study: Study, task: str, start: str, seed: int) -> float:
@@ -225,7 +239,7 @@ def top_eigenvalue(study: Study, task: str, start: str, seed: int) -> float:
         place = analysis.coordinates
         if (place["task"], place["start"], place["seed"]) == (task, start, seed):
             content = analysis.probe("eigenvalues")
-            if content and "algorithm" not in place:
+            if content and "algorithm" not in place and content["top"]["converged"]:
                 return float(content["top"]["eigenvalues"][0])
     return math.nan
 
@@ -239,22 +253,28 @@ def flatter(study: Study, task: str, random_start: str, start: str) -> list[floa
     return values
 
 
-def lines_between(study: Study, task: str, start: str) -> dict[int, Mapping[str, Any]]:
-    """By seed: held-out figures on the line between the final IID and non-IID models."""
-    found = {}
+def lines_between(study: Study, task: str, start: str) -> dict[int, list[Mapping[str, Any]]]:
+    """By seed: held-out figures on the lines between the final IID and non-IID models."""
+    found: dict[int, list[Mapping[str, Any]]] = {}
     for analysis in study.analyses:
         place, content = analysis.coordinates, analysis.probe("landscape")
-        if content and (place["task"], place["start"]) == (task, start):
+        wanted = study.plan["analyze"].get(place["analysis"], {})
+        if (
+            content
+            and (place["task"], place["start"]) == (task, start)
+            and wanted.get("beside") in IID_NAMES
+        ):
             splits = content["splits"]
             held_out = next((name for name in splits if name != "train"), "train")
-            found[int(place["seed"])] = splits[held_out]
+            found.setdefault(int(place["seed"]), []).append(splits[held_out])
     return found
 
 
 def barriers(study: Study, task: str, start: str) -> dict[int, float]:
-    """By seed: the rise of the loss on that line above the straight line between its ends."""
+    """By seed: the rise of the loss on such a line above the straight one between its ends."""
     return {
-        seed: float(line["barrier"]) for seed, line in lines_between(study, task, start).items()
+        seed: spread([float(line["barrier"]) for line in lines]).mean
+        for seed, lines in lines_between(study, task, start).items()
     }
 
 
@@ -263,10 +283,8 @@ def same_basin(study: Study, task: str, random_start: str, start: str) -> list[f
     return [sides[0][seed] - sides[1][seed] for seed in sorted(set(sides[0]) & set(sides[1]))]
 
 
-def misaligned_at_start(run: Run) -> float:
-    return run.first("misaligned_share")
+misaligned_at_start = _first("misaligned_share")
 
 
 def fewer_misaligned(study: Study, task: str, random_start: str, start: str) -> list[float]:
-    pairs = _by_seed(study, task, (random_start, start), misaligned_at_start)
-    return [random - pre for random, pre in pairs]
+    return [-gain for gain in _gains(study, task, (random_start, start), misaligned_at_start)]

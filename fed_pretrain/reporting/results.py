@@ -58,9 +58,11 @@ class Run:
         if column in _AFTERWARDS:
             name, key = _AFTERWARDS[column]
             content = self.probe(name) or {"rounds": [], key: []}
-            return content["rounds"], content[key]
-        pairs = [(row["round"], row[column]) for row in self.rows if row.get(column) is not None]
-        return [int(r) for r, _ in pairs], [float(v) for _, v in pairs]
+            found = list(zip(content["rounds"], content[key], strict=True))
+        else:
+            found = [(row["round"], row.get(column)) for row in self.rows]
+        pairs = [(int(r), float(v)) for r, v in found if v is not None]
+        return [r for r, _ in pairs], [v for _, v in pairs]
 
     def last(self, column: str) -> float:
         """The last value of a column; NaN when there is none."""

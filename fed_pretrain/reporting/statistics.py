@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
-# Two-sided 95 % quantiles of Student's t for 1 to 9 degrees of freedom.
-_T_95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+import scipy.stats
 
 
 @dataclass(frozen=True)
@@ -23,7 +21,7 @@ class Spread:
         """Half the 95 % confidence interval of the mean (Student's t)."""
         if self.count < 2:
             return math.nan
-        quantile = _T_95[self.count - 2] if self.count - 1 <= len(_T_95) else 1.96
+        quantile = float(scipy.stats.t.ppf(0.975, self.count - 1))
         return quantile * self.std / math.sqrt(self.count)
 
     def __str__(self) -> str:

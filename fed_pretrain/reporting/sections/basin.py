@@ -37,7 +37,8 @@ def _figure(study: Study, task: str) -> NamedFigure:
     made, panels = style.figure(2, 1, width=8.0, height=3.0)
     for axes, (column, title) in zip(panels, _PANELS, strict=True):
         for start in starts:
-            lines = list(lines_between(study, task, start).values())
+            found = lines_between(study, task, start)
+            lines = [line for seed in found for line in found[seed]]
             _draw(axes, lines, column, start, colours[start])
         axes.set_title(title)
         axes.set_xticks([0, 1], ["IID model", "non-IID model"])

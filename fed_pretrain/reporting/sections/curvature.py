@@ -22,10 +22,9 @@ def curvature_section(study: Study) -> Section | None:
     for task in study.tasks:
         random_start = study.random_start(task)
         for start in study.starts(task):
-            values = [top_eigenvalue(study, task, start, seed) for seed in seeds]
-            if all(math.isnan(value) for value in values):
+            mean = spread([top_eigenvalue(study, task, start, seed) for seed in seeds])
+            if not mean.count:
                 continue
-            mean = spread(values)
             ratio = math.nan
             if random_start is not None:
                 base = spread([top_eigenvalue(study, task, random_start, s) for s in seeds])
@@ -44,7 +43,10 @@ def curvature_section(study: Study) -> Section | None:
         content = analysis.probe("eigenvalues")
         if content and not content["top"]["converged"]:
             place = analysis.coordinates
-            notes.append(f"not converged: {place['task']} · {place['start']}, seed {place['seed']}")
+            notes.append(
+                f"{place['task']} · {place['start']}, seed {place['seed']}: not converged within"
+                f" the iterations of the plan, so its value is left out."
+            )
     text = [
         "Largest algebraic eigenvalue of the loss Hessian at the start, by Lanczos with residual"
         " checks, over a sample of training examples drawn in proportion to client size."

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fed_pretrain.reporting.part import Section, Table
-from fed_pretrain.reporting.results import Analysis, Study, unique
+from fed_pretrain.reporting.results import Analysis, Study
 from fed_pretrain.reporting.setting import seeds
 from fed_pretrain.reporting.statistics import spread
 
@@ -38,29 +38,32 @@ def _table(
     study: Study, task: str, measured: Sequence[tuple[Analysis, Mapping[str, Any]]]
 ) -> Table:
     starts = study.starts(task)
-    names = unique(row["name"] for _, content in measured for row in content["rows"])
-    rows = []
-    for name in names:
-        found: dict[str, list[Mapping[str, Any]]] = {start: [] for start in starts}
-        for analysis, content in measured:
-            found[str(analysis.coordinates["start"])] += [
-                row for row in content["rows"] if row["name"] == name
-            ]
-        cells = [str(spread([row["accuracy"] for row in found[start]])) for start in starts]
-        sent = spread(
-            [
-                (row["bytes_down"] + row["bytes_up"]) / 1e6
-                for matching in found.values()
-                for row in matching
-            ]
-        )
-        rows.append([name, *cells, f"{sent.mean:.1f}"])
+    several = len({analysis.coordinates.get("algorithm") for analysis, _ in measured}) > 1
+    cells: dict[str, dict[str, list[Mapping[str, Any]]]] = {}
+    for analysis, content in measured:
+        place = analysis.coordinates
+        for row in content["rows"]:
+            label = f"{place['algorithm']} · {row['name']}" if several else str(row["name"])
+            cells.setdefault(label, {}).setdefault(str(place["start"]), []).append(row)
+    rows = [
+        [label, *(_accuracy(by_start.get(start, [])) for start in starts), _megabytes(by_start)]
+        for label, by_start in cells.items()
+    ]
     clients = _span([content["clients"] for _, content in measured])
     caption = (
         f"{task}: accuracy over the own held-out examples of {clients} clients, mean ± sample"
         f" standard deviation over {seeds(study, task)}"
     )
     return Table(f"fine_tuning_{task}", caption, ["", *starts, "megabytes sent"], rows)
+
+
+def _accuracy(rows: Sequence[Mapping[str, Any]]) -> str:
+    return str(spread([row["accuracy"] for row in rows]))
+
+
+def _megabytes(by_start: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    rows = [row for several in by_start.values() for row in several]
+    return f"{spread([(row['bytes_down'] + row['bytes_up']) / 1e6 for row in rows]).mean:.1f}"
 
 
 def _span(values: Sequence[int]) -> str:

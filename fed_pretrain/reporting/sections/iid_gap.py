@@ -19,7 +19,7 @@ def iid_gap(study: Study, task: str, start: str, algorithm: str) -> tuple[Spread
     other = next((name for name in partitions if name not in IID_NAMES), None)
     wanted = {"task": task, "start": start, "algorithm": algorithm}
     sides = [study.select(partition=name, **wanted) for name in (iid, other)]
-    gap = paired_difference(sides[0], sides[1], lambda run: run.last(FINAL))
+    gap = paired_difference(sides[0], sides[1], "partition", lambda run: run.last(FINAL))
     return gap, final_accuracy(sides[0]), final_accuracy(sides[1])
 
 
@@ -73,22 +73,24 @@ def _number(value: float | None) -> float:
 
 
 def _closed_share(study: Study, task: str, algorithm: str) -> list[str]:
+    """In words, where the random start's own gap is beyond doubt."""
     random_start = study.random_start(task)
     if random_start is None or not chance.left_chance(study, task, random_start):
         return []
-    base = iid_gap(study, task, random_start, algorithm)[0].mean
+    base = iid_gap(study, task, random_start, algorithm)[0]
+    place = f"{task}, {algorithm}"
+    if not base.mean - base.half_width > 0:
+        return [
+            f"{place}: whether {random_start} has a gap at all is not sure here (its 95 % interval"
+            " contains zero), so no share of it is told."
+        ]
     sentences = []
     for start in study.pretrained_starts(task):
         gap = iid_gap(study, task, start, algorithm)[0].mean
-        if base > 0 and not math.isnan(gap):
-            share = 1 - gap / base
+        if not math.isnan(gap):
+            share = 1 - gap / base.mean
+            does = f"closes {share:.0%} of" if share >= 0 else f"widens by {-share:.0%}"
             sentences.append(
-                f"{task}, {algorithm}: on average over seeds {start} closes {share:.0%} of the gap"
-                f" that {random_start} leaves."
-            )
-        else:
-            sentences.append(
-                f"{task}, {algorithm}: {random_start} shows no positive gap, so the share that"
-                f" {start} closes is undefined."
+                f"{place}: on average over seeds {start} {does} the gap that {random_start} leaves."
             )
     return sentences

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fed_pretrain.reporting import chance, style
+from fed_pretrain.reporting import chance, controls, style
 from fed_pretrain.reporting.part import NamedFigure, Section, Table
 from fed_pretrain.reporting.per_seed import paired_difference
 from fed_pretrain.reporting.results import FINAL, Run, Study
@@ -115,7 +115,7 @@ class _Sweep:
         for start in self.study.starts(self.task):
             cells = [str(measure.over(self._runs(start, point))) for point in points]
             last, first = (self._runs(start, point) for point in (points[-1], points[0]))
-            rows.append([start, *cells, str(paired_difference(last, first, measure.of))])
+            rows.append([start, *cells, str(paired_difference(last, first, self.axis, measure.of))])
         header = ["start", *points, f"{points[-1]} minus {points[0]}"]
         told = setting(self.study, self.task)
         caption = f"{self.task}, {self.algorithm}, {measure.title}: {told}"
@@ -123,8 +123,8 @@ class _Sweep:
         return Table(self._name(prefix), caption, header, rows)
 
     def _runs(self, start: str, point: str) -> list[Run]:
-        return self.study.select(
-            task=self.task, start=start, algorithm=self.algorithm, **{self.axis: point}
+        return controls.without_iid(
+            self.study, self.task, start=start, algorithm=self.algorithm, **{self.axis: point}
         )
 
     def _name(self, prefix: str) -> str:

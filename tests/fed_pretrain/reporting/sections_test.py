@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from fed_pretrain.reporting import style
-from fed_pretrain.reporting.sections import basin, fine_tuning, misalignment, starts, sweep
+from fed_pretrain.reporting.sections import basin, fine_tuning, iid_gap, misalignment, starts, sweep
 from fed_pretrain.reporting.sections.accuracy import row_keys
 from tests.fed_pretrain.reporting import toy_study
 
@@ -63,6 +63,47 @@ def test_fine_tuning_is_a_row_a_way_of_training_and_a_column_a_start(tmp_path):
         ["federated", "0.300", "0.600", "3.0"],
     ]
     assert "7 clients" in table.caption
+
+
+def test_fine_tuning_of_several_algorithms_is_told_apart(tmp_path):
+    def baselines(accuracy):
+        row = {"name": "federated", "accuracy": accuracy, "bytes_down": 0, "bytes_up": 0}
+        return {"baselines": {"rows": [row], "clients": 7, "epochs": 5}}
+
+    analyses = [
+        toy_study.analysis(tmp_path, baselines(value), start="random", algorithm=name)
+        for name, value in {"fedavg": 0.5, "fedadam": 0.7}.items()
+    ]
+    study = toy_study.study([toy_study.run(tmp_path, 0.5, start="random")], analyses)
+    (table,) = fine_tuning.fine_tuning_section(study).tables
+    assert [row[:2] for row in table.rows] == [
+        ["fedavg · federated", "0.500"],
+        ["fedadam · federated", "0.700"],
+    ]
+
+
+def gap_study(folder, random_gap):
+    """Three seeds whose random gap is 0.3 give or take, and whose pre-trained gap is 0.1."""
+    gaps = {"random": random_gap, "digits": (0.1, 0.1, 0.1)}
+    return toy_study.study(
+        [
+            toy_study.run(folder, 0.5 + iid * gap, start=start, seed=seed, partition=partition)
+            for start, several in gaps.items()
+            for seed, gap in enumerate(several)
+            for partition, iid in (("dirichlet", 0), ("iid", 1))
+        ]
+    )
+
+
+def test_the_share_of_the_gap_that_closes_is_told_where_the_gap_is_sure(tmp_path):
+    text = iid_gap.iid_section(gap_study(tmp_path, (0.39, 0.4, 0.41))).text
+    assert any("digits closes 75% of the gap that random leaves" in line for line in text)
+
+
+def test_no_share_is_told_of_a_gap_that_may_not_be_there(tmp_path):
+    text = " ".join(iid_gap.iid_section(gap_study(tmp_path, (-0.2, 0.1, 0.3))).text)
+    assert "%" not in text.replace("95 %", "")
+    assert "whether random has a gap at all is not sure here" in text
 
 
 def test_the_loss_between_two_solutions_is_drawn_with_its_barrier(tmp_path):

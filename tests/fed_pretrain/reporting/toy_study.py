@@ -21,7 +21,7 @@ def run(folder: Path, final, probes=None, client="sgd", server="sgd", varied=0.0
 
 
 def analysis(folder: Path, probes, **coordinates):
-    place = {"task": "toy", "algorithm": "sgd-sgd", "seed": 0, **coordinates}
+    place = {"task": "toy", "analysis": "it", "seed": 0, **coordinates}
     own = folder / "-".join(["analysis", *(str(value) for value in place.values())])
     write_probes(own, probes)
     return Analysis(place, own)
@@ -34,5 +34,6 @@ def write_probes(folder: Path, probes):
 
 
 def study(runs, analyses=(), starts=None, **plan):
-    plan = {"tasks": {"toy": {"starts": starts or STARTS}}, "sweep": {}, **plan}
+    beside = {"it": {"beside": "iid"}}
+    plan = {"tasks": {"toy": {"starts": starts or STARTS}}, "sweep": {}, "analyze": beside, **plan}
     return Study(plan, runs, list(analyses), [], [])

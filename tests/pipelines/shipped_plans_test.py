@@ -57,7 +57,7 @@ def test_an_algorithm_named_fedavg_has_no_server_momentum(name):
 
 def test_the_plan_that_the_docs_show_is_one_that_runs(tmp_path):
     [shown] = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/plans.md").read_text(), re.S)
-    plan = tmp_path / "proxy_clients.yaml"
+    plan = tmp_path / "shown.yaml"
     plan.write_text(shown)
     study_lib.run(study_lib.StudyConfig(str(plan), str(tmp_path / "study"), dry_run=True))
 

@@ -6,6 +6,7 @@ built processes from step to step, so ready steps go to the worker that last ran
 A step that another process is at is left to it: its result is taken when it is there.
 """
 
+import contextlib
 import json
 import os
 import selectors
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from data_prep.errors import UserError
 from pipelines import steps as steps_module
 from pipelines.step_lock import StepLock
 from pipelines.steps import Step
@@ -97,8 +99,7 @@ class Execution:
                 self._wait(seconds=0.5)
             self._tell()
         finally:
-            for worker in list(self._workers):
-                self._end(worker)
+            self._end(*self._workers)
         return all(state.status in ("done", "skipped") for state in self.asked)
 
     def settle(self) -> None:
@@ -192,8 +193,10 @@ class Execution:
         return worker
 
     def _launch(self, worker: _Worker, state: StepState) -> None:
-        if worker.affinity and _family(worker.affinity) != _family(state.step.affinity):
-            # Two binaries define flags of the same name: a process runs only one of them.
+        # Two binaries define flags of the same name: a process runs only one of them.
+        strange = worker.affinity and _family(worker.affinity) != _family(state.step.affinity)
+        killed_while_idle = worker.process.poll() is not None
+        if strange or killed_while_idle:
             self._end(worker)
             worker = self._new_worker()
         key = self._key(state)
@@ -209,8 +212,10 @@ class Execution:
         state.status, state.output, state.started = "running", output, time.monotonic()
         state.attempts += 1
         assert worker.process.stdin is not None
-        worker.process.stdin.write(json.dumps(request) + "\n")
-        worker.process.stdin.flush()
+        # Of a worker that was killed this very moment the answer is that it ended.
+        with contextlib.suppress(BrokenPipeError):
+            worker.process.stdin.write(json.dumps(request) + "\n")
+            worker.process.stdin.flush()
 
     def _arguments(self, state: StepState, folders: Mapping[str, Path], output: Path) -> list[str]:
         arguments = steps_module.arguments(state.step, folders, output)
@@ -259,7 +264,11 @@ class Execution:
 
     def _finish(self, state: StepState, key: str) -> None:
         assert state.output is not None
-        record = steps_module.write_record(state.output, state.step, key, state.seconds)
+        try:
+            record = steps_module.write_record(state.output, state.step, key, state.seconds)
+        except (UserError, OSError) as error:
+            self._fail(state, 1, str(error))
+            return
         state.status, state.fingerprint, state.message = "done", record.fingerprint, ""
 
     def _fail(self, state: StepState, code: int, message: str) -> None:
@@ -268,12 +277,19 @@ class Execution:
         may_retry = code != 2 and state.attempts <= self.retries
         state.status = "waiting" if may_retry else "failed"
 
-    def _end(self, worker: _Worker) -> None:
-        self._workers.remove(worker)
-        if worker.state is not None:
-            worker.process.terminate()
-        assert worker.process.stdin is not None
-        worker.process.stdin.close()
+    def _end(self, *workers: _Worker) -> None:
+        """All are asked to save and leave before the first of them is waited for."""
+        for worker in workers:
+            self._workers.remove(worker)
+            if worker.state is not None:
+                worker.process.terminate()
+            assert worker.process.stdin is not None
+            with contextlib.suppress(BrokenPipeError):
+                worker.process.stdin.close()
+        for worker in workers:
+            self._wait_for_end(worker)
+
+    def _wait_for_end(self, worker: _Worker) -> None:
         try:
             worker.process.wait(timeout=30)
         except subprocess.TimeoutExpired:

@@ -20,6 +20,14 @@ from data_prep.errors import UserError
 from pipelines.document import Place
 
 RECORD = "step.json"
+# The file each kind of step writes last, and which vouches for its output.
+_LAST = {
+    "pretrain": "SUCCESS",
+    "tune": "rates.flags",
+    "train": "SUCCESS",
+    "analyze": "SUCCESS",
+    "report": "index.html",
+}
 _PACKAGES = ("data_prep", "fed_pretrain", "pipelines")
 # What a report looks like changes no number: restyling it must not retrain anything.
 _WITHOUT_EFFECT_ON_RUNS = ("reporting", "plans")
@@ -160,25 +168,14 @@ def fingerprint(output: Path, step: Step) -> str:
     """What a reader of this step's output depends on.
 
     A prepared dataset is known by its manifest's content, so that preparing the same data again
-    redoes nothing after it; the rest by the bytes of the file that vouches for the output.
+    redoes nothing after it; the rest by the bytes of the file that vouches for the output. A
+    training that was asked to stop ends well, without that file.
     """
     if step.kind == "prepare":
         from data_prep.store.reader import open_dataset
 
         return open_dataset(output).fingerprint
-    for name in ("SUCCESS", "rates.flags", "index.html"):
-        path = output / name
-        if path.exists():
-            return hashlib.sha256(path.read_bytes()).hexdigest()[:32]
-    return _tree_fingerprint(output, step)
-
-
-def _tree_fingerprint(output: Path, step: Step) -> str:
-    files = sorted(path for path in output.rglob("*.json") if path.name != RECORD)
-    if not files:
-        raise UserError(f"{step.step_id}: its command ended well but left nothing in {output}")
-    digest = hashlib.sha256()
-    for path in files:
-        digest.update(f"{path.relative_to(output)}:".encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:32]
+    path = output / _LAST[step.kind]
+    if not path.exists():
+        raise UserError(f"it was stopped before its end: there is no {path.name} in {output}")
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:32]

@@ -1,6 +1,9 @@
 import fcntl
 import json
+import os
 import pathlib
+import signal
+from dataclasses import replace
 
 import pytest
 
@@ -85,6 +88,75 @@ def test_a_killed_worker_is_replaced_and_the_step_done(tmp_path, ledger):
     assert execution.states["a"].attempts == 2
 
 
+def test_a_training_that_was_stopped_before_its_end_is_not_done(tmp_path, ledger):
+    statuses, execution = run(tmp_path, toy("a", fail="stop_once"), retries=0)
+    assert statuses == {"a": "failed"}
+    assert execution.states["a"].message.startswith("it was stopped before its end")
+    assert not (execution.states["a"].output / "step.json").exists()
+    statuses, _ = run(tmp_path, toy("a", fail="stop_once"), retries=0)
+    assert statuses == {"a": "done"}
+
+
+def test_a_training_that_was_stopped_goes_on_while_the_study_does(tmp_path, ledger):
+    statuses, execution = run(tmp_path, toy("a", fail="stop_once"), toy("b"))
+    assert statuses == {"a": "done", "b": "done"}
+    assert execution.states["a"].attempts == 2
+
+
+def test_a_preparation_that_left_no_dataset_fails_alone(tmp_path, ledger):
+    steps = [replace(toy("a"), kind="prepare"), toy("b", reads="a"), toy("c")]
+    statuses, execution = run(tmp_path, *steps, retries=0)
+    assert statuses == {"a": "failed", "b": "blocked", "c": "done"}
+    assert "make one with `prepare --output=" in execution.states["a"].message
+
+
+def test_a_worker_killed_while_idle_is_replaced(tmp_path, ledger):
+    killed = []
+
+    def kill_the_idle(execution):
+        if execution.states["a"].status == "done" and not killed:
+            [worker] = execution._workers
+            # Said by half, so that closing the pipe to the dead worker fails too.
+            worker.process.stdin.write("{")
+            os.kill(worker.process.pid, signal.SIGKILL)
+            os.waitid(os.P_PID, worker.process.pid, os.WEXITED | os.WNOWAIT)
+            killed.append(worker)
+
+    steps = [toy("a"), toy("b", reads="a")]
+    statuses, execution = run(tmp_path, *steps, retries=0, on_change=[kill_the_idle])
+    assert killed
+    assert statuses == {"a": "done", "b": "done"}
+    assert execution.states["b"].attempts == 1
+
+
+def test_a_worker_killed_as_it_is_spoken_to_costs_an_attempt_only(tmp_path, ledger, monkeypatch):
+    execution = Execution([toy("a")], tmp_path / "study")
+    new_worker = execution._new_worker
+
+    def first_is_killed():
+        worker = new_worker()
+        if not execution.states["a"].attempts:
+            monkeypatch.setattr(worker.process, "poll", lambda: None)
+            os.kill(worker.process.pid, signal.SIGKILL)
+            os.waitid(os.P_PID, worker.process.pid, os.WEXITED | os.WNOWAIT)
+        return worker
+
+    execution._new_worker = first_is_killed
+    assert execution.run()
+    assert execution.states["a"].attempts == 2
+
+
+def test_a_stopped_study_asks_all_its_steps_to_leave_before_it_waits_for_one(tmp_path, ledger):
+    def stop_when_both_are_at_work(execution):
+        if lines(ledger).count("ready") == 2:
+            execution.stop()
+
+    steps = [toy(name, fail="linger") for name in "ab"]
+    statuses, _ = run(tmp_path, *steps, parallel=2, on_change=[stop_when_both_are_at_work])
+    assert statuses == {"a": "waiting", "b": "waiting"}
+    assert lines(ledger)[-2:] == ["together", "together"]
+
+
 def test_kin_share_one_process_and_parallel_strangers_do_not(tmp_path, ledger):
     steps = [toy(f"{kin}{n}", affinity=f"toy/{kin}") for n in range(3) for kin in "xy"]
     statuses, _ = run(tmp_path, *steps, parallel=2)
@@ -137,7 +209,8 @@ class Neighbour:
             self.waited = True
             if self._finishes:
                 self._output.mkdir(parents=True)
-                (self._output / "value.json").write_text('["theirs"]')
+                for name in ("value.json", "SUCCESS"):
+                    (self._output / name).write_text('["theirs"]')
                 write_record(self._output, self._step, self._key, seconds=1.0)
             self._lock.release()
 

@@ -88,8 +88,12 @@ class Execution:
         """The states of the steps to run."""
         return [s for name, s in self.states.items() if self.only is None or name in self.only]
 
+    @property
+    def all_done(self) -> bool:
+        return all(state.status in ("done", "skipped") for state in self.asked)
+
     def run(self) -> bool:
-        """Runs until every step asked for is over; true when none failed."""
+        """Runs until every step asked for is over; true when all are done."""
         try:
             while not all(state.over for state in self.asked) and not self._stopping:
                 self.settle()
@@ -100,7 +104,7 @@ class Execution:
             self._tell()
         finally:
             self._end(*self._workers)
-        return all(state.status in ("done", "skipped") for state in self.asked)
+        return self.all_done
 
     def settle(self) -> None:
         """Finds the steps that are done already, and those that cannot run."""
@@ -316,8 +320,13 @@ def _total_memory() -> int:
 
 
 def forget_stale_outputs(execution: Execution) -> int:
-    """Removes outputs of keys that no step of this plan has any more; returns how many."""
-    kept = {state.output for state in execution.states.values() if state.output}
+    """Removes outputs of keys that no step of this plan has any more; returns how many.
+
+    The key of a step follows from what it reads: before all is done some keys are not known.
+    """
+    if not execution.all_done:
+        raise UserError("--forget_stale removed nothing: it needs every step of the study done")
+    kept = {state.output for state in execution.states.values()}
     removed = 0
     for record in list((execution.workdir / "steps").rglob(steps_module.RECORD)):
         if record.parent not in kept:

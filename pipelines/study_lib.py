@@ -71,8 +71,16 @@ def run(config: StudyConfig) -> StudyResult:
         print(describe(plan, execution, time_left), file=sys.stderr)
     _execute(plan, execution, Display(plan.name, time_left))
     if config.forget_stale:
-        print(f"removed {forget_stale_outputs(execution)} outputs of former settings")
+        print(_forget_stale(execution))
     return _result(execution)
+
+
+def _forget_stale(execution: Execution) -> str:
+    """A refusal is told beside what the study came to, not in its place."""
+    try:
+        return f"removed {forget_stale_outputs(execution)} outputs of former settings"
+    except UserError as refusal:
+        return str(refusal)
 
 
 def list_steps(config: StudyConfig, program: Sequence[str]) -> Iterator[str]:

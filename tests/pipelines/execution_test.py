@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from data_prep.errors import UserError
 from pipelines.execution import Execution, forget_stale_outputs
 from pipelines.step_lock import StepLock
 from pipelines.steps import Input, Step, write_record
@@ -174,6 +175,14 @@ def test_outputs_of_former_settings_are_removed_on_request(tmp_path, ledger):
     assert forget_stale_outputs(after) == 1
     assert not before.states["a"].output.exists()
     assert after.states["a"].output.exists()
+
+
+def test_before_every_step_is_done_no_output_is_stale(tmp_path, ledger):
+    _, before = run(tmp_path, toy("a"), toy("b", reads="a"))
+    _, after = run(tmp_path, toy("a", value="A", fail="user"), toy("b", reads="a"))
+    with pytest.raises(UserError, match="--forget_stale removed nothing"):
+        forget_stale_outputs(after)
+    assert all(state.output.exists() for state in before.states.values())
 
 
 def test_steps_run_one_by_one_leave_nothing_for_the_whole(tmp_path, ledger):

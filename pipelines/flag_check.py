@@ -4,6 +4,7 @@ Each step's command line is parsed by its own binary, in one process a binary; f
 exist yet are stood in for. What a binary says of a flag is told with the place that sets it.
 """
 
+import contextlib
 import json
 import re
 import subprocess
@@ -88,9 +89,19 @@ def _parsed(command_lines: Mapping[str, Sequence[Any]]) -> dict[str, list[str | 
     processes = {module: _process(module) for module in command_lines}
     for module, process in processes.items():
         assert process.stdin is not None
-        process.stdin.write(json.dumps(command_lines[module]))
-        process.stdin.close()
-    return {module: _answer(module, process) for module, process in processes.items()}
+        # Of a process that has died, its exit code tells.
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write(json.dumps(command_lines[module]))
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+    answers = {module: _output(process) for module, process in processes.items()}
+    for module, process in processes.items():
+        if process.returncode:
+            raise UserError(
+                f"python -m {module} cannot be asked about its flags (exit code"
+                f" {process.returncode}; what it said stands above)"
+            )
+    return {module: json.loads(text.splitlines()[-1]) for module, text in answers.items()}
 
 
 def _process(module: str) -> "subprocess.Popen[str]":
@@ -98,10 +109,8 @@ def _process(module: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
-def _answer(module: str, process: "subprocess.Popen[str]") -> list[str | None]:
+def _output(process: "subprocess.Popen[str]") -> str:
+    """All it says, once it has ended."""
     assert process.stdout is not None
     with process:
-        text = process.stdout.read()
-    if process.returncode:
-        raise RuntimeError(f"the flags of {module} could not be parsed (code {process.returncode})")
-    return json.loads(text.splitlines()[-1])
+        return process.stdout.read()

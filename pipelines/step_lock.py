@@ -4,6 +4,8 @@ import fcntl
 from pathlib import Path
 from typing import IO
 
+from data_prep.errors import UserError
+
 
 class StepLock:
     """A kernel lock (flock) on a file beside the step's output: it goes when its holder dies.
@@ -24,6 +26,12 @@ class StepLock:
         except BlockingIOError:
             file.close()
             return False
+        except OSError as error:
+            file.close()
+            raise UserError(
+                f"{self._path} cannot be locked ({error.strerror}): put --workdir on a file system"
+                " that supports flock"
+            ) from error
         self._file = file
         return True
 

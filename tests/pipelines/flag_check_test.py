@@ -1,8 +1,11 @@
 """Wrong names and values of flags, in every section of a plan, are refused with their place."""
 
 import json
+import os
+import pathlib
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +14,7 @@ from pipelines import flag_check
 from pipelines import plan as plans
 from pipelines.expansion import expand
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 TEXT = """\
 name: toy
 title: A toy
@@ -163,6 +167,26 @@ def test_a_value_given_by_an_override_is_told_with_the_override(tmp_path):
     assert str(caught.value).startswith(
         "--set settings.rounds=many: settings: flag --rounds=many: invalid"
     )
+
+
+def test_a_binary_that_cannot_be_imported_is_told_and_no_process_is_left(tmp_path, monkeypatch):
+    (tmp_path / "broken_binary.py").write_text("raise SystemExit(3)")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(ROOT)]))
+    started, popen = [], subprocess.Popen
+
+    def noted(*arguments, **options):
+        started.append(popen(*arguments, **options))
+        return started[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", noted)
+    steps = expand(plans.build(read(tmp_path)))
+    steps = [
+        replace(step, module="broken_binary") if n == 0 else step for n, step in enumerate(steps)
+    ]
+    with pytest.raises(UserError, match=r"python -m broken_binary .* \(exit code 3"):
+        list(flag_check.mistakes(steps))
+    assert len(started) > 1
+    assert all(process.returncode is not None for process in started)
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ SECTIONS: Mapping[str, Callable[[Study], Section | None]] = {
     "cost": cost.cost_section,
     "claims": ledger.ledger_section,
 }
-_WIDE_INCHES = 8.0
+_WIDE_INCHES = 7.0
 # A figure is drawn at most so large, so that its letters are about as large as the text's.
 _PIXELS_AN_INCH = 110
 _MARKS = {

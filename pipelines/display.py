@@ -55,6 +55,7 @@ class Display:
 
     def _note_changes(self, states: Sequence[StepState]) -> None:
         first = not self._shown
+        blocked = 0
         for state in states:
             before = self._shown.get(state.step.step_id)
             self._shown[state.step.step_id] = state.status
@@ -65,10 +66,14 @@ class Display:
                 self._progress.note(f"again    {state.step.step_id}: {state.message}")
             elif state.status == "elsewhere":
                 self._progress.note(f"waiting  {state.step.step_id}: another process is at it")
+            elif state.status == "blocked":
+                blocked += 1
             elif state.over:
                 said = _result(state) if state.status in ("done", "skipped") else state.message
                 took = duration(state.seconds)
                 self._progress.note(f"{state.status:8} {state.step.step_id}  {took}  {said}")
+        if blocked:
+            self._progress.note(f"blocked  {blocked} steps whose inputs failed")
 
     def close(self) -> None:
         self._progress.close()

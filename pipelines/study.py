@@ -58,8 +58,10 @@ def main() -> int:
             print(line)
         return 0
     result = study_lib.run(config)
-    for step_id in result.failed:
-        print(f"failed: {step_id} (its log stands beside its folder below {_WORKDIR.value}/steps)")
+    for step_id, why in result.failed.items():
+        print(f"failed: {step_id}: {why}")
+    if result.failed:
+        print(f"the log of a step stands beside its folder below {_WORKDIR.value}/steps")
     if result.stopped:
         print("stopped; continue with the same command")
     if result.report is not None:

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import FrameType
@@ -41,8 +41,10 @@ class StudyConfig:
 
 @dataclass(frozen=True)
 class StudyResult:
+    """`failed`: why each failed step did."""
+
     report: Path | None
-    failed: tuple[str, ...]
+    failed: Mapping[str, str]
     stopped: bool
 
 
@@ -66,7 +68,7 @@ def run(config: StudyConfig) -> StudyResult:
         step_commands.check_chosen(execution)
     if config.dry_run:
         print(describe(plan, execution, time_left))
-        return StudyResult(None, (), False)
+        return StudyResult(None, {}, False)
     if not config.only:
         print(describe(plan, execution, time_left), file=sys.stderr)
     _execute(plan, execution, Display(plan.name, time_left))
@@ -91,7 +93,10 @@ def list_steps(config: StudyConfig, program: Sequence[str]) -> Iterator[str]:
 
 def _execute(plan: plan_module.Plan, execution: Execution, display: Display) -> None:
     """`study.json` has one writer at a time: who makes the report, which reads it."""
-    execution.workdir.mkdir(parents=True, exist_ok=True)
+    try:
+        execution.workdir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--workdir={execution.workdir}: {error.strerror}") from error
     makes_report = any(state.step.kind == "report" for state in execution.asked)
     with contextlib.ExitStack() as stack:
         if makes_report:
@@ -104,14 +109,14 @@ def _execute(plan: plan_module.Plan, execution: Execution, display: Display) -> 
 
 
 def _result(execution: Execution) -> StudyResult:
-    failed, page = [], None
+    failed, page = {}, None
     for state in execution.asked:
         if state.status == "failed":
-            failed.append(state.step.step_id)
+            failed[state.step.step_id] = state.message
         if state.step.kind == "report" and state.fingerprint and state.output:
             page = state.output / "index.html"
     stopped = any(not state.over for state in execution.asked)
-    return StudyResult(page, tuple(failed), stopped)
+    return StudyResult(page, failed, stopped)
 
 
 def _checked_steps(config: StudyConfig) -> tuple[plan_module.Plan, list[Step]]:

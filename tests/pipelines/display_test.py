@@ -87,3 +87,19 @@ def test_a_step_tried_again_and_a_failed_one_are_told_with_the_reason(tmp_path):
     lines = stream.getvalue().splitlines()
     assert "again    train/a: it broke" in lines
     assert "failed   train/a  0s  it broke" in lines
+
+
+def test_steps_that_wait_for_what_failed_are_told_in_one_line(tmp_path):
+    stream = io.StringIO()
+    study = execution(tmp_path, "prepare/a", "train/b", "train/c")
+    shown = display(stream)
+    shown.show(study)
+    failed, *blocked = study.states.values()
+    failed.status, failed.message = "failed", "--input is missing"
+    for state in blocked:
+        state.status = "blocked"
+    shown.show(study)
+    told = stream.getvalue()
+    assert "failed   prepare/a  0s  --input is missing" in told
+    assert "blocked  2 steps whose inputs failed" in told
+    assert "train/c" not in told

@@ -72,6 +72,21 @@ def test_an_unknown_flag_in_a_plan_is_refused_with_the_nearest_one(tmp_path):
     assert "no flag is named 'rouns' (did you mean 'rounds'?)" in done.stdout
 
 
+def test_a_folder_that_cannot_be_made_is_told_in_a_sentence(tmp_path):
+    (tmp_path / "file").touch()
+    done = run(tmp_path, tmp_path / "file" / "study")
+    assert done.returncode == 2
+    assert done.stdout.splitlines()[-1].startswith(f"error: --workdir={tmp_path}/file/study: ")
+    assert "Traceback" not in done.stdout
+
+
+def test_a_step_that_failed_says_why_at_the_end(tmp_path):
+    done = run(tmp_path, tmp_path / "study", "--set", "tasks.digits.settings={dataset: nowhere}")
+    assert done.returncode == 1
+    [said] = re.findall(r"^failed: train/digits/random/fedavg/0: (.*)$", done.stdout, re.M)
+    assert "nowhere does not exist; make one with" in said
+
+
 def test_the_steps_are_listed_as_commands_inputs_first(tmp_path):
     done = run(tmp_path, tmp_path / "study", "--list_steps", "--set=seeds=[3]")
     assert done.returncode == 0, done.stdout

@@ -171,8 +171,15 @@ CLAIMS = (
         "local_steps",
         "Pre-trained runs bear more local steps without losing accuracy.",
         FIRST,
-        "accuracy lost from fewest to most local steps, random minus pre-trained",
-        per_seed.local_steps,
+        f"final accuracy, pre-trained start: most minus fewest local steps, plus {per_seed.MARGIN}",
+        per_seed.pretrained_bears_local_steps,
+    ),
+    Claim(
+        "local_steps_random",
+        "From random weights more local steps cost accuracy.",
+        FIRST,
+        "final accuracy, random start: fewest minus most local steps",
+        per_seed.random_loses_by_local_steps,
         needs_learning=True,
     ),
     Claim(

@@ -178,35 +178,40 @@ def _gaps(study: Study, task: str, start: str) -> dict[int, float]:
     return found
 
 
-def local_steps(study: Study, task: str, random_start: str, start: str) -> list[float]:
-    """Loss of accuracy from fewest to most local steps: random minus pre-trained."""
+def pretrained_bears_local_steps(
+    study: Study, task: str, random_start: str, start: str
+) -> list[float]:
+    return [MARGIN - drop for drop in _lost_to_local_steps(study, task, start)]
+
+
+def random_loses_by_local_steps(
+    study: Study, task: str, random_start: str, start: str
+) -> list[float]:
+    return _lost_to_local_steps(study, task, random_start)
+
+
+def _lost_to_local_steps(study: Study, task: str, start: str) -> list[float]:
+    """By seed: accuracy with the fewest local steps of a sweep minus that with the most."""
     axis = next((n for n in study.plan.get("sweep", {}) if "epoch" in n or "step" in n), None)
     if axis is None:
         return []
     points = sorted(study.values(axis, task=task), key=lambda point: _work(study, axis, point))
-    drops = [_drops(study, task, one, axis, points[0], points[-1]) for one in (random_start, start)]
-    return [drops[0][seed] - drops[1][seed] for seed in drops[0] if seed in drops[1]]
+    drops = []
+    for seed in _seeds(study, task=task):
+        fewest, most = (
+            subjects(study, task, start=start, seed=seed, **{axis: point})
+            for point in (points[0], points[-1])
+        )
+        drop = paired_difference(fewest, most, axis, lambda run: run.last(FINAL)).mean
+        if not math.isnan(drop):
+            drops.append(drop)
+    return drops
 
 
 def _work(study: Study, axis: str, point: str) -> float:
     """How much local work a point of the axis sets."""
     flags = study.plan["sweep"][axis].get(point, {})
     return float(next((flags[name] for name in ("epochs", "local_steps") if name in flags), 0.0))
-
-
-def _drops(
-    study: Study, task: str, start: str, axis: str, fewest: str, most: str
-) -> dict[int, float]:
-    found = {}
-    for seed in _seeds(study, task=task):
-        first, last = (
-            subjects(study, task, start=start, seed=seed, **{axis: point})
-            for point in (fewest, most)
-        )
-        drop = paired_difference(first, last, axis, lambda run: run.last(FINAL)).mean
-        if not math.isnan(drop):
-            found[seed] = drop
-    return found
 
 
 def column_mean(column: str, sign: float) -> PerSeed:

@@ -9,6 +9,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from absl import flags
 
@@ -16,6 +17,10 @@ from data_prep import command_line
 from data_prep.errors import UserError
 from data_prep.spelling import nearest
 from pipelines import worker
+
+if TYPE_CHECKING:
+    from fed_pretrain.starts.config import StartConfig
+    from fed_pretrain.tasks.options import TaskOptions
 
 # They make a binary do something else than its work.
 _NOT_OF_A_STEP = ("dry_run", "list_sources")
@@ -76,9 +81,10 @@ def _check_pretraining() -> None:
     from fed_pretrain.starts.config import StartConfig
     from fed_pretrain.tasks.options import TaskOptions
 
-    for config in (TaskOptions, StartConfig, CentralConfig):
-        config_flags.build(config)
-    _check_task(flags.FLAGS.task, flags.FLAGS.task_module)
+    values = flags.FLAGS
+    config_flags.build(CentralConfig)
+    _check_task(values.task, values.task_module, values.model)
+    _check_names(config_flags.build(StartConfig), config_flags.build(TaskOptions), values.devices)
 
 
 def _check_run() -> None:
@@ -87,7 +93,8 @@ def _check_run() -> None:
     from fed_pretrain.probes import names
 
     config = run_flags.run_config()
-    _check_task(config.task, config.task_module)
+    _check_task(config.task, config.task_module, config.model)
+    _check_names(config.start, config.options, config.executor.devices)
     names.listed(config.probes.probes, names.OF_A_RUN)
     settings = dict(config.algorithm_settings)
     resolved = algorithms.resolve(config.algorithm_name, config.task, config.start.spec, settings)
@@ -108,14 +115,36 @@ def _check_analysis() -> None:
     number_of_examples("landscape_examples", flags.FLAGS.landscape_examples)
     number_of_examples("hessian_examples", config.curvature.examples)
     if not of_run:
-        _check_task(config.task, config.task_module)
+        _check_task(config.task, config.task_module, config.model)
+    _check_names(config.start, config.options, config.executor.devices)
 
 
-def _check_task(name: str, task_module: str | None) -> None:
+def _check_task(name: str, task_module: str | None, model: str | None) -> None:
+    """A module of the user's may register tasks and models, and is not imported here."""
     from fed_pretrain.tasks import registry
 
     if not task_module:
-        registry.get(name)
+        registry.check_model(registry.get(name), model)
+
+
+def _check_names(start: "StartConfig", options: "TaskOptions", devices: str) -> None:
+    """What a start, a preprocessing and a device may be called, whether they are there or not."""
+    from fed_pretrain.executors import placement
+    from fed_pretrain.models import preprocessing
+    from fed_pretrain.starts import origin, quality
+
+    origin.check(start.spec)
+    try:
+        if start.blend is not None:
+            origin.check(quality.parse_blend(start.blend)[0])
+    except UserError as error:
+        raise UserError(f"--start_blend={start.blend}: {error}") from error
+    try:
+        if options.preprocessing is not None:
+            preprocessing.check(options.preprocessing)
+    except ValueError as error:
+        raise UserError(f"--preprocessing={options.preprocessing}: {error}") from error
+    placement.parse(devices)
 
 
 _CHECKS: Mapping[str, Callable[[], None]] = {

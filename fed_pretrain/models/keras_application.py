@@ -6,11 +6,10 @@ Only those whose weighted layers all have fixed names: the others count layers o
 
 import dataclasses
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import tensorflow as tf
-
-from fed_pretrain.models import image_input
+if TYPE_CHECKING:  # Names are checked without importing TensorFlow.
+    import tensorflow as tf
 
 PREFIX = "keras:"
 # Name -> the preprocessing its ImageNet weights were trained with.
@@ -38,8 +37,10 @@ class KerasApplication:
         self,
         num_classes: int,
         input_shape: tuple[int, int, int] = (224, 224, 3),
-        inputs: tf.Tensor | None = None,
-    ) -> tf.keras.Model:
+        inputs: "tf.Tensor | None" = None,
+    ) -> "tf.keras.Model":
+        from fed_pretrain.models import image_input
+
         start = image_input.image_input(input_shape, inputs)
         return application(self.name)(
             include_top=True,
@@ -54,4 +55,6 @@ class KerasApplication:
 @functools.cache
 def application(name: str) -> Any:
     """Keras' own function."""
+    import tensorflow as tf
+
     return getattr(tf.keras.applications, name)

@@ -6,19 +6,25 @@ a saved `.keras` file carries its preprocessing and opens without this package.
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import tensorflow as tf
+from data_prep.spelling import nearest
+
+if TYPE_CHECKING:  # Names are checked without importing TensorFlow.
+    import tensorflow as tf
 
 _CIFAR_MEAN, _CIFAR_STD = (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)
 _TORCH_MEAN, _TORCH_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _CAFFE_BGR_MEANS = (103.939, 116.779, 123.68)
 
 
-def _rescaled(x: tf.Tensor, scale: object, offset: object) -> tf.Tensor:
+def _rescaled(x: "tf.Tensor", scale: object, offset: object) -> "tf.Tensor":
+    import tensorflow as tf
+
     return tf.keras.layers.Rescaling(scale, offset=offset, name="normalise")(x)
 
 
-def _standardised(x: tf.Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> tf.Tensor:
+def _standardised(x: "tf.Tensor", mean: tuple[float, ...], std: tuple[float, ...]) -> "tf.Tensor":
     """(x/255 - mean) / std, channel by channel."""
     if x.shape[-1] != len(mean):
         raise ValueError(
@@ -28,8 +34,10 @@ def _standardised(x: tf.Tensor, mean: tuple[float, ...], std: tuple[float, ...])
     return _rescaled(x, scale, [-m / s for m, s in zip(mean, std, strict=True)])
 
 
-def _bgr_minus_means(x: tf.Tensor) -> tf.Tensor:
+def _bgr_minus_means(x: "tf.Tensor") -> "tf.Tensor":
     """Reads the channels backwards and takes the Caffe means off (no scaling)."""
+    import tensorflow as tf
+
     if x.shape[-1] != 3:
         raise ValueError(f"imagenet_bgr_means is for 3 channels, the images have {x.shape[-1]}")
     # With `channels_first` Cropping2D crops the last two axes: here width and channel.
@@ -43,7 +51,7 @@ def _bgr_minus_means(x: tf.Tensor) -> tf.Tensor:
     return _rescaled(bgr, [1.0, 1.0, 1.0], [-m for m in _CAFFE_BGR_MEANS])
 
 
-_PREPROCESSINGS: dict[str, tuple[str, Callable[[tf.Tensor], tf.Tensor]]] = {
+_PREPROCESSINGS: dict[str, tuple[str, Callable[["tf.Tensor"], "tf.Tensor"]]] = {
     "none": ("pixels as they come, 0..255", lambda x: x),
     "unit": ("x / 255", lambda x: _rescaled(x, 1 / 255, 0.0)),
     "plus_minus_one": (
@@ -80,8 +88,15 @@ def describe() -> dict[str, str]:
     return {name: text for name, (text, _) in _PREPROCESSINGS.items()}
 
 
-def apply(name: str, x: tf.Tensor) -> tf.Tensor:
-    """Adds the named preprocessing to a Keras tensor of pixels in 0..255 (RGB or grey)."""
+def check(name: str) -> None:
     if name not in _PREPROCESSINGS:
-        raise ValueError(f"no preprocessing is named {name!r}; there are {', '.join(names())}")
+        known = ", ".join(names())
+        raise ValueError(
+            f"no preprocessing is named {name!r}; there are {known}{nearest(name, names())}"
+        )
+
+
+def apply(name: str, x: "tf.Tensor") -> "tf.Tensor":
+    """Adds the named preprocessing to a Keras tensor of pixels in 0..255 (RGB or grey)."""
+    check(name)
     return _PREPROCESSINGS[name][1](x)

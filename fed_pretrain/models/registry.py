@@ -6,12 +6,14 @@ A package of your own adds one with `register(ModelSpec(...))` before it is aske
 import dataclasses
 import importlib
 from collections.abc import Callable
-
-import tensorflow as tf
+from typing import TYPE_CHECKING
 
 from fed_pretrain.models import keras_application
 
-Builder = Callable[..., tf.keras.Model]
+if TYPE_CHECKING:  # Names are checked without importing TensorFlow.
+    import tensorflow as tf
+
+Builder = Callable[..., "tf.keras.Model"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +49,7 @@ class _Bound:
     function: Builder
     arguments: dict[str, object]
 
-    def __call__(self, *args: object, **kwargs: object) -> tf.keras.Model:
+    def __call__(self, *args: object, **kwargs: object) -> "tf.keras.Model":
         return self.function(*args, **{**self.arguments, **kwargs})
 
 
@@ -78,7 +80,7 @@ def builder(name: str) -> Builder:
     return get(name).builder()
 
 
-def build(name: str, num_classes: int, **kwargs: object) -> tf.keras.Model:
+def build(name: str, num_classes: int, **kwargs: object) -> "tf.keras.Model":
     """Builds a model by name."""
     return builder(name)(num_classes, **kwargs)
 

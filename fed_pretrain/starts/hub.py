@@ -55,6 +55,10 @@ def cache_folder() -> Path:
     return Path(named) if named else Path.home() / ".cache" / "fed_pretrain" / "hub"
 
 
+def check(name: str) -> None:
+    _wanted(name)
+
+
 def _wanted(name: str) -> _Wanted:
     own = (cache_folder() / name, cache_folder())
     if name.startswith("torchvision/"):

@@ -3,16 +3,24 @@
 import os
 
 from data_prep.errors import UserError
+from data_prep.spelling import nearest
 from fed_pretrain.models import keras_application
 from fed_pretrain.starts import weight_names
 from fed_pretrain.starts.formats.source_file import SourceFile
 
 
+def check(name: str) -> None:
+    known = list(keras_application.PREPROCESSINGS)
+    if name not in known:
+        raise UserError(
+            f"--start=keras:{name}: unknown, must be one of {', '.join(known)}"
+            f"{nearest(name, known)}"
+        )
+
+
 def read(name: str, model_name: str) -> SourceFile:
     """Keras' own copy (~/.keras/models), fetched by Keras if it is not there."""
-    known = keras_application.PREPROCESSINGS
-    if name not in known:
-        raise UserError(f"--start=keras:{name}: unknown, must be one of {', '.join(known)}")
+    check(name)
     if model_name != keras_application.PREFIX + name:
         raise UserError(
             f"--start=keras:{name} fits --model=keras:{name} only, the task's model is {model_name}"
@@ -28,5 +36,5 @@ def read(name: str, model_name: str) -> SourceFile:
             "--start=checkpoint:FILE.h5"
         ) from error
     tensors = {w.name: w.variable.numpy() for w in weight_names.named_weights(model)}
-    metadata = {"preprocessing": known[name], "labels": "imagenet1k"}
+    metadata = {"preprocessing": keras_application.PREPROCESSINGS[name], "labels": "imagenet1k"}
     return SourceFile(f"keras.applications {name}", "keras.applications", tensors, metadata)

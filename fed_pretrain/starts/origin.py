@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from data_prep.errors import UserError
+from data_prep.spelling import nearest
 from fed_pretrain.starts import hub, keras_weights, packages, word_vectors
 from fed_pretrain.starts.formats import detect
 from fed_pretrain.starts.formats.source_file import SourceFile
 
 _TOLD = ("task", "model", "round", "proxy")
 KINDS = ("checkpoint", "package", "keras", "hub")
+_CHECKS = {"package": packages.check, "keras": keras_weights.check, "hub": hub.check}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +65,15 @@ def _word_vectors(spec: str) -> Origin:
     return Origin(file, facts, partial=True, arguments=(("embedding", word_vectors.width(file)),))
 
 
+def check(spec: str) -> None:
+    """Refuses what no file could make right; the file itself may be still to come."""
+    if spec == "random" or "/" in spec.partition(":")[0]:
+        return
+    kind, value = parse(spec)
+    if kind in _CHECKS:
+        _CHECKS[kind](value)
+
+
 def parse(spec: str) -> tuple[str, str]:
     """KIND:VALUE; a bare path of an existing file is a checkpoint."""
     kind, separator, value = spec.partition(":")
@@ -70,9 +81,11 @@ def parse(spec: str) -> tuple[str, str]:
         return kind, value
     if os.path.exists(spec):
         return "checkpoint", spec
+    meant = "" if kind in KINDS else nearest(kind, ("random", *KINDS))
     raise UserError(
         f"--start is {spec!r}, must be random, checkpoint:PATH, package:NAME "
         f"({', '.join(packages.NAMES)}), keras:NAME or hub:NAME"
+        f"{meant}"
     )
 
 

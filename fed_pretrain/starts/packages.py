@@ -2,6 +2,7 @@
 
 from data_prep import packages
 from data_prep.errors import UserError
+from data_prep.spelling import nearest
 from fed_pretrain.starts.formats import detect
 from fed_pretrain.starts.formats.source_file import SourceFile
 
@@ -18,10 +19,17 @@ _NOT_A_START = {
 NAMES = (*_FILES, "glove")
 
 
-def read(name: str) -> SourceFile:
-    """The package's weights file, its hash checked, read without running its code."""
+def check(name: str) -> None:
     if name in _NOT_A_START:
         raise UserError(f"--start=package:{name}: this is no start: {_NOT_A_START[name]}")
-    if name not in _FILES:
-        raise UserError(f"--start=package:{name}: unknown, must be one of {', '.join(NAMES)}")
+    if name not in NAMES:
+        known = ", ".join(NAMES)
+        raise UserError(
+            f"--start=package:{name}: unknown, must be one of {known}{nearest(name, NAMES)}"
+        )
+
+
+def read(name: str) -> SourceFile:
+    """The package's weights file, its hash checked, read without running its code."""
+    check(name)
     return detect.read(str(packages.path(name, _FILES[name])))

@@ -8,9 +8,10 @@ import collections
 import dataclasses
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import tensorflow as tf
+if TYPE_CHECKING:  # Names are checked without importing TensorFlow.
+    import tensorflow as tf
 
 _COUNTER = re.compile(r"_\d+$")
 
@@ -20,10 +21,10 @@ class NamedWeight:
     """A variable with its name, its layer, and the object that holds it as `holder.attribute`."""
 
     name: str
-    layer: tf.keras.layers.Layer
+    layer: "tf.keras.layers.Layer"
     holder: Any
     attribute: str
-    variable: tf.Variable
+    variable: "tf.Variable"
     trains: bool
 
     @property
@@ -31,7 +32,7 @@ class NamedWeight:
         return tuple(self.variable.shape)
 
 
-def names(model: tf.keras.Model) -> tuple[list[str], list[str]]:
+def names(model: "tf.keras.Model") -> tuple[list[str], list[str]]:
     """The names of (trainable, non-trainable) variables, in the model's own order."""
     by_id = {id(weight.variable): weight.name for weight in named_weights(model)}
     return (
@@ -40,7 +41,7 @@ def names(model: tf.keras.Model) -> tuple[list[str], list[str]]:
     )
 
 
-def named_weights(model: tf.keras.Model) -> list[NamedWeight]:
+def named_weights(model: "tf.keras.Model") -> list[NamedWeight]:
     """Every weight once, layer by layer; a weight that two layers share belongs to the first."""
     found: list[NamedWeight] = []
     seen: set[int] = set()
@@ -73,7 +74,7 @@ def canonical(layer: str, paths: list[str]) -> list[str]:
     return [f"{layer}/{name}" for name in unique]
 
 
-def weighted_layers(model: tf.keras.Model) -> list[str]:
+def weighted_layers(model: "tf.keras.Model") -> list[str]:
     """The names of the layers that have weights, in the model's order."""
     return list(dict.fromkeys(weight.layer.name for weight in named_weights(model)))
 
@@ -85,7 +86,9 @@ def _inner_path(layer_name: str, variable_name: str) -> list[str]:
     return [*(_COUNTER.sub("", part) for part in parts[:-1]), parts[-1]]
 
 
-def _variables_of(layer: tf.keras.layers.Layer) -> Iterator[tuple[Any, str, tf.Variable]]:
+def _variables_of(layer: "tf.keras.layers.Layer") -> Iterator[tuple[Any, str, "tf.Variable"]]:
+    import tensorflow as tf
+
     for holder in layer._flatten_layers():
         for attribute, value in vars(holder).items():
             if isinstance(value, tf.Variable):

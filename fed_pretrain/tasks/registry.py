@@ -9,12 +9,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from data_prep.errors import UserError
+from data_prep.spelling import nearest
 from fed_pretrain.tasks.cache import ClientCache
 from fed_pretrain.tasks.definition import ModelChoice, TaskDefinition
 from fed_pretrain.tasks.fit import check_features, check_labels
 from fed_pretrain.tasks.options import TaskOptions
 
 if TYPE_CHECKING:
+    from fed_pretrain.models.registry import ModelSpec
     from fed_pretrain.tasks.task import Task
 
 # Each module of fed_pretrain/tasks/definitions/ exports DEFINITIONS.
@@ -114,15 +116,20 @@ def _choice(definition: TaskDefinition, dataset: Any, model: str | None) -> Mode
     return listed if listed is not None else _unlisted(definition, dataset, str(model))
 
 
-def _unlisted(definition: TaskDefinition, dataset: Any, model: str) -> ModelChoice:
-    """Any registered model of the task's kind, on the rows of the task's first model."""
+def check_model(definition: TaskDefinition, model: str | None) -> None:
+    """Refuses a model that neither the task lists nor models/registry.py, or of another kind."""
+    if definition.choice(model) is None:
+        _registered_model(definition, str(model))
+
+
+def _registered_model(definition: TaskDefinition, model: str) -> "ModelSpec":
     from fed_pretrain.models import registry as models
 
     listed = ", ".join(choice.name for choice in definition.models)
     if model not in models.names():
         raise UserError(
             f"--model is {model!r}; task {definition.name!r} has {listed}, and no model of that "
-            "name is registered"
+            f"name is registered{nearest(model, models.names())}"
         )
     spec = models.get(model)
     if spec.kind != definition.kind:
@@ -130,6 +137,12 @@ def _unlisted(definition: TaskDefinition, dataset: Any, model: str) -> ModelChoi
             f"--model={model} reads {spec.kind}s, task {definition.name!r} holds "
             f"{definition.kind}s; it has {listed}"
         )
+    return spec
+
+
+def _unlisted(definition: TaskDefinition, dataset: Any, model: str) -> ModelChoice:
+    """Any registered model of the task's kind, on the rows of the task's first model."""
+    spec = _registered_model(definition, model)
     first = definition.models[0]
     if spec.preprocessing not in IMAGENET_PREPROCESSINGS:
         return dataclasses.replace(first, name=model, start="random", arguments={}, build=None)

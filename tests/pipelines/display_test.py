@@ -103,3 +103,14 @@ def test_steps_that_wait_for_what_failed_are_told_in_one_line(tmp_path):
     assert "failed   prepare/a  0s  --input is missing" in told
     assert "blocked  2 steps whose inputs failed" in told
     assert "train/c" not in told
+
+
+@pytest.mark.parametrize("torn", ["", '{"round": 7, "detail'])
+@pytest.mark.parametrize("width", [0, 100, (1 << 14) - 1, 1 << 14, 1 << 17])
+def test_the_last_round_is_that_of_the_last_whole_row(tmp_path, width, torn):
+    [state] = execution(tmp_path, "train/a").states.values()
+    state.output = tmp_path
+    rows = [json.dumps({"round": n, "detail": "x" * width}) + "\n" for n in range(5)]
+    for count in (0, 1, 5):
+        (tmp_path / "metrics.jsonl").write_text("".join(rows[:count]) + torn)
+        assert last_round(state) == (count - 1 if count else None)

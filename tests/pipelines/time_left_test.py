@@ -14,9 +14,12 @@ class Bench:
         self.now = 0.0
         self.rounds = {}
         self.states = list(states)
-        self._time_left = TimeLeft(
-            lambda state: self.rounds.get(state.step.step_id), clock=lambda: self.now, **options
-        )
+        self.looked_at = []
+        self._time_left = TimeLeft(self._round, clock=lambda: self.now, **options)
+
+    def _round(self, state):
+        self.looked_at.append(state.step.step_id)
+        return self.rounds.get(state.step.step_id)
 
     def seconds(self):
         return self._time_left.seconds(self.states)
@@ -120,3 +123,10 @@ def test_what_failed_or_is_blocked_takes_no_more_time():
         Bench(done, train("f", 10, status="failed"), train("b", 10, status="blocked")).seconds()
         == 0
     )
+
+
+def test_only_at_a_training_at_work_is_looked_again():
+    over = [train(word, 10, status=word) for word in ("done", "skipped", "failed", "blocked")]
+    bench = Bench(*over, train("run", 10, status="running", attempts=1), train("next", 10))
+    bench.seconds()
+    assert bench.looked_at == ["run"]

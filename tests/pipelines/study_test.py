@@ -161,6 +161,37 @@ def test_a_step_that_fails_ends_with_an_error_and_can_be_mended(tmp_path):
     assert not (tmp_path / "study" / "study.json").exists()  # the report's, and the whole study's
 
 
+def child_of(process):
+    """The study's one worker."""
+    [child] = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return int(child)
+
+
+@pytest.mark.slow
+def test_a_training_whose_process_alone_is_signalled_is_finished_all_the_same(tmp_path):
+    small = ["--set=seeds=[0]", "--set=algorithms={fedavg: {algorithm: fedavg}}"]
+    longer = ["--set=settings.rounds=60", "--parallel=1"]
+    with open(tmp_path / "log", "w") as log:
+        study = subprocess.Popen(
+            command(tmp_path, tmp_path / "study", *small, *longer),
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=log,
+            stderr=log,
+        )
+        steps = tmp_path / "study" / "steps"
+        deadline = time.monotonic() + 600
+        while not any(steps.rglob("metrics.jsonl")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        os.kill(child_of(study), signal.SIGTERM)
+        assert study.wait(timeout=900) == 0, (tmp_path / "log").read_text()
+    done = [path.parent for path in (steps / "train").rglob("step.json")]
+    assert len(done) == 2
+    for folder in done:
+        assert (folder / "SUCCESS").exists()
+        assert len((folder / "metrics.jsonl").read_text().splitlines()) == 1 + 60
+
+
 @pytest.mark.slow
 def test_a_study_killed_and_continued_makes_the_same_report(tmp_path):
     whole = run(tmp_path, tmp_path / "whole")

@@ -49,7 +49,9 @@ def draw(axes: Any, runs: Sequence[Run], column: str, label: str, colour: str) -
 Panel = tuple[Any, str, Mapping[str, str]]
 
 
-def panels(keys: Sequence[tuple[str, Mapping[str, str]]]) -> tuple[Figure, list[Panel]]:
+def panels(
+    keys: Sequence[tuple[str, Mapping[str, str]]], vertical: str
+) -> tuple[Figure, list[Panel]]:
     """A panel for each of `row_keys`, all with the same heights: (axes, label, coordinates)."""
     columns = 2 if len(keys) == 4 else min(3, len(keys))
     rows = -(-len(keys) // columns)
@@ -57,6 +59,8 @@ def panels(keys: Sequence[tuple[str, Mapping[str, str]]]) -> tuple[Figure, list[
     made, axes = style.figure(columns, rows, width, 2.3 * rows + 0.5, same_heights=True)
     for unused in axes[len(keys) :]:
         unused.set_visible(False)
+    for one in axes[::columns]:
+        one.set_ylabel(vertical)
     return made, [(one, *key) for one, key in zip(axes, keys, strict=False)]
 
 
@@ -65,14 +69,13 @@ def learning_section(study: Study) -> Section | None:
     for task in study.tasks:
         starts = study.starts(task)
         colours = style.start_colours(starts, study.random_start(task))
-        made, drawn = panels(row_keys(study, task))
+        made, drawn = panels(row_keys(study, task), "accuracy")
         for axes, label, wanted in drawn:
             for start in starts:
                 runs = study.select(task=task, start=start, **wanted)
                 draw(axes, runs, FINAL, start, colours[start])
             axes.set_title(label)
             axes.set_xlabel("round")
-        drawn[0][0].set_ylabel("accuracy")
         drawn[0][0].legend(fontsize=8)
         caption = (
             f"{task}: accuracy on held-out data by round; line = mean, band = one sample standard"

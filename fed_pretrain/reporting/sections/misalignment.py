@@ -31,7 +31,7 @@ def misalignment_section(study: Study) -> Section | None:
 def _figure(study: Study, task: str) -> NamedFigure:
     starts = study.starts(task)
     colours = style.start_colours(starts, study.random_start(task))
-    made, drawn = panels(row_keys(study, task))
+    made, drawn = panels(row_keys(study, task), "misaligned share of pairs")
     for axes, label, wanted in drawn:
         for start in starts:
             runs = study.select(task=task, start=start, **wanted)
@@ -39,7 +39,6 @@ def _figure(study: Study, task: str) -> NamedFigure:
         axes.set_title(label)
         axes.set_xlabel("round")
         axes.set_ylim(bottom=0)
-    drawn[0][0].set_ylabel("misaligned share of pairs")
     drawn[0][0].legend(fontsize=8)
     caption = (
         f"{task}: misaligned (filter, class) pairs; line = mean, band = one sample standard"

@@ -1,5 +1,7 @@
 """Whether a start learned at all: what is compared with a start still at chance says nothing."""
 
+from collections.abc import Iterable
+
 from fed_pretrain.reporting.results import FINAL, Study
 from fed_pretrain.reporting.statistics import spread
 
@@ -26,3 +28,7 @@ def note(study: Study, task: str) -> list[str]:
         f"{task}: no algorithm took {start} far above its accuracy before training within these"
         " rounds, so what is compared with it here is noise at chance, not a finding."
     ]
+
+
+def notes(study: Study, tasks: Iterable[str]) -> list[str]:
+    return [sentence for task in tasks for sentence in note(study, task)]

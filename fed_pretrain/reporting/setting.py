@@ -1,12 +1,14 @@
 """What a caption must say of the runs it shows: rounds, clients, seeds."""
 
+from collections.abc import Sequence
+
 from fed_pretrain.reporting.results import Run, Study
 
 
 def setting(study: Study, task: str) -> str:
     """`40 rounds, 8 of 100 clients a round, 2 seeds`; spans where runs differ."""
     runs = study.select(task=task)
-    rounds = _span([int(run.rows[-1]["round"]) for run in runs if run.rows])
+    rounds = span([int(run.rows[-1]["round"]) for run in runs if run.rows])
     parts = [f"{rounds} {'round' if rounds == '1' else 'rounds'}"]
     clients = _clients(runs)
     if clients:
@@ -25,8 +27,9 @@ def _clients(runs: list[Run]) -> str:
     populations = [int(one["population"]) for one in chosen if one.get("population")]
     if not cohorts:
         return ""
-    return f"{_span(cohorts)} of {_span(populations)} clients" if populations else _span(cohorts)
+    return f"{span(cohorts)} of {span(populations)} clients" if populations else span(cohorts)
 
 
-def _span(values: list[int]) -> str:
+def span(values: Sequence[int]) -> str:
+    """`8`, or `6–18` where they differ."""
     return "–".join(str(value) for value in sorted({min(values), max(values)})) if values else "0"

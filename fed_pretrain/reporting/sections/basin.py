@@ -1,14 +1,10 @@
 """Whether two runs end in one loss basin: the loss on the line between their final models."""
 
-from collections.abc import Mapping
-from typing import Any
-
-import numpy as np
-
 from fed_pretrain.reporting import chance, style
 from fed_pretrain.reporting.part import NamedFigure, Section, Table
 from fed_pretrain.reporting.per_seed import barriers, lines_between
 from fed_pretrain.reporting.results import Study
+from fed_pretrain.reporting.sections.curves import draw_band
 from fed_pretrain.reporting.setting import seeds
 from fed_pretrain.reporting.statistics import spread
 
@@ -24,7 +20,7 @@ def basin_section(study: Study) -> Section | None:
         " one seed and start, on held-out data. The barrier is the largest rise of the loss between"
         " the two above the straight line from one loss to the other: 0 where both lie in one"
         " basin.",
-        *(sentence for task in measured for sentence in chance.note(study, task)),
+        *chance.notes(study, measured),
     ]
     figures = [_figure(study, task) for task in measured]
     tables = [_table(study, task) for task in measured]
@@ -38,26 +34,15 @@ def _figure(study: Study, task: str) -> NamedFigure:
     for axes, (column, title) in zip(panels, _PANELS, strict=True):
         for start in starts:
             found = lines_between(study, task, start)
-            lines = [line for seed in found for line in found[seed]]
-            _draw(axes, lines, column, start, colours[start])
+            lines = [line for seed in found for line in found[seed] if column in line]
+            if lines:
+                values = [line[column] for line in lines]
+                draw_band(axes, lines[0]["shares"], values, start, colours[start])
         axes.set_title(title)
         axes.set_xticks([0, 1], ["IID model", "non-IID model"])
     panels[0].legend(fontsize=8)
     caption = f"{task}: line = mean, band = one sample standard deviation over {seeds(study, task)}"
     return NamedFigure(f"basin_{task}", caption, made)
-
-
-def _draw(axes: Any, lines: list[Mapping[str, Any]], column: str, label: str, colour: str) -> None:
-    lines = [line for line in lines if column in line]
-    if not lines:
-        return
-    values = np.array([line[column] for line in lines], float)
-    mean, shares = values.mean(axis=0), lines[0]["shares"]
-    deviation = values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros(len(mean))
-    axes.plot(shares, mean, color=colour, label=label)
-    axes.fill_between(
-        shares, mean - deviation, mean + deviation, color=colour, alpha=0.2, linewidth=0
-    )
 
 
 def _table(study: Study, task: str) -> Table:

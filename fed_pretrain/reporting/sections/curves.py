@@ -23,64 +23,58 @@ _PANELS = (
 )
 
 
-def mean_curve(runs: Sequence[Run], column: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rounds that every run has, with the mean and deviation over runs."""
+def draw(axes: Any, runs: Sequence[Run], column: str, label: str, colour: str) -> None:
+    """A column by round, over the rounds that every run has."""
     curves = [dict(zip(*run.series(column), strict=True)) for run in runs]
     curves = [curve for curve in curves if curve]
-    if not curves:
-        return np.array([]), np.array([]), np.array([])
-    rounds = sorted(set.intersection(*(set(curve) for curve in curves)))
-    values = np.array([[curve[r] for r in rounds] for curve in curves])
-    deviation = values.std(axis=0, ddof=1) if len(curves) > 1 else np.zeros(len(rounds))
-    return np.array(rounds), values.mean(axis=0), deviation
+    if curves:
+        rounds = sorted(set.intersection(*(set(curve) for curve in curves)))
+        draw_band(axes, rounds, [[curve[r] for r in rounds] for curve in curves], label, colour)
 
 
-def draw(axes: Any, runs: Sequence[Run], column: str, label: str, colour: str) -> bool:
-    rounds, mean, deviation = mean_curve(runs, column)
-    if len(rounds) == 0:
-        return False
-    axes.plot(rounds, mean, color=colour, label=label)
+def draw_band(
+    axes: Any, places: Sequence[float], lines: Sequence[Sequence[float]], label: str, colour: str
+) -> None:
+    """The mean of the lines, and one sample standard deviation around it."""
+    values = np.array(lines, float)
+    mean = values.mean(axis=0)
+    deviation = values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros(len(mean))
+    axes.plot(places, mean, color=colour, label=label)
     axes.fill_between(
-        rounds, mean - deviation, mean + deviation, color=colour, alpha=0.2, linewidth=0
+        places, mean - deviation, mean + deviation, color=colour, alpha=0.2, linewidth=0
     )
-    return True
 
 
-Panel = tuple[Any, str, Mapping[str, str]]
-
-
-def panels(
-    keys: Sequence[tuple[str, Mapping[str, str]]], vertical: str
-) -> tuple[Figure, list[Panel]]:
-    """A panel for each of `row_keys`, all with the same heights: (axes, label, coordinates)."""
+def panels_by_round(study: Study, task: str, column: str, vertical: str) -> Figure:
+    """A panel for each of `row_keys`, all with the same heights, and in each a curve a start."""
+    keys, starts = row_keys(study, task), study.starts(task)
+    colours = style.start_colours(starts, study.random_start(task))
     columns = 2 if len(keys) == 4 else min(3, len(keys))
     rows = -(-len(keys) // columns)
     width = 6.4 if columns == 1 else 2.7 * columns + 0.7
-    made, axes = style.figure(columns, rows, width, 2.3 * rows + 0.5, same_heights=True)
-    for unused in axes[len(keys) :]:
+    made, panels = style.figure(columns, rows, width, 2.3 * rows + 0.5, same_heights=True)
+    for axes, (label, wanted) in zip(panels, keys, strict=False):
+        for start in starts:
+            runs = study.select(task=task, start=start, **wanted)
+            draw(axes, runs, column, start, colours[start])
+        axes.set_title(label)
+        axes.set_xlabel("round")
+    for unused in panels[len(keys) :]:
         unused.set_visible(False)
-    for one in axes[::columns]:
-        one.set_ylabel(vertical)
-    return made, [(one, *key) for one, key in zip(axes, keys, strict=False)]
+    for leftmost in panels[::columns]:
+        leftmost.set_ylabel(vertical)
+    panels[0].legend(fontsize=8)
+    return made
 
 
 def learning_section(study: Study) -> Section | None:
     figures = []
     for task in study.tasks:
-        starts = study.starts(task)
-        colours = style.start_colours(starts, study.random_start(task))
-        made, drawn = panels(row_keys(study, task), "accuracy")
-        for axes, label, wanted in drawn:
-            for start in starts:
-                runs = study.select(task=task, start=start, **wanted)
-                draw(axes, runs, FINAL, start, colours[start])
-            axes.set_title(label)
-            axes.set_xlabel("round")
-        drawn[0][0].legend(fontsize=8)
         caption = (
             f"{task}: accuracy on held-out data by round; line = mean, band = one sample standard"
             f" deviation over runs ({setting(study, task)})"
         )
+        made = panels_by_round(study, task, FINAL, "accuracy")
         figures.append(NamedFigure(f"learning_{task}", caption, made))
     return Section("learning", "Learning curves", [], figures) if figures else None
 
@@ -106,7 +100,7 @@ def alignment_section(study: Study) -> Section | None:
         " and while they fit them: on skewed clients they look better than on held-out data.",
         "The distance to the final weights is measured to the last round's weights, not to the"
         " best ones; it is 0 at the end by construction.",
-        *(sentence for task in study.tasks for sentence in chance.note(study, task)),
+        *chance.notes(study, study.tasks),
     ]
     return Section("alignment", "Alignment of client updates", text, figures)
 

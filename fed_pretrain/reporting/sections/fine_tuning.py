@@ -5,7 +5,7 @@ from typing import Any
 
 from fed_pretrain.reporting.part import Section, Table
 from fed_pretrain.reporting.results import Analysis, Study
-from fed_pretrain.reporting.setting import seeds
+from fed_pretrain.reporting.setting import seeds, span
 from fed_pretrain.reporting.statistics import spread
 
 
@@ -25,7 +25,7 @@ def fine_tuning_section(study: Study) -> Section | None:
         return None
     text = [
         "Is averaging needed at all? The start as it is, fine-tuned by every client alone on its"
-        f" own examples ({_span(epochs)} epochs, the run's client rate), and by one server on"
+        f" own examples ({span(epochs)} epochs, the run's client rate), and by one server on"
         " everybody's examples; and the federated model, as it is and fine-tuned by every client."
         " All are judged on the clients' own held-out examples, which share the client's skew: a"
         " model that has only learned which classes its client has does well there, too. Megabytes"
@@ -49,7 +49,7 @@ def _table(
         [label, *(_accuracy(by_start.get(start, [])) for start in starts), _megabytes(by_start)]
         for label, by_start in cells.items()
     ]
-    clients = _span([content["clients"] for _, content in measured])
+    clients = span([content["clients"] for _, content in measured])
     caption = (
         f"{task}: accuracy over the own held-out examples of {clients} clients, mean ± sample"
         f" standard deviation over {seeds(study, task)}"
@@ -64,7 +64,3 @@ def _accuracy(rows: Sequence[Mapping[str, Any]]) -> str:
 def _megabytes(by_start: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     rows = [row for several in by_start.values() for row in several]
     return f"{spread([(row['bytes_down'] + row['bytes_up']) / 1e6 for row in rows]).mean:.1f}"
-
-
-def _span(values: Sequence[int]) -> str:
-    return "–".join(str(value) for value in sorted({min(values), max(values)}))

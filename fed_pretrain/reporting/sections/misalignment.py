@@ -1,11 +1,11 @@
 """Misaligned filters over rounds, and how many a start has."""
 
-from fed_pretrain.reporting import chance, style
+from fed_pretrain.reporting import chance
 from fed_pretrain.reporting.part import NamedFigure, Section, Table
 from fed_pretrain.reporting.per_seed import misaligned_at_start
 from fed_pretrain.reporting.results import Run, Study
 from fed_pretrain.reporting.sections.accuracy import row_keys
-from fed_pretrain.reporting.sections.curves import draw, panels
+from fed_pretrain.reporting.sections.curves import panels_by_round
 from fed_pretrain.reporting.setting import setting
 from fed_pretrain.reporting.statistics import spread
 
@@ -21,7 +21,7 @@ def misalignment_section(study: Study) -> Section | None:
         " filter is misaligned for a class in a round when the sign of its mean pre-activation"
         " over that class differs from its sign at the last round; so it is 0 at the end. Only"
         " where the last round is a trained network does it tell what training had to turn.",
-        *(sentence for task in measured for sentence in chance.note(study, task)),
+        *chance.notes(study, measured),
     ]
     figures = [_figure(study, task) for task in measured]
     tables = [_table(study, task) for task in measured]
@@ -29,17 +29,9 @@ def misalignment_section(study: Study) -> Section | None:
 
 
 def _figure(study: Study, task: str) -> NamedFigure:
-    starts = study.starts(task)
-    colours = style.start_colours(starts, study.random_start(task))
-    made, drawn = panels(row_keys(study, task), "misaligned share of pairs")
-    for axes, label, wanted in drawn:
-        for start in starts:
-            runs = study.select(task=task, start=start, **wanted)
-            draw(axes, runs, SHARE, start, colours[start])
-        axes.set_title(label)
-        axes.set_xlabel("round")
+    made = panels_by_round(study, task, SHARE, "misaligned share of pairs")
+    for axes in made.axes:
         axes.set_ylim(bottom=0)
-    drawn[0][0].legend(fontsize=8)
     caption = (
         f"{task}: misaligned (filter, class) pairs; line = mean, band = one sample standard"
         f" deviation over runs ({setting(study, task)})"

@@ -36,7 +36,7 @@ def quality_section(study: Study) -> Section | None:
         "Every start of the plan, in its order: accuracy before training (hollow) and after the"
         " last round (filled); bars are one sample standard deviation over runs. A start that"
         " looks no better before training may still end better.",
-        *(sentence for task in graded for sentence in chance.note(study, task)),
+        *chance.notes(study, graded),
     ]
     figures = [_quality_figure(study, task) for task in graded]
     return Section("start_quality", "From start to end", text, figures)

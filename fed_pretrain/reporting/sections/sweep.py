@@ -60,7 +60,7 @@ def sweep_section(study: Study) -> Section | None:
         f"Accuracy after the last round against {axes}; equal rounds for every point. Mean ± sample"
         " standard deviation over seeds; the last column is paired by seed.",
         *([_DRIFT] if len(tables) > len(figures) else []),
-        *(sentence for task in study.tasks for sentence in chance.note(study, task)),
+        *chance.notes(study, study.tasks),
     ]
     return Section("sweep", f"Effect of {axes}", text, figures, tables)
 

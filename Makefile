@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv/bin
-OURS := data_prep fed_pretrain pipelines
+OURS := groundwork data_prep fed_pretrain pipelines
 CHECKED := $(OURS) tools tests benchmarks setup.py
 INSTALLER ?= uv
 WORKDIR ?= runs/quickstart
@@ -37,8 +37,7 @@ format: .venv/.stamp  ## reformat the code, and mend what ruff can
 	@$(VENV)/ruff check --quiet --fix-only $(CHECKED)
 	@$(VENV)/ruff format --quiet $(CHECKED)
 
-generated: .venv/.stamp  ## write the BUILD files and the README's tables anew
-	@$(VENV)/python tools/build_files.py
+generated: .venv/.stamp  ## rewrite the README's tables
 	@$(VENV)/python tools/readme_tables.py
 
 bench: .venv/.stamp  ## the benchmarks (25 minutes); each prints its machine, its command and its figures

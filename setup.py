@@ -17,7 +17,9 @@ setuptools.setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     python_requires=">=3.11,<3.12",
-    packages=setuptools.find_packages(include=["data_prep*", "fed_pretrain*", "pipelines*"]),
+    packages=setuptools.find_packages(
+        include=["groundwork*", "data_prep*", "fed_pretrain*", "pipelines*"]
+    ),
     package_data={
         "": [
             f"**/*.{suffix}"

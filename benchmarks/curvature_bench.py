@@ -64,16 +64,16 @@ class Problem:
     """The Hessian of the drawn examples' loss, and our way to its top eigenvalue."""
 
     def __init__(self, examples: int) -> None:
-        from fed_pretrain.executors.options import ExecutorOptions
-        from fed_pretrain.experiment import datasets, session
-        from fed_pretrain.experiment.server_state import ModelArrays
-        from fed_pretrain.probes.curvature import sample
+        from fed_pretrain.curvature import sample
+        from fed_pretrain.executors.executor_options import ExecutorOptions
+        from fed_pretrain.experiment.assembly import embedded_datasets, session
+        from fed_pretrain.experiment.workdir.checkpoints import ModelArrays
         from fed_pretrain.starts import start as starts
-        from fed_pretrain.starts.config import StartConfig
-        from fed_pretrain.tasks.options import TaskOptions
+        from fed_pretrain.starts.start_config import StartConfig
+        from fed_pretrain.tasks.definition import TaskOptions
 
         shared = session.shared()
-        dataset = datasets.open_for_task("mnist5k", None)
+        dataset = embedded_datasets.open_for_task("mnist5k", None)
         self._executor = shared.executor(ExecutorOptions())
         self._task = shared.task("mnist5k", dataset, "emnist_cnn", TaskOptions())
         self._start = starts.resolve(StartConfig(), self._task, 0)
@@ -83,7 +83,7 @@ class Problem:
         self._hessian = self._operator(None)
 
     def solve(self) -> Figures:
-        from fed_pretrain.probes.curvature import lanczos
+        from fed_pretrain.curvature import lanczos
 
         began, cpu = time.perf_counter(), time.process_time()
         found = lanczos.eigenpairs(self._hessian, tolerance=TOLERANCE)
@@ -124,13 +124,13 @@ class Problem:
         np.savez(file, x=x, y=np.concatenate([p["y"] for p in payloads]), **named)
 
     def _operator(self, product: Any) -> Any:
-        from fed_pretrain.probes.curvature import loss_curvature, products
+        from fed_pretrain.curvature import loss_operators
 
         positions = range(len(self._weights.trainable))
-        computation = loss_curvature.curvature_computation(
-            self._task, self._start.build_model, positions, product or products.hessian
+        computation = loss_operators.curvature_computation(
+            self._task, self._start.build_model, positions, product or loss_operators.hessian
         )
-        return loss_curvature.CurvatureOperator(
+        return loss_operators.CurvatureOperator(
             self._executor, computation, self._weights, self._clients, positions
         )
 

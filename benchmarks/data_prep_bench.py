@@ -24,9 +24,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 from benchmarks import machine
-from data_prep import exporting, opening, preparation
 from data_prep.grouping.runs import RunSpiller, merged
-from data_prep.sources.base import Item, Record, Source, WorkUnit
+from data_prep.inspection import exporting
+from data_prep.preparing import preparation, request
+from data_prep.sources.source import Item, Record, Source, WorkUnit
 from data_prep.store.examples import ExampleEncoder
 from data_prep.store.features import FeatureSpec
 from data_prep.store.reader import PreparedDataset, open_dataset
@@ -127,7 +128,7 @@ def prepare_many(
 ) -> Path:
     output = folder / f"many{workers}-{shard_mb}"
     reader = ManyClients(clients, each, 16)
-    config = opening.PrepareConfig(
+    config = request.PrepareConfig(
         source="many",
         output=str(output),
         split="none",
@@ -136,7 +137,7 @@ def prepare_many(
         spill_mb=spill_mb,
     )
     source = Source("many", "synthetic authors", lambda pattern, options: reader, needs_input=False)
-    opened = opening.Opened(
+    opened = request.Opened(
         config,
         source,
         {},

@@ -30,7 +30,7 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 from benchmarks import machine
 from benchmarks.rounds import child, first_round, growth, size, speed
 from benchmarks.rounds.contestant import IN_FLIGHT
-from data_prep import atomic
+from groundwork import files
 
 MODELS = ("cnn", "softmax", "char_lstm")
 
@@ -50,7 +50,7 @@ def main() -> None:
     result: dict[str, Any] = machine.describe()
     for name in options.sections.split(","):
         result[name] = SECTIONS[name](options)
-        atomic.write_json(options.output / "executors.json", result)
+        files.write_json(options.output / "executors.json", result)
 
 
 def _speed(options: argparse.Namespace) -> list[Any]:
@@ -90,7 +90,7 @@ def _growth(options: argparse.Namespace) -> list[Any]:
     writer = csv.DictWriter(table, list(found[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(found)
-    atomic.write_text(options.output / "growth.csv", table.getvalue())
+    files.write_text(options.output / "growth.csv", table.getvalue())
     draw(found, options.output)
     return found
 
@@ -100,8 +100,8 @@ def draw(points: list[Any], folder: pathlib.Path) -> None:
     from fed_pretrain.reporting import style
 
     figure = growth_figure.draw(points)
-    atomic.write_bytes(folder / "growth.png", style.to_png(figure))
-    atomic.write_text(folder / "growth.svg", style.to_svg(figure))
+    files.write_bytes(folder / "growth.png", style.to_png(figure))
+    files.write_text(folder / "growth.svg", style.to_svg(figure))
     print(f"  drawn: {folder / 'growth.png'}")
 
 

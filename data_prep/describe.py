@@ -4,9 +4,10 @@ from pathlib import Path
 
 from absl import flags
 
-from data_prep import command_line, describing
-from data_prep.errors import UserError
+from data_prep.inspection import describing
 from data_prep.store.reader import open_dataset
+from groundwork import command_line
+from groundwork.errors import UserError
 
 flags.DEFINE_string("dataset", None, "Folder of the prepared dataset.")
 flags.DEFINE_string("output", None, "Folder for the pictures; none are made without it.")

@@ -6,8 +6,9 @@ tff_sqlite: TFF's SQLite schema, for tff.simulation.datasets.load_and_parse_sql_
 
 from absl import flags
 
-from data_prep import command_line, exporting
-from data_prep.errors import UserError
+from data_prep.inspection import exporting
+from groundwork import command_line
+from groundwork.errors import UserError
 
 flags.DEFINE_string("dataset", None, "Folder of the prepared dataset.")
 flags.DEFINE_enum("layout", None, list(exporting.LAYOUTS), "How to write it.")

@@ -10,11 +10,13 @@ from types import FrameType
 import psutil
 from absl import flags
 
-from data_prep import beam_flags, command_line, estimation, preparation
-from data_prep.errors import UserError
-from data_prep.partitions import config as partitions
-from data_prep.preparation import PrepareConfig
-from data_prep.sources import registry
+from data_prep.grouping import beam_options
+from data_prep.partitions import partition_config as partitions
+from data_prep.preparing import estimation, preparation
+from data_prep.preparing.preparation import PrepareConfig
+from data_prep.sources import known_sources
+from groundwork import command_line
+from groundwork.errors import UserError
 
 _DEFAULTS = {field.name: field.default for field in dataclasses.fields(PrepareConfig)}
 
@@ -66,7 +68,7 @@ flags.DEFINE_bool("dry_run", False, "Say what would be done and how big it would
 def _config() -> PrepareConfig:
     values = flags.FLAGS
     if not values.source:
-        raise UserError(f"--source is missing: one of {', '.join(registry.names())}")
+        raise UserError(f"--source is missing: one of {', '.join(known_sources.names())}")
     if not values.output:
         raise UserError("--output is missing: name the folder of the new dataset")
     plain = {
@@ -79,7 +81,7 @@ def _config() -> PrepareConfig:
         source_options=_source_options(values),
         split_fractions=_numbers("split_fractions", values.split_fractions, float),
         split_cutoffs=_numbers("split_cutoffs", values.split_cutoffs, int),
-        beam_options=beam_flags.taken(),
+        beam_options=beam_options.taken(),
     )
 
 
@@ -120,7 +122,7 @@ def _stop(number: int, _: FrameType | None) -> None:
 
 def main() -> int:
     if flags.FLAGS.list_sources:
-        print(registry.describe(), end="")
+        print(known_sources.describe(), end="")
         return 0
     config = _config()
     if flags.FLAGS.dry_run:
@@ -143,5 +145,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    beam_flags.take_from(sys.argv)
+    beam_options.take_from(sys.argv)
     command_line.run(main)

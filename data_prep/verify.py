@@ -4,9 +4,9 @@ from pathlib import Path
 
 from absl import flags
 
-from data_prep import command_line
-from data_prep.errors import UserError
-from data_prep.store import verification
+from data_prep.inspection import verification
+from groundwork import command_line
+from groundwork.errors import UserError
 
 flags.DEFINE_string("dataset", None, "Folder of the prepared dataset.")
 

@@ -41,7 +41,7 @@ def train(config: Any) -> Any:
     """Runs or continues the run of a RunConfig; returns its RunResult.
 
     The binary `fed_pretrain.train` has the same name: a process that imports that module as well
-    calls `fed_pretrain.experiment.train.train`.
+    calls `fed_pretrain.experiment.training.rounds.train`.
     """
     return _api().train(config)
 

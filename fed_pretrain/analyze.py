@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from data_prep import command_line
+from groundwork import command_line
 
 command_line.quiet_libraries()
 
-from fed_pretrain.experiment import flags as run_flags  # noqa: E402
-from fed_pretrain.probes.curvature.config import number_of_examples  # noqa: E402
+from fed_pretrain.curvature.curvature_config import number_of_examples  # noqa: E402
+from fed_pretrain.experiment.assembly import run_flags  # noqa: E402
 
 if TYPE_CHECKING:
-    from fed_pretrain.experiment.analyses.config import OtherRun
+    from fed_pretrain.experiment.analysis.analyze_config import OtherRun
 
 run_flags.define()
 _RUN = flags.DEFINE_string("run", None, "Work directory of a run to look at, in place of a start.")
@@ -65,14 +65,14 @@ _LANDSCAPE_EXAMPLES = flags.DEFINE_string(
 def main() -> int:
     if run_flags.print_help_tables():
         return 0
-    from fed_pretrain.experiment import analyze
-    from fed_pretrain.experiment.analyses.config import AnalyzeConfig, LandscapeConfig
+    from fed_pretrain.experiment.analysis import run_analysis
+    from fed_pretrain.experiment.analysis.analyze_config import AnalyzeConfig, LandscapeConfig
 
     values = flags.FLAGS
     given = run_flags.run_config(required=() if _RUN.value else ("task", "workdir"))
-    config = analyze.run_config(_RUN.value, given) if _RUN.value else given
+    config = run_analysis.run_config(_RUN.value, given) if _RUN.value else given
     chosen = given.probes.probes if values["probes"].present else "hessian"
-    folder = analyze.analyze(
+    folder = run_analysis.analyze(
         AnalyzeConfig(
             run=config,
             probes=tuple(name.strip() for name in chosen.split(",") if name.strip()),
@@ -95,7 +95,7 @@ def main() -> int:
 
 
 def _other(which: str, folder: str | None, round_name: str) -> "OtherRun | None":
-    from fed_pretrain.experiment.analyses.config import OtherRun
+    from fed_pretrain.experiment.analysis.analyze_config import OtherRun
 
     if folder is None:
         return None

@@ -4,24 +4,24 @@ import importlib
 from typing import Any
 
 _HOMES = {
-    "AlgorithmConfig": "fed_pretrain.algorithms.config",
-    "EvaluationConfig": "fed_pretrain.experiment.config",
-    "ExecutorOptions": "fed_pretrain.executors.options",
-    "LimitConfig": "fed_pretrain.experiment.config",
-    "ProbeConfig": "fed_pretrain.experiment.config",
-    "RunConfig": "fed_pretrain.experiment.config",
-    "RunResult": "fed_pretrain.experiment.train",
-    "SavingConfig": "fed_pretrain.experiment.config",
-    "StartConfig": "fed_pretrain.starts.config",
-    "SystemConfig": "fed_pretrain.algorithms.system",
-    "TaskOptions": "fed_pretrain.tasks.options",
-    "WorkConfig": "fed_pretrain.experiment.config",
+    "AlgorithmConfig": "fed_pretrain.algorithms.algorithm_config",
+    "EvaluationConfig": "fed_pretrain.experiment.assembly.run_config",
+    "ExecutorOptions": "fed_pretrain.executors.executor_options",
+    "LimitConfig": "fed_pretrain.experiment.assembly.run_config",
+    "ProbeConfig": "fed_pretrain.experiment.assembly.run_config",
+    "RunConfig": "fed_pretrain.experiment.assembly.run_config",
+    "RunResult": "fed_pretrain.experiment.training.rounds",
+    "SavingConfig": "fed_pretrain.experiment.assembly.run_config",
+    "StartConfig": "fed_pretrain.starts.start_config",
+    "SystemConfig": "fed_pretrain.clients.uneven_work",
+    "TaskOptions": "fed_pretrain.tasks.definition",
+    "WorkConfig": "fed_pretrain.experiment.assembly.run_config",
 }
 
 
 def train(config: Any) -> Any:
     """Runs or continues the run of a RunConfig; returns its RunResult."""
-    return importlib.import_module("fed_pretrain.experiment.train").train(config)
+    return importlib.import_module("fed_pretrain.experiment.training.rounds").train(config)
 
 
 def __getattr__(name: str) -> Any:

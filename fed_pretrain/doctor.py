@@ -13,8 +13,8 @@ if sys.version_info[:2] != (3, 11) or importlib.util.find_spec("absl") is None:
 
 from absl import flags
 
-from data_prep import command_line
-from fed_pretrain.checkup import examination
+from fed_pretrain.checkup import verdict
+from groundwork import command_line
 
 _WORKDIR = flags.DEFINE_string("workdir", ".", "Folder in which runs will be written.")
 _ROUNDS = flags.DEFINE_boolean("rounds", True, "Run a round through each executor.")
@@ -24,9 +24,7 @@ _TIMEOUT = flags.DEFINE_float(
 
 
 def main() -> int:
-    return examination.run(
-        examination.ExaminationConfig(_WORKDIR.value, _ROUNDS.value, _TIMEOUT.value)
-    )
+    return verdict.run(verdict.ExaminationConfig(_WORKDIR.value, _ROUNDS.value, _TIMEOUT.value))
 
 
 if __name__ == "__main__":

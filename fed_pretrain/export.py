@@ -12,8 +12,8 @@ from pathlib import Path
 
 from absl import flags
 
-from data_prep import command_line
-from data_prep.errors import UserError
+from groundwork import command_line
+from groundwork.errors import UserError
 
 command_line.quiet_libraries()
 
@@ -33,12 +33,12 @@ def main() -> int:
         raise UserError("give --format to write the model, or --predict=FILE to try it")
     run = Path(_RUN.value)
     if _FORMAT.value:
-        from fed_pretrain.experiment import export
+        from fed_pretrain.exporting import model_files
 
         output = Path(_OUTPUT.value) if _OUTPUT.value else None
-        print(export.export(run, _WHICH.value, _FORMAT.value, output))
+        print(model_files.export(run, _WHICH.value, _FORMAT.value, output))
     if _PREDICT.value:
-        from fed_pretrain.experiment import prediction
+        from fed_pretrain.exporting import prediction
 
         for one in prediction.predict(run, _WHICH.value, Path(_PREDICT.value)):
             print(one)

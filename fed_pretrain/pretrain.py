@@ -2,12 +2,11 @@
 
 from absl import flags
 
-from data_prep import command_line
-from data_prep.errors import UserError
-from fed_pretrain import config_flags
-from fed_pretrain.experiment.central_config import CentralConfig
-from fed_pretrain.starts.config import StartConfig
-from fed_pretrain.tasks.options import TaskOptions
+from fed_pretrain.pretraining.pretrain_config import CentralConfig
+from fed_pretrain.starts.start_config import StartConfig
+from fed_pretrain.tasks.definition import TaskOptions
+from groundwork import command_line, settings
+from groundwork.errors import UserError
 
 flags.DEFINE_string("task", None, "The task whose model is trained; --task=help lists them.")
 flags.DEFINE_string("model", None, "The task's model; default its first.")
@@ -18,22 +17,22 @@ flags.DEFINE_integer("seed", 0, "Seed of every random choice.")
 flags.DEFINE_string("devices", "CPU", "Where to train: CPU, GPU, or one such as GPU:1.")
 for _name in ("task", "model", "dataset", "workdir", "task_module", "seed", "devices"):
     command_line.group_flag(_name, "Pre-training")
-config_flags.define(CentralConfig, "Central training")
-config_flags.define(StartConfig, "Start")
-config_flags.define(TaskOptions, "Task")
+settings.define(CentralConfig, "Central training")
+settings.define(StartConfig, "Start")
+settings.define(TaskOptions, "Task")
 
 
 def main() -> int | None:
     values = flags.FLAGS
     if values.task == "help":
-        from fed_pretrain.tasks import registry
+        from fed_pretrain.tasks import known_tasks
 
-        print(registry.describe())
+        print(known_tasks.describe())
         return 0
     for name in ("task", "workdir"):
         if not values[name].value:
             raise UserError(f"--{name} is missing")
-    from fed_pretrain.experiment.pretraining import PretrainConfig, pretrain
+    from fed_pretrain.pretraining.central_training import PretrainConfig, pretrain
 
     result = pretrain(
         PretrainConfig(
@@ -44,9 +43,9 @@ def main() -> int | None:
             task_module=values.task_module,
             seed=values.seed,
             devices=values.devices,
-            options=config_flags.build(TaskOptions),
-            start=config_flags.build(StartConfig),
-            central=config_flags.build(CentralConfig),
+            options=settings.build(TaskOptions),
+            start=settings.build(StartConfig),
+            central=settings.build(CentralConfig),
         )
     )
     print(f"start: --start=checkpoint:{result.path}")

@@ -7,9 +7,9 @@ Examples:
 
 from absl import flags
 
-from data_prep import command_line
-from data_prep.errors import UserError
-from fed_pretrain.reporting import report
+from fed_pretrain.reporting import study_report
+from groundwork import command_line
+from groundwork.errors import UserError
 
 _STUDY = flags.DEFINE_string("study", None, "The study.json that a study writes.")
 _RUNS = flags.DEFINE_list("runs", [], "Work directories of finished runs, separated by commas.")
@@ -21,7 +21,9 @@ def main() -> int:
         raise UserError("give either --study=FILE or --runs=DIR,DIR")
     if not _OUTPUT.value:
         raise UserError("--output is missing: the folder of the report")
-    page = report.make_report(report.ReportConfig(_OUTPUT.value, _STUDY.value, tuple(_RUNS.value)))
+    page = study_report.make_report(
+        study_report.ReportConfig(_OUTPUT.value, _STUDY.value, tuple(_RUNS.value))
+    )
     print(f"report: {page}")
     return 0
 

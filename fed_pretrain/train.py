@@ -14,11 +14,11 @@ import sys
 
 from absl import flags
 
-from data_prep import command_line
+from groundwork import command_line
 
 command_line.quiet_libraries()
 
-from fed_pretrain.experiment import flags as run_flags  # noqa: E402
+from fed_pretrain.experiment.assembly import run_flags  # noqa: E402
 
 run_flags.define()
 _DRY_RUN = flags.DEFINE_boolean(
@@ -30,16 +30,16 @@ def main() -> int:
     if run_flags.print_help_tables():
         return 0
     config = run_flags.run_config()
-    from fed_pretrain.experiment import preflight, train
+    from fed_pretrain.experiment.training import dry_run, rounds
 
     if _DRY_RUN.value:
-        print(preflight.describe(config))
+        print(dry_run.describe(config))
         return 0
-    result = train.train(config)
+    result = rounds.train(config)
     if not result.finished:
         print(f"{result.reason}; continue with the same command", file=sys.stderr)
         return 0
-    print(train.summary(result))
+    print(rounds.summary(result))
     return 0
 
 

@@ -4,7 +4,7 @@ import fcntl
 from pathlib import Path
 from typing import IO
 
-from data_prep.errors import UserError
+from groundwork.errors import UserError
 
 
 class StepLock:

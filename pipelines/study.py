@@ -12,9 +12,10 @@ import sys
 
 from absl import flags
 
-from data_prep import command_line
-from data_prep.errors import UserError
-from pipelines import plan, study_lib
+from groundwork import command_line
+from groundwork.errors import UserError
+from pipelines import study_run
+from pipelines.plan import plan
 
 _PLAN = flags.DEFINE_string(
     "plan", None, "Name of a shipped plan, a YAML file, or `help` for the list."
@@ -44,7 +45,7 @@ def main() -> int:
         return 0 if _PLAN.value else command_line.USER_ERROR_EXIT
     if not _WORKDIR.value:
         raise UserError("--workdir is missing: the folder of the study")
-    config = study_lib.StudyConfig(
+    config = study_run.StudyConfig(
         plan=_PLAN.value,
         workdir=_WORKDIR.value,
         overrides=tuple(_SET.value),
@@ -54,10 +55,10 @@ def main() -> int:
         only=tuple(_STEP.value),
     )
     if _LIST_STEPS.value:
-        for line in study_lib.list_steps(config, [sys.executable, "-m", "pipelines.study"]):
+        for line in study_run.list_steps(config, [sys.executable, "-m", "pipelines.study"]):
             print(line)
         return 0
-    result = study_lib.run(config)
+    result = study_run.run(config)
     for step_id, why in result.failed.items():
         print(f"failed: {step_id}: {why}")
     if result.failed:

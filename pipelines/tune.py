@@ -8,11 +8,11 @@ Example:
 
 from absl import flags
 
-from data_prep import command_line
+from groundwork import command_line
 
 command_line.quiet_libraries()
 
-from fed_pretrain.experiment import flags as run_flags  # noqa: E402
+from fed_pretrain.experiment.assembly import run_flags  # noqa: E402
 
 run_flags.define()
 _RATES = flags.DEFINE_string(
@@ -31,7 +31,7 @@ _HALVINGS = flags.DEFINE_integer(
 def main() -> int:
     if run_flags.print_help_tables():
         return 0
-    from data_prep.errors import UserError
+    from groundwork.errors import UserError
     from pipelines import tuning
 
     if not _RATES.value:

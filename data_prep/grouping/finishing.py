@@ -8,14 +8,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.feather as feather
 
-from data_prep import fault_points
-from data_prep.errors import UserError
-from data_prep.grouping import merging, spilling, word_counts
+from data_prep.grouping import merging, runs
 from data_prep.grouping.job import Job
-from data_prep.partitions.config import SPLITS
 from data_prep.partitions.heterogeneity import Heterogeneity
+from data_prep.partitions.partition_config import SPLITS
 from data_prep.store import index, manifest
 from data_prep.store.manifest import Manifest, Shard, Split
+from groundwork import files as fault_points
+from groundwork.errors import UserError
 
 
 def finish(job: Job) -> None:
@@ -41,7 +41,7 @@ def finish(job: Job) -> None:
     counts = _counts(job, merged, splits)
     _refuse_empty(job, splits, counts)
     drawn = job.result("drawn", 0)
-    other_files, extra = word_counts.finish(job, shards)
+    other_files, extra = merging.finish(job, shards)
     fault_points.reach("prepare_manifest")
     manifest.write(
         job.dataset,
@@ -80,7 +80,7 @@ def _heterogeneity(job: Job, split: str, shards: int) -> dict[str, Any]:
 
 def _counts(job: Job, merged: list[dict[str, Any]], splits: dict[str, Split]) -> dict[str, Any]:
     """In = out; a difference would be our own mistake, never the user's."""
-    results = job.results(spilling.STAGE, len(job.tasks))
+    results = job.results(runs.STAGE, len(job.tasks))
     dropped: collections.Counter[str] = collections.Counter()
     for result in itertools.chain(results, merged):
         dropped.update(result["dropped"])

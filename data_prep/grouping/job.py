@@ -11,11 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from data_prep import atomic
-from data_prep.partitions.config import PartitionConfig, SplitConfig
-from data_prep.sources.base import SourceReader, WorkUnit
-from data_prep.sources.client_limits import ClientLimits
+from data_prep.partitions.partition_config import PartitionConfig, SplitConfig
+from data_prep.sources.source import ClientLimits, SourceReader, WorkUnit
 from data_prep.store.features import FeatureSpec
+from groundwork import files
 
 FAILURE = "failure.txt"
 
@@ -62,7 +61,7 @@ class Job:
             return None
 
     def save_result(self, stage: str, number: int, value: Mapping[str, Any]) -> None:
-        atomic.write_json(self.folder(stage) / f"{number:06d}.json", value)
+        files.write_json(self.folder(stage) / f"{number:06d}.json", value)
 
     def results(self, stage: str, count: int) -> list[dict[str, Any]]:
         found = [self.result(stage, number) for number in range(count)]
@@ -74,7 +73,7 @@ class Job:
     def fail(self, sentence: str) -> None:
         """Tells everyone that the job has no use any more; the first sentence stands."""
         if not self.failed():
-            atomic.write_text(self.staging / FAILURE, sentence)
+            files.write_text(self.staging / FAILURE, sentence)
 
     def failed(self) -> bool:
         return (self.staging / FAILURE).exists()

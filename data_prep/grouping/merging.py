@@ -3,23 +3,61 @@
 import collections
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.feather as feather
 
-from data_prep import atomic
-from data_prep.grouping import spilling
+from data_prep.grouping import runs as spilling
 from data_prep.grouping.job import Job
 from data_prep.grouping.runs import Entry, entries, merged, shard_range
-from data_prep.grouping.word_counts import WordCounter
-from data_prep.partitions.config import SPLITS
+from data_prep.partitions.partition_config import SPLITS
 from data_prep.partitions.splits import TRAIN, Splitter
-from data_prep.sources.client_limits import ClientLimits
+from data_prep.sources.parsing import vocabulary
+from data_prep.sources.source import ClientLimits
 from data_prep.store import examples
+from data_prep.store.manifest import StoredFile, stored_file
 from data_prep.store.writer import ShardWriter, shard_name
+from groundwork import files
+from groundwork import files as atomic
+
+FEATURE = "text"
+WORD_STAGE = "counted"
+
+
+class WordCounter:
+    """Collects texts, and counts where the vocabulary asks for counts."""
+
+    def __init__(self, job: Job) -> None:
+        self._wanted = bool(job.vocabulary) and vocabulary.needs_counts(job.vocabulary)
+        self._tokens = vocabulary.tokenizer(job.described["extra"])
+        self.counts: collections.Counter[str] = collections.Counter()
+
+    def add(self, record: bytes) -> None:
+        if self._wanted:
+            self.counts.update(self._tokens(examples.text_of(record, FEATURE)))
+
+    def save(self, job: Job, shard: int) -> None:
+        if self._wanted:
+            job.save_result(WORD_STAGE, shard, self.counts)
+
+
+def finish(job: Job, shards: int) -> tuple[tuple[StoredFile, ...], Mapping[str, Any]]:
+    """Writes the vocabulary file; what the manifest says of it."""
+    if not job.vocabulary:
+        return (), {}
+    counts: collections.Counter[str] | None = None
+    if vocabulary.needs_counts(job.vocabulary):
+        counts = collections.Counter()
+        for part in job.results(WORD_STAGE, shards):
+            counts.update(part)
+    words, origin = vocabulary.build(job.vocabulary, counts)
+    path = job.dataset / vocabulary.FILE
+    files.write_json(path, {**origin, "words": words})
+    return (stored_file(path),), {"vocabulary": {"asked": job.vocabulary, **origin}}
+
 
 STAGE = "merged"
 CREATED = "created"

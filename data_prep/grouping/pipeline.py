@@ -6,11 +6,11 @@ from typing import Any
 
 import apache_beam as beam
 
-from data_prep import fault_points
-from data_prep.errors import UserError
-from data_prep.grouping import assigning, finishing, merging, spilling
+from data_prep.grouping import assigning, finishing, merging, runs
 from data_prep.grouping.job import Job
 from data_prep.grouping.reading import TooManyBadRecords
+from groundwork import files
+from groundwork.errors import UserError
 
 
 class Stage(beam.DoFn):
@@ -26,7 +26,7 @@ class Stage(beam.DoFn):
     def process(self, number: int) -> Iterator[int]:
         if self._job.failed():
             return
-        fault_points.reach(f"prepare{self._work.__name__}")
+        files.reach(f"prepare{self._work.__name__}")
         try:
             done = list(self._work(self._job, number))
         except (UserError, TooManyBadRecords) as error:
@@ -54,13 +54,11 @@ def _assign(job: Job, _: int) -> range:
 
 
 def _spill(job: Job, task: int) -> list[int]:
-    return [spilling.spill(job, task)]
+    return [runs.spill(job, task)]
 
 
 def _plan(job: Job, _: int) -> range:
-    total = sum(
-        sum(result["bad"].values()) for result in job.results(spilling.STAGE, len(job.tasks))
-    )
+    total = sum(sum(result["bad"].values()) for result in job.results(runs.STAGE, len(job.tasks)))
     if total > job.max_bad_records:
         raise UserError(f"{total} bad records, more than --max_bad_records={job.max_bad_records}")
     planned: dict[str, Any] = merging.plan(job)

@@ -5,11 +5,11 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from data_prep.errors import UserError
 from data_prep.grouping.job import Job
-from data_prep.partitions.config import SPLITS
-from data_prep.sources.base import BadRecord, Dropped, Record, WorkUnit
+from data_prep.partitions.partition_config import SPLITS
+from data_prep.sources.source import BadRecord, Dropped, Record, WorkUnit
 from data_prep.store.examples import ExampleEncoder, WrongValue
+from groundwork.errors import UserError
 
 PROGRESS_SECONDS = 1.0
 _SPLIT_CODES = {name: code for code, name in enumerate(SPLITS)}

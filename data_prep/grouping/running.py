@@ -16,11 +16,11 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineRunner
 from apache_beam.transforms import environments
 
-from data_prep.errors import UserError
-from data_prep.grouping import assigning, merging, pipeline, spilling, worker
+from data_prep.grouping import assigning, local_worker, merging, pipeline, runs
 from data_prep.grouping.job import Job
-from data_prep.progress import Progress
-from data_prep.staging import Interrupted
+from groundwork.errors import UserError
+from groundwork.progress import Progress
+from groundwork.staging import Interrupted
 
 _LOCAL = ("", "FnApiRunner")
 _WORKER_DIED = "Channel closed prematurely"
@@ -69,7 +69,7 @@ def _runner(
     if workers == 1 or any(option.startswith("--direct_") for option in local):
         return PipelineOptions(local), FnApiRunner()
     processes = environments.SubprocessSDKEnvironment.from_command_string(
-        f"exec {shlex.quote(sys.executable)} -m data_prep.grouping.worker"
+        f"exec {shlex.quote(sys.executable)} -m data_prep.grouping.local_worker"
     )
     local.append(f"--direct_num_workers={workers}")
     return PipelineOptions(local), FnApiRunner(default_environment=processes)
@@ -80,7 +80,7 @@ def _importable_by_workers() -> Iterator[None]:
     """Worker processes start from nothing: they must find this package and the user's modules."""
     root = str(Path(__file__).resolve().parents[2])
     paths = [root, *(path for path in sys.path if path and path != root)]
-    told = {"PYTHONPATH": os.pathsep.join(paths), worker.DRIVER: str(os.getpid())}
+    told = {"PYTHONPATH": os.pathsep.join(paths), local_worker.DRIVER: str(os.getpid())}
     before = {name: os.environ.get(name) for name in told}
     os.environ.update(told)
     try:
@@ -133,7 +133,7 @@ def _progress(job: Job, expected: int | None) -> Iterator[None]:
 
 def _watch(job: Job, expected: int | None, stop: threading.Event) -> None:
     """Shows each stage from the files it leaves: that works with workers anywhere."""
-    stages = [(spilling.STAGE, "read and sort")]
+    stages = [(runs.STAGE, "read and sort")]
     if job.partition.is_global:
         stages.insert(0, (assigning.STAGE, "look at labels"))
     for stage, label in stages:

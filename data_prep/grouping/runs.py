@@ -10,14 +10,17 @@ import heapq
 import os
 import struct
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from data_prep import atomic
-from data_prep.errors import UserError
+from data_prep.grouping import assigning
+from data_prep.grouping.job import Job
+from data_prep.grouping.reading import Encoded, TaskReader
+from groundwork import files
+from groundwork.errors import UserError
 
 HASH_SPACE = 1 << 64
 _ENTRY = struct.Struct("<QqIiHBB")
@@ -77,7 +80,7 @@ class RunSpiller:
             return
         self._entries.sort()
         name = f"{uuid.uuid4().hex}.run"
-        with atomic.replacing(self._folder / name) as file:
+        with files.replacing(self._folder / name) as file:
             fences = np.zeros(_FENCES + 1, np.int64)
             position = 0
             parts: list[bytes] = []
@@ -156,3 +159,56 @@ def merged(paths: Sequence[Path], low: int, high: int) -> Iterator[Entry]:
 def shard_range(shard: int, shards: int) -> tuple[int, int]:
     """The hashes [low, high) of a shard."""
     return -(-shard * HASH_SPACE // shards), -(-(shard + 1) * HASH_SPACE // shards)
+
+
+STAGE = "spilled"
+RUNS = "runs"
+
+
+def spill(job: Job, task: int) -> int:
+    """Leaves the task's runs and its account; does nothing where they lie already."""
+    if job.result(STAGE, task) is not None:
+        return task
+    reader = TaskReader(job, task, STAGE)
+    spiller = RunSpiller(job.folder(RUNS), job.spill_bytes)
+    client_of = _clients(job)
+    for record in reader.read():
+        spiller.add(
+            client_of(record),
+            record.order,
+            record.payload,
+            record.split,
+            record.label,
+            record.counted,
+        )
+    spiller.flush()
+    job.save_result(STAGE, task, _result(reader, spiller))
+    return task
+
+
+def _clients(job: Job) -> Callable[[Encoded], bytes]:
+    if not job.partition.is_global:
+        return lambda record: record.client or b""
+    names = assigning.client_names(job)
+    loaded: dict[int, np.ndarray] = {}
+
+    def client_of(record: Encoded) -> bytes:
+        if record.unit not in loaded:
+            loaded.clear()
+            loaded[record.unit] = assigning.load(job, record.unit)
+        return names[loaded[record.unit][record.position]]
+
+    return client_of
+
+
+def _result(reader: TaskReader, spiller: RunSpiller) -> dict[str, Any]:
+    account = reader.account
+    return {
+        "runs": spiller.runs,
+        "examples": account.examples,
+        "payload_bytes": spiller.payload_bytes,
+        "splits": sorted(account.splits),
+        "dropped": dict(account.dropped),
+        "bad": account.bad_reasons(),
+        "bad_examples": [list(bad) for bad in account.bad[:20]],
+    }

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from data_prep import randomness
-from data_prep.errors import UserError
 from data_prep.partitions import dirichlet, label_sets, sizes
-from data_prep.partitions.config import SPLITS, PartitionConfig
+from data_prep.partitions.partition_config import SPLITS, PartitionConfig
+from groundwork import randomness
+from groundwork.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from data_prep import randomness
-from data_prep.partitions.config import PartitionConfig
+from data_prep.partitions.partition_config import PartitionConfig
 from data_prep.partitions.sizes import equal_sizes
+from groundwork import randomness
 
 ATTEMPTS = 100
 

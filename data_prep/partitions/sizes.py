@@ -4,8 +4,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from data_prep import randomness
-from data_prep.partitions.config import PartitionConfig
+from data_prep.partitions.partition_config import PartitionConfig
+from groundwork import randomness
 
 
 class Dealer(Protocol):

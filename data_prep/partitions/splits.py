@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from data_prep import randomness
-from data_prep.partitions.config import SplitConfig
+from data_prep.partitions.partition_config import SplitConfig
+from groundwork import randomness
 
 TRAIN, VALIDATION, TEST = range(3)
 

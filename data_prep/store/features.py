@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from data_prep.errors import UserError
+from groundwork.errors import UserError
 
 KINDS: Mapping[str, str] = {
     "image": "uint8",

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data_prep import atomic
-from data_prep.errors import UserError
 from data_prep.store.manifest import StoredFile, stored_file
+from groundwork import files
+from groundwork.errors import UserError
 
 
 @dataclasses.dataclass
@@ -65,7 +65,7 @@ def file_name(split: str) -> str:
 def write(folder: Path, split: str, tables: Iterable[pa.Table]) -> StoredFile:
     """Writes the tables of a split's shards, in shard order, as one index."""
     path = folder / file_name(split)
-    with atomic.replacing(path) as file:
+    with files.replacing(path) as file:
         writer = None
         for table in tables:
             if writer is None:

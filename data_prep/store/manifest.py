@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from data_prep import atomic
-from data_prep.errors import UserError
 from data_prep.store.features import FeatureSpec
+from groundwork import files
+from groundwork.errors import UserError
 
 FILE_NAME = "manifest.json"
 FORMAT_VERSION = 1
@@ -131,7 +131,7 @@ def _text(value: Mapping[str, Any]) -> str:
 def write(folder: Path, manifest: Manifest) -> None:
     value = manifest.to_json()
     value["fingerprint"] = fingerprint(value)
-    atomic.write_text(folder / FILE_NAME, _text(value))
+    files.write_text(folder / FILE_NAME, _text(value))
 
 
 def read(folder: Path) -> Manifest:

@@ -5,17 +5,17 @@ import dataclasses
 import os
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data_prep.errors import UserError
 from data_prep.store import index as client_index
 from data_prep.store import manifest as manifests
 from data_prep.store.index import ClientIndex
 from data_prep.store.manifest import Manifest, Shard, Split
 from data_prep.store.parsing import ExampleParser
 from data_prep.store.records import Framer
+from groundwork.errors import UserError
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -191,3 +191,21 @@ class PreparedDataset:
                 f"{path} has {size:,} bytes where the manifest says {shard.bytes:,}: "
                 "it was cut off or changed; prepare the dataset again"
             )
+
+
+class WithoutClients(PreparedDataset):
+    """The same files; in no split's index do the clients left out appear.
+
+    Its fingerprint is that of the files. Pickled it becomes the whole dataset: who takes part is
+    decided by whoever holds the index, and a worker only reads the clients it is told to.
+    """
+
+    def __init__(self, whole: PreparedDataset, left_out: Iterable[str]) -> None:
+        super().__init__(whole.path)
+        self.left_out = frozenset(left_out)
+        self._remaining: dict[str, ClientIndex] = {}
+
+    def index(self, split: str) -> ClientIndex:
+        if split not in self._remaining:
+            self._remaining[split] = super().index(split).without(self.left_out)
+        return self._remaining[split]

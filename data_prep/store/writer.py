@@ -7,10 +7,10 @@ from types import TracebackType
 
 import numpy as np
 
-from data_prep import atomic
 from data_prep.store.index import IndexRows
 from data_prep.store.manifest import Shard
 from data_prep.store.records import Framer
+from groundwork import files
 
 _BUFFER = 1 << 20
 
@@ -28,7 +28,7 @@ class ShardWriter:
     def __init__(self, path: str | os.PathLike[str], num_labels: int | None = None) -> None:
         self.path = Path(path)
         self.rows = IndexRows()
-        self._replacing = atomic.replacing(self.path)
+        self._replacing = files.replacing(self.path)
         self._file = self._replacing.__enter__()
         self._frame = Framer().frame
         self._hash = hashlib.sha256()

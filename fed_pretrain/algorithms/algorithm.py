@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fed_pretrain.algorithms import client_work
-from fed_pretrain.algorithms.config import AlgorithmConfig
+from fed_pretrain.algorithms import client_process
+from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Algorithm:
     def train_sums(self, metrics: Any) -> "collections.OrderedDict[str, float]":
         """Sums over the round's clients: loss_sum, count, correct, scored, examples, ..."""
         sums = metrics["client_work"]["train"]
-        return collections.OrderedDict((name, float(sums[name])) for name in client_work.SUMS)
+        return collections.OrderedDict((name, float(sums[name])) for name in client_process.SUMS)
 
     def alignment(self, metrics: Any) -> "collections.OrderedDict[str, float] | None":
         """The alignment sums of the whole update; see alignment_sums.py."""
@@ -123,7 +123,7 @@ class Algorithm:
 
 @functools.lru_cache(maxsize=4096)
 def _spent(noise: float, clients: int, population: int, rounds: int, delta: float) -> float:
-    from fed_pretrain.algorithms.privacy import spent_epsilon
+    from fed_pretrain.algorithms.aggregators.privacy import spent_epsilon
 
     return spent_epsilon(noise, clients, population, rounds, delta)
 

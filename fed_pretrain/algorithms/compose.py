@@ -6,18 +6,12 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_federated as tff
 
-from fed_pretrain.algorithms import (
-    aggregation,
-    client_work,
-    distributor,
-    refusals,
-    rules,
-    server_optimizer,
-    statistics_mean,
-)
+from fed_pretrain.algorithms import client_process, distributor, refusals, server_optimizer
+from fed_pretrain.algorithms.aggregators import aggregator as aggregation
+from fed_pretrain.algorithms.aggregators import statistics_mean
 from fed_pretrain.algorithms.algorithm import Algorithm
-from fed_pretrain.algorithms.client_updates import mime
-from fed_pretrain.algorithms.config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.client_updates import known_updates, mime
 
 
 def build(
@@ -40,7 +34,7 @@ def build(
     refusals.check(config)
     if averaged:
         refusals.check_averaging(config)
-    rule = rules.build(config)
+    rule = known_updates.build(config)
 
     @tff.tensorflow.computation
     def initial_weights() -> Any:
@@ -53,10 +47,12 @@ def build(
         specs = [tf.TensorSpec(v.shape, v.dtype) for v in variables]
     distribution = distributor.build(weights_type, config.late_rounds)
     received = distribution.next.type_signature.result.result.member
-    work = client_work.build(rule, config, model_fn, payload_spec, objective, received, averaged)
+    work = client_process.build(rule, config, model_fn, payload_spec, objective, received, averaged)
     result_type = work.process.next.type_signature.result.result.member
     factory = aggregation.build(config, rule, groups)
-    finalizer = server_optimizer.build_finalizer(rules.finalizing_optimizer(config), weights_type)
+    finalizer = server_optimizer.build_finalizer(
+        known_updates.finalizing_optimizer(config), weights_type
+    )
     if averaged:
         factory = statistics_mean.StatisticsFactory(factory)
         finalizer = statistics_mean.build_finalizer(finalizer, weights_type, averaged)

@@ -1,7 +1,7 @@
 """Combinations that make no sense, each with the reason."""
 
-from data_prep.errors import UserError
-from fed_pretrain.algorithms.config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from groundwork.errors import UserError
 
 _OWN_SERVER_SUMS = ("mimelite", "mime", "scaffold", "feddyn")
 

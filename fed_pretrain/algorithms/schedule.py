@@ -8,8 +8,8 @@ import math
 
 import tensorflow as tf
 
-from data_prep.errors import UserError
-from fed_pretrain.algorithms.config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from groundwork.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)

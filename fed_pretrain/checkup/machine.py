@@ -11,10 +11,10 @@ from pathlib import Path
 
 import psutil
 
-from data_prep import packages
-from data_prep.errors import UserError
 from fed_pretrain.checkup import verdict
 from fed_pretrain.checkup.verdict import Verdict
+from groundwork import embedded_packages
+from groundwork.errors import UserError
 
 PYTHON = (3, 11)
 VERSIONS = {
@@ -97,11 +97,13 @@ def memory() -> Verdict:
 
 def embedded() -> Iterator[Verdict]:
     """The embedded packages: present, and their pinned files undamaged."""
-    present = [name for name in packages.NAMES if packages.available(name)]
+    present = [name for name in embedded_packages.NAMES if embedded_packages.available(name)]
     damaged = [name for name in present if not _intact(name)]
-    optional = {name for name, package in packages.PACKAGES.items() if package.large}
+    optional = {name for name, package in embedded_packages.PACKAGES.items() if package.large}
     optional.add("fashion_mnist")
-    missing = [name for name in packages.NAMES if name not in present and name not in optional]
+    missing = [
+        name for name in embedded_packages.NAMES if name not in present and name not in optional
+    ]
     if damaged or missing:
         finding = (
             f"missing: {', '.join(missing) or 'none'}; damaged: {', '.join(damaged) or 'none'}"
@@ -117,7 +119,7 @@ def embedded() -> Iterator[Verdict]:
 
 def _intact(name: str) -> bool:
     try:
-        packages.check(name)
+        embedded_packages.check(name)
     except UserError:
         return False
     return True

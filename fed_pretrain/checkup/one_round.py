@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from data_prep import command_line
+from groundwork import command_line
 
 CLIENTS = 4
 LEARNING_RATE = 0.1
@@ -84,8 +84,8 @@ def run(executor_name: str) -> dict[str, Any]:
     """Runs the round; raises when the answer is not NumPy's."""
     import functools
 
-    from fed_pretrain.executors import create, options
-    from fed_pretrain.executors.api import ClientInput
+    from fed_pretrain.executors import executor_options, known_executors
+    from fed_pretrain.executors.executor import ClientInput
 
     started = time.monotonic()
     process = build_process()
@@ -93,7 +93,9 @@ def run(executor_name: str) -> dict[str, Any]:
         ClientInput(f"client_{position}", functools.partial(_payload, position))
         for position in range(CLIENTS)
     ]
-    with create.create(options.ExecutorOptions(executor=executor_name)) as executor:
+    with known_executors.create(
+        executor_options.ExecutorOptions(executor=executor_name)
+    ) as executor:
         state = executor.initialize(process)
         output = executor.run_round(process, state, clients)
     found = float(output.state)

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from fed_pretrain.algorithms import baselines
-from fed_pretrain.algorithms.baselines import FineTuning, Rows, held_out_payload
-from fed_pretrain.executors.api import ClientInput
-from fed_pretrain.experiment.assembly import TRAIN_SPLIT, Assembly
-from fed_pretrain.experiment.server_state import ModelArrays
-from fed_pretrain.tasks.local_work import LocalWork
-from fed_pretrain.tasks.reader import ClientReader
+from fed_pretrain.algorithms import local_fine_tuning
+from fed_pretrain.algorithms.local_fine_tuning import FineTuning, Rows, held_out_payload
+from fed_pretrain.clients.client_reader import ClientReader
+from fed_pretrain.clients.local_work import LocalWork
+from fed_pretrain.executors.executor import ClientInput
+from fed_pretrain.experiment.assembly.assemble import TRAIN_SPLIT, Assembly
+from fed_pretrain.experiment.workdir.checkpoints import ModelArrays
 
 POOLED = "all clients"
 
@@ -42,7 +42,7 @@ def measure(
     reads = _Reads(assembly, work, max_clients)
     start = ModelArrays(*assembly.start.weights)
     model_bytes = assembly.start.report.trainable_bytes + assembly.start.report.frozen_bytes
-    alone = baselines.fine_tune(
+    alone = local_fine_tuning.fine_tune(
         "start, fine-tuned by each client",
         tuning,
         assembly.executor,
@@ -51,12 +51,12 @@ def measure(
         model_bytes,
     )
     pooled, data_bytes = reads.pooled()
-    central = baselines.train_centrally(
+    central = local_fine_tuning.train_centrally(
         tuning, assembly.executor, start, pooled, len(reads.client_ids), data_bytes
     )
     rows = [_as_it_is("start", alone.before, alone.bytes_down, 0), _row(alone), _row(central)]
     if federated is not None:
-        personal = baselines.fine_tune(
+        personal = local_fine_tuning.fine_tune(
             "federated, fine-tuned by each client",
             tuning,
             assembly.executor,
@@ -91,7 +91,7 @@ def _as_it_is(name: str, sums: Mapping[str, float], down: int, up: int) -> dict[
     return {"name": name, "sums": dict(sums), "bytes_down": down, "bytes_up": up}
 
 
-def _row(result: baselines.Result) -> dict[str, Any]:
+def _row(result: local_fine_tuning.Result) -> dict[str, Any]:
     return _as_it_is(result.name, result.after, result.bytes_down, result.bytes_up)
 
 
@@ -115,8 +115,10 @@ class _Reads:
 
     def pooled(self) -> tuple[ClientInput, int]:
         """All of them as one client, and the bytes of their training rows."""
-        train = baselines.pool([self._pair[0].rows(n, self._limit) for n in self.client_ids])
-        held = baselines.pool([self._pair[1].rows(n, self._limit) for n in self.client_ids])
+        train = local_fine_tuning.pool(
+            [self._pair[0].rows(n, self._limit) for n in self.client_ids]
+        )
+        held = local_fine_tuning.pool([self._pair[1].rows(n, self._limit) for n in self.client_ids])
         read = functools.partial(_pooled, train, held, self._work, self._seed)
         return ClientInput(POOLED, read), int(train[0].nbytes + train[1].nbytes)
 

@@ -16,7 +16,7 @@ import dataclasses
 import tensorflow as tf
 
 from fed_pretrain.models.dropout import KeyedDropout
-from fed_pretrain.models.lstm import lstm
+from fed_pretrain.models.recurrent import lstm
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,7 @@ BatchNorm's statistics frozen. Strides pad as `same` does in TensorFlow, where t
 
 import tensorflow as tf
 
-from fed_pretrain.models import image_input
+from fed_pretrain.models import small_cnns
 from fed_pretrain.models.dropout import KeyedDropout
 from fed_pretrain.models.norm import norm as norm_layer
 
@@ -39,7 +39,7 @@ def build(
     dropout: float = 0.2,
 ) -> tf.keras.Model:
     """Lite0 with a head of `num_classes`; `groups` channels groups at most with norm="group"."""
-    start = image_input.image_input(input_shape, inputs)
+    start = small_cnns.image_input(input_shape, inputs)
 
     def normed(x: tf.Tensor, name: str) -> tf.Tensor:
         return norm_layer(x, norm, name, groups=groups, epsilon=_EPSILON)
@@ -72,7 +72,7 @@ def build(
     x = tf.keras.layers.GlobalAveragePooling2D(name="avg_pooling")(x)
     x = KeyedDropout(dropout, name="dropout")(x)
     logits = tf.keras.layers.Dense(num_classes, name="fc")(x)
-    return image_input.model(start, logits, "efficientnet_lite0")
+    return small_cnns.model(start, logits, "efficientnet_lite0")
 
 
 def _initialiser() -> tf.keras.initializers.Initializer:

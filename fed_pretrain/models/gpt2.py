@@ -14,7 +14,7 @@ import tensorflow as tf
 from fed_pretrain.models.attention import PositionEmbedding, SelfAttention, gelu_tanh
 from fed_pretrain.models.dropout import KeyedDropout
 from fed_pretrain.models.norm import LayerNorm
-from fed_pretrain.models.token_embedding import TokenEmbedding
+from fed_pretrain.models.recurrent import TokenEmbedding
 
 
 @dataclasses.dataclass(frozen=True)

@@ -39,9 +39,9 @@ class KerasApplication:
         input_shape: tuple[int, int, int] = (224, 224, 3),
         inputs: "tf.Tensor | None" = None,
     ) -> "tf.keras.Model":
-        from fed_pretrain.models import image_input
+        from fed_pretrain.models import small_cnns
 
-        start = image_input.image_input(input_shape, inputs)
+        start = small_cnns.image_input(input_shape, inputs)
         return application(self.name)(
             include_top=True,
             weights=None,

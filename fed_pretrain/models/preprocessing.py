@@ -8,7 +8,7 @@ a saved `.keras` file carries its preprocessing and opens without this package.
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from data_prep.spelling import nearest
+from groundwork.errors import nearest
 
 if TYPE_CHECKING:  # Names are checked without importing TensorFlow.
     import tensorflow as tf

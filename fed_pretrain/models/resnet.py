@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from fed_pretrain.models import image_input
+from fed_pretrain.models import small_cnns
 from fed_pretrain.models.norm import norm as norm_layer
 
 
@@ -31,7 +31,7 @@ def build(
     stem: str = "imagenet",
 ) -> tf.keras.Model:
     """`stem` is "imagenet" (7x7/2 and pooling, what pre-trained weights fit) or "cifar" (3x3)."""
-    start = image_input.image_input(input_shape, inputs)
+    start = small_cnns.image_input(input_shape, inputs)
     if stem == "imagenet":
         x = _conv(start, 64, 7, 2, "conv1")
         x = _norm_relu(x, norm, groups, "bn1")
@@ -46,7 +46,7 @@ def build(
         for block in (0, 1):
             strides = 2 if stage > 1 and block == 0 else 1
             x = _block(x, width, strides, norm, groups, f"layer{stage}_{block}", _projected)
-    return image_input.model(start, _classes(x, num_classes), "resnet18")
+    return small_cnns.model(start, _classes(x, num_classes), "resnet18")
 
 
 def build_small(
@@ -59,13 +59,13 @@ def build_small(
     groups: int = 32,
 ) -> tf.keras.Model:
     """The network of 6 `blocks` + 2 layers: 3 make ResNet-20, 1 makes ResNet-8."""
-    start = image_input.image_input(input_shape, inputs)
+    start = small_cnns.image_input(input_shape, inputs)
     x = _norm_relu(_conv(start, 16, 3, 1, "conv1"), norm, groups, "bn1")
     for stage, width in enumerate((16, 32, 64), start=1):
         for block in range(blocks):
             strides = 2 if stage > 1 and block == 0 else 1
             x = _block(x, width, strides, norm, groups, f"layer{stage}_{block}", _padded)
-    return image_input.model(start, _classes(x, num_classes), f"resnet{6 * blocks + 2}")
+    return small_cnns.model(start, _classes(x, num_classes), f"resnet{6 * blocks + 2}")
 
 
 def _conv(x: tf.Tensor, filters: int, kernel: int, strides: int, name: str) -> tf.Tensor:

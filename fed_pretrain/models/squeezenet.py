@@ -10,7 +10,7 @@ from learning negative evidence; `final_relu` brings it back.
 
 import tensorflow as tf
 
-from fed_pretrain.models import image_input
+from fed_pretrain.models import small_cnns
 from fed_pretrain.models.dropout import KeyedDropout
 
 # Where each version pools, and (squeeze, expand) widths of the fire modules 2 to 9.
@@ -37,7 +37,7 @@ def build(
     """SqueezeNet with a head of `num_classes`; ndf's own forward pass has conv1_padding="same"."""
     if version not in _POOL_BEFORE:
         raise ValueError(f"SqueezeNet comes as 1.0 or 1.1, not {version!r}")
-    start = image_input.image_input(input_shape, inputs)
+    start = small_cnns.image_input(input_shape, inputs)
     width, kernel = (96, 7) if version == "1.0" else (64, 3)
     x = _conv(start, width, kernel, "conv1", strides=2, padding=conv1_padding)
     for number, (squeeze, expand) in _FIRES.items():
@@ -53,7 +53,7 @@ def build(
         name="conv10",
     )(x)
     logits = tf.keras.layers.GlobalAveragePooling2D(name="logits")(x)
-    return image_input.model(start, logits, f"squeezenet{version.replace('.', '_')}")
+    return small_cnns.model(start, logits, f"squeezenet{version.replace('.', '_')}")
 
 
 def build_1_1(

@@ -8,7 +8,7 @@ and 1000 classes; small images take the usual CIFAR form, one linear layer on th
 
 import tensorflow as tf
 
-from fed_pretrain.models import image_input
+from fed_pretrain.models import small_cnns
 from fed_pretrain.models.dropout import KeyedDropout
 from fed_pretrain.models.norm import norm as norm_layer
 
@@ -27,7 +27,7 @@ def build(
     dropout: float = 0.5,
 ) -> tf.keras.Model:
     """`classifier` is "linear" or "published"; the latter takes 224x224 images only."""
-    x = start = image_input.image_input(input_shape, inputs)
+    x = start = small_cnns.image_input(input_shape, inputs)
     index = 0
     for width in _CONFIGURATION:
         if width == "M":
@@ -53,7 +53,7 @@ def build(
         logits = _dense(x, num_classes, "classifier")
     else:
         raise ValueError(f"classifier is linear or published, not {classifier!r}")
-    return image_input.model(start, logits, "vgg11")
+    return small_cnns.model(start, logits, "vgg11")
 
 
 def _published_classifier(x: tf.Tensor, num_classes: int, dropout: float) -> tf.Tensor:

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from fed_pretrain.probes.filter_layers import FilterLayer, filter_layers
 from fed_pretrain.probes.probe import Weights
-from fed_pretrain.tasks.global_evaluation import assign
+from fed_pretrain.tasks.evaluation import assign
 
 DEFINITIONS = ("live", "fixed", "patch")
 HELD_BYTES = 1 << 30

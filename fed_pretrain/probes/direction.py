@@ -12,18 +12,11 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_federated as tff
 
-from fed_pretrain.executors.api import ClientInput, Executor
-from fed_pretrain.probes.client_sums import (
-    Batch,
-    BuildModel,
-    Finding,
-    Sums,
-    Vector,
-    client_sums,
-)
-from fed_pretrain.probes.curvature.products import inner_product
-from fed_pretrain.probes.mixture import moved
+from fed_pretrain.curvature.loss_operators import inner_product
+from fed_pretrain.executors.executor import ClientInput, Executor
+from fed_pretrain.models.weights import moved
 from fed_pretrain.probes.probe import Weights
+from fed_pretrain.tasks.client_sums import Batch, BuildModel, Finding, Sums, Vector, client_sums
 from fed_pretrain.tasks.task import Task
 
 # A loss near zero would leave no room to look around in.

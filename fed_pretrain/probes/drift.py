@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from fed_pretrain.probes.mixture import moved
+from fed_pretrain.models.weights import moved
 from fed_pretrain.probes.probe import Probe, ProbeContext, RoundObservation, Weights
-from fed_pretrain.tasks.global_evaluation import GlobalEvaluation
+from fed_pretrain.tasks.evaluation import GlobalEvaluation
 
 EVALUATION_EXAMPLES = 1000
 

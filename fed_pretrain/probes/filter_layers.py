@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from data_prep.errors import UserError
+from groundwork.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fed_pretrain.probes.mixture import mixture
+from fed_pretrain.models.weights import mixture
 from fed_pretrain.probes.probe import Weights
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fed_pretrain.algorithms.algorithm import Algorithm
-from fed_pretrain.executors.api import ClientInput, Executor
+from fed_pretrain.executors.executor import ClientInput, Executor
 
 Updates = Iterator[tuple[list[np.ndarray], float]]
 

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.errors import UserError
+from fed_pretrain.curvature import sample
 from fed_pretrain.probes.class_means import DEFINITIONS, ClassMeans, Means
-from fed_pretrain.probes.curvature import sample
 from fed_pretrain.probes.probe import Probe, ProbeContext, Snapshots
+from groundwork.errors import UserError
 
 PROBE_EXAMPLES = 256
 

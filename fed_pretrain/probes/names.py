@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from data_prep.errors import UserError
-from data_prep.spelling import nearest
+from groundwork.errors import UserError, nearest
 
 OF_A_RUN = ("alignment", "distance", "drift", "hessian", "misalignment")
 OF_AN_ANALYSIS = (

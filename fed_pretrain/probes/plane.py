@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.errors import UserError
-from fed_pretrain.probes.mixture import Mixture, mixture
+from fed_pretrain.models.weights import Mixture, mixture
 from fed_pretrain.probes.probe import Weights
+from groundwork.errors import UserError
 
 Evaluate = Callable[[Any], dict[str, float]]
 # Below this share of the third model's distance, its height over the line is rounding.

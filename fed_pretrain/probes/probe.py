@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from fed_pretrain.executors.api import Executor
-from fed_pretrain.probes.curvature.config import CurvatureConfig
+from fed_pretrain.curvature.curvature_config import CurvatureConfig
+from fed_pretrain.executors.executor import Executor
 
 
 class Weights(Protocol):

@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from data_prep import atomic
-from fed_pretrain.probes.undefined import defined
+from groundwork import files
+from groundwork.files import defined
 
 
 class RoundLog:
@@ -23,7 +23,7 @@ class RoundLog:
         if self._path.exists():
             lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
             kept = [s for s in lines if s.endswith("\n") and _round(s) <= round_number]
-            atomic.write_text(self._path, "".join(kept))
+            files.write_text(self._path, "".join(kept))
 
 
 def _round(line: str) -> int:

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from data_prep.errors import UserError
+from groundwork.errors import UserError
 
 Row = Mapping[str, Any]
 # The column of a run's metrics whose last value is its final accuracy.

@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from data_prep.errors import UserError
 from fed_pretrain.models.norm import GroupNorm, groups_of
-from fed_pretrain.starts.policies import (
+from fed_pretrain.starts.start_config import (
     AVERAGE,
     FOLD,
     FROZEN,
@@ -23,6 +22,7 @@ from fed_pretrain.starts.policies import (
     LOCAL,
     BatchNormPolicy,
 )
+from groundwork.errors import UserError
 
 MOVING = ("moving_mean", "moving_variance")
 

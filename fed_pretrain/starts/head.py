@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from data_prep.errors import UserError
 from fed_pretrain.starts import weight_names
 from fed_pretrain.starts.mapping.translation import Translation
+from groundwork.errors import UserError
 
 IMAGENET = "imagenet1k"
 

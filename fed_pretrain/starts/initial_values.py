@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from data_prep import randomness
-from data_prep.errors import UserError
 from fed_pretrain.starts.weight_names import NamedWeight
+from groundwork import randomness
+from groundwork.errors import UserError
 
 
 def draw(weight: NamedWeight, seed: int) -> tuple[np.ndarray, str]:

@@ -5,8 +5,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from data_prep.errors import UserError
-from fed_pretrain.tasks.encoder import Encoder
+from fed_pretrain.clients.encoder import Encoder
+from groundwork.errors import UserError
 
 # What the vocabularies of the tasks call their entries.
 _ENTRIES = ("words", "characters", "pieces", "merges")

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from data_prep.errors import UserError
-from fed_pretrain.starts import head, policies, report
+from fed_pretrain.starts import head, start_config, start_report
 from fed_pretrain.starts.mapping.translation import Translation
-from fed_pretrain.starts.report import Row
+from fed_pretrain.starts.start_report import Row
 from fed_pretrain.starts.weight_names import NamedWeight
+from groundwork.errors import UserError
 
 Draw = Callable[[NamedWeight], tuple[np.ndarray, str]]
 
@@ -49,7 +49,7 @@ def drawn(weights: Iterable[NamedWeight], draw: Draw) -> tuple[dict[str, np.ndar
     rows = []
     for weight in weights:
         values[weight.name], initializer = draw(weight)
-        rows.append(_row(weight, values[weight.name], report.REINITIALISED, initializer))
+        rows.append(_row(weight, values[weight.name], start_report.REINITIALISED, initializer))
     return values, rows
 
 
@@ -60,9 +60,9 @@ def refuse_surprises(rows: Iterable[Row], what: str, model: str) -> None:
         return
     parts = []
     for status, words in (
-        (report.MISSING, "missing from the file"),
-        (report.MISMATCH, "of another shape"),
-        (report.UNUSED, "unused by the model"),
+        (start_report.MISSING, "missing from the file"),
+        (start_report.MISMATCH, "of another shape"),
+        (start_report.UNUSED, "unused by the model"),
     ):
         found = [row for row in misfits if row.status == status]
         if found:
@@ -79,15 +79,17 @@ def _match_one(
 ) -> tuple[np.ndarray, Row]:
     source = translation.origins.get(weight.name)
     tensor = translation.tensors.get(weight.name)
-    if weight.layer.name == rules.head and rules.head_policy == policies.HEAD_NEW:
+    if weight.layer.name == rules.head and rules.head_policy == start_config.HEAD_NEW:
         value, initializer = draw(weight)
-        return value, _row(weight, value, report.REINITIALISED, f"new head, {initializer}")
+        return value, _row(weight, value, start_report.REINITIALISED, f"new head, {initializer}")
     if weight.layer.name in rules.fresh_layers:
         value, initializer = draw(weight)
-        return value, _row(weight, value, report.REINITIALISED, f"fresh GroupNorm, {initializer}")
+        return value, _row(
+            weight, value, start_report.REINITIALISED, f"fresh GroupNorm, {initializer}"
+        )
     if tensor is None:
         value, initializer = draw(weight)
-        row = _row(weight, value, report.MISSING, f"drawn by {initializer}")
+        row = _row(weight, value, start_report.MISSING, f"drawn by {initializer}")
         return value, dataclasses.replace(row, expected=False)
     why = translation.facts.get(weight.name, "")
     if weight.layer.name == rules.head and rules.indices is not None:
@@ -95,12 +97,12 @@ def _match_one(
     if tensor.shape != weight.shape:
         value, initializer = draw(weight)
         why = f"the file has {_shape(tensor.shape)}; drawn by {initializer}"
-        row = _row(weight, value, report.MISMATCH, why, source)
+        row = _row(weight, value, start_report.MISMATCH, why, source)
         return value, dataclasses.replace(row, expected=False)
     value = np.ascontiguousarray(tensor, dtype=weight.variable.dtype.as_numpy_dtype)
     if not np.all(np.isfinite(value)):
         raise UserError(f"tensor {source!r} of the start's file holds values that are not finite")
-    return value, _row(weight, value, report.MATCHED, why, source)
+    return value, _row(weight, value, start_report.MATCHED, why, source)
 
 
 def _left_over(translation: Translation, rules: Rules, used: set[str]) -> list[Row]:
@@ -111,10 +113,18 @@ def _left_over(translation: Translation, rules: Rules, used: set[str]) -> list[R
         why, expected = _reason(name, rules)
         source = translation.origins.get(name)
         rows.append(
-            Row(name, tensor.shape, tensor.nbytes, report.UNUSED, why, source, expected=expected)
+            Row(
+                name,
+                tensor.shape,
+                tensor.nbytes,
+                start_report.UNUSED,
+                why,
+                source,
+                expected=expected,
+            )
         )
     for source, why in translation.ignored.items():
-        rows.append(Row(source, (), 0, report.UNUSED, why, source))
+        rows.append(Row(source, (), 0, start_report.UNUSED, why, source))
     return rows
 
 
@@ -128,7 +138,7 @@ def _reason(name: str, rules: Rules) -> tuple[str, bool]:
 
 
 def _head_is_new(rules: Rules) -> bool:
-    return rules.head_policy == policies.HEAD_NEW
+    return rules.head_policy == start_config.HEAD_NEW
 
 
 def _row(
@@ -139,7 +149,7 @@ def _row(
 
 
 def _short(row: Row) -> str:
-    if row.status == report.MISMATCH:
+    if row.status == start_report.MISMATCH:
         return f"{row.name}: model {_shape(row.shape)}, {row.why.split(';')[0]}"
     return row.name if row.source in (None, row.name) else f"{row.source} as {row.name}"
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from data_prep import randomness
-from data_prep.errors import UserError
+from groundwork import randomness
+from groundwork.errors import UserError
 
 _BLEND = re.compile(r"^(?P<spec>.+):(?P<share>[0-9.eE+-]+)$")
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from fed_pretrain.models import registry as models
+from fed_pretrain.models import known_models as models
 from fed_pretrain.starts import batch_norm, head, trainable
-from fed_pretrain.starts.policies import GROUP_NORM, BatchNormPolicy
+from fed_pretrain.starts.start_config import GROUP_NORM, BatchNormPolicy
 
 
 @dataclasses.dataclass(frozen=True)

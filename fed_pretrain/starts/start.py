@@ -10,24 +10,23 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from data_prep.errors import UserError
 from fed_pretrain.starts import (
     batch_norm,
     head,
     initial_values,
     labels,
     matching,
-    origin,
-    policies,
     quality,
+    start_config,
     weight_names,
-    word_vectors,
 )
-from fed_pretrain.starts.config import StartConfig
-from fed_pretrain.starts.mapping import registry as mapping
+from fed_pretrain.starts.mapping import known_layouts as mapping
 from fed_pretrain.starts.mapping.translation import Translation
+from fed_pretrain.starts.origins import origin, word_vectors
 from fed_pretrain.starts.recipe import Recipe
-from fed_pretrain.starts.report import Row, StartReport
+from fed_pretrain.starts.start_config import StartConfig
+from fed_pretrain.starts.start_report import Row, StartReport
+from groundwork.errors import UserError
 
 Values = Mapping[str, np.ndarray]
 
@@ -112,7 +111,7 @@ def _resolve_weights(
         preprocessing=_preprocessing(task, translation, found.metadata),
     )
     rules = _rules(config, recipe, original, head_policy, translation)
-    if policy.policy == policies.FOLD and batch_norm.layers(original):
+    if policy.policy == start_config.FOLD and batch_norm.layers(original):
         translation.tensors = batch_norm.fold(translation.tensors, original)
     values, rows = matching.match(weight_names.named_weights(recipe()), translation, rules, draw)
     if not config.allow_partial and not found.partial:
@@ -138,15 +137,15 @@ def _translate(
 
 def _head_policy(config: StartConfig, task: Any, metadata: Mapping[str, Any]) -> str:
     """`auto`: where the classes mean the same, the head is part of what was learned."""
-    if config.head != policies.HEAD_AUTO:
+    if config.head != start_config.HEAD_AUTO:
         return config.head
     if labels.is_language_model(task):
-        return policies.HEAD_KEEP
-    return policies.HEAD_KEEP if labels.same(task, metadata) else policies.HEAD_NEW
+        return start_config.HEAD_KEEP
+    return start_config.HEAD_KEEP if labels.same(task, metadata) else start_config.HEAD_NEW
 
 
 def _num_classes(policy: str, task: Any, translation: Translation) -> int:
-    if policy != policies.HEAD_KEEP:
+    if policy != start_config.HEAD_KEEP:
         return int(task.num_classes)
     size = head.size(translation)
     if size is not None and size < task.num_classes:
@@ -183,10 +182,10 @@ def _rules(
     translation: Translation,
 ) -> matching.Rules:
     norms = batch_norm.normalised_layers(original)
-    grouped = config.batch_norm == policies.GROUP_NORM
-    fresh = norms if grouped and config.group_norm_affine == policies.FRESH else []
+    grouped = config.batch_norm == start_config.GROUP_NORM
+    fresh = norms if grouped and config.group_norm_affine == start_config.FRESH else []
     indices = None
-    if head_policy == policies.HEAD_SLICE:
+    if head_policy == start_config.HEAD_SLICE:
         names = recipe.task.label_names
         indices = head.class_indices(names, translation, config.head_classes)
     why = "GroupNorm in BatchNorm's place"
@@ -216,7 +215,7 @@ def _blend(config: StartConfig, recipe: Recipe, seed: int, values: Values) -> Va
 def _averaged(
     model: tf.keras.Model, config: StartConfig, non_trainable: Sequence[str]
 ) -> tuple[str, ...]:
-    if (config.batch_norm, config.bn_statistics) != (policies.KEEP, policies.AVERAGE):
+    if (config.batch_norm, config.bn_statistics) != (start_config.KEEP, start_config.AVERAGE):
         return ()
     training = {n for n in batch_norm.layers(model) if model.get_layer(n).trainable}
     moving = {f"{name}/{part}" for name in training for part in batch_norm.MOVING}

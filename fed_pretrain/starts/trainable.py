@@ -6,7 +6,7 @@ Adapters belong here too: a rule that adds layers beside frozen ones is a furthe
 import re
 from typing import TYPE_CHECKING
 
-from data_prep.errors import UserError
+from groundwork.errors import UserError
 
 if TYPE_CHECKING:
     import tensorflow as tf

@@ -4,15 +4,67 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from fed_pretrain.tasks.defaults import TaskDefaults
-from fed_pretrain.tasks.encoder import Encoder
-from fed_pretrain.tasks.options import TaskOptions
+from fed_pretrain.clients.encoder import Encoder
 
-if TYPE_CHECKING:  # The registry lists tasks without importing TensorFlow.
+if TYPE_CHECKING:
     import tensorflow as tf
 
     from fed_pretrain.tasks.objective import Objective
     from fed_pretrain.tasks.task import Task
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskDefaults:
+    """Every definition states the origin of its values beside them."""
+
+    clients_per_round: int = 10
+    batch_size: int = 20
+    epochs: int = 1
+    rounds: int = 100
+    evaluate_every: int = 10
+    evaluation_batch_size: int = 256
+    max_examples: int | None = None
+    evaluation_examples: int | None = None
+
+
+def _option(default: Any, text: str, **metadata: Any) -> Any:
+    return dataclasses.field(default=default, metadata={"help": text, **metadata})
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskOptions:
+    """None means: as the task (and the start's weights) have it. Each becomes a flag."""
+
+    preprocessing: str | None = _option(
+        None,
+        "how pixels are normalised in front of the model (a name of models/preprocessing.py); "
+        "by default what the start's weights want",
+    )
+    input_size: int | None = _option(
+        None, "side in pixels to which images are resized in front of the model", lower_bound=1
+    )
+    input_margin: int = _option(
+        0,
+        "empty pixels kept on each side of that size, so that proxy images are framed as those of "
+        "the later task: MNIST's and FEMNIST's digits fill 20 of 28 pixels, a margin of 4",
+        lower_bound=0,
+    )
+    sequence_length: int | None = _option(
+        None, "words, subwords or characters in a row of a text task", lower_bound=1
+    )
+    vocabulary: str | None = _option(
+        None,
+        "file of the text task's words, characters or subwords; 'glove' takes the words of the "
+        "embedded public vectors",
+    )
+    vocabulary_size: int | None = _option(
+        None, "how many words of the vocabulary are used, the first ones", lower_bound=1
+    )
+    merges: str | None = _option(None, "file of the byte-pair merges that go with --vocabulary")
+    cache_megabytes: int = _option(
+        512, "memory for encoded clients, which are kept because clients recur", lower_bound=0
+    )
+
 
 Kind = Literal["image", "text", "vector"]
 MakeEncoder = Callable[[Any, TaskOptions], Encoder]

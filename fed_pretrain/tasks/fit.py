@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from data_prep.errors import UserError
+from fed_pretrain.clients.encoder import Encoder
 from fed_pretrain.tasks.definition import ExpectedFeature, TaskDefinition
-from fed_pretrain.tasks.encoder import Encoder
+from groundwork.errors import UserError
 
 
 def check_features(definition: TaskDefinition, dataset: Any) -> None:

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from data_prep.errors import UserError
+from fed_pretrain.models import known_models as models
 from fed_pretrain.models import preprocessing as preprocessings
-from fed_pretrain.models import registry as models
+from groundwork.errors import UserError
 
 if TYPE_CHECKING:
     from fed_pretrain.tasks.task import Task

@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from fed_pretrain.tasks.encoder import PADDING_LABEL
+from fed_pretrain.clients.encoder import PADDING_LABEL
 
 
 class Objective(abc.ABC):

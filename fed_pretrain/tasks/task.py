@@ -9,16 +9,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from data_prep.errors import UserError
-from fed_pretrain.tasks.cache import ClientCache
-from fed_pretrain.tasks.defaults import TaskDefaults
-from fed_pretrain.tasks.definition import ModelChoice, TaskDefinition
-from fed_pretrain.tasks.encoder import Encoder, Features
+from fed_pretrain.clients.client_reader import ClientCache, ClientReader
+from fed_pretrain.clients.encoder import Encoder, Features
+from fed_pretrain.clients.payload import spec_of
+from fed_pretrain.tasks.definition import ModelChoice, TaskDefaults, TaskDefinition, TaskOptions
 from fed_pretrain.tasks.fit import where
 from fed_pretrain.tasks.objective import CrossEntropy, Objective, keras_loss
-from fed_pretrain.tasks.options import TaskOptions
-from fed_pretrain.tasks.payload import spec_of
-from fed_pretrain.tasks.reader import ClientReader
+from groundwork.errors import UserError
 
 Spec = collections.OrderedDict[str, tf.TensorSpec]
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from fed_pretrain.models import registry as models
+from fed_pretrain.models import known_models as models
 
 if TYPE_CHECKING:
     from fed_pretrain.tasks.task import Task

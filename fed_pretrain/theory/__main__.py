@@ -12,8 +12,8 @@ from typing import Any
 
 from absl import flags
 
-from data_prep import command_line
-from data_prep.errors import UserError
+from groundwork import command_line
+from groundwork.errors import UserError
 
 _SWEEP = flags.DEFINE_string("sweep", "default", "Name of a sweep, or `help` for the list.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder for tables and figures.")

@@ -5,11 +5,11 @@ import functools
 import time
 from pathlib import Path
 
-from data_prep import atomic
-from data_prep.errors import UserError
-from data_prep.progress import Progress, duration
 from fed_pretrain.theory import bound, figures, sweeps, tables, three_layers
 from fed_pretrain.theory.laboratory import run
+from groundwork import files as atomic
+from groundwork.errors import UserError
+from groundwork.progress import Progress, duration
 
 
 @dataclasses.dataclass(frozen=True)

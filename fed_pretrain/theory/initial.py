@@ -16,10 +16,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data_prep import randomness
 from fed_pretrain.theory import data, training
 from fed_pretrain.theory.batch import make_runs
 from fed_pretrain.theory.setting import Problem, Setting
+from groundwork import randomness
 
 FEDERATED_TAU = 20
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from data_prep import atomic
 from fed_pretrain.theory import data
 from fed_pretrain.theory.setting import Problem, Setting, labels
+from groundwork import files
 
 
 def training_rows(problem: Problem, setting: Setting, seed: int) -> Iterator[dict[str, Any]]:
@@ -45,7 +45,7 @@ def write(path: str, h: float, signal: float, seed: int) -> int:
     problem, setting = Problem(), Setting(h=h, signal=signal)
     both = (training_rows(problem, setting, seed), test_rows(problem, setting, seed))
     lines = [json.dumps(row) + "\n" for row in itertools.chain(*both)]
-    atomic.write_text(Path(path), "".join(lines))
+    files.write_text(Path(path), "".join(lines))
     return len(lines)
 
 

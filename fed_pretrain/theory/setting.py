@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from data_prep.errors import UserError
+from groundwork.errors import UserError
 
 STARTS = ("random", "central", "federated")
 ALGORITHMS = ("fedavg", "fedprox", "scaffold")

@@ -4,8 +4,8 @@ import dataclasses
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 
-from data_prep.errors import UserError
 from fed_pretrain.theory.setting import Problem, Setting
+from groundwork.errors import UserError
 
 # Where random starts keep misaligned filters long enough to matter.
 BASE = Setting(sigma_0=0.1, tau=20)

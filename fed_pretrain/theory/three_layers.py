@@ -16,14 +16,14 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from data_prep import randomness
-from data_prep.errors import UserError
 from fed_pretrain.theory import data, initial
 from fed_pretrain.theory.batch import make_runs
 from fed_pretrain.theory.decomposition import own_products, reconstruction_error
 from fed_pretrain.theory.laboratory import Results, settings_a_call, wrong
 from fed_pretrain.theory.setting import Problem, Setting
 from fed_pretrain.theory.training import Runs, logits
+from groundwork import randomness
+from groundwork.errors import UserError
 
 
 class Layers(NamedTuple):

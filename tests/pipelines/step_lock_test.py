@@ -3,7 +3,7 @@ import fcntl
 
 import pytest
 
-from data_prep.errors import UserError
+from groundwork.errors import UserError
 from pipelines.step_lock import StepLock
 
 

@@ -10,7 +10,7 @@ import time
 
 from absl import flags
 
-from data_prep.errors import UserError
+from groundwork.errors import UserError
 
 _OUTPUT = flags.DEFINE_string("toy_output", None, "Where to write.")
 _VALUE = flags.DEFINE_string("toy_value", "", "What to write.")

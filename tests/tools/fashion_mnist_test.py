@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from data_prep import packages
-from data_prep.errors import UserError
+from groundwork import embedded_packages
+from groundwork.errors import UserError
 from tools import fashion_mnist
 
 
@@ -18,7 +18,7 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("images.gz", "labels.gz"):
         (folder / name).write_bytes(name.encode())
         pinned[name] = hashlib.sha256(name.encode()).hexdigest()
-    monkeypatch.setattr(packages, "FASHION_MNIST_FILES", pinned)
+    monkeypatch.setattr(embedded_packages, "FASHION_MNIST_FILES", pinned)
     return folder
 
 

@@ -8,8 +8,13 @@ import collections
 import dataclasses
 from typing import Any
 
-from fed_pretrain.algorithms.client_update import ClientUpdate, Outcome, Specs, Tensors
-from fed_pretrain.algorithms.local_training import LocalTraining
+from fed_pretrain.algorithms.client_updates.client_update import (
+    ClientUpdate,
+    Outcome,
+    Specs,
+    Tensors,
+)
+from fed_pretrain.algorithms.client_updates.local_training import LocalTraining
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +42,6 @@ class FedDyn(ClientUpdate):
         return Outcome(delta, client_state=collections.OrderedDict(gradient=new))
 
     def wrap_aggregator(self, factory: Any) -> Any:
-        from fed_pretrain.algorithms.dyn_mean import DynMeanFactory
+        from fed_pretrain.algorithms.client_updates.own_means import DynMeanFactory
 
         return DynMeanFactory(factory, self.population)

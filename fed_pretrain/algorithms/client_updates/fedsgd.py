@@ -7,8 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from fed_pretrain.algorithms.client_update import ClientUpdate, Outcome
-from fed_pretrain.algorithms.local_training import STATISTICS, LocalTraining
+from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate, Outcome
+from fed_pretrain.algorithms.client_updates.local_training import STATISTICS, LocalTraining
 
 
 class FedSgd(ClientUpdate):

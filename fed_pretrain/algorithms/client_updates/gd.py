@@ -6,8 +6,8 @@ Begin?". The gradient is accumulated batch by batch, so a client of any size fit
 
 from typing import Any
 
-from fed_pretrain.algorithms.client_update import ClientUpdate, Outcome
-from fed_pretrain.algorithms.local_training import LocalTraining
+from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate, Outcome
+from fed_pretrain.algorithms.client_updates.local_training import LocalTraining
 
 
 class Gd(ClientUpdate):

@@ -12,11 +12,15 @@ from typing import Any
 
 import tensorflow as tf
 
-from fed_pretrain.algorithms.client_update import ClientUpdate, Outcome, Specs
 from fed_pretrain.algorithms.client_updates import server_state
+from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate, Outcome, Specs
+from fed_pretrain.algorithms.client_updates.local_training import (
+    Gradients,
+    LocalSettings,
+    LocalTraining,
+)
 from fed_pretrain.algorithms.client_updates.mimelite import weighted
-from fed_pretrain.algorithms.local_training import Gradients, LocalSettings, LocalTraining
-from fed_pretrain.tasks.payload import payload_of
+from fed_pretrain.clients.payload import payload_of
 
 
 @dataclasses.dataclass(frozen=True)

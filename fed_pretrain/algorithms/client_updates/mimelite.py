@@ -9,9 +9,14 @@ from typing import Any
 
 import tensorflow as tf
 
-from fed_pretrain.algorithms.client_update import ClientUpdate, Outcome, Specs, Tensors
 from fed_pretrain.algorithms.client_updates import server_state
-from fed_pretrain.algorithms.local_training import Gradients, LocalTraining
+from fed_pretrain.algorithms.client_updates.client_update import (
+    ClientUpdate,
+    Outcome,
+    Specs,
+    Tensors,
+)
+from fed_pretrain.algorithms.client_updates.local_training import Gradients, LocalTraining
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,9 +11,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from fed_pretrain.algorithms.client_update import ClientUpdate, Outcome
+from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate, Outcome
+from fed_pretrain.algorithms.client_updates.local_training import LocalTraining
 from fed_pretrain.algorithms.client_updates.proximal import pull
-from fed_pretrain.algorithms.local_training import LocalTraining
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Nova(ClientUpdate):
         return Outcome(training.delta(), scale=self._normaliser(training))
 
     def wrap_aggregator(self, factory: Any) -> Any:
-        from fed_pretrain.algorithms.nova_mean import NovaMeanFactory
+        from fed_pretrain.algorithms.client_updates.own_means import NovaMeanFactory
 
         return NovaMeanFactory(factory)
 

@@ -3,8 +3,8 @@
 import dataclasses
 from typing import Any
 
-from fed_pretrain.algorithms.client_update import ClientUpdate, Outcome, Tensors
-from fed_pretrain.algorithms.local_training import LocalTraining
+from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate, Outcome, Tensors
+from fed_pretrain.algorithms.client_updates.local_training import LocalTraining
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,8 +10,14 @@ from typing import Any
 
 import tensorflow as tf
 
-from fed_pretrain.algorithms.client_update import ClientUpdate, Outcome, Specs, Tensors, zeros
-from fed_pretrain.algorithms.local_training import LocalTraining
+from fed_pretrain.algorithms.client_updates.client_update import (
+    ClientUpdate,
+    Outcome,
+    Specs,
+    Tensors,
+    zeros,
+)
+from fed_pretrain.algorithms.client_updates.local_training import LocalTraining
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,8 +5,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from fed_pretrain.algorithms.client_update import Specs, Tensors
-from fed_pretrain.algorithms.local_training import Gradients, LocalTraining
+from fed_pretrain.algorithms.client_updates.client_update import Specs, Tensors
+from fed_pretrain.algorithms.client_updates.local_training import Gradients, LocalTraining
 
 
 def at_rate(state: Any, learning_rate: tf.Tensor) -> Any:

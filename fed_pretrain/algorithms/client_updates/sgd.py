@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from fed_pretrain.algorithms.client_update import ClientUpdate, Outcome
-from fed_pretrain.algorithms.local_training import LocalTraining
+from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate, Outcome
+from fed_pretrain.algorithms.client_updates.local_training import LocalTraining
 
 
 class Sgd(ClientUpdate):

@@ -5,7 +5,7 @@ from typing import Any
 
 from fed_pretrain.experiment import baseline_table
 from fed_pretrain.experiment.analyses.subject import Subject
-from fed_pretrain.experiment.metrics import read_rows
+from fed_pretrain.experiment.workdir.metrics import read_rows
 
 
 def measure(subject: Subject) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 import sys
 from typing import Any
 
-from data_prep.progress import Progress
+from fed_pretrain.curvature import curvature_config, sample
+from fed_pretrain.curvature.loss_operators import CurvatureOperator
 from fed_pretrain.experiment.analyses import curvature
 from fed_pretrain.experiment.analyses.subject import Subject
-from fed_pretrain.experiment.assembly import TRAIN_SPLIT
-from fed_pretrain.probes.curvature import blocks, clients, probe, sample
-from fed_pretrain.probes.curvature.loss_curvature import CurvatureOperator
+from fed_pretrain.experiment.assembly.assemble import TRAIN_SPLIT
+from fed_pretrain.probes.curvature import clients, probe
+from groundwork.progress import Progress
 
 
 def measure(subject: Subject) -> dict[str, Any]:
@@ -17,7 +18,7 @@ def measure(subject: Subject) -> dict[str, Any]:
     index = subject.assembly.task.dataset.index(TRAIN_SPLIT)
     wanted = config.number_of_examples
     share = None if wanted is None else max(1, wanted // len(cohort))
-    block = blocks.chosen(subject.assembly.start.names[0], config.layers)
+    block = curvature_config.chosen(subject.assembly.start.names[0], config.layers)
 
     def operator_of(client_id: str) -> CurvatureOperator:
         drawn = sample.of_client(index, client_id, share, seed)

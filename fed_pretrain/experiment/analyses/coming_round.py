@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from fed_pretrain.executors.api import ClientInput
-from fed_pretrain.experiment import train
+from fed_pretrain.executors.executor import ClientInput
 from fed_pretrain.experiment.analyses.subject import Subject
-from fed_pretrain.experiment.client_states import ClientStates
-from fed_pretrain.experiment.server_state import StateLayout
+from fed_pretrain.experiment.assembly.client_states import ClientStates
+from fed_pretrain.experiment.training import rounds
+from fed_pretrain.experiment.workdir.checkpoints import StateLayout
 from fed_pretrain.probes.local_updates import Updates, local_updates
 
 _ROUND = "state/client_work/round"
@@ -58,7 +58,7 @@ def after(subject: Subject) -> ComingRound:
         arrays |= {path: kept[path] for path in layout.paths}
         states.restore(kept)
     number = subject.round_number + 1
-    clients = train.round_inputs(assembly, number, states)[: subject.config.clients]
+    clients = rounds.round_inputs(assembly, number, states)[: subject.config.clients]
     known = whole or subject.round_number == 0
     missing = None if known else _missing(subject, layout)
     return ComingRound(subject, number, layout.from_arrays(arrays), clients, missing)

@@ -6,15 +6,16 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from data_prep.errors import UserError
-from data_prep.progress import Progress
+from fed_pretrain.curvature import curvature_config, sample
+from fed_pretrain.curvature.curvature_config import EACH
+from fed_pretrain.curvature.lanczos import LanczosResult
+from fed_pretrain.curvature.linear_operator import NotFinite
+from fed_pretrain.curvature.loss_operators import Operators
 from fed_pretrain.experiment.analyses.subject import Subject
-from fed_pretrain.experiment.assembly import TRAIN_SPLIT
-from fed_pretrain.probes.curvature import blocks, probe, sample
-from fed_pretrain.probes.curvature.config import EACH
-from fed_pretrain.probes.curvature.lanczos import LanczosResult
-from fed_pretrain.probes.curvature.operator import NotFinite
-from fed_pretrain.probes.curvature.operators import Operators
+from fed_pretrain.experiment.assembly.assemble import TRAIN_SPLIT
+from fed_pretrain.probes.curvature import probe
+from groundwork.errors import UserError
+from groundwork.progress import Progress
 
 HESSIAN = "hessian"
 
@@ -48,7 +49,7 @@ def of_kind(kind: str) -> Callable[[Subject], dict[str, Any]]:
 def top_of_hessian(subject: Subject) -> LanczosResult:
     """Of the whole model: what a measurement found in this call, or the same computed now."""
     if HESSIAN not in subject.found:
-        whole = blocks.chosen(subject.assembly.start.names[0], "")
+        whole = curvature_config.chosen(subject.assembly.start.names[0], "")
         operator = operators_at(subject, examples(subject), HESSIAN)(whole)
         with _progress(subject, HESSIAN) as show:
             subject.found[HESSIAN] = probe.extreme(

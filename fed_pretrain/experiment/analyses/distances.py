@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from data_prep.errors import UserError
 from fed_pretrain.experiment.analyses import models
 from fed_pretrain.experiment.analyses.subject import Subject
 from fed_pretrain.probes import distances, solutions
+from groundwork.errors import UserError
 
 _UNIT = (
     "Euclidean norm over all trainable weights; relative: apart as a share of the mean distance"

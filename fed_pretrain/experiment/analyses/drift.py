@@ -4,7 +4,7 @@ from typing import Any
 
 from fed_pretrain.experiment.analyses import coming_round
 from fed_pretrain.experiment.analyses.subject import Subject
-from fed_pretrain.experiment.probe_context import probe_context
+from fed_pretrain.experiment.training.run_probes import probe_context
 from fed_pretrain.probes import drift
 
 _AVERAGE = "mean of the clients' models by their weights in the round, at a server rate of 1"

@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.errors import UserError
-from data_prep.progress import Progress
+from fed_pretrain.curvature import sample
 from fed_pretrain.experiment.analyses import curvature
 from fed_pretrain.experiment.analyses.subject import Subject
-from fed_pretrain.experiment.assembly import TRAIN_SPLIT
+from fed_pretrain.experiment.assembly.assemble import TRAIN_SPLIT
+from fed_pretrain.models.weights import FlatVectors
 from fed_pretrain.probes import direction
-from fed_pretrain.probes.curvature import sample
-from fed_pretrain.probes.curvature.flat_vectors import FlatVectors
+from groundwork.errors import UserError
+from groundwork.progress import Progress
 
 
 def measure(subject: Subject) -> dict[str, Any]:

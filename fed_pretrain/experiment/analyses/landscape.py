@@ -4,13 +4,13 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from data_prep.errors import UserError
-from data_prep.progress import Progress
 from fed_pretrain.experiment.analyses import models
 from fed_pretrain.experiment.analyses.subject import Subject
-from fed_pretrain.experiment.assembly import TRAIN_SPLIT
+from fed_pretrain.experiment.assembly.assemble import TRAIN_SPLIT
 from fed_pretrain.probes import landscape, plane
-from fed_pretrain.tasks.global_evaluation import GlobalEvaluation
+from fed_pretrain.tasks.evaluation import GlobalEvaluation
+from groundwork.errors import UserError
+from groundwork.progress import Progress
 
 _UNIT = "loss in nats a position, accuracy as a share"
 Evaluate = Callable[[Any], dict[str, float]]

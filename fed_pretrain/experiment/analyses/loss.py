@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fed_pretrain.experiment.analyses.subject import Subject
-from fed_pretrain.experiment.evaluations import Evaluations
+from fed_pretrain.experiment.assembly.evaluations import Evaluations
 
 
 def measure(subject: Subject) -> dict[str, Any]:

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from data_prep.errors import UserError
 from fed_pretrain.experiment.analyses.subject import Subject
-from fed_pretrain.experiment.probe_context import probe_context
+from fed_pretrain.experiment.training.run_probes import probe_context
 from fed_pretrain.probes.misalignment import Misalignment
+from groundwork.errors import UserError
 
 
 def measure(subject: Subject) -> dict[str, Any]:

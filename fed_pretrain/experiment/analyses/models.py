@@ -4,11 +4,10 @@ import dataclasses
 import json
 from pathlib import Path
 
-from data_prep.errors import UserError
-from fed_pretrain.experiment.analyses.config import OtherRun
 from fed_pretrain.experiment.analyses.subject import Subject
-from fed_pretrain.experiment.kept_weights import KeptWeights
-from fed_pretrain.experiment.server_state import ModelArrays
+from fed_pretrain.experiment.analysis.analyze_config import OtherRun
+from fed_pretrain.experiment.workdir.checkpoints import KeptWeights, ModelArrays
+from groundwork.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,6 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from data_prep.errors import UserError
 from fed_pretrain.experiment.analyses import (
     alignment,
     baselines,
@@ -28,6 +27,7 @@ from fed_pretrain.probes.figures import curvature as curvature_figures
 from fed_pretrain.probes.figures import distances as distance_figures
 from fed_pretrain.probes.figures import landscape as landscape_figures
 from fed_pretrain.probes.figures import misalignment as misalignment_figures
+from groundwork.errors import UserError
 
 Content = dict[str, Any]
 

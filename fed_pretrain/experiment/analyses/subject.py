@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from data_prep.errors import UserError
-from fed_pretrain.experiment import probe_file, train
-from fed_pretrain.experiment.analyses.config import AnalyzeConfig
-from fed_pretrain.experiment.assembly import Assembly
-from fed_pretrain.experiment.kept_weights import KeptWeights
-from fed_pretrain.experiment.server_state import ModelArrays
+from fed_pretrain.experiment.analysis.analyze_config import AnalyzeConfig
+from fed_pretrain.experiment.assembly.assemble import Assembly
+from fed_pretrain.experiment.training import rounds
+from fed_pretrain.experiment.workdir import workdir
+from fed_pretrain.experiment.workdir.checkpoints import KeptWeights, ModelArrays
+from groundwork.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Subject:
     @property
     def cohort(self) -> list[str]:
         """The clients drawn for the round that follows these weights."""
-        return train.cohort_of(self.assembly, self.round_number + 1)[: self.config.clients]
+        return rounds.cohort_of(self.assembly, self.round_number + 1)[: self.config.clients]
 
     def snapshots(self) -> list[tuple[int, Callable[[], ModelArrays]]]:
         """The rounds the run has kept up to this one, and how to read them; none of a start."""
@@ -45,9 +45,9 @@ class Subject:
     def provenance(self) -> dict[str, Any]:
         """What the numbers are of."""
         if self.kept is None:
-            return probe_file.of_start(self.assembly)
+            return workdir.of_start(self.assembly)
         run = str(self.config.run_folder)
-        return {**probe_file.of_round(self.assembly, self.round_number), "run": run}
+        return {**workdir.of_round(self.assembly, self.round_number), "run": run}
 
 
 def find(config: AnalyzeConfig, assembly: Assembly, root: Path | None) -> Subject:

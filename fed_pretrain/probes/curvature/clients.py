@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from fed_pretrain.probes.curvature import lanczos
-from fed_pretrain.probes.curvature.loss_curvature import CurvatureOperator
+from fed_pretrain.curvature import lanczos
+from fed_pretrain.curvature.loss_operators import CurvatureOperator
 
 
 def measure(

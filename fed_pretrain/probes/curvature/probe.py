@@ -3,18 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fed_pretrain.probes.curvature import (
-    blocks,
-    lanczos,
-    power_iteration,
-    sample,
-    spectral_density,
-    trace,
-)
-from fed_pretrain.probes.curvature.blocks import Block
-from fed_pretrain.probes.curvature.config import EACH, CurvatureConfig
-from fed_pretrain.probes.curvature.loss_curvature import CurvatureOperator
-from fed_pretrain.probes.curvature.operator import Operator
+from fed_pretrain.curvature import curvature_config, lanczos, sample, spectrum
+from fed_pretrain.curvature.curvature_config import EACH, Block, CurvatureConfig
+from fed_pretrain.curvature.linear_operator import Operator
+from fed_pretrain.curvature.loss_operators import CurvatureOperator
 
 UNIT = "loss (nats a position) per squared weight"
 
@@ -35,7 +27,7 @@ def measure(
 
     `names` are those of the model's trainable tensors.
     """
-    block = blocks.chosen(names, config.layers)
+    block = curvature_config.chosen(names, config.layers)
     operator = operator_of(block)
     top = extreme(operator, config, seed, "largest", on_iteration)
     if on_top is not None:
@@ -50,7 +42,7 @@ def measure(
     if config.trace_samples:
         content["trace"] = _trace(operator, config.trace_samples, seed)
     if config.layers == EACH:
-        each = blocks.of_each_layer(names)
+        each = curvature_config.of_each_layer(names)
         content["layers"] = [_layer(operator_of(one), one, config, seed) for one in each]
     return content | {
         "block": block.name,
@@ -89,7 +81,7 @@ def _layer(operator: Operator, block: Block, config: CurvatureConfig, seed: int)
 
 
 def _power_iteration(operator: Operator, config: CurvatureConfig, seed: int) -> dict[str, Any]:
-    result = power_iteration.dominant_eigenpair(
+    result = lanczos.dominant_eigenpair(
         operator, seed=seed, max_iterations=config.iterations, tolerance=config.tolerance
     )
     return {
@@ -102,7 +94,7 @@ def _power_iteration(operator: Operator, config: CurvatureConfig, seed: int) -> 
 
 
 def _density(operator: Operator, vectors: int, seed: int) -> dict[str, Any]:
-    density = spectral_density.spectral_density(operator, vectors=vectors, seed=seed)
+    density = spectrum.spectral_density(operator, vectors=vectors, seed=seed)
     return {
         "nodes": [nodes.tolist() for nodes in density.nodes],
         "weights": [weights.tolist() for weights in density.weights],
@@ -110,7 +102,7 @@ def _density(operator: Operator, vectors: int, seed: int) -> dict[str, Any]:
 
 
 def _trace(operator: Operator, samples: int, seed: int) -> dict[str, Any]:
-    estimate = trace.hutchinson_trace(operator, samples=samples, seed=seed)
+    estimate = spectrum.hutchinson_trace(operator, samples=samples, seed=seed)
     return {
         "trace": estimate.trace,
         "standard_error": estimate.standard_error,

@@ -3,9 +3,10 @@
 import functools
 from typing import Any
 
-from fed_pretrain.probes.curvature import blocks, probe, sample
-from fed_pretrain.probes.curvature.operator import NotFinite
-from fed_pretrain.probes.curvature.operators import Operators
+from fed_pretrain.curvature import curvature_config, sample
+from fed_pretrain.curvature.linear_operator import NotFinite
+from fed_pretrain.curvature.loss_operators import Operators
+from fed_pretrain.probes.curvature import probe
 from fed_pretrain.probes.probe import Probe, ProbeContext, RoundObservation, Weights
 from fed_pretrain.probes.round_log import RoundLog
 
@@ -26,7 +27,9 @@ class HessianOfRounds(Probe):
         index = context.task.dataset.index("train")
         self._drawn = sample.draw(index, self._config.number_of_examples, self._seed)
         self._operators = Operators(context.task, context.build_model, context.names)
-        blocks.chosen(context.names, self._config.layers)  # a mistake is told before any round
+        curvature_config.chosen(
+            context.names, self._config.layers
+        )  # a mistake is told before any round
 
     def at_start(self, weights: Weights) -> dict[str, float]:
         return self._measure(0, weights)

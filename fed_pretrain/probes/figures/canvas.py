@@ -12,14 +12,14 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from data_prep import atomic
+from groundwork import files
 
 _NAMED, _LETTERS = 12, 14
 COLOURS = ("#0072B2", "#D55E00", "#009E73")
 
 
 def save(made: Figure, target: Path) -> None:
-    with atomic.replacing(target) as path:
+    with files.replacing(target) as path:
         made.savefig(path, format="png", dpi=130, metadata={"Software": None})
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from fed_pretrain.probes.curvature.spectral_density import SpectralDensity
+from fed_pretrain.curvature.spectrum import SpectralDensity
 from fed_pretrain.probes.figures import canvas
 
 

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Sequence
 
-from fed_pretrain.reporting import chance, controls, style
+from fed_pretrain.reporting import captions, style
+from fed_pretrain.reporting.captions import setting
 from fed_pretrain.reporting.part import NamedFigure, Section, Table, number
 from fed_pretrain.reporting.results import FINAL, Run, Study
-from fed_pretrain.reporting.setting import setting
 from fed_pretrain.reporting.statistics import Spread, kendall_tau_b, ranks, spread
 
 
@@ -71,14 +71,14 @@ def ranking_section(study: Study) -> Section | None:
             tau = kendall_tau_b(*means)
             figures.append(_crossing_ranks(study, task, pair, algorithms, means, tau))
             spreads = [max(side) - min(side) for side in means]
-            place = ", ".join([task, *controls.told(study, task)])
+            place = ", ".join([task, *captions.told(study, task)])
             text.append(
                 f"{place}: the distance from best to worst algorithm is {number(spreads[0])} with"
                 f" {random_start} and {number(spreads[1])} with {start}; the two rankings agree"
                 f" with Kendall's tau-b {number(tau, 2)} over {len(algorithms)} algorithms."
             )
             tables.append(_ranking_table(task, pair, algorithms, means))
-        text += chance.note(study, task)
+        text += captions.note(study, task)
     if not figures:
         return None
     return Section("ranking", "Ranking of algorithms", text, figures, tables)
@@ -86,7 +86,7 @@ def ranking_section(study: Study) -> Section | None:
 
 def _means(study: Study, task: str, start: str, algorithms: Sequence[str]) -> list[float]:
     return [
-        final_accuracy(controls.subjects(study, task, start=start, algorithm=algorithm)).mean
+        final_accuracy(captions.subjects(study, task, start=start, algorithm=algorithm)).mean
         for algorithm in algorithms
     ]
 

@@ -1,11 +1,11 @@
 """Whether two runs end in one loss basin: the loss on the line between their final models."""
 
-from fed_pretrain.reporting import chance, style
+from fed_pretrain.reporting import captions, style
+from fed_pretrain.reporting.captions import seeds
+from fed_pretrain.reporting.claims.per_seed import barriers, lines_between
 from fed_pretrain.reporting.part import NamedFigure, Section, Table
-from fed_pretrain.reporting.per_seed import barriers, lines_between
 from fed_pretrain.reporting.results import Study
 from fed_pretrain.reporting.sections.curves import draw_band
-from fed_pretrain.reporting.setting import seeds
 from fed_pretrain.reporting.statistics import spread
 
 _PANELS = (("loss", "loss (nats)"), ("accuracy", "accuracy"))
@@ -20,7 +20,7 @@ def basin_section(study: Study) -> Section | None:
         " one seed and start, on held-out data. The barrier is the largest rise of the loss between"
         " the two above the straight line from one loss to the other: 0 where both lie in one"
         " basin.",
-        *chance.notes(study, measured),
+        *captions.notes(study, measured),
     ]
     figures = [_figure(study, task) for task in measured]
     tables = [_table(study, task) for task in measured]

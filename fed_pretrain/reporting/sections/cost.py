@@ -2,13 +2,12 @@
 
 import math
 
-from fed_pretrain.experiment.metrics import bytes_to_target, rounds_to_target
-from fed_pretrain.reporting import controls
-from fed_pretrain.reporting.chance import left_chance
+from fed_pretrain.experiment.workdir.metrics import bytes_to_target, rounds_to_target
+from fed_pretrain.reporting import captions
+from fed_pretrain.reporting.captions import left_chance, setting
 from fed_pretrain.reporting.part import Section, Table
 from fed_pretrain.reporting.results import FINAL, Run, Study
 from fed_pretrain.reporting.sections.accuracy import final_accuracy, row_keys
-from fed_pretrain.reporting.setting import setting
 from fed_pretrain.reporting.statistics import spread
 
 
@@ -18,7 +17,7 @@ def target(study: Study, task: str) -> float:
     learned = random_start is not None and left_chance(study, task, random_start)
     starts = [random_start] if learned else study.starts(task)
     means = [
-        final_accuracy(controls.subjects(study, task, start=start, **wanted)).mean
+        final_accuracy(captions.subjects(study, task, start=start, **wanted)).mean
         for _, wanted in row_keys(study, task)
         for start in starts
     ]

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from fed_pretrain.reporting import chance, style
+from fed_pretrain.reporting import captions, style
+from fed_pretrain.reporting.captions import setting
 from fed_pretrain.reporting.part import NamedFigure, Section
 from fed_pretrain.reporting.results import FINAL, Run, Study
 from fed_pretrain.reporting.sections.accuracy import row_keys
-from fed_pretrain.reporting.setting import setting
 
 _PANELS = (
     ("train_loss", "Train loss"),
@@ -100,7 +100,7 @@ def alignment_section(study: Study) -> Section | None:
         " and while they fit them: on skewed clients they look better than on held-out data.",
         "The distance to the final weights is measured to the last round's weights, not to the"
         " best ones; it is 0 at the end by construction.",
-        *chance.notes(study, study.tasks),
+        *captions.notes(study, study.tasks),
     ]
     return Section("alignment", "Alignment of client updates", text, figures)
 

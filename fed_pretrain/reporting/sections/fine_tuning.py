@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fed_pretrain.reporting.captions import seeds, span
 from fed_pretrain.reporting.part import Section, Table
 from fed_pretrain.reporting.results import Analysis, Study
-from fed_pretrain.reporting.setting import seeds, span
 from fed_pretrain.reporting.statistics import spread
 
 

@@ -2,13 +2,12 @@
 
 import math
 
-from fed_pretrain.reporting import chance
-from fed_pretrain.reporting.controls import IID_NAMES, has_iid_pair
+from fed_pretrain.reporting import captions
+from fed_pretrain.reporting.captions import IID_NAMES, has_iid_pair, setting
+from fed_pretrain.reporting.claims.per_seed import paired_difference
 from fed_pretrain.reporting.part import Section, Table
-from fed_pretrain.reporting.per_seed import paired_difference
 from fed_pretrain.reporting.results import FINAL, Study
 from fed_pretrain.reporting.sections.accuracy import final_accuracy
-from fed_pretrain.reporting.setting import setting
 from fed_pretrain.reporting.statistics import Spread, spread
 
 
@@ -34,7 +33,7 @@ def iid_section(study: Study) -> Section | None:
                 gap, iid, other = iid_gap(study, task, start, algorithm)
                 rows.append([f"{algorithm} · {start}", str(iid), str(other), str(gap)])
             text += _closed_share(study, task, algorithm)
-        text += chance.note(study, task)
+        text += captions.note(study, task)
         header = ["", "IID control", "non-IID", "gap"]
         caption = f"{task}: {setting(study, task)}"
         tables.append(Table(f"iid_gap_{task}", caption, header, rows))
@@ -75,7 +74,7 @@ def _number(value: float | None) -> float:
 def _closed_share(study: Study, task: str, algorithm: str) -> list[str]:
     """In words, where the random start's own gap is beyond doubt."""
     random_start = study.random_start(task)
-    if random_start is None or not chance.left_chance(study, task, random_start):
+    if random_start is None or not captions.left_chance(study, task, random_start):
         return []
     base = iid_gap(study, task, random_start, algorithm)[0]
     place = f"{task}, {algorithm}"

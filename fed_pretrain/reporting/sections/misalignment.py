@@ -1,12 +1,12 @@
 """Misaligned filters over rounds, and how many a start has."""
 
-from fed_pretrain.reporting import chance
+from fed_pretrain.reporting import captions
+from fed_pretrain.reporting.captions import setting
+from fed_pretrain.reporting.claims.per_seed import misaligned_at_start
 from fed_pretrain.reporting.part import NamedFigure, Section, Table
-from fed_pretrain.reporting.per_seed import misaligned_at_start
 from fed_pretrain.reporting.results import Run, Study
 from fed_pretrain.reporting.sections.accuracy import row_keys
 from fed_pretrain.reporting.sections.curves import panels_by_round
-from fed_pretrain.reporting.setting import setting
 from fed_pretrain.reporting.statistics import spread
 
 SHARE = "misaligned_share"
@@ -21,7 +21,7 @@ def misalignment_section(study: Study) -> Section | None:
         " filter is misaligned for a class in a round when the sign of its mean pre-activation"
         " over that class differs from its sign at the last round; so it is 0 at the end. Only"
         " where the last round is a trained network does it tell what training had to turn.",
-        *chance.notes(study, measured),
+        *captions.notes(study, measured),
     ]
     figures = [_figure(study, task) for task in measured]
     tables = [_table(study, task) for task in measured]

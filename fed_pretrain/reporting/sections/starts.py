@@ -2,10 +2,10 @@
 
 import math
 
-from fed_pretrain.reporting import chance, controls, style
+from fed_pretrain.reporting import captions, style
+from fed_pretrain.reporting.captions import seeds, setting
 from fed_pretrain.reporting.part import NamedFigure, Section, Table
 from fed_pretrain.reporting.results import FINAL, Study
-from fed_pretrain.reporting.setting import seeds, setting
 from fed_pretrain.reporting.statistics import Spread, spread
 
 
@@ -36,7 +36,7 @@ def quality_section(study: Study) -> Section | None:
         "Every start of the plan, in its order: accuracy before training (hollow) and after the"
         " last round (filled); bars are one sample standard deviation over runs. A start that"
         " looks no better before training may still end better.",
-        *chance.notes(study, graded),
+        *captions.notes(study, graded),
     ]
     figures = [_quality_figure(study, task) for task in graded]
     return Section("start_quality", "From start to end", text, figures)
@@ -47,7 +47,7 @@ def _quality_figure(study: Study, task: str) -> NamedFigure:
     colours = style.start_colours(starts, study.random_start(task))
     made, (axes,) = style.figure(height=0.9 + 0.4 * len(starts))
     for height, start in enumerate(starts):
-        end = spread([r.last(FINAL) for r in controls.subjects(study, task, start=start)])
+        end = spread([r.last(FINAL) for r in captions.subjects(study, task, start=start)])
         for value, face in ((_at_start(study, task, start, FINAL), "none"), (end, colours[start])):
             axes.errorbar(
                 value.mean,
@@ -62,7 +62,7 @@ def _quality_figure(study: Study, task: str) -> NamedFigure:
     axes.set_yticks(range(len(starts)), starts)
     axes.invert_yaxis()
     axes.set_xlabel("accuracy on held-out data")
-    told = "; ".join([setting(study, task), *controls.told(study, task)])
+    told = "; ".join([setting(study, task), *captions.told(study, task)])
     return NamedFigure(f"start_quality_{task}", f"{task}: {told}", made)
 
 

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fed_pretrain.reporting import chance, controls, style
+from fed_pretrain.reporting import captions, style
+from fed_pretrain.reporting.captions import setting
+from fed_pretrain.reporting.claims.per_seed import paired_difference
 from fed_pretrain.reporting.part import NamedFigure, Section, Table
-from fed_pretrain.reporting.per_seed import paired_difference
 from fed_pretrain.reporting.results import FINAL, Run, Study
-from fed_pretrain.reporting.setting import setting
 from fed_pretrain.reporting.statistics import Spread, spread
 
 
@@ -60,7 +60,7 @@ def sweep_section(study: Study) -> Section | None:
         f"Accuracy after the last round against {axes}; equal rounds for every point. Mean ± sample"
         " standard deviation over seeds; the last column is paired by seed.",
         *([_DRIFT] if len(tables) > len(figures) else []),
-        *chance.notes(study, study.tasks),
+        *captions.notes(study, study.tasks),
     ]
     return Section("sweep", f"Effect of {axes}", text, figures, tables)
 
@@ -123,7 +123,7 @@ class _Sweep:
         return Table(self._name(prefix), caption, header, rows)
 
     def _runs(self, start: str, point: str) -> list[Run]:
-        return controls.without_iid(
+        return captions.without_iid(
             self.study, self.task, start=start, algorithm=self.algorithm, **{self.axis: point}
         )
 

@@ -4,8 +4,6 @@ import os
 import pathlib
 import zipfile
 
-from data_prep import array_file
-from data_prep.errors import UserError
 from fed_pretrain.starts.formats import (
     gguf,
     keras_h5,
@@ -16,6 +14,8 @@ from fed_pretrain.starts.formats import (
     torch_file,
 )
 from fed_pretrain.starts.formats.source_file import SourceFile
+from groundwork import array_file
+from groundwork.errors import UserError
 
 _KNOWN = (
     "Keras .h5, .keras, SavedModel, TensorFlow checkpoint, a run's .ckpt, PyTorch .pth/.bin, "

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.errors import UserError
+from groundwork.errors import UserError
 
 MAGIC = b"GGUF"
 _SCALARS = dict(zip((0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12), "BbHhIif?Qqd", strict=True))

@@ -6,8 +6,8 @@ from typing import IO, Any
 import h5py
 import numpy as np
 
-from data_prep.errors import UserError
 from fed_pretrain.starts import weight_names
+from groundwork.errors import UserError
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.errors import UserError
 from fed_pretrain.starts.formats import keras_h5
+from groundwork.errors import UserError
 
 CONFIG = "config.json"
 WEIGHTS = "model.weights.h5"

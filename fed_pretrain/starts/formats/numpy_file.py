@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from data_prep import restricted_pickle
-from data_prep.errors import UserError
+from groundwork import unpickling
+from groundwork.errors import UserError
 
 
 def read_npz(path: str) -> dict[str, np.ndarray]:
@@ -20,7 +20,7 @@ def read_npz(path: str) -> dict[str, np.ndarray]:
 def read_pickle(path: str) -> dict[str, np.ndarray]:
     """A dictionary of arrays, or of lists of arrays; list members are named KEY/0, KEY/1, ..."""
     with open(path, "rb") as file:
-        content = restricted_pickle.load(file, restricted_pickle.numpy_globals(), name=path)
+        content = unpickling.load(file, unpickling.numpy_globals(), name=path)
     tensors: dict[str, np.ndarray] = {}
     _collect(content, "", tensors, path)
     return tensors

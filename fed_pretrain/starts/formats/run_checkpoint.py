@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from data_prep import array_file
-from data_prep.errors import UserError
+from groundwork import array_file
+from groundwork.errors import UserError
 
 PRETRAINED = "start.ckpt"
 """What a finished pre-training leaves in its work directory."""

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.errors import UserError
-from fed_pretrain.starts.formats.half_precision import widen_bfloat16
+from fed_pretrain.starts.formats.source_file import widen_bfloat16
+from groundwork.errors import UserError
 
 _DTYPES = {
     "F64": "<f8",

@@ -7,8 +7,8 @@ import re
 import numpy as np
 import tensorflow as tf
 
-from data_prep.errors import UserError
 from fed_pretrain.starts import weight_names
+from groundwork.errors import UserError
 
 _OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"

@@ -12,9 +12,9 @@ from typing import IO, Any
 
 import numpy as np
 
-from data_prep import restricted_pickle
-from data_prep.errors import UserError
-from fed_pretrain.starts.formats.half_precision import widen_bfloat16
+from fed_pretrain.starts.formats.source_file import widen_bfloat16
+from groundwork import unpickling
+from groundwork.errors import UserError
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_START = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
@@ -106,7 +106,7 @@ def read_legacy(path: str) -> dict[str, np.ndarray]:
     """The older format: five pickles in a row, then the storages' raw bytes."""
     storages: dict[str, _Storage] = {}
     with _explained(path), open(path, "rb") as file:
-        plain: Callable[[], Any] = functools.partial(restricted_pickle.load, file, {}, name=path)
+        plain: Callable[[], Any] = functools.partial(unpickling.load, file, {}, name=path)
         if plain() != LEGACY_MAGIC or plain() != _LEGACY_PROTOCOL:
             raise UserError(f"{path}: a PyTorch file of an unknown protocol")
         if not plain().get("little_endian", True):
@@ -128,7 +128,7 @@ def _unpickle(file: IO[bytes], path: str, storages: dict[str, _Storage]) -> Any:
             raise ValueError(f"unknown reference {identity!r}")
         return storages.setdefault(str(key), _Storage(kind, str(key), int(count)))
 
-    return restricted_pickle.load(file, _allowed(), name=path, persistent_load=persistent_load)
+    return unpickling.load(file, _allowed(), name=path, persistent_load=persistent_load)
 
 
 def _allowed() -> dict[tuple[str, str], Any]:

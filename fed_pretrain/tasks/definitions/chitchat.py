@@ -3,19 +3,23 @@
 import dataclasses
 from typing import Any
 
-from fed_pretrain.tasks.characters import character_windows
-from fed_pretrain.tasks.defaults import TaskDefaults
-from fed_pretrain.tasks.definition import ExpectedFeature, ModelChoice, TaskDefinition
-from fed_pretrain.tasks.encoder import as_texts
-from fed_pretrain.tasks.options import TaskOptions
-from fed_pretrain.tasks.text_labels import (
+from fed_pretrain.clients.encoder import as_texts
+from fed_pretrain.tasks.definition import (
+    ExpectedFeature,
+    ModelChoice,
+    TaskDefaults,
+    TaskDefinition,
+    TaskOptions,
+)
+from fed_pretrain.tasks.encoders.characters import character_windows
+from fed_pretrain.tasks.encoders.text_labels import (
     HashedWords,
     LabelledWordpieces,
     Labels,
     wordpiece_vocabulary,
 )
-from fed_pretrain.tasks.word_characters import SpelledWords
-from fed_pretrain.tasks.words import Words
+from fed_pretrain.tasks.encoders.word_characters import SpelledWords
+from fed_pretrain.tasks.encoders.words import Words
 
 # A message has 9.6 words on average, 128 at most.
 WORDS, LABELLED_WORDS = 20, 32

@@ -1,8 +1,7 @@
 """CIFAR-10, split among clients by a Dirichlet distribution."""
 
-from fed_pretrain.tasks.defaults import TaskDefaults
-from fed_pretrain.tasks.definition import ModelChoice, TaskDefinition
-from fed_pretrain.tasks.images import LabelledImages, expected_images
+from fed_pretrain.tasks.definition import ModelChoice, TaskDefaults, TaskDefinition
+from fed_pretrain.tasks.encoders.images import LabelledImages, expected_images
 
 CLASSES = (
     "airplane",

@@ -1,8 +1,7 @@
 """scikit-learn's digits: the forms of 13 writers, in the role of FEMNIST, offline."""
 
-from fed_pretrain.tasks.defaults import TaskDefaults
-from fed_pretrain.tasks.definition import ModelChoice, TaskDefinition
-from fed_pretrain.tasks.images import LabelledImages, expected_images, numbered
+from fed_pretrain.tasks.definition import ModelChoice, TaskDefaults, TaskDefinition
+from fed_pretrain.tasks.encoders.images import LabelledImages, expected_images, numbered
 
 DIGITS = TaskDefinition(
     name="digits",

@@ -1,8 +1,7 @@
 """Fashion-MNIST in CIFAR-10's role: ten balanced classes, split by a Dirichlet distribution."""
 
-from fed_pretrain.tasks.defaults import TaskDefaults
-from fed_pretrain.tasks.definition import ModelChoice, TaskDefinition
-from fed_pretrain.tasks.images import LabelledImages, expected_images, numbered
+from fed_pretrain.tasks.definition import ModelChoice, TaskDefaults, TaskDefinition
+from fed_pretrain.tasks.encoders.images import LabelledImages, expected_images, numbered
 
 FASHION_MNIST = TaskDefinition(
     name="fashion_mnist",

@@ -2,9 +2,8 @@
 
 import string
 
-from fed_pretrain.tasks.defaults import TaskDefaults
-from fed_pretrain.tasks.definition import ModelChoice, TaskDefinition
-from fed_pretrain.tasks.images import LabelledImages, expected_images
+from fed_pretrain.tasks.definition import ModelChoice, TaskDefaults, TaskDefinition
+from fed_pretrain.tasks.encoders.images import LabelledImages, expected_images
 
 CHARACTERS = tuple(string.digits + string.ascii_uppercase + string.ascii_lowercase)
 

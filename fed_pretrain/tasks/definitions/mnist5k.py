@@ -1,8 +1,7 @@
 """5,000 real MNIST digits with FEMNIST's pixels: 28x28, dark on light."""
 
-from fed_pretrain.tasks.defaults import TaskDefaults
-from fed_pretrain.tasks.definition import ModelChoice, TaskDefinition
-from fed_pretrain.tasks.images import LabelledImages, expected_images, numbered
+from fed_pretrain.tasks.definition import ModelChoice, TaskDefaults, TaskDefinition
+from fed_pretrain.tasks.encoders.images import LabelledImages, expected_images, numbered
 
 MNIST5K = TaskDefinition(
     name="mnist5k",

@@ -6,12 +6,11 @@ which stand in for Reddit too, whose it does not give.
 
 import dataclasses
 
-from fed_pretrain.tasks.byte_pairs import BytePairText
-from fed_pretrain.tasks.characters import character_windows
-from fed_pretrain.tasks.defaults import TaskDefaults
-from fed_pretrain.tasks.definition import ExpectedFeature, ModelChoice, TaskDefinition
-from fed_pretrain.tasks.word_characters import SpelledWords
-from fed_pretrain.tasks.words import Words
+from fed_pretrain.tasks.definition import ExpectedFeature, ModelChoice, TaskDefaults, TaskDefinition
+from fed_pretrain.tasks.encoders.byte_pairs import BytePairText
+from fed_pretrain.tasks.encoders.characters import character_windows
+from fed_pretrain.tasks.encoders.word_characters import SpelledWords
+from fed_pretrain.tasks.encoders.words import Words
 
 # The release gives DistilGPT2 64 subwords.
 SUBWORDS = 64

@@ -1,8 +1,7 @@
 """Shakespeare's plays by role: the next character."""
 
-from fed_pretrain.tasks.characters import character_windows
-from fed_pretrain.tasks.defaults import TaskDefaults
-from fed_pretrain.tasks.definition import ExpectedFeature, ModelChoice, TaskDefinition
+from fed_pretrain.tasks.definition import ExpectedFeature, ModelChoice, TaskDefaults, TaskDefinition
+from fed_pretrain.tasks.encoders.characters import character_windows
 
 SHAKESPEARE = TaskDefinition(
     name="shakespeare",

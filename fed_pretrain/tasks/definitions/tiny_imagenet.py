@@ -3,10 +3,8 @@
 import dataclasses
 from typing import Any
 
-from fed_pretrain.tasks.defaults import TaskDefaults
-from fed_pretrain.tasks.definition import ModelChoice, TaskDefinition
-from fed_pretrain.tasks.images import ImageEncoder, LabelledImages, expected_images
-from fed_pretrain.tasks.options import TaskOptions
+from fed_pretrain.tasks.definition import ModelChoice, TaskDefaults, TaskDefinition, TaskOptions
+from fed_pretrain.tasks.encoders.images import ImageEncoder, LabelledImages, expected_images
 
 
 def images_by_wordnet_id(dataset: Any, options: TaskOptions) -> ImageEncoder:

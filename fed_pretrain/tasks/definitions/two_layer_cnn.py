@@ -8,9 +8,8 @@ F_+ - F_-.
 
 from typing import TYPE_CHECKING
 
-from fed_pretrain.tasks.defaults import TaskDefaults
-from fed_pretrain.tasks.definition import ModelChoice, TaskDefinition
-from fed_pretrain.tasks.vectors import LabelledVectors, expected_vectors
+from fed_pretrain.tasks.definition import ModelChoice, TaskDefaults, TaskDefinition
+from fed_pretrain.tasks.encoders.vectors import LabelledVectors, expected_vectors
 
 if TYPE_CHECKING:
     import tensorflow as tf

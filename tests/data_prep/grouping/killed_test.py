@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from data_prep import staging
 from data_prep.store.reader import open_dataset
+from groundwork import staging
 from tests.data_prep.grouping import table_of_digits as table
 from tests.processes import still_running
 

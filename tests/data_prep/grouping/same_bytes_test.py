@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.preparation import PrepareConfig, prepare
+from data_prep.preparing.preparation import PrepareConfig, prepare
 from data_prep.store.reader import PreparedDataset
 from tests.data_prep.grouping import table_of_digits as table
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from data_prep.errors import UserError
 from data_prep.partitions.assignment import draw
-from data_prep.partitions.config import PartitionConfig
+from data_prep.partitions.partition_config import PartitionConfig
+from groundwork.errors import UserError
 
 LABELS = np.arange(600) % 6
 SPLITS = np.repeat([0, 2], [500, 100]).astype(np.uint8)

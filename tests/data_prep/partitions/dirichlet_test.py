@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from data_prep import randomness
 from data_prep.partitions import dirichlet
-from data_prep.partitions.config import PartitionConfig
 from data_prep.partitions.dirichlet import PerClass, PerClient, log_space_dirichlet
+from data_prep.partitions.partition_config import PartitionConfig
+from groundwork import randomness
 
 LABELS = load_digits().target
 HISTOGRAM = np.bincount(LABELS)

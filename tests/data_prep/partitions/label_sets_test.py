@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from data_prep.errors import UserError
-from data_prep.partitions.config import PartitionConfig
 from data_prep.partitions.label_sets import LabelSets
+from data_prep.partitions.partition_config import PartitionConfig
+from groundwork.errors import UserError
 
 LABELS = np.random.default_rng(0).integers(0, 10, 4000)
 HISTOGRAM = np.bincount(LABELS)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from data_prep.partitions.config import PartitionConfig
+from data_prep.partitions.partition_config import PartitionConfig
 from data_prep.partitions.sizes import EqualSizes, LogNormalSizes, equal_sizes, proportional_sizes
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from data_prep.partitions.config import SplitConfig
+from data_prep.partitions.partition_config import SplitConfig
 from data_prep.partitions.splits import Splitter, split_sizes
 
 

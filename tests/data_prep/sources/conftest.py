@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep import packages
-from data_prep.preparation import PrepareConfig, prepare
-from data_prep.sources import registry
-from data_prep.sources.base import BadRecord, Dropped, Record, resolve_options
+from data_prep.preparing.preparation import PrepareConfig, prepare
+from data_prep.sources import known_sources
+from data_prep.sources.source import BadRecord, Dropped, Record, resolve_options
 from data_prep.store.examples import ExampleEncoder
+from groundwork import embedded_packages
 
 
 class Outcome(NamedTuple):
@@ -31,7 +31,7 @@ def read_source():
     """Reads a source twice through a pickled reader; records must fit the features it names."""
 
     def read(name: str, path="", **options: str) -> Outcome:
-        source = registry.get(name)
+        source = known_sources.get(name)
         given = dict(options)
         if ":" in name:
             given["name"] = name.partition(":")[2]
@@ -80,7 +80,7 @@ def foolbox_pictures():
     """(pixels, label) of the twenty real pictures that foolbox ships of a data set."""
 
     def load(prefix: str) -> list[tuple[np.ndarray, int]]:
-        folder = packages.path("foolbox") / "foolbox" / "data"
+        folder = embedded_packages.path("foolbox") / "foolbox" / "data"
         found = []
         for file in sorted(Path(folder).glob(f"{prefix}_*.png")):
             _, _, label = file.stem.split("_")
@@ -94,7 +94,7 @@ def foolbox_pictures():
 @pytest.fixture(scope="session")
 def chat_messages():
     """The first 60 real chat messages, as (sender, text, time)."""
-    source = registry.get("chitchat")
+    source = known_sources.get("chitchat")
     reader = source.open("", {})
     found = []
     for record in reader.read(reader.units()[0]):

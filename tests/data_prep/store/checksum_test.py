@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from data_prep.store import checksum
+from data_prep.store import records
 
 VECTORS = [
     (b"123456789", 0xE3069283),
@@ -25,21 +25,21 @@ def bit_by_bit(data: bytes) -> int:
 
 @pytest.mark.parametrize(("data", "expected"), VECTORS)
 def test_published_vectors_are_met_with_and_without_the_library(data: bytes, expected: int) -> None:
-    assert checksum.extend()(0, data, len(data)) == expected
-    assert checksum.extend_with_tables(0, data, len(data)) == expected
+    assert records.extend()(0, data, len(data)) == expected
+    assert records.extend_with_tables(0, data, len(data)) == expected
 
 
 @pytest.mark.parametrize("length", [0, 1, 3, 4, 5, 1023, 1024, 1025, 4097])
 def test_the_tables_agree_with_a_crc_taken_bit_by_bit_at_every_block_border(length: int) -> None:
     data = os.urandom(length)
-    assert checksum.extend_with_tables(0, data, length) == bit_by_bit(data)
+    assert records.extend_with_tables(0, data, length) == bit_by_bit(data)
 
 
 def test_a_crc_can_be_continued() -> None:
     data = bytes(range(256)) * 9
-    for extend in (checksum.extend(), checksum.extend_with_tables):
+    for extend in (records.extend(), records.extend_with_tables):
         assert extend(extend(0, data[:700], 700), data[700:], len(data) - 700) == bit_by_bit(data)
 
 
 def test_the_library_of_this_environment_is_found() -> None:
-    assert checksum.library_extend() is not None
+    assert records.library_extend() is not None

@@ -1,8 +1,8 @@
 import pytest
 
-from data_prep.errors import UserError
 from data_prep.store import features
 from data_prep.store.features import FeatureSpec
+from groundwork.errors import UserError
 
 
 def test_a_feature_survives_json() -> None:

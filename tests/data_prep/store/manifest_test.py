@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.errors import UserError
 from data_prep.store import manifest
 from data_prep.store.reader import PreparedDataset
+from groundwork.errors import UserError
 from tests.data_prep.store.small_dataset import prepared_digits
 
 

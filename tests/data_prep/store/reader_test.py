@@ -10,9 +10,9 @@ import pytest
 import tensorflow as tf
 from sklearn.datasets import load_digits
 
-from data_prep.errors import UserError
 from data_prep.store import reader
 from data_prep.store.reader import PreparedDataset, open_dataset
+from groundwork.errors import UserError
 from tests.data_prep.store.small_dataset import prepared_digits
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from data_prep.errors import UserError
 from data_prep.store.records import Framer
+from groundwork.errors import UserError
 
 RECORDS = [b"", b"a", b"hello" * 100, bytes(range(256)) * 20]
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from data_prep.preparation import PrepareConfig, prepare
+from data_prep.preparing.preparation import PrepareConfig, prepare
 from data_prep.store.reader import PreparedDataset
 
 

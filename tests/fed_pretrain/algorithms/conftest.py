@@ -4,15 +4,15 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from fed_pretrain.algorithms.config import AlgorithmConfig
-from fed_pretrain.executors import create
-from fed_pretrain.executors.api import Executor
+from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.executors import known_executors
+from fed_pretrain.executors.executor import Executor
 from tests.fed_pretrain.algorithms.toy import POPULATION, Run, build
 
 
 @pytest.fixture(scope="session")
 def executor() -> Iterator[Executor]:
-    with create.create() as made:
+    with known_executors.create() as made:
         yield made
 
 

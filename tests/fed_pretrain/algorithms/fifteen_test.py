@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from fed_pretrain.algorithms import compose, registry
-from fed_pretrain.executors.api import ClientInput
-from fed_pretrain.tasks import registry as tasks
-from fed_pretrain.tasks.cohort import cohort
-from fed_pretrain.tasks.local_work import LocalWork
+from fed_pretrain.algorithms import compose, known_algorithms
+from fed_pretrain.clients.local_work import LocalWork
+from fed_pretrain.clients.sampling import cohort
+from fed_pretrain.executors.executor import ClientInput
+from fed_pretrain.tasks import known_tasks as tasks
 
 pytestmark = pytest.mark.slow
 ROUNDS = 8
@@ -15,7 +15,7 @@ ROUNDS = 8
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory):
-    from data_prep.preparation import PrepareConfig, prepare
+    from data_prep.preparing.preparation import PrepareConfig, prepare
 
     output = str(tmp_path_factory.mktemp("digits") / "dataset")
     return tasks.load("digits", prepare(PrepareConfig(source="digits", output=output)))
@@ -30,7 +30,7 @@ def test_the_combination_lowers_the_loss_of_digits(digits, executor, update, ser
     if update == "mimelite" and "server_optimizer" in server:
         # Adam's direction has entries of size one, so local steps are as long as Adam's own.
         given |= {"client_learning_rate": 0.003, "server_learning_rate": 1.0}
-    config = registry.resolve(None, "digits", "random", given)
+    config = known_algorithms.resolve(None, "digits", "random", given)
     algorithm = compose.build(config, digits.model_fn(), digits.payload_spec(16), digits)
     reader = digits.reader("train")
     state = executor.initialize(algorithm.process)

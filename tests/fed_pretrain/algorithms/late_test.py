@@ -5,8 +5,9 @@ import collections
 import numpy as np
 import pytest
 
-from fed_pretrain.algorithms import compose, system
-from fed_pretrain.algorithms.config import AlgorithmConfig
+from fed_pretrain.algorithms import compose
+from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.clients import uneven_work
 from tests.fed_pretrain.algorithms import oracle
 from tests.fed_pretrain.algorithms.toy import (
     OBJECTIVE,
@@ -23,7 +24,9 @@ def test_late_updates_begin_at_the_older_model_and_weigh_less(executor) -> None:
     config = AlgorithmConfig(
         late_rounds=2, alignment="none", client_schedule="warmup", warmup_rounds=2
     )
-    algorithm = compose.build(config, model_fn, system.late_payload_spec(payload_spec()), OBJECTIVE)
+    algorithm = compose.build(
+        config, model_fn, uneven_work.late_payload_spec(payload_spec()), OBJECTIVE
+    )
     run = Run(algorithm, executor)
     chosen = [[("a", 0)], [("b", 0), ("c", 1)], [("a", 0), ("d", 2)]]
     history = [flat(start_weights())]

@@ -5,9 +5,10 @@ import collections
 import numpy as np
 import pytest
 
-from fed_pretrain.algorithms import compose, system
-from fed_pretrain.algorithms.config import AlgorithmConfig
-from fed_pretrain.executors.api import ClientInput
+from fed_pretrain.algorithms import compose
+from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.clients import uneven_work
+from fed_pretrain.executors.executor import ClientInput
 from tests.fed_pretrain.algorithms.toy import (
     OBJECTIVE,
     Run,
@@ -83,7 +84,7 @@ def test_feddyn_has_the_norm_that_its_alignment_sums_tell(finished, executor) ->
 
 def test_a_late_client_begins_at_the_older_model(executor) -> None:
     config = AlgorithmConfig(late_rounds=1, alignment="none")
-    spec = system.late_payload_spec(payload_spec())
+    spec = uneven_work.late_payload_spec(payload_spec())
     run = Run(compose.build(config, model_fn, spec, OBJECTIVE), executor)
 
     def late(name, number, lag):

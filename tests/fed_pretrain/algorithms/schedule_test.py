@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from data_prep.errors import UserError
 from fed_pretrain.algorithms import schedule
-from fed_pretrain.algorithms.config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from groundwork.errors import UserError
 
 
 def factors(config: AlgorithmConfig, rounds: int) -> list[float]:

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from fed_pretrain.algorithms import server_optimizer
-from fed_pretrain.algorithms.config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
 from tests.fed_pretrain.algorithms import oracle
 from tests.fed_pretrain.algorithms.toy import flat, shaped, start_weights
 

@@ -11,9 +11,9 @@ import pytest
 import tensorflow as tf
 import tensorflow_federated as tff
 
-from fed_pretrain.algorithms.config import AlgorithmConfig
-from fed_pretrain.tasks.local_work import LocalWork
-from fed_pretrain.tasks.payload import make_payload
+from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.clients.local_work import LocalWork
+from fed_pretrain.clients.payload import make_payload
 from tests.fed_pretrain.algorithms.toy import (
     BATCH,
     CLASSES,

@@ -10,12 +10,12 @@ import tensorflow_federated as tff
 
 from fed_pretrain.algorithms import compose
 from fed_pretrain.algorithms.algorithm import Algorithm
-from fed_pretrain.algorithms.config import AlgorithmConfig
-from fed_pretrain.executors.api import ClientInput, Executor
+from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.clients.local_work import LocalWork
+from fed_pretrain.clients.payload import make_payload, spec_of
+from fed_pretrain.executors.executor import ClientInput, Executor
 from fed_pretrain.models.dropout import KeyedDropout
-from fed_pretrain.tasks.local_work import LocalWork
 from fed_pretrain.tasks.objective import CrossEntropy, keras_loss
-from fed_pretrain.tasks.payload import make_payload, spec_of
 
 FEATURES, CLASSES, BATCH, POPULATION = 5, 3, 4, 6
 OBJECTIVE = CrossEntropy()

@@ -5,8 +5,6 @@ import pytest
 from fed_pretrain.checkup import federated, one_round
 from fed_pretrain.checkup.verdict import Status
 
-BAZEL_SMOKE = True
-
 
 def test_the_expected_answer_is_one_gradient_step_by_hand() -> None:
     # Rows of four clients: x = 1..n with n = 2..5 and y = 2x + 0, 1, 2, 3.

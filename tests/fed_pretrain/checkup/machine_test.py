@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from data_prep import packages
 from fed_pretrain.checkup import machine
 from fed_pretrain.checkup.verdict import Status, Verdict, line
+from groundwork import embedded_packages
 
-BAZEL_SMOKE = True
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -46,7 +45,7 @@ def test_too_little_disk_is_a_failure(monkeypatch: pytest.MonkeyPatch, tmp_path:
 def test_a_missing_and_a_damaged_package_are_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(packages, "installed_root", lambda: tmp_path)
+    monkeypatch.setattr(embedded_packages, "installed_root", lambda: tmp_path)
     (tmp_path / "mlxtend").mkdir()
     verdict = next(machine.embedded())
     assert verdict.status is Status.FAIL

@@ -13,15 +13,14 @@ import tensorflow as tf
 import tensorflow_federated as tff
 from tensorflow.python.eager import context
 
-from data_prep.errors import UserError
-from fed_pretrain.executors import graph_spec
-from fed_pretrain.executors.api import ClientInput
-from fed_pretrain.executors.device import DeviceExecutor
-from fed_pretrain.executors.graph_import import ImportedGraph
-from fed_pretrain.executors.options import ExecutorOptions
-from fed_pretrain.tasks.local_work import LocalWork
-from fed_pretrain.tasks.padding import padded
-from fed_pretrain.tasks.payload import make_payload
+from fed_pretrain.clients.local_work import LocalWork
+from fed_pretrain.clients.payload import make_payload, padded
+from fed_pretrain.executors.device.device_executor import DeviceExecutor
+from fed_pretrain.executors.executor import ClientInput
+from fed_pretrain.executors.executor_options import ExecutorOptions
+from fed_pretrain.executors.graphs import graph_spec
+from fed_pretrain.executors.graphs.graph_import import ImportedGraph
+from groundwork.errors import UserError
 from tests.fed_pretrain.executors import digits
 
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -107,8 +106,8 @@ def test_client_work_that_iterates_a_dataset_is_refused():
 
 COUNT = """
 import sys
-from fed_pretrain.executors.device import DeviceExecutor
-from fed_pretrain.executors.options import ExecutorOptions
+from fed_pretrain.executors.device.device_executor import DeviceExecutor
+from fed_pretrain.executors.executor_options import ExecutorOptions
 from tests.fed_pretrain.executors import compiled_shapes_test, digits
 made = digits.algorithm()
 with DeviceExecutor(ExecutorOptions(jit=True, clients_in_flight=2)) as executor:

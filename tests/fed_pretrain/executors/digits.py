@@ -9,14 +9,14 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_federated as tff
 
-from data_prep import packages
 from fed_pretrain.algorithms import compose
 from fed_pretrain.algorithms.algorithm import Algorithm
-from fed_pretrain.algorithms.config import AlgorithmConfig
-from fed_pretrain.executors.api import ClientInput, Executor
-from fed_pretrain.tasks.local_work import LocalWork
+from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.clients.local_work import LocalWork
+from fed_pretrain.clients.payload import make_payload, spec_of
+from fed_pretrain.executors.executor import ClientInput, Executor
 from fed_pretrain.tasks.objective import CrossEntropy, keras_loss
-from fed_pretrain.tasks.payload import make_payload, spec_of
+from groundwork import embedded_packages
 
 BATCH = 8
 OBJECTIVE = CrossEntropy()
@@ -26,7 +26,9 @@ PAYLOAD = spec_of(tf.TensorSpec([None, 8, 8, 1], tf.uint8), tf.TensorSpec([None]
 
 @functools.cache
 def all_digits() -> tuple[np.ndarray, np.ndarray]:
-    table = np.loadtxt(packages.path("digits"), delimiter=",", max_rows=sum(SIZES.values()))
+    table = np.loadtxt(
+        embedded_packages.path("digits"), delimiter=",", max_rows=sum(SIZES.values())
+    )
     images = (table[:, :64] * 15).astype(np.uint8).reshape(-1, 8, 8, 1)
     return images, table[:, 64].astype(np.int32)
 

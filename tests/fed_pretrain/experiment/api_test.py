@@ -6,8 +6,8 @@ import sys
 import pytest
 
 import fed_pretrain
-from fed_pretrain.experiment import config
-from fed_pretrain.starts.config import StartConfig
+from fed_pretrain.experiment.assembly import run_config
+from fed_pretrain.starts.start_config import StartConfig
 
 
 def test_importing_the_package_loads_nothing_heavy():
@@ -19,7 +19,7 @@ def test_importing_the_package_loads_nothing_heavy():
 
 
 def test_the_configs_of_a_run_stand_at_the_top():
-    assert fed_pretrain.RunConfig is config.RunConfig
+    assert fed_pretrain.RunConfig is run_config.RunConfig
     assert fed_pretrain.StartConfig is StartConfig
     for name in fed_pretrain.__all__:
         assert getattr(fed_pretrain, name) is not None

@@ -1,11 +1,11 @@
 import pytest
 
-from fed_pretrain.executors.options import ExecutorOptions
+from fed_pretrain.executors.executor_options import ExecutorOptions
 from fed_pretrain.experiment import baseline_table
-from fed_pretrain.experiment.assembly import assemble
-from fed_pretrain.experiment.config import RunConfig, WorkConfig
-from fed_pretrain.experiment.server_state import ModelArrays
-from fed_pretrain.experiment.session import shared
+from fed_pretrain.experiment.assembly.assemble import assemble
+from fed_pretrain.experiment.assembly.run_config import RunConfig, WorkConfig
+from fed_pretrain.experiment.assembly.session import shared
+from fed_pretrain.experiment.workdir.checkpoints import ModelArrays
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from data_prep.preparation import PrepareConfig, prepare
+from data_prep.preparing.preparation import PrepareConfig, prepare
 
 pytestmark = pytest.mark.slow
 RUNNERS = {

@@ -4,8 +4,13 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from fed_pretrain.experiment.config import EvaluationConfig, RunConfig, SavingConfig, WorkConfig
-from fed_pretrain.experiment.train import RunResult
+from fed_pretrain.experiment.assembly.run_config import (
+    EvaluationConfig,
+    RunConfig,
+    SavingConfig,
+    WorkConfig,
+)
+from fed_pretrain.experiment.training.rounds import RunResult
 
 
 def small(workdir: Path, **changes: Any) -> RunConfig:

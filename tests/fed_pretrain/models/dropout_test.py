@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_prep import randomness
 from fed_pretrain.models import dropout
 from fed_pretrain.models.dropout import KeyedDropout
+from groundwork import randomness
 
 
 def key_of(client: str, round_number: int, step: int = 0) -> tf.Tensor:

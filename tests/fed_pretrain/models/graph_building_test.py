@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fed_pretrain.models import char_lstm, dropout, emnist_cnn, gpt2, small_cnn, word_lstm
+from fed_pretrain.models import dropout, gpt2, recurrent, small_cnns
 
 BUILDERS = {
-    "emnist_cnn": lambda: emnist_cnn.build(4, (8, 8, 1)),
-    "group_norm": lambda: small_cnn.build(4, (8, 8, 2), norm="group"),
-    "char_lstm": lambda: char_lstm.build(6, sequence_length=5, embedding=3, units=4),
-    "char_lstm_plain": lambda: char_lstm.build(
+    "emnist_cnn": lambda: small_cnns.emnist_cnn(4, (8, 8, 1)),
+    "group_norm": lambda: small_cnns.small_cnn(4, (8, 8, 2), norm="group"),
+    "char_lstm": lambda: recurrent.char_lstm(6, sequence_length=5, embedding=3, units=4),
+    "char_lstm_plain": lambda: recurrent.char_lstm(
         6, sequence_length=5, embedding=3, units=4, cudnn=False
     ),
-    "word_lstm": lambda: word_lstm.build(6, sequence_length=5, embedding=3, units=4, tied=True),
+    "word_lstm": lambda: recurrent.word_lstm(6, sequence_length=5, embedding=3, units=4, tied=True),
     "gpt2": lambda: gpt2.build(6, sequence_length=5, size=gpt2.Size(1, 8, 2, 6)),
 }
 

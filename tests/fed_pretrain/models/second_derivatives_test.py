@@ -4,25 +4,20 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fed_pretrain.models import (
-    bert_encoder,
-    char_cnn_lm,
-    char_lstm,
-    edge_cnn,
-    gpt2,
-    small_cnn,
-    squeezenet,
-    word_lstm,
-)
+from fed_pretrain.models import bert_encoder, char_cnn_lm, gpt2, recurrent, small_cnns, squeezenet
 
 BUILDERS = {
     "squeezenet": lambda: squeezenet.build(3, (28, 28, 1)),
-    "edge_cnn": lambda: edge_cnn.build(3, (12, 12, 1)),
-    "group_norm": lambda: small_cnn.build(3, (8, 8, 2), widths=(4, 8), norm="group"),
-    "batch_norm": lambda: small_cnn.build(3, (8, 8, 2), widths=(4, 8), norm="batch"),
-    "char_lstm": lambda: char_lstm.build(5, sequence_length=4, embedding=3, units=4, cudnn=False),
-    "char_lstm_fused_on_cpu": lambda: char_lstm.build(5, sequence_length=4, embedding=3, units=4),
-    "word_lstm_tied": lambda: word_lstm.build(
+    "edge_cnn": lambda: small_cnns.edge_cnn(3, (12, 12, 1)),
+    "group_norm": lambda: small_cnns.small_cnn(3, (8, 8, 2), widths=(4, 8), norm="group"),
+    "batch_norm": lambda: small_cnns.small_cnn(3, (8, 8, 2), widths=(4, 8), norm="batch"),
+    "char_lstm": lambda: recurrent.char_lstm(
+        5, sequence_length=4, embedding=3, units=4, cudnn=False
+    ),
+    "char_lstm_fused_on_cpu": lambda: recurrent.char_lstm(
+        5, sequence_length=4, embedding=3, units=4
+    ),
+    "word_lstm_tied": lambda: recurrent.word_lstm(
         5, sequence_length=4, embedding=3, units=4, tied=True, cudnn=False
     ),
     "char_cnn_lm": lambda: char_cnn_lm.build(

@@ -10,18 +10,20 @@ import sys
 import numpy as np
 import pytest
 
-from data_prep import fault_points
-from data_prep.errors import UserError
-from fed_pretrain.experiment import analyze, saved_config, train
-from fed_pretrain.experiment.analyses.config import AnalyzeConfig, LandscapeConfig, OtherRun
-from fed_pretrain.experiment.config import (
+from fed_pretrain.curvature.curvature_config import CurvatureConfig
+from fed_pretrain.experiment.analysis import run_analysis
+from fed_pretrain.experiment.analysis.analyze_config import AnalyzeConfig, LandscapeConfig, OtherRun
+from fed_pretrain.experiment.assembly.run_config import (
     EvaluationConfig,
     ProbeConfig,
     RunConfig,
     SavingConfig,
     WorkConfig,
 )
-from fed_pretrain.probes.curvature.config import CurvatureConfig
+from fed_pretrain.experiment.training import rounds
+from fed_pretrain.experiment.workdir import saved_config
+from groundwork import files as fault_points
+from groundwork.errors import UserError
 
 CURVATURE = CurvatureConfig(examples="60", iterations=20)
 LANDSCAPE = LandscapeConfig(points=3, grid=3, examples=60)
@@ -46,7 +48,7 @@ def run_config(folder, **changes):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    train.train(run_config(folder))
+    rounds.train(run_config(folder))
     return folder
 
 
@@ -54,19 +56,19 @@ def run(tmp_path_factory):
 def other_run(tmp_path_factory):
     """From the same start with other clients' work: what IID and non-IID runs are to each other."""
     folder = tmp_path_factory.mktemp("other")
-    train.train(run_config(folder, work=dataclasses.replace(WORK, clients_per_round=1)))
+    rounds.train(run_config(folder, work=dataclasses.replace(WORK, clients_per_round=1)))
     return folder
 
 
 def analysed(run, probes, **settings):
     given = dataclasses.replace(run_config(""), workdir="")
     config = AnalyzeConfig(
-        run=analyze.run_config(str(run), given),
+        run=run_analysis.run_config(str(run), given),
         probes=probes,
         run_folder=str(run),
         **{"landscape": LANDSCAPE, **settings},
     )
-    folder = analyze.analyze(config)
+    folder = run_analysis.analyze(config)
     return {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}, folder
 
 
@@ -99,8 +101,8 @@ def test_with_eval_clients_the_loss_is_that_of_every_client_too(run, tmp_path):
     assert "clients" not in found["loss"]
     assert not (folder / "loss.png").exists()
     given = run_config(tmp_path, evaluation=EvaluationConfig(eval_clients=True))
-    config = AnalyzeConfig(analyze.run_config(str(run), given), ("loss",), run_folder=str(run))
-    folder = analyze.analyze(config)
+    config = AnalyzeConfig(run_analysis.run_config(str(run), given), ("loss",), run_folder=str(run))
+    folder = run_analysis.analyze(config)
     content = json.loads((folder / "loss.json").read_text())
     accuracies = [client["accuracy"] for client in content["clients"]]
     assert len({client["client"] for client in content["clients"]}) == len(accuracies) > 3
@@ -142,7 +144,7 @@ def test_the_updates_are_those_of_the_runs_own_client_update(tmp_path, name):
         work=dataclasses.replace(WORK, rounds=4),
         saving=SavingConfig(checkpoint_every=3, keep_checkpoints=2),
     )
-    train.train(config)
+    rounds.train(config)
     found, folder = analysed(tmp_path, ("alignment", "drift"), round="3")
     expected = rows(tmp_path)[4]
     columns = ("mean_pairwise_cosine", "gradient_diversity")
@@ -166,7 +168,7 @@ def test_the_average_of_drift_is_said_to_be_the_plain_mean_where_the_server_has_
     tmp_path, name
 ):
     settings = (("client_update", name),)
-    train.train(run_config(tmp_path, algorithm_name=None, algorithm_settings=settings))
+    rounds.train(run_config(tmp_path, algorithm_name=None, algorithm_settings=settings))
     found, _ = analysed(tmp_path, ("drift",))
     assert found["drift"]["average"].startswith("mean of the clients' models")
     own = found["drift"]["servers_own"]
@@ -247,10 +249,10 @@ def test_probes_that_need_a_run_refuse_a_start(tmp_path):
     for name in ("misalignment", "landscape", "plane", "distances"):
         config = AnalyzeConfig(run_config(tmp_path), (name,))
         with pytest.raises(UserError, match="--run=DIR"):
-            analyze.analyze(config)
+            run_analysis.analyze(config)
     config = AnalyzeConfig(run_config(tmp_path), ("curl",))
     with pytest.raises(UserError, match="no probe 'curl'"):
-        analyze.analyze(config)
+        run_analysis.analyze(config)
 
 
 def test_another_run_that_is_none_or_of_another_model_is_refused_by_its_flag(run, tmp_path):
@@ -260,22 +262,22 @@ def test_another_run_that_is_none_or_of_another_model_is_refused_by_its_flag(run
     with pytest.raises(UserError, match=r"--third_round=9: .* kept rounds"):
         analysed(run, ("plane",), other=OtherRun(str(run)), third=third)
     work = dataclasses.replace(WORK, rounds=0)
-    train.train(run_config(tmp_path / "small", model="small_cnn", work=work))
+    rounds.train(run_config(tmp_path / "small", model="small_cnn", work=work))
     with pytest.raises(UserError, match="another model"):
         analysed(run, ("distances",), other=OtherRun(str(tmp_path / "small")))
 
 
 def test_what_a_killed_analysis_leaves_is_swept_and_its_success_is_gone(run, tmp_path):
     given = dataclasses.replace(run_config(""), workdir=str(tmp_path))
-    config = AnalyzeConfig(analyze.run_config(str(run), given), ("loss",), run_folder=str(run))
-    folder = analyze.analyze(config)
+    config = AnalyzeConfig(run_analysis.run_config(str(run), given), ("loss",), run_folder=str(run))
+    folder = run_analysis.analyze(config)
     (folder / ".tmp-loss.json-0123").write_text("half a fi")
     success = (tmp_path / "SUCCESS").read_bytes()
     with pytest.raises(UserError, match="--other_run=DIR"):
-        analyze.analyze(dataclasses.replace(config, probes=("loss", "plane")))
+        run_analysis.analyze(dataclasses.replace(config, probes=("loss", "plane")))
     assert not (tmp_path / "SUCCESS").exists()
     assert not list(folder.glob(".tmp-*"))
-    analyze.analyze(config)
+    run_analysis.analyze(config)
     assert (tmp_path / "SUCCESS").read_bytes() == success
 
 
@@ -283,7 +285,7 @@ def test_the_folder_of_a_run_is_no_work_directory_of_an_analysis(run):
     given = dataclasses.replace(run_config(""), workdir=str(run))
     before = (run / "SUCCESS").read_bytes()
     with pytest.raises(UserError, match="holds a run"):
-        analyze.analyze(AnalyzeConfig(given, ("loss",), run_folder=str(run)))
+        run_analysis.analyze(AnalyzeConfig(given, ("loss",), run_folder=str(run)))
     assert (run / "SUCCESS").read_bytes() == before
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from fed_pretrain.curvature.curvature_config import CurvatureConfig
+from fed_pretrain.curvature.sample import Sample
 from fed_pretrain.probes.curvature import probe
-from fed_pretrain.probes.curvature.config import CurvatureConfig
-from fed_pretrain.probes.curvature.sample import Sample
 
 EIGENVALUES = np.linspace(-3.0, 5.0, 12)
 DRAWN = Sample((), 40, 0)

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from fed_pretrain.experiment.server_state import ModelArrays
+from fed_pretrain.experiment.workdir.checkpoints import ModelArrays
 from fed_pretrain.probes.distances import Distances, distance
 
 

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from fed_pretrain.experiment.server_state import ModelArrays
+from fed_pretrain.experiment.workdir.checkpoints import ModelArrays
 from fed_pretrain.probes import drift
 
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_prep.errors import UserError
-from fed_pretrain.experiment.server_state import ModelArrays
+from fed_pretrain.experiment.workdir.checkpoints import ModelArrays
 from fed_pretrain.probes import class_means, misalignment
 from fed_pretrain.probes.class_means import ClassMeans
 from fed_pretrain.probes.filter_layers import filter_layers
 from fed_pretrain.probes.misalignment import fractions
+from groundwork.errors import UserError
 
 layers = tf.keras.layers
 # Two classes of one 2x2 image each; class 0 is bright on the left, class 1 on the right.

@@ -1,8 +1,8 @@
 import pytest
 
-from data_prep.errors import UserError
 from fed_pretrain.experiment.analyses import registry as analyses
 from fed_pretrain.probes import names, registry
+from groundwork.errors import UserError
 
 
 def test_the_names_are_those_of_the_registered_probes():

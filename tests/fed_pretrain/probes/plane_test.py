@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from data_prep.errors import UserError
-from fed_pretrain.experiment.server_state import ModelArrays
+from fed_pretrain.experiment.workdir.checkpoints import ModelArrays
 from fed_pretrain.probes import plane
+from groundwork.errors import UserError
 
 
 def model(*values):

@@ -8,16 +8,16 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_federated as tff
 
-from data_prep import packages
-from fed_pretrain.executors.api import ClientInput
-from fed_pretrain.experiment.server_state import ModelArrays
-from fed_pretrain.models import attention, lstm, norm
-from fed_pretrain.models.token_embedding import TokenEmbedding
-from fed_pretrain.probes.curvature import products
-from fed_pretrain.probes.curvature.loss_curvature import CurvatureOperator, curvature_computation
-from fed_pretrain.tasks.local_work import LocalWork
+from fed_pretrain.clients.local_work import LocalWork
+from fed_pretrain.clients.payload import make_payload, spec_of
+from fed_pretrain.curvature import loss_operators
+from fed_pretrain.curvature.loss_operators import CurvatureOperator, curvature_computation
+from fed_pretrain.executors.executor import ClientInput
+from fed_pretrain.experiment.workdir.checkpoints import ModelArrays
+from fed_pretrain.models import attention, norm, recurrent
+from fed_pretrain.models.recurrent import TokenEmbedding
 from fed_pretrain.tasks.objective import CrossEntropy, keras_loss
-from fed_pretrain.tasks.payload import make_payload, spec_of
+from groundwork import embedded_packages
 
 SIZES = {"ada": 5, "ben": 11, "cy": 1}
 BATCH = 4
@@ -26,7 +26,9 @@ layers = tf.keras.layers
 
 @functools.cache
 def digits():
-    table = np.loadtxt(packages.path("digits"), delimiter=",", max_rows=sum(SIZES.values()))
+    table = np.loadtxt(
+        embedded_packages.path("digits"), delimiter=",", max_rows=sum(SIZES.values())
+    )
     return table[:, :64].astype(np.float32).reshape(-1, 8, 8, 1) / 16, table[:, 64].astype(np.int32)
 
 
@@ -87,7 +89,7 @@ def operator(executor, build, x, y, kind="hessian", batch=BATCH, positions=None,
     weights = weights_of(build)
     if positions is None:
         positions = range(len(weights.trainable))
-    computation = curvature_computation(task, build, positions, products.BY_KIND[kind])
+    computation = curvature_computation(task, build, positions, loss_operators.BY_KIND[kind])
     return CurvatureOperator(executor, computation, weights, clients(x, y, batch), positions)
 
 
@@ -147,7 +149,7 @@ def lstm_on_characters():
     """Embedding and head are one tensor."""
     tokens = tf.keras.Input([7], dtype=tf.int32)
     embedding = TokenEmbedding(7, 3, name="embedding")
-    x = lstm.lstm(3, "rnn", cudnn=False)(embedding(tokens))
+    x = recurrent.lstm(3, "rnn", cudnn=False)(embedding(tokens))
     return tf.keras.Model(tokens, embedding(x, reverse=True))
 
 

@@ -6,15 +6,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_prep import array_file
-from data_prep.preparation import PrepareConfig, prepare
-from fed_pretrain.experiment import metrics
-from fed_pretrain.experiment.config import ProbeConfig, RunConfig, SavingConfig, WorkConfig
-from fed_pretrain.experiment.train import train
-from fed_pretrain.models import registry as models
-from fed_pretrain.models.registry import ModelSpec
-from fed_pretrain.starts.config import StartConfig
-from fed_pretrain.tasks.options import TaskOptions
+from data_prep.preparing.preparation import PrepareConfig, prepare
+from fed_pretrain.experiment.assembly.run_config import (
+    ProbeConfig,
+    RunConfig,
+    SavingConfig,
+    WorkConfig,
+)
+from fed_pretrain.experiment.training.rounds import train
+from fed_pretrain.experiment.workdir import metrics
+from fed_pretrain.models import known_models as models
+from fed_pretrain.models.known_models import ModelSpec
+from fed_pretrain.starts.start_config import StartConfig
+from fed_pretrain.tasks.definition import TaskOptions
+from groundwork import array_file
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +80,7 @@ def batch_norm_model() -> str:
     """Three convolutions, each with a BatchNorm."""
     name = "small_cnn_batch_norm"
     if name not in models.names():
-        small = "fed_pretrain.models.small_cnn:build"
+        small = "fed_pretrain.models.small_cnns:small_cnn"
         batch = (("norm", "batch"),)
         models.register(ModelSpec(name, "image", small, ("head",), "a test's", batch))
     return name

@@ -9,11 +9,11 @@ import pytest
 import safetensors.numpy
 import tensorflow as tf
 
-from data_prep import array_file
-from data_prep.errors import UserError
 from fed_pretrain.starts.formats import detect, gguf, torch_file
 from fed_pretrain.starts.start import Start
 from fed_pretrain.tasks.task import Task
+from groundwork import array_file
+from groundwork.errors import UserError
 from tests.fed_pretrain.starts.small_tasks import ids_task, image_task, resolve, values
 from tests.fed_pretrain.starts.torch_files import Trap, write_legacy, write_zip
 

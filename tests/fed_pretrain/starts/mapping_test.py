@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_prep import array_file, packages
-from data_prep.errors import UserError
 from fed_pretrain.models import bert_encoder, gpt2
 from fed_pretrain.starts import labels
 from fed_pretrain.starts.mapping import textgenrnn
 from fed_pretrain.tasks.definitions.chitchat import CHITCHAT
-from fed_pretrain.tasks.words import WordSequences, WordVocabulary
+from fed_pretrain.tasks.encoders.words import WordSequences, WordVocabulary
+from groundwork import array_file, embedded_packages
+from groundwork.errors import UserError
 from tests.fed_pretrain.starts.small_tasks import ids_task, image_task, resolve, task_of, values
 from tests.fed_pretrain.starts.torch_files import write_legacy, write_zip
 
@@ -212,7 +212,9 @@ def test_rows_of_another_vocabulary_of_the_same_size_are_refused(tmp_path: Path)
         resolve(theirs, f"checkpoint:{path}")  # type: ignore[arg-type]
 
 
-@pytest.mark.skipif(not packages.available("glove"), reason="`make embedded-large` brings it")
+@pytest.mark.skipif(
+    not embedded_packages.available("glove"), reason="`make embedded-large` brings it"
+)
 def test_word_vectors_stand_in_the_rows_of_their_words() -> None:
     task = _word_task("king", "queen", "cabbage", "zzqx")
     rows = values(resolve(task, "package:glove"))["embedding/embeddings"]  # type: ignore[arg-type]

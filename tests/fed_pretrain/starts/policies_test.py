@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_prep.errors import UserError
-from fed_pretrain.starts.config import StartConfig
 from fed_pretrain.starts.start import Start
-from fed_pretrain.tasks.options import TaskOptions
+from fed_pretrain.starts.start_config import StartConfig
+from fed_pretrain.tasks.definition import TaskOptions
 from fed_pretrain.tasks.task import Task
+from groundwork.errors import UserError
 from tests.fed_pretrain.starts.small_tasks import ids_task, image_task, resolve, values
 
 RNG = np.random.default_rng(0)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep.errors import UserError
 from fed_pretrain.starts import head
+from groundwork.errors import UserError
 from tests.fed_pretrain.starts.small_tasks import (
     character_task,
     chat_messages,

@@ -8,18 +8,17 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from data_prep import packages
+from fed_pretrain.clients.client_reader import ClientCache
+from fed_pretrain.clients.encoder import Encoder
 from fed_pretrain.starts import start as starts
-from fed_pretrain.starts.config import StartConfig
 from fed_pretrain.starts.start import Start
-from fed_pretrain.tasks.cache import ClientCache
-from fed_pretrain.tasks.characters import CharacterWindows, embedded_vocabulary
-from fed_pretrain.tasks.definition import ModelChoice, TaskDefinition
+from fed_pretrain.starts.start_config import StartConfig
+from fed_pretrain.tasks.definition import ModelChoice, TaskDefinition, TaskOptions
 from fed_pretrain.tasks.definitions.chitchat import CHITCHAT
-from fed_pretrain.tasks.encoder import Encoder
-from fed_pretrain.tasks.images import ImageEncoder
-from fed_pretrain.tasks.options import TaskOptions
+from fed_pretrain.tasks.encoders.characters import CharacterWindows, embedded_vocabulary
+from fed_pretrain.tasks.encoders.images import ImageEncoder
 from fed_pretrain.tasks.task import Task
+from groundwork import embedded_packages
 
 
 def _no_dataset(dataset: Any, options: TaskOptions) -> Encoder:
@@ -100,7 +99,7 @@ def values(start: Start) -> dict[str, np.ndarray]:
 
 def photos(size: int, how: Image.Resampling) -> tuple[np.ndarray, np.ndarray]:
     """foolbox's 20 ImageNet photos and their classes."""
-    files = sorted(packages.path("foolbox").glob("foolbox/data/imagenet_*.jpg"))
+    files = sorted(embedded_packages.path("foolbox").glob("foolbox/data/imagenet_*.jpg"))
     images = [Image.open(file).convert("RGB").resize((size, size), how) for file in files]
     labels = [int(file.stem.rsplit("_", 1)[1]) for file in files]
     return np.stack([np.asarray(image) for image in images]), np.array(labels)
@@ -108,7 +107,7 @@ def photos(size: int, how: Image.Resampling) -> tuple[np.ndarray, np.ndarray]:
 
 def chat_messages(count: int, conversations: int) -> tf.Tensor:
     """The first messages of the first conversations of chitchat."""
-    with open(packages.path("chitchat"), encoding="utf-8") as file:
+    with open(embedded_packages.path("chitchat"), encoding="utf-8") as file:
         content = list(json.load(file).values())[:conversations]
     texts = [m["text"] for c in content for turn in c["messages"] for m in turn]
     return tf.constant(texts[:count])

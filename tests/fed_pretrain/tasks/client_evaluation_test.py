@@ -8,11 +8,11 @@ import pytest
 import tensorflow as tf
 import tensorflow_federated as tff
 
-from fed_pretrain.executors import create
-from fed_pretrain.executors.api import ClientInput
-from fed_pretrain.executors.options import ExecutorOptions
-from fed_pretrain.tasks import registry
-from fed_pretrain.tasks.client_evaluation import ClientEvaluation, spread
+from fed_pretrain.executors import known_executors
+from fed_pretrain.executors.executor import ClientInput
+from fed_pretrain.executors.executor_options import ExecutorOptions
+from fed_pretrain.tasks import known_tasks
+from fed_pretrain.tasks.evaluation import ClientEvaluation, spread
 from tests.fed_pretrain.tasks import miniature
 
 SIZES = (5, 1, 9, 3)
@@ -24,7 +24,7 @@ def task(tmp_path_factory):
     dataset = miniature.write(
         tmp_path_factory.mktemp("digits"), miniature.images(8, 8, 1), {"test": clients}
     )
-    return registry.load("digits", dataset)
+    return known_tasks.load("digits", dataset)
 
 
 def test_each_clients_sums_are_exact_and_the_pooled_figures_are_their_ratio(task):
@@ -34,7 +34,7 @@ def test_each_clients_sums_are_exact_and_the_pooled_figures_are_their_ratio(task
     numpy_weights = tf.nest.map_structure(lambda v: v.numpy(), weights)
     clients = [f"client_{number}" for number in range(len(SIZES))]
     inputs = [ClientInput(name, read) for name, read in evaluation.reads(clients)]
-    with create.create(ExecutorOptions()) as executor:
+    with known_executors.create(ExecutorOptions()) as executor:
         results = list(executor.map_clients(evaluation.computation, numpy_weights, inputs))
     alone = []
     for client_id, sums in zip(clients, results, strict=True):

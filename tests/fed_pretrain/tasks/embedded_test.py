@@ -7,17 +7,17 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from data_prep import packages
-from data_prep.preparation import PrepareConfig, prepare
+from data_prep.preparing.preparation import PrepareConfig, prepare
 from fed_pretrain.starts import start as starts
-from fed_pretrain.starts.config import StartConfig
-from fed_pretrain.tasks import registry
+from fed_pretrain.starts.start_config import StartConfig
+from fed_pretrain.tasks import known_tasks
+from fed_pretrain.tasks.definition import TaskOptions
 from fed_pretrain.tasks.objective import CrossEntropy
-from fed_pretrain.tasks.options import TaskOptions
+from groundwork import embedded_packages
 from tests.fed_pretrain.tasks import miniature
 
 needs_text = pytest.mark.skipif(
-    not (packages.available("chitchat") and packages.available("textgenrnn")),
+    not (embedded_packages.available("chitchat") and embedded_packages.available("textgenrnn")),
     reason="the embedded packages are not unpacked",
 )
 
@@ -25,10 +25,10 @@ needs_text = pytest.mark.skipif(
 @needs_text
 def test_the_embedded_character_model_knows_chat_without_training(tmp_path):
     """First 150 messages of the first conversations: 5,206 windows, 1.63 nats, 55.9 %."""
-    conversations = json.loads(packages.path("chitchat").read_text()).values()
+    conversations = json.loads(embedded_packages.path("chitchat").read_text()).values()
     messages = [m["text"] for c in conversations for turn in c["messages"] for m in turn][:150]
     dataset = miniature.write(tmp_path, miniature.TEXT, {"test": miniature.texts(messages)})
-    task = registry.load("chitchat", dataset)
+    task = known_tasks.load("chitchat", dataset)
     start = starts.resolve(StartConfig(spec="package:textgenrnn"), task, 0)
     model = start.model()
     x, y = task.reader("test").rows("client_0")
@@ -46,7 +46,7 @@ def test_the_embedded_character_model_knows_chat_without_training(tmp_path):
 def photograph_task(folder, model: str, size: int, resampling: Image.Resampling, **options):
     """The 20 ImageNet photographs, each with its class among the 1000."""
     examples = []
-    pictures = packages.path("foolbox") / "foolbox" / "data"
+    pictures = embedded_packages.path("foolbox") / "foolbox" / "data"
     for file in sorted(pictures.glob("imagenet_*.jpg")):
         picture = Image.open(file).convert("RGB").resize((size, size), resampling)
         label = int(file.stem.split("_")[2])
@@ -58,7 +58,7 @@ def photograph_task(folder, model: str, size: int, resampling: Image.Resampling,
         {"test": {"photographs": examples}},
         [str(number) for number in range(1000)],
     )
-    return registry.load("images", dataset, model, TaskOptions(input_size=size, **options))
+    return known_tasks.load("images", dataset, model, TaskOptions(input_size=size, **options))
 
 
 def hits_of(task, package: str) -> float:
@@ -70,7 +70,7 @@ def hits_of(task, package: str) -> float:
 
 
 @pytest.mark.skipif(
-    not (packages.available("ndf") and packages.available("foolbox")),
+    not (embedded_packages.available("ndf") and embedded_packages.available("foolbox")),
     reason="the embedded packages are not unpacked",
 )
 @pytest.mark.parametrize(
@@ -87,7 +87,9 @@ def test_the_embedded_squeezenet_sees_only_with_its_own_preprocessing(
 
 
 @pytest.mark.skipif(
-    not (packages.available("efficientnet_lite0") and packages.available("foolbox")),
+    not (
+        embedded_packages.available("efficientnet_lite0") and embedded_packages.available("foolbox")
+    ),
     reason="the embedded packages are not unpacked",
 )
 @pytest.mark.slow
@@ -96,11 +98,11 @@ def test_the_embedded_efficientnet_knows_17_of_20_photographs(tmp_path):
     assert hits_of(task, "efficientnet_lite0") == 17
 
 
-@pytest.mark.skipif(not packages.available("digits"), reason="digits are not there")
+@pytest.mark.skipif(not embedded_packages.available("digits"), reason="digits are not there")
 def test_the_digits_task_prepares_its_own_dataset(tmp_path):
-    definition = registry.get("digits")
+    definition = known_tasks.get("digits")
     dataset = prepare(PrepareConfig(output=str(tmp_path / "digits"), **definition.prepare))
-    task = registry.load("digits", dataset)
+    task = known_tasks.load("digits", dataset)
     reader = task.reader("train")
     assert len(reader.client_ids) == 14
     x, y = reader.rows("form_00")
@@ -109,9 +111,9 @@ def test_the_digits_task_prepares_its_own_dataset(tmp_path):
     assert set(y) == set(range(10))
 
 
-@pytest.mark.parametrize("name", registry.names())
+@pytest.mark.parametrize("name", known_tasks.names())
 def test_what_a_task_asks_of_data_prep_is_a_valid_request(name):
-    wanted = registry.get(name).prepare
+    wanted = known_tasks.get(name).prepare
     if wanted is not None:
         PrepareConfig(output="somewhere", **wanted)
 
@@ -119,10 +121,10 @@ def test_what_a_task_asks_of_data_prep_is_a_valid_request(name):
 @needs_text
 @pytest.mark.slow
 def test_chat_tasks_share_one_dataset_and_find_their_words_and_prompts(tmp_path):
-    wanted = registry.get("chitchat").prepare
-    assert registry.get("chitchat_prompt").prepare == wanted
+    wanted = known_tasks.get("chitchat").prepare
+    assert known_tasks.get("chitchat_prompt").prepare == wanted
     dataset = prepare(PrepareConfig(output=str(tmp_path / "chitchat"), **wanted))
-    words = registry.load("chitchat", dataset, "word_lstm")
+    words = known_tasks.load("chitchat", dataset, "word_lstm")
     assert words.num_classes == 10_004
     covered = counted = 0
     for client_id in words.reader("test").client_ids[:50]:
@@ -130,6 +132,6 @@ def test_chat_tasks_share_one_dataset_and_find_their_words_and_prompts(tmp_path)
         covered += np.sum((y > 0) & (y <= 10_000))
         counted += np.sum((y > 0) & (y <= 10_001))
     assert covered / counted > 0.95
-    prompts = registry.load("chitchat_prompt", dataset)
+    prompts = known_tasks.load("chitchat_prompt", dataset)
     assert prompts.num_classes == 34
     assert all(name.strip() for name in prompts.label_names)

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from data_prep.preparation import PrepareConfig, prepare
-from fed_pretrain.tasks import registry
-from fed_pretrain.tasks.options import TaskOptions
+from data_prep.preparing.preparation import PrepareConfig, prepare
+from fed_pretrain.tasks import known_tasks
+from fed_pretrain.tasks.definition import TaskOptions
 
 USERS = ("f0001_01", "f0002_02")
 
@@ -33,7 +33,7 @@ def femnist_files(tmp_path):
 
 def test_leafs_femnist_becomes_bytes_that_the_model_does_not_invert(tmp_path, femnist_files):
     dataset = prepared(tmp_path, source="femnist_leaf", input=str(femnist_files))
-    task = registry.load("femnist", dataset)
+    task = known_tasks.load("femnist", dataset)
     x, y = task.reader("train").rows(USERS[0])
     assert (x.min(), x.max(), x.dtype) == (255, 255, np.uint8)
     assert [task.label_names[label] for label in sorted(y)] == ["0", "a", "z"]
@@ -67,7 +67,7 @@ def test_leafs_reddit_sequences_keep_their_targets(tmp_path, reddit_files):
         source_options={"examples": "chunk"},
     )
     options = TaskOptions(vocabulary=str(tmp_path / "words.txt"))
-    x, y = registry.load("reddit", dataset, options=options).reader("train").rows("1")
+    x, y = known_tasks.load("reddit", dataset, options=options).reader("train").rows("1")
     bos, eos = 12, 13
     assert x[0].tolist() == [bos, *range(1, 10)]
     assert y[0].tolist() == list(range(1, 11))
@@ -78,7 +78,7 @@ def test_leafs_reddit_sequences_keep_their_targets(tmp_path, reddit_files):
 def test_leafs_reddit_comments_are_cut_into_the_same_sequences_by_the_task(tmp_path, reddit_files):
     dataset = prepared(tmp_path, source="reddit_leaf", input=str(reddit_files))
     options = TaskOptions(vocabulary=str(tmp_path / "words.txt"))
-    x, y = registry.load("reddit", dataset, options=options).reader("train").rows("1")
+    x, y = known_tasks.load("reddit", dataset, options=options).reader("train").rows("1")
     assert y[0].tolist() == list(range(1, 11))
     assert y[1].tolist() == [13, *[-1] * 9]
     assert x[0].tolist() == [12, *range(1, 10)]
@@ -94,7 +94,7 @@ def test_your_own_lines_of_text_train_with_a_vocabulary_counted_on_the_way(tmp_p
     dataset = prepared(
         tmp_path, source="jsonl", input=str(tmp_path / "chat.jsonl"), vocabulary="count:4"
     )
-    task = registry.load("stackoverflow", dataset)
+    task = known_tasks.load("stackoverflow", dataset)
     assert set(task.encoder.words.words) >= {"hello", "!"}
     x, _ = task.reader("train").rows("ann")
     assert x[0, 1] == task.encoder.words.ids(["hello"])[0]

@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_prep.errors import UserError
 from data_prep.store.features import FeatureSpec
-from fed_pretrain.tasks import registry
-from fed_pretrain.tasks.definition import ModelChoice, TaskDefinition
-from fed_pretrain.tasks.local_work import LocalWork
-from fed_pretrain.tasks.options import TaskOptions
-from fed_pretrain.tasks.payload import batch_at
-from fed_pretrain.tasks.vectors import LabelledVectors, expected_vectors
+from fed_pretrain.clients.local_work import LocalWork
+from fed_pretrain.clients.payload import batch_at
+from fed_pretrain.tasks import known_tasks
+from fed_pretrain.tasks.definition import ModelChoice, TaskDefinition, TaskOptions
+from fed_pretrain.tasks.encoders.vectors import LabelledVectors, expected_vectors
+from groundwork.errors import UserError
 from tests.fed_pretrain.tasks import miniature
 
 IMAGE_TASKS = {
@@ -54,7 +53,7 @@ def image_task(folder: Path, name: str, model: str | None = None, **options):
     names = [f"class {number}" for number in range(classes)]
     splits = {"train": miniature.photographs(shape, classes, (6,))}
     dataset = miniature.write(folder, miniature.images(*shape), splits, names)
-    return registry.load(name, dataset, model, TaskOptions(**options))
+    return known_tasks.load(name, dataset, model, TaskOptions(**options))
 
 
 def text_task(folder: Path, name: str, model: str | None = None, **options):
@@ -65,7 +64,7 @@ def text_task(folder: Path, name: str, model: str | None = None, **options):
         for example in clients["client_0"]:
             example["prompt"] = "Cats?" if "cat" in example["text"] else "Dogs?"
     dataset = miniature.write(folder, features, {"train": clients})
-    return registry.load(name, dataset, model, TaskOptions(**options))
+    return known_tasks.load(name, dataset, model, TaskOptions(**options))
 
 
 def in_front_of_the_body(model: tf.keras.Model, pixels: np.ndarray) -> np.ndarray:
@@ -138,7 +137,7 @@ def test_text_tasks_train_a_step_with_a_transformer(tmp_path, byte_pairs, name):
 @pytest.mark.slow
 def test_each_listed_image_model_trains_a_step_on_each_task(tmp_path):
     for name in IMAGE_TASKS:
-        for choice in registry.get(name).models[1:]:
+        for choice in known_tasks.get(name).models[1:]:
             task = image_task(tmp_path / name / choice.name, name, choice.name)
             before, after = losses_of_one_step(task, 1e-3)
             assert after < before, (name, choice.name)
@@ -203,7 +202,7 @@ def test_light_on_dark_is_inverted_for_a_task_that_is_dark_on_light(tmp_path, ba
         {"train": clients},
         extra={"background": background},
     )
-    task = registry.load("mnist5k", dataset)
+    task = known_tasks.load("mnist5k", dataset)
     pixels = task.reader("train").rows("client_0")[0]
     seen = in_front_of_the_body(task.build_model(), pixels)
     expected = pixels.astype(np.float32) / 255
@@ -219,7 +218,7 @@ def test_tiny_imagenet_names_its_classes_by_wordnet_id_where_the_manifest_does(t
         ["goldfish"] * 200,
         extra={"wnids": wnids},
     )
-    assert registry.load("tiny_imagenet", dataset).label_names == tuple(wnids)
+    assert known_tasks.load("tiny_imagenet", dataset).label_names == tuple(wnids)
 
 
 def test_the_classes_of_a_head_can_be_others_than_the_tasks(tmp_path):
@@ -255,8 +254,8 @@ def dense_model(task, num_classes):
 
 
 def test_a_dense_model_of_a_user_learns_a_vector_task(tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "_registered", {})
-    registry.register(
+    monkeypatch.setattr(known_tasks, "_registered", {})
+    known_tasks.register(
         TaskDefinition(
             name="vectors",
             title="the sign of a number",
@@ -270,6 +269,6 @@ def test_a_dense_model_of_a_user_learns_a_vector_task(tmp_path, monkeypatch):
     clients = {"client_0": [{"x": np.float32([i, -i]), "label": int(i > 0)} for i in (-2, -1, 1)]}
     features = (FeatureSpec("x", "float32", (2,)), FeatureSpec("label", "int64"))
     dataset = miniature.write(tmp_path, features, {"train": clients})
-    task = registry.load("vectors", dataset)
+    task = known_tasks.load("vectors", dataset)
     before, after = losses_of_one_step(task)
     assert after < before

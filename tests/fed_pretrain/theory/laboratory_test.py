@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from data_prep.errors import UserError
 from fed_pretrain.theory import data, initial
 from fed_pretrain.theory.batch import make_runs
 from fed_pretrain.theory.decomposition import decompose
 from fed_pretrain.theory.laboratory import Results, run
 from fed_pretrain.theory.setting import Problem, Setting, averages, heterogeneity, labels
 from fed_pretrain.theory.training import train
+from groundwork.errors import UserError
 from tests.fed_pretrain.theory import oracle
 
 SEEDS = range(5)

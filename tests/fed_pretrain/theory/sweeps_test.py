@@ -11,10 +11,10 @@ import sys
 import numpy as np
 import pytest
 
-from data_prep.errors import UserError
 from fed_pretrain.theory import bound, figures, laboratory, rows, sweeps, tables
 from fed_pretrain.theory.conduct import TheoryConfig, conduct, summary
 from fed_pretrain.theory.setting import Problem, Setting, averages
+from groundwork.errors import UserError
 
 AXES = ("h", "tau", "aligned", "signal_to_noise", "cosine")
 

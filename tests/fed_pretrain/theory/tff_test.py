@@ -10,14 +10,14 @@ import tensorflow_federated as tff
 
 from data_prep.store.features import FeatureSpec
 from fed_pretrain.algorithms import compose
-from fed_pretrain.algorithms.config import AlgorithmConfig
-from fed_pretrain.executors.api import ClientInput
-from fed_pretrain.executors.create import create
-from fed_pretrain.executors.options import ExecutorOptions
+from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.clients.local_work import LocalWork
+from fed_pretrain.executors.executor import ClientInput
+from fed_pretrain.executors.executor_options import ExecutorOptions
+from fed_pretrain.executors.known_executors import create
 from fed_pretrain.probes import misalignment
 from fed_pretrain.probes.class_means import ClassMeans
-from fed_pretrain.tasks import registry
-from fed_pretrain.tasks.local_work import LocalWork
+from fed_pretrain.tasks import known_tasks
 from fed_pretrain.theory import data, initial, rows
 from fed_pretrain.theory.batch import make_runs
 from fed_pretrain.theory.setting import Problem, Setting
@@ -48,7 +48,7 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> Any:
         example = {"x": np.float32(row["x"]), "label": row["label"]}
         splits.setdefault(row["split"], {}).setdefault(row["client_id"], []).append(example)
     folder = tmp_path_factory.mktemp("theory") / "data"
-    return registry.load("two_layer_cnn", miniature.write(folder, features, splits))
+    return known_tasks.load("two_layer_cnn", miniature.write(folder, features, splits))
 
 
 @pytest.fixture(scope="module")

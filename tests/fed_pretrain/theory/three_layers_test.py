@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_prep.errors import UserError
 from fed_pretrain.theory import data, three_layers
 from fed_pretrain.theory.setting import Problem, Setting, labels
+from groundwork.errors import UserError
 from tests.fed_pretrain.theory import oracle
 
 PROBLEM = Problem(dimension=30, filters=4, samples=6, steps=9, hidden=8, test_points=100)

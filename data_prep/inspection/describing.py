@@ -1,0 +1,111 @@
+"""What is in a dataset: a table of sizes, and pictures of client sizes and labels."""
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from data_prep.store.reader import PreparedDataset
+from groundwork import files
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_MOST_LABEL_CLIENTS = 60
+
+
+def table(dataset: PreparedDataset) -> str:
+    manifest = dataset.manifest
+    lines = [
+        f"dataset       {dataset.path}",
+        f"fingerprint   {dataset.fingerprint}",
+        f"source        {manifest.source['name']} ({manifest.source['files']} files, "
+        f"{manifest.source['bytes']:,} bytes)",
+        f"partition     {_settings(manifest.partition)}",
+        "features      "
+        + ", ".join(f"{f.name} {f.dtype}{list(f.shape) or ''}" for f in manifest.features),
+        f"examples      {manifest.counts['read']:,} read, {manifest.counts['written']:,} written",
+    ]
+    lines += [f"dropped       {n:,} ({why})" for why, n in manifest.counts["dropped"].items()]
+    for name, split in manifest.splits.items():
+        size = sum(shard.bytes for shard in split.shards)
+        report = manifest.heterogeneity[name]
+        sizes = report["client_sizes"]
+        lines += [
+            f"{name:<14}{split.clients:,} clients, {split.examples:,} examples, {size:,} bytes in "
+            f"{len(split.shards)} shards",
+            f"{'':14}examples a client: mean {sizes['mean']:g}; "
+            + ", ".join(f"{share}% {n:,}" for share, n in sizes["quantiles"]),
+        ]
+        if "h" in report:
+            lines.append(
+                f"{'':14}labels: h {report['h']:g}, mean total variation to the pool "
+                f"{report['mean_total_variation']:g}, "
+                f"{report['mean_labels_per_client']:g} labels a client"
+            )
+    return "\n".join(lines)
+
+
+def _settings(partition: Any) -> str:
+    plain = [f"{k}={v}" for k, v in partition.items() if k != "rule" and not isinstance(v, dict)]
+    splits = partition.get("splits", {})
+    return " ".join([partition["rule"], *plain, f"(splits {splits.get('rule')})"])
+
+
+def pictures(dataset: PreparedDataset, folder: Path) -> list[Path]:
+    """Writes SPLIT_sizes.png, and SPLIT_labels.png where examples carry labels."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for split in dataset.splits:
+        index = dataset.index(split)
+        written.append(_save(folder / f"{split}_sizes.png", _sizes(split, index.num_examples)))
+        if index.label_counts is not None:
+            names = list(dataset.manifest.label_names or ())
+            figure = _labels(split, index.label_counts, names)
+            written.append(_save(folder / f"{split}_labels.png", figure))
+    return written
+
+
+def _figure(width: float, height: float) -> "Figure":
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _save(path: Path, figure: "Figure") -> Path:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120, metadata={"Software": None})
+    files.write_bytes(path, buffer.getvalue())
+    return path
+
+
+def _sizes(split: str, sizes: np.ndarray) -> "Figure":
+    figure = _figure(6, 3.6)
+    axes = figure.add_subplot()
+    if sizes.max() > 20 * max(1, sizes.min()):
+        bins: Any = np.geomspace(max(1, sizes.min()), sizes.max() + 1, 40)
+        axes.set_xscale("log")
+    else:
+        bins = min(40, int(sizes.max() - sizes.min()) + 1)
+    axes.hist(sizes, bins=bins, color="#3b6ea5")
+    axes.set_xlabel("examples of a client")
+    axes.set_ylabel("clients")
+    axes.set_title(f"{split}: {len(sizes):,} clients, {int(sizes.sum()):,} examples")
+    return figure
+
+
+def _labels(split: str, counts: np.ndarray, names: list[str]) -> "Figure":
+    """Clients (evenly chosen) by label: a dot's area is the share of the client's examples."""
+    chosen = np.unique(np.linspace(0, len(counts) - 1, _MOST_LABEL_CLIENTS).round().astype(int))
+    shares = counts[chosen] / np.maximum(1, counts[chosen].sum(axis=1, keepdims=True))
+    figure = _figure(8, 1.5 + 0.16 * min(len(names) or counts.shape[1], 70))
+    axes = figure.add_subplot()
+    rows, labels = np.nonzero(shares)
+    axes.scatter(rows, labels, s=60 * shares[rows, labels], color="#3b6ea5", linewidths=0)
+    axes.set_xlabel(f"{len(chosen)} of {len(counts):,} clients")
+    axes.set_ylabel("label")
+    if names and len(names) <= 70:
+        axes.set_yticks(range(len(names)), names, fontsize=6)
+    axes.set_title(f"{split}: label mix of clients")
+    return figure

@@ -1,0 +1,116 @@
+"""Writes a dataset in the layouts that TensorFlow Federated itself reads."""
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+from data_prep.store.reader import PreparedDataset, open_dataset
+from data_prep.store.records import Framer
+from groundwork import staging
+from groundwork.errors import UserError
+from groundwork.progress import Progress
+
+SQLITE_FILE = "dataset.sqlite"
+_SCHEMA = """
+CREATE TABLE examples (
+    split_name TEXT NOT NULL,
+    client_id TEXT NOT NULL,
+    serialized_example_proto BLOB NOT NULL
+);
+CREATE TABLE client_metadata (
+    client_id TEXT NOT NULL,
+    split_name TEXT NOT NULL,
+    num_examples INTEGER NOT NULL
+);
+"""
+_INDEXES = """
+CREATE INDEX idx_examples ON examples (client_id, split_name);
+CREATE INDEX idx_client_metadata ON client_metadata (client_id, split_name);
+"""
+_LONGEST_NAME = 255 - len(".tfrecord")
+
+
+def export(dataset: str, layout: str, output: str) -> Path:
+    """Writes `dataset` in `layout` into the new folder `output`; it appears when it is complete."""
+    if layout not in LAYOUTS:
+        raise UserError(f"--layout={layout}: use one of {', '.join(LAYOUTS)}")
+    opened = open_dataset(dataset)
+    folder = Path(output).absolute()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"--output={output} exists already; name a folder that does not")
+    with staging.staging(folder, f"export {layout} {opened.fingerprint}") as held:
+        made = held / "export"
+        shutil.rmtree(made, ignore_errors=True)
+        made.mkdir()
+        try:
+            LAYOUTS[layout](opened, made)
+        except (OSError, sqlite3.Error) as error:
+            raise UserError(f"--output={output}: writing stopped: {error}") from None
+        staging.move_into_place(made, folder, overwrite=False)
+    return folder
+
+
+def file_name(client_id: str) -> str:
+    """A file name for any client id; equal ids of TFF's client are the name without its suffix."""
+    name = quote(client_id, safe=" +,:;=@[]()!$&'~")
+    if name.startswith("."):
+        name = "%2E" + name[1:]
+    if len(name) > _LONGEST_NAME:
+        raise UserError(f"client id {client_id!r:.60} is too long for a file name: use tff_sqlite")
+    return name
+
+
+def _file_per_client(dataset: PreparedDataset, folder: Path) -> None:
+    """SPLIT/CLIENT.tfrecord, and clients.tsv with the split, the client id and the path of each."""
+    frame = Framer().frame
+    total = sum(split.clients for split in dataset.manifest.splits.values())
+    progress, done = Progress("export clients", total), 0
+    with open(folder / "clients.tsv", "w", encoding="utf-8") as listing:
+        for split in dataset.splits:
+            (folder / split).mkdir()
+            for client_id, records in dataset.iterate(split):
+                path = Path(split) / f"{file_name(client_id)}.tfrecord"
+                with open(folder / path, "wb") as file:
+                    file.writelines(map(frame, records))
+                listing.write(f"{split}\t{client_id}\t{path}\n")
+                done += 1
+                progress.update(done)
+    progress.close()
+
+
+def _tff_sqlite(dataset: PreparedDataset, folder: Path) -> None:
+    total = sum(split.clients for split in dataset.manifest.splits.values())
+    progress, done = Progress("export clients", total), 0
+    connection = sqlite3.connect(folder / SQLITE_FILE, isolation_level=None)
+    try:
+        connection.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + _SCHEMA)
+        connection.execute("BEGIN")
+        for split in dataset.splits:
+            sizes = dataset.index(split).num_examples
+            for (client_id, records), examples in zip(dataset.iterate(split), sizes, strict=True):
+                connection.executemany(
+                    "INSERT INTO examples VALUES (?, ?, ?)",
+                    ((split, client_id, record) for record in records),
+                )
+                connection.execute(
+                    "INSERT INTO client_metadata VALUES (?, ?, ?)",
+                    (client_id, split, int(examples)),
+                )
+                done += 1
+                progress.update(done)
+        connection.execute("COMMIT")
+        connection.executescript(_INDEXES)
+    finally:
+        connection.close()
+    with open(folder / SQLITE_FILE, "rb") as file:
+        os.fsync(file.fileno())
+    progress.close()
+
+
+LAYOUTS: Mapping[str, Callable[[PreparedDataset, Path], None]] = {
+    "file_per_client": _file_per_client,
+    "tff_sqlite": _tff_sqlite,
+}

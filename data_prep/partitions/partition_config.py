@@ -1,0 +1,140 @@
+"""What gives each example its client and its split, as settings."""
+
+import dataclasses
+
+from groundwork.errors import UserError
+
+NATURAL = "natural"
+NATURAL_SHUFFLED = "natural_shuffled"
+RULES = (NATURAL, "dirichlet", "iid", "labels_per_client", "quantity", NATURAL_SHUFFLED)
+CONCENTRATIONS = ("share", "each")
+DIRICHLET = ("per_client", "per_class")
+SPLITS = ("train", "validation", "test")
+SPLIT_RULES = ("auto", "source", "none", "by_client", "by_example", "by_order", "by_cutoff")
+
+
+@dataclasses.dataclass(frozen=True)
+class PartitionConfig:
+    """The rule that gives each example a client."""
+
+    rule: str = NATURAL
+    num_clients: int | None = None
+    dirichlet: str = "per_client"
+    alpha: float = 0.1
+    concentration: str = "share"
+    """Of `per_client`: "share" is Dir(alpha p) as printed, p adding up to 1; "each" is
+    Dir(alpha C p), alpha for each of C balanced labels, as much code has it."""
+    labels_per_client: int = 2
+    sigma: float = 1.0
+    """Standard deviation of the logarithm of client sizes (rule `quantity`)."""
+    minimum_size: int = 1
+    """Fewest examples a client of a made-up partition gets."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _choice("--partition", self.rule, RULES)
+        _choice("--dirichlet", self.dirichlet, DIRICHLET)
+        _choice("--concentration", self.concentration, CONCENTRATIONS)
+        if self.needs_num_clients and (self.num_clients is None or self.num_clients < 1):
+            raise UserError(f"--partition={self.rule} needs --num_clients, a positive number")
+        if not self.needs_num_clients and self.num_clients is not None:
+            raise UserError(f"--num_clients means nothing to --partition={self.rule}")
+        if not self.alpha > 0 or self.alpha == float("inf"):
+            raise UserError(f"--alpha={self.alpha}: a positive finite number is wanted")
+        if not 0 <= self.sigma < 20:
+            raise UserError(f"--sigma={self.sigma}: a number from 0 to 20 is wanted")
+        if self.labels_per_client < 1:
+            raise UserError(f"--labels_per_client={self.labels_per_client}: at least 1 is wanted")
+        if self.minimum_size < 0:
+            raise UserError(f"--minimum_size={self.minimum_size}: it cannot be negative")
+
+    @property
+    def needs_num_clients(self) -> bool:
+        return self.rule not in (NATURAL, NATURAL_SHUFFLED)
+
+    @property
+    def is_global(self) -> bool:
+        """Whether a client depends on more than the example itself."""
+        return self.rule != NATURAL
+
+    @property
+    def needs_labels(self) -> bool:
+        return self.rule in ("dirichlet", "labels_per_client")
+
+    def settings(self) -> dict[str, object]:
+        """Only what the rule uses: settings without effect do not make two datasets differ."""
+        used: dict[str, tuple[str, ...]] = {
+            NATURAL: (),
+            NATURAL_SHUFFLED: ("seed",),
+            "iid": ("num_clients", "minimum_size", "seed"),
+            "dirichlet": ("num_clients", "dirichlet", "alpha", "minimum_size", "seed"),
+            "labels_per_client": ("num_clients", "labels_per_client", "minimum_size", "seed"),
+            "quantity": ("num_clients", "sigma", "minimum_size", "seed"),
+        }
+        settings = {name: getattr(self, name) for name in used[self.rule]}
+        if self.rule == "dirichlet" and self.dirichlet == "per_client":
+            settings["concentration"] = self.concentration
+        return {"rule": self.rule, **settings}
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitConfig:
+    """The rule that gives each example a split.
+
+    `source`: as the source ships it. `by_client`: a client's examples stay together, the client
+    drawn by a hash. `by_example`: at random within each client. `by_order`: each client's first
+    examples (by time or row) train, its last ones test. `by_cutoff`: the feature `created`
+    (seconds), or the order value where there is none, against one or two cut-offs. `auto`: `source`
+    where it ships splits, else `by_example`. `none`: everything trains.
+    """
+
+    rule: str = "auto"
+    fractions: tuple[float, float, float] = (0.8, 0.0, 0.2)
+    """Shares of train, validation, test."""
+    validation_share: float = 0.0
+    """Of `source`: this share of each client's training examples, at random, becomes validation."""
+    cutoffs: tuple[int, ...] = ()
+    """train < first <= validation < second <= test; with one cut-off there is no validation."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _choice("--split", self.rule, SPLIT_RULES)
+        shares = [0 <= share <= 1 for share in self.fractions]  # NaN is none either
+        if len(shares) != 3 or not all(shares) or self.fractions[0] == 0:
+            raise UserError(
+                f"--split_fractions={_listed(self.fractions)}: three shares are wanted, of train "
+                "(above 0), validation and test"
+            )
+        if abs(sum(self.fractions) - 1) > 1e-9:
+            raise UserError(f"--split_fractions={_listed(self.fractions)}: they must add up to 1")
+        if not 0 <= self.validation_share < 1:
+            raise UserError(f"--validation_share={self.validation_share}: 0 to below 1 is wanted")
+        if self.rule == "by_cutoff" and (
+            len(self.cutoffs) not in (1, 2) or list(self.cutoffs) != sorted(set(self.cutoffs))
+        ):
+            raise UserError("--split=by_cutoff needs --split_cutoffs: one or two rising integers")
+        if self.cutoffs and self.rule != "by_cutoff":
+            raise UserError("--split_cutoffs means something to --split=by_cutoff only")
+
+    def settings(self) -> dict[str, object]:
+        if self.rule == "none" or (self.rule == "source" and not self.validation_share):
+            return {"rule": self.rule}
+        if self.rule == "source":
+            return {
+                "rule": self.rule,
+                "validation_share": self.validation_share,
+                "seed": self.seed,
+            }
+        if self.rule == "by_cutoff":
+            return {"rule": self.rule, "cutoffs": list(self.cutoffs)}
+        settings: dict[str, object] = {"rule": self.rule, "fractions": list(self.fractions)}
+        return settings if self.rule == "by_order" else settings | {"seed": self.seed}
+
+
+def _listed(values: tuple[float, ...]) -> str:
+    return ",".join(map(str, values))
+
+
+def _choice(flag: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise UserError(f"{flag}={value}: use one of {', '.join(choices)}")

@@ -1,0 +1,208 @@
+"""source -> partition -> dataset: the library entry behind `prepare`."""
+
+import functools
+import hashlib
+import importlib
+import json
+import logging
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from data_prep.grouping.job import Job
+from data_prep.preparing import estimation
+from data_prep.preparing.request import NO_MAXIMUM, Opened, PrepareConfig, open_source, pack_tasks
+from data_prep.sources.source import WorkUnit
+from data_prep.store import features as feature_specs
+from data_prep.store import manifest
+from data_prep.store.reader import PreparedDataset, open_dataset
+from groundwork import files, staging
+from groundwork.errors import UserError
+
+__all__ = ["PrepareConfig", "check_output", "open_source", "prepare", "prepare_opened"]
+
+_GLANCE_BYTES = 256 << 20
+"""Larger inputs are sampled first, to refuse a disk that is too small and to show an ETA."""
+
+
+def describe_request(opened: Opened) -> dict[str, Any]:
+    """The manifest's words for what was asked, and the hash by which the same request is known."""
+    config = opened.config
+    source = {
+        "name": opened.source.name,
+        "options": dict(opened.options),
+        **describe(opened.units),
+    }
+    partition: dict[str, Any] = opened.partition.settings() | {"splits": opened.splits.settings()}
+    if opened.limits is not None:
+        partition["client_limits"] = {
+            "minimum": opened.limits.minimum,
+            "maximum": None if opened.limits.maximum >= NO_MAXIMUM else opened.limits.maximum,
+            "counted": opened.limits.feature or "examples",
+        }
+    extra = dict(opened.reader.extra)
+    asked = [
+        manifest.FORMAT_VERSION,
+        source,
+        partition,
+        extra,
+        [feature.to_json() for feature in opened.reader.features],
+        opened.reader.label_names,
+        config.shards,
+        config.shard_mb,
+        config.vocabulary,
+        _vocabulary_file(config.vocabulary),
+    ]
+    request = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+    return {
+        "source": source,
+        "partition": partition,
+        "extra": extra,
+        "request": request,
+        "command": config.command or shlex.join(sys.argv),
+    }
+
+
+def _vocabulary_file(spec: str) -> str:
+    """The content of file:PATH:N: the same name with other words is another request."""
+    if not spec.startswith("file:"):
+        return ""
+    return manifest.stored_file(Path(spec.removeprefix("file:").rpartition(":")[0])).sha256
+
+
+def make_job(opened: Opened, folder: Path, described: Mapping[str, Any]) -> Job:
+    config = opened.config
+    return Job(
+        staging=folder,
+        reader=opened.reader,
+        units=opened.units,
+        tasks=pack_tasks(opened.units),
+        features=feature_specs.checked(opened.reader.features),
+        label_names=opened.reader.label_names,
+        partition=opened.partition,
+        splits=opened.splits,
+        limits=opened.limits,
+        max_bad_records=config.max_bad_records,
+        shards=config.shards,
+        shard_bytes=config.shard_mb << 20,
+        spill_bytes=config.spill_mb << 20,
+        vocabulary=config.vocabulary,
+        described=described,
+    )
+
+
+def prepare(
+    config: PrepareConfig, announce: Callable[[str], None] = lambda sentence: None
+) -> PreparedDataset:
+    """Makes the dataset, or finds it finished; UserError on anything the user can mend."""
+    return prepare_opened(open_source(config), announce)
+
+
+def prepare_opened(
+    opened: Opened, announce: Callable[[str], None] = lambda sentence: None
+) -> PreparedDataset:
+    """The same for a source that is open already, of your own making perhaps."""
+    config = opened.config
+    described = describe_request(opened)
+    if check_output(opened, described["request"]):
+        staging.sweep(Path(config.output).absolute())
+        announce(f"{config.output} holds exactly this dataset already: nothing to do")
+        return open_dataset(config.output)
+    running = _beam()
+    output = Path(config.output).absolute()
+    expected = _expected(opened)
+    with staging.staging(output, described["request"]) as folder:
+        job = make_job(opened, folder, described)
+        running.run(
+            job, workers=opened.workers, beam_options=config.beam_options, expected=expected
+        )
+        files.reach("prepare_move")
+        staging.move_into_place(job.dataset, output, overwrite=config.overwrite)
+        files.reach("prepare_moved")
+    return open_dataset(output)
+
+
+def _beam() -> ModuleType:
+    """Imports Beam only when there is work for it, without its remarks on absent cloud tools."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        return importlib.import_module("data_prep.grouping.running")
+    finally:
+        logging.disable(before)
+
+
+def _expected(opened: Opened) -> int | None:
+    """How many examples there will be, where it is known or worth a glance."""
+    if opened.input_bytes < _GLANCE_BYTES:
+        known = [unit.examples for unit in opened.units]
+        return None if None in known else sum(count or 0 for count in known)
+    guess = estimation.estimate(opened)
+    estimation.check_disk(opened, guess)
+    return guess.examples
+
+
+def check_output(opened: Opened, request: str = "") -> bool:
+    """Whether the request's dataset stands there; refuses an output that holds anything else."""
+    output = Path(opened.config.output).absolute()
+    if not output.exists():
+        return False
+    if not output.is_dir():
+        raise UserError(f"--output={output} is a file; name a folder that does not exist yet")
+    if not any(output.iterdir()):
+        return False
+    if not (output / manifest.FILE_NAME).exists():
+        raise UserError(f"--output={output} holds other files; name a folder that does not exist")
+    if opened.config.overwrite:
+        return False
+    if manifest.read(output).request == (request or describe_request(opened)["request"]):
+        return True
+    raise UserError(
+        f"--output={output} holds a dataset made with other settings or from other input; "
+        "name another folder, or give --overwrite"
+    )
+
+
+WHOLE_BYTES = 256 << 20
+"""Files up to this size are hashed whole; of larger ones, three pieces."""
+_PIECE = 4 << 20
+
+
+def describe(units: Iterable[WorkUnit]) -> dict[str, Any]:
+    """{"files", "bytes", "fingerprint"} of the input that the units read."""
+    units = list(units)
+    paths = sorted({unit.path for unit in units if unit.path and os.path.isfile(unit.path)})
+    root = os.path.commonpath([os.path.dirname(path) for path in paths]) if paths else ""
+    state = hashlib.sha256()
+    total = 0
+    for path in paths:
+        size, digest = _content(path)
+        total += size
+        state.update(f"{Path(os.path.relpath(path, root)).as_posix()}\0{size}\0{digest}\n".encode())
+    for unit in units:
+        state.update(f"{unit.id}\0{unit.start}\0{unit.stop}\n".encode())
+    return {"files": len(paths), "bytes": total, "fingerprint": state.hexdigest()}
+
+
+def _content(path: str) -> tuple[int, str]:
+    try:
+        status = os.stat(path)
+        return status.st_size, _hashed(path, status.st_size, status.st_mtime_ns)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from None
+
+
+@functools.lru_cache(maxsize=4096)
+def _hashed(path: str, size: int, modified: int) -> str:
+    with open(path, "rb") as file:
+        if size <= WHOLE_BYTES:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        state = hashlib.sha256()
+        for start in (0, size // 2, size - _PIECE):
+            file.seek(start)
+            state.update(file.read(_PIECE))
+        return "pieces:" + state.hexdigest()

@@ -1,0 +1,67 @@
+"""The sources by name; a source's module is imported only when it is asked for."""
+
+import importlib
+from collections.abc import Mapping
+
+from data_prep.sources.source import Source
+from groundwork.errors import UserError
+
+# name -> module below data_prep.sources; it exports SOURCE, or several in SOURCES.
+MODULES: Mapping[str, str] = {
+    "digits": "public.digits",
+    "mnist5k": "public.mnist5k",
+    "femnist_leaf": "public.femnist_leaf",
+    "femnist_nist": "public.femnist_nist",
+    "femnist_tff": "public.femnist_tff",
+    "stackoverflow_tff": "public.stackoverflow_tff",
+    "stackoverflow_dump": "public.stackoverflow_dump",
+    "stackoverflow_export": "public.stackoverflow_export",
+    "reddit_pushshift": "public.reddit_pushshift",
+    "reddit_leaf": "public.reddit_leaf",
+    "cifar10": "public.cifar10",
+    "tiny_imagenet": "public.tiny_imagenet",
+    "fashion_mnist": "public.fashion_mnist",
+    "tfds": "own.tfds",
+    "text_files": "own.text_files",
+    "csv": "own.csv_and_jsonl",
+    "jsonl": "own.csv_and_jsonl",
+    "tfrecord": "own.tfrecords",
+    "image_folder": "own.image_folder",
+    "chitchat": "public.chitchat",
+    "shakespeare": "public.shakespeare",
+}
+
+
+def names() -> list[str]:
+    return sorted(MODULES)
+
+
+def get(name: str) -> Source:
+    """The source called `name`; `tfds:mnist` finds the source `tfds`."""
+    key = name.split(":", 1)[0]
+    if key not in MODULES:
+        raise UserError(f"--source={name}: unknown source; known are {', '.join(names())}")
+    module = importlib.import_module(f"data_prep.sources.{MODULES[key]}")
+    for source in getattr(module, "SOURCES", None) or (module.SOURCE,):
+        if source.name == key:
+            if ":" in name and not source.prefix:
+                raise UserError(f"--source={name}: {key} takes no name after a colon")
+            return source
+    raise AssertionError(f"{module.__name__} does not hold the source {key!r}")
+
+
+def describe() -> str:
+    """A table: name, what it is, what --input names, and each option."""
+    lines = []
+    for name in names():
+        source = get(name)
+        needs = source.input_summary if source.needs_input else "not needed (embedded)"
+        lines.append(f"{name:22} {source.summary}")
+        lines.append(f"{'':22}   --input: {needs}")
+        for option in source.options:
+            choices = f" ({'|'.join(option.choices)})" if option.choices else ""
+            lines.append(
+                f"{'':22}   --source_options={option.name}={option.default}{choices}: "
+                f"{option.summary}"
+            )
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,280 @@
+"""Any image or text data set of TensorFlow Datasets: --source=tfds:NAME.
+
+Reads what tensorflow-datasets has prepared in --input (its data_dir); without that it downloads and
+prepares it there first, where the data set allows it.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from data_prep.sources.parsing import fields
+from data_prep.sources.source import (
+    BadRecord,
+    Dropped,
+    Item,
+    Record,
+    Source,
+    SourceOption,
+    WorkUnit,
+)
+from data_prep.store.features import FeatureSpec
+from groundwork.errors import UserError
+
+EXAMPLES_A_UNIT = 10_000
+SPLITS = {"train": "train", "validation": "validation", "test": "test"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """A feature of the data set and what it becomes."""
+
+    path: str
+    spec: FeatureSpec
+    mode: str = ""
+    """For images: resized to the shape when "resize"."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Reader:
+    """Examples in the data set's own order, by the client feature where one is named."""
+
+    name: str
+    data_dir: str | None
+    client: str
+    fields_kept: tuple[Field, ...]
+    work: tuple[WorkUnit, ...]
+    label_names: tuple[str, ...] | None
+    extra: Mapping[str, Any]
+
+    @property
+    def features(self) -> tuple[FeatureSpec, ...]:
+        return tuple(field.spec for field in self.fields_kept)
+
+    @property
+    def natural(self) -> bool:
+        return bool(self.client)
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        return tuple(sorted({unit.split for unit in self.work if unit.split}))
+
+    def units(self) -> list[WorkUnit]:
+        return list(self.work)
+
+    def read(self, unit: WorkUnit) -> Iterator[Item]:
+        import tensorflow_datasets as tfds
+
+        if self.splits and unit.split is None:
+            yield Dropped("neither_train_validation_nor_test", unit.examples or 0)
+            return
+        builder = _builder(self.name, self.data_dir)
+        read = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
+        dataset = builder.as_dataset(
+            split=f"{unit.path}[{unit.start}:{unit.stop}]", read_config=read, shuffle_files=False
+        )
+        for row, example in enumerate(tfds.as_numpy(dataset), start=unit.start):
+            try:
+                features = {f.spec.name: _value(_at(example, f.path), f) for f in self.fields_kept}
+                client = _client(_at(example, self.client)) if self.client else None
+            except fields.BadField as error:
+                yield BadRecord(error.reason, f"tfds:{self.name}/{unit.path}", row + 1, str(error))
+                continue
+            yield Record(client, unit.split, features, row)
+
+
+def _value(value: Any, field: Field) -> Any:
+    spec = field.spec
+    if spec.kind == "text":
+        return _utf8(value)
+    array = np.asarray(value)
+    if spec.kind == "image" and field.mode == "resize" and array.shape != spec.shape:
+        array = _resized(array, spec.shape)
+    if array.shape != spec.shape:
+        detail = f"the feature {field.path!r} has the shape {array.shape}, not {spec.shape}"
+        raise fields.BadField("wrong_size", detail)
+    return array
+
+
+def _resized(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    from PIL import Image
+
+    from data_prep.sources.parsing import pixels
+
+    mode = "L" if shape[2] == 1 else "RGB"
+    image = Image.fromarray(array[..., 0] if array.shape[2] == 1 else array).convert(mode)
+    resized = np.asarray(image.resize((shape[1], shape[0]), pixels.LANCZOS), dtype=np.uint8)
+    return resized if resized.ndim == 3 else resized[..., np.newaxis]
+
+
+def _at(example: Any, path: str) -> Any:
+    return functools.reduce(lambda value, key: value[key], path.split("/"), example)
+
+
+def _client(value: Any) -> str:
+    return _utf8(value) if isinstance(value, bytes) else str(np.asarray(value).item())
+
+
+def _utf8(value: Any) -> str:
+    content = bytes(value) if isinstance(value, bytes) else np.asarray(value).item()
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise fields.BadField("not_utf8", str(error)) from None
+
+
+def _builder(name: str, data_dir: str | None) -> Any:
+    import tensorflow_datasets as tfds
+
+    try:
+        return tfds.builder(name, data_dir=data_dir, try_gcs=False)
+    except Exception as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UserError(f"--source=tfds:{name}: no such data set ({first})") from error
+
+
+def _prepare(builder: Any, name: str) -> None:
+    if builder.info.splits:
+        return
+    try:
+        builder.download_and_prepare()
+    except Exception as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UserError(
+            f"--source=tfds:{name}: it is not prepared in {builder.data_dir} and cannot be "
+            f"downloaded ({first}); prepare it elsewhere and name its data_dir with --input"
+        ) from error
+
+
+def _fields(info: Any, options: Mapping[str, str]) -> tuple[Field, ...]:
+    """Images, texts, class labels and plain numbers; everything else is left out, and told."""
+    found = []
+    for path, feature in _leaves(info.features, ""):
+        field = _field(path, feature, options)
+        if field is not None:
+            found.append(field)
+    return tuple(found)
+
+
+def _leaves(features: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    import tensorflow_datasets as tfds
+
+    for name, feature in features.items():
+        if isinstance(feature, tfds.features.FeaturesDict):
+            yield from _leaves(feature, f"{prefix}{name}/")
+        else:
+            yield prefix + name, feature
+
+
+def _field(path: str, feature: Any, options: Mapping[str, str]) -> Field | None:
+    import tensorflow_datasets as tfds
+
+    if path == options["client"]:
+        return None
+    if options["features"] and path not in options["features"].split("|"):
+        return None
+    name = {options["image"]: "image", options["label"]: "label", options["text"]: "text"}.get(
+        path, path
+    )
+    if isinstance(feature, tfds.features.Image):
+        return _image_field(path, name, feature, options["size"])
+    if isinstance(feature, tfds.features.ClassLabel):
+        return Field(path, FeatureSpec(name, "int64"))
+    if isinstance(feature, tfds.features.Text):
+        return Field(path, FeatureSpec(name, "text"))
+    shape = getattr(feature, "shape", None)
+    if not isinstance(feature, tfds.features.Tensor) or shape is None or None in shape:
+        return None
+    kind = np.dtype(feature.np_dtype).kind
+    if kind in "iub":
+        return Field(path, FeatureSpec(name, "int64", shape))
+    if kind == "f":
+        return Field(path, FeatureSpec(name, "float32", shape))
+    return Field(path, FeatureSpec(name, "text")) if not shape else None
+
+
+def _image_field(path: str, name: str, feature: Any, size: str) -> Field:
+    height, width, channels = feature.shape
+    if size:
+        wanted_height, _, wanted_width = size.partition("x")
+        if not (wanted_height.isdigit() and wanted_width.isdigit()):
+            raise UserError(f"--source_options=size={size}: write it like 64x64")
+        shape = (int(wanted_height), int(wanted_width), channels or 3)
+        return Field(path, FeatureSpec(name, "image", shape), mode="resize")
+    if None in (height, width, channels):
+        raise UserError(
+            f"the images {path!r} differ in size: set --source_options=size=HEIGHTxWIDTH"
+        )
+    return Field(path, FeatureSpec(name, "image", (height, width, channels)))
+
+
+def open_tfds(pattern: str, options: Mapping[str, str]) -> Reader:
+    name = options["name"]
+    if not name:
+        raise UserError("--source=tfds: name the data set, like --source=tfds:mnist")
+    builder = _builder(name, pattern or None)
+    _prepare(builder, name)
+    _require(builder.info, options)
+    kept = _fields(builder.info, options)
+    if not kept:
+        raise UserError(f"--source=tfds:{name}: it has no image, text, label or number to keep")
+    labels = next((f for f in kept if f.spec.name == "label"), None)
+    feature = _at(builder.info.features, labels.path) if labels else None
+    names = tuple(getattr(feature, "names", None) or ()) or None
+    return Reader(
+        name=name,
+        data_dir=pattern or None,
+        client=options["client"],
+        fields_kept=kept,
+        work=tuple(_units(builder.info)),
+        label_names=names,
+        extra={"tfds": builder.info.full_name},
+    )
+
+
+def _require(info: Any, options: Mapping[str, str]) -> None:
+    known = {path for path, _ in _leaves(info.features, "")}
+    wanted = [options["client"], *options["features"].split("|")]
+    for path in filter(None, wanted):
+        if path not in known:
+            raise UserError(
+                f"--source_options: {info.name} has no feature {path!r} (it has "
+                f"{', '.join(sorted(known))})"
+            )
+
+
+def _units(info: Any) -> Iterator[WorkUnit]:
+    for split in sorted(info.splits):
+        count = info.splits[split].num_examples
+        for start in range(0, count, EXAMPLES_A_UNIT):
+            stop = min(start + EXAMPLES_A_UNIT, count)
+            yield WorkUnit(
+                id=f"{split}@{start}",
+                path=split,
+                start=start,
+                stop=stop,
+                examples=stop - start,
+                split=SPLITS.get(split),
+            )
+
+
+SOURCE = Source(
+    name="tfds",
+    summary="any image or text data set of tensorflow-datasets: tfds:NAME (tfds:cifar10)",
+    open=open_tfds,
+    needs_input=False,
+    input_summary="tensorflow-datasets' data_dir; left out: its own default",
+    options=(
+        SourceOption("name", "the data set; stands after the colon"),
+        SourceOption("client", "feature that names the client; empty: none"),
+        SourceOption("features", "features to keep, separated by |; empty: all that can be"),
+        SourceOption("image", "feature that becomes `image`", default="image"),
+        SourceOption("label", "feature that becomes `label`", default="label"),
+        SourceOption("text", "feature that becomes `text`", default="text"),
+        SourceOption("size", "HEIGHTxWIDTH to resize images of differing sizes to"),
+    ),
+    prefix=True,
+)

@@ -1,0 +1,279 @@
+"""Opens plain, gzip, bzip2, xz/lzma, zstd and 7z files alike, and notices when one is cut short."""
+
+import bz2
+import contextlib
+import gzip
+import io
+import lzma
+import os
+import queue
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from groundwork.errors import UserError
+
+MAGIC = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\x00": "xz",
+    b"]\x00\x00": "lzma",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"7z\xbc\xaf\x27\x1c": "7z",
+}
+SUFFIXES = (".gz", ".bz2", ".xz", ".lzma", ".zst", ".zstd", ".7z")
+ZSTD_MAX_WINDOW = 2**31  # the Reddit dumps are written with --long=31
+_CHUNK = 1 << 16
+
+
+class TruncatedArchive(Exception):
+    """The compressed stream ends before its end mark, or its bytes are damaged."""
+
+
+def kind(path: str | os.PathLike[str]) -> str | None:
+    """The compression by the file's first bytes (names lie), or None for a plain file."""
+    with _opened(path) as file:
+        head = file.read(8)
+    if head[1:4] == b"\x2a\x4d\x18" and 0x50 <= head[0] <= 0x5F:
+        return "zstd"  # a skippable frame, as parallel compressors put first
+    return next((name for magic, name in MAGIC.items() if head.startswith(magic)), None)
+
+
+def stem(path: str | os.PathLike[str]) -> str:
+    """The file's name without the suffix of its compression."""
+    name = Path(path).name
+    suffix = next((suffix for suffix in SUFFIXES if name.endswith(suffix)), "")
+    return name.removesuffix(suffix)
+
+
+@contextlib.contextmanager
+def open_bytes(
+    path: str | os.PathLike[str], start: int = 0, member: str = ""
+) -> Iterator[IO[bytes]]:
+    """Yields the decompressed bytes; a stream cut short raises TruncatedArchive where it ends.
+
+    Only a plain file can be opened at a `start`; `member` is the file wanted of a .7z of many.
+    """
+    compression = kind(path)
+    with _opened(path) as file:
+        if compression is None:
+            file.seek(start)
+            yield file
+            return
+        assert not start, "a compressed stream has no middle to start from"
+        with _decompressor(compression, file, member) as stream:
+            yield io.BufferedReader(_Guarded(stream, str(path)), 1 << 18)
+
+
+def _opened(path: str | os.PathLike[str]) -> IO[bytes]:
+    try:
+        return open(path, "rb")
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _decompressor(kind: str, file: IO[bytes], member: str) -> IO[bytes]:
+    if kind == "gzip":
+        return gzip.GzipFile(fileobj=file)  # type: ignore[return-value]
+    if kind == "bzip2":
+        return bz2.BZ2File(file)
+    if kind in ("xz", "lzma"):
+        return lzma.LZMAFile(file)
+    if kind == "zstd":
+        return _ZstdFile(file)  # type: ignore[return-value]
+    if kind == "7z":
+        return MemberFile(file.name, member)  # type: ignore[return-value]
+    raise AssertionError(kind)
+
+
+class _ZstdFile(io.RawIOBase):
+    """zstandard's own stream reader takes a cut frame for a finished one; this one does not."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        import zstandard
+
+        self._file = file
+        self._context = zstandard.ZstdDecompressor(max_window_size=ZSTD_MAX_WINDOW)
+        self._frame = self._context.decompressobj()
+        self._ready = memoryview(b"")
+        self._inside_frame = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
+        while not self._ready:
+            compressed = self._file.read(_CHUNK)
+            if not compressed:
+                if self._inside_frame:
+                    raise EOFError("the last zstd frame has no end")
+                return 0
+            self._ready = memoryview(b"".join(self._frames(compressed)))
+        count = min(len(buffer), len(self._ready))
+        buffer[:count] = self._ready[:count]
+        self._ready = self._ready[count:]
+        return count
+
+    def _frames(self, compressed: bytes) -> Iterator[bytes]:
+        while compressed:
+            yield self._frame.decompress(compressed)
+            self._inside_frame = not self._frame.eof
+            if self._inside_frame:
+                return
+            compressed = self._frame.unused_data
+            self._frame = self._context.decompressobj()
+
+
+class _Guarded(io.RawIOBase):
+    """Turns each library's own complaint about a damaged stream into TruncatedArchive."""
+
+    def __init__(self, stream: IO[bytes], name: str) -> None:
+        self._stream = stream
+        self._name = name
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
+        try:
+            data = self._stream.read(len(buffer))
+        except EOFError:
+            raise TruncatedArchive(
+                f"{self._name} is truncated: its compressed stream has no end"
+            ) from None
+        except (OSError, lzma.LZMAError, zlib.error) as error:
+            raise TruncatedArchive(f"{self._name} is damaged: {error}") from error
+        except Exception as error:
+            if type(error).__name__ != "ZstdError":
+                raise
+            raise TruncatedArchive(f"{self._name} is damaged: {error}") from error
+        buffer[: len(data)] = data
+        return len(data)
+
+
+_WAITING = 64
+_END = None
+
+
+class _Abandoned(Exception):
+    """The reader went away."""
+
+
+class MemberFile(io.RawIOBase):
+    """Reads the archive's member `name`, or its only member."""
+
+    def __init__(self, path: str, name: str) -> None:
+        self._member = _member(path, name)
+        self._path = path
+        self._chunks: queue.Queue[bytes | None] = queue.Queue(_WAITING)
+        self._abandoned = threading.Event()
+        self._error: Exception | None = None
+        self._ready = memoryview(b"")
+        self._ended = False
+        self._thread = threading.Thread(target=self._extract, daemon=True)
+        self._thread.start()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
+        while not self._ready:
+            if self._ended:
+                return 0
+            chunk = self._chunks.get()
+            if chunk is _END:
+                self._ended = True
+                if self._error:
+                    raise OSError(str(self._error)) from self._error
+                return 0
+            self._ready = memoryview(chunk)
+        count = min(len(buffer), len(self._ready))
+        buffer[:count] = self._ready[:count]
+        self._ready = self._ready[count:]
+        return count
+
+    def close(self) -> None:
+        self._abandoned.set()
+        super().close()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _extract(self) -> None:
+        import py7zr
+
+        try:
+            with py7zr.SevenZipFile(self._path) as archive:
+                archive.extract(targets=[self._member], factory=_factory(self._put))
+        except _Abandoned:
+            return
+        except Exception as error:  # py7zr raises many kinds for damaged archives
+            self._error = error
+        try:
+            self._put_item(_END)
+        except _Abandoned:
+            return
+
+    def _put(self, chunk: bytes) -> None:
+        if chunk:
+            self._put_item(bytes(chunk))
+
+    def _put_item(self, item: bytes | None) -> None:
+        while not self._abandoned.is_set():
+            try:
+                return self._chunks.put(item, timeout=0.2)
+            except queue.Full:
+                continue
+        raise _Abandoned
+
+
+def _member(path: str, name: str) -> str:
+    import py7zr
+
+    try:
+        with py7zr.SevenZipFile(path) as archive:
+            members = [member.filename for member in archive.list() if not member.is_directory]
+    except Exception as error:
+        raise UserError(f"{path} is truncated or no 7z archive: {error}") from error
+    wanted = [member for member in members if Path(member).name == name] or members
+    if len(wanted) != 1:
+        raise UserError(f"{path} holds {len(members)} files and none of them is {name}")
+    return wanted[0]
+
+
+def _factory(put: Callable[[bytes], None]):  # type: ignore[no-untyped-def]
+    from py7zr import io as py7zr_io
+
+    class Pipe(py7zr_io.Py7zIO):
+        written = 0
+
+        def write(self, s: bytes | bytearray) -> int:
+            put(bytes(s))
+            self.written += len(s)
+            return len(s)
+
+        def read(self, size: int | None = None) -> bytes:
+            return b""
+
+        def seek(self, offset: int, whence: int = 0) -> int:
+            return offset
+
+        def flush(self) -> None:
+            pass
+
+        def size(self) -> int:
+            return self.written
+
+    class Factory(py7zr_io.WriterFactory):
+        def create(self, filename: str) -> Pipe:
+            return Pipe()
+
+    return Factory()

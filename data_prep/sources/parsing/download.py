@@ -1,0 +1,131 @@
+"""Downloads that resume, are checked, and appear only when whole."""
+
+import hashlib
+import http.client
+import os
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import NamedTuple
+
+from groundwork import files
+from groundwork.errors import UserError
+from groundwork.progress import Progress
+
+PARTIAL_SUFFIX = ".part"
+TIMEOUT_SECONDS = 30.0
+_CHUNK = 1 << 20
+
+
+class Download(NamedTuple):
+    url: str
+    file: str
+    sha256: str | None = None
+
+
+def fetch(download: Download, folder: str | os.PathLike[str]) -> Path:
+    """Brings the file into `folder` and returns its path; a whole one already there is kept."""
+    target = Path(folder) / download.file
+    if target.exists():
+        _check(target, download)
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(target.name + PARTIAL_SUFFIX)
+    try:
+        _receive(download.url, partial)
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", error)
+        raise UserError(
+            f"cannot download {download.url} ({reason}): fetch it elsewhere, put it at {target} "
+            f"and run the same command again, or name your own file with --input=FILE"
+        ) from error
+    try:
+        _check(partial, download)
+    except UserError:
+        partial.unlink()  # resuming it could never end well
+        raise
+    os.replace(partial, target)
+    files.sync_folder(target.parent)
+    return target
+
+
+def _receive(url: str, partial: Path) -> None:
+    """Appends to what an earlier try left; starts over where the server cannot resume."""
+    have = partial.stat().st_size if partial.exists() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        response = urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)
+    except urllib.error.HTTPError as error:
+        if error.code == 416 and have == _total_when_complete(error):
+            return
+        raise
+    with response:
+        resumed = have > 0 and response.status == 206
+        done = have if resumed else 0
+        length = response.headers.get("Content-Length")
+        total = done + int(length) if length else None
+        progress = Progress(f"downloading {partial.name.removesuffix(PARTIAL_SUFFIX)}", total)
+        with open(partial, "ab" if resumed else "wb") as file:
+            while chunk := response.read(_CHUNK):
+                file.write(chunk)
+                done += len(chunk)
+                progress.update(done, f"{done >> 20} MB")
+            file.flush()
+            os.fsync(file.fileno())
+        progress.close()
+    if total is not None and done != total:
+        raise ConnectionError(f"the connection broke after {done:,} of {total:,} bytes")
+
+
+def _total_when_complete(error: urllib.error.HTTPError) -> int | None:
+    """A server answers 416 with `bytes */TOTAL` when nothing is left to send."""
+    total = (error.headers.get("Content-Range") or "").rpartition("/")[2]
+    return int(total) if total.isdigit() else None
+
+
+def _check(path: Path, download: Download) -> None:
+    if download.sha256 is None:
+        return
+    with open(path, "rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != download.sha256:
+        raise UserError(
+            f"{path} is not the published file: its sha256 is {found}, not {download.sha256}; "
+            "remove it and run the same command again"
+        )
+
+
+PREFIX = "download:"
+_TFF = "https://storage.googleapis.com/tff-datasets-public"
+
+
+class PublicFile(NamedTuple):
+    download: Download
+    unpacks_to: str | None = None
+    """Name of the file that stands in for it when it is there already."""
+
+
+EMNIST = PublicFile(
+    Download(f"{_TFF}/emnist_all.sqlite.lzma", "emnist_all.sqlite.lzma"), "emnist_all.sqlite"
+)
+STACK_OVERFLOW = PublicFile(
+    Download(f"{_TFF}/stackoverflow.sqlite.lzma", "stackoverflow.sqlite.lzma"),
+    "stackoverflow.sqlite",
+)
+CIFAR10 = PublicFile(
+    Download(
+        "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+        "cifar-10-python.tar.gz",
+        sha256="6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+    )
+)
+
+
+def input_or_download(pattern: str, public: PublicFile) -> str:
+    """`pattern` itself, or with download:FOLDER the file that stands there afterwards."""
+    if not pattern.startswith(PREFIX):
+        return pattern
+    folder = Path(pattern.removeprefix(PREFIX) or ".")
+    if public.unpacks_to and (folder / public.unpacks_to).exists():
+        return str(folder / public.unpacks_to)
+    return str(fetch(public.download, folder))

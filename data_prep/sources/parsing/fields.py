@@ -1,0 +1,127 @@
+"""Takes typed values out of a parsed JSON object or table row."""
+
+import datetime
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+INT64 = range(-(2**63), 2**63)
+
+
+class BadField(Exception):
+    """A field that is missing or of the wrong type: `reason` to count by, the message to read."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+def present(row: Mapping[str, Any], name: str) -> Any:
+    value = row.get(name)
+    if value is None:
+        raise BadField("missing_field", f"the field {name!r} is missing")
+    return value
+
+
+def text(row: Mapping[str, Any], name: str, default: str | None = None) -> str:
+    value = row.get(name) if default is not None else present(row, name)
+    if value is None:
+        return default or ""
+    if not isinstance(value, str):
+        raise BadField("wrong_type", f"the field {name!r} is not a string but {_shown(value)}")
+    return encodable(value)
+
+
+def encodable(value: str) -> str:
+    """Replaces lone surrogates (JSON may hold them, UTF-8 cannot) by the replacement character."""
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return value
+
+
+def integer(row: Mapping[str, Any], name: str, default: int | None = None) -> int:
+    value = row.get(name) if default is not None else present(row, name)
+    if value is None or (value == "" and default is not None):
+        return default or 0
+    if isinstance(value, bool):
+        raise BadField("wrong_type", f"the field {name!r} is not a whole number but {value!r}")
+    try:
+        number = int(value) if not isinstance(value, float) else _whole(value)
+    except (TypeError, ValueError):
+        raise BadField(
+            "wrong_type", f"the field {name!r} is not a whole number but {_shown(value)}"
+        ) from None
+    if number not in INT64:
+        raise BadField("wrong_type", f"the field {name!r} is too big: {_shown(value)}")
+    return number
+
+
+def time(row: Mapping[str, Any], name: str) -> int:
+    value = present(row, name)
+    try:
+        moment = seconds(value)
+    except (ValueError, OverflowError):
+        raise BadField("wrong_type", f"the field {name!r} is no time: {_shown(value)}") from None
+    if abs(moment) >= 2**36:
+        raise BadField("wrong_type", f"the field {name!r} is no time: {_shown(value)}")
+    return moment
+
+
+def _whole(value: float) -> int:
+    if not value.is_integer():
+        raise ValueError
+    return int(value)
+
+
+def _shown(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 60 else shown[:57] + "..."
+
+
+def json_object(content: bytes) -> dict[str, Any]:
+    """The JSON object that is a whole line."""
+    try:
+        value = json.loads(content.decode("utf-8"))  # bytes would be guessed at
+    except UnicodeDecodeError as error:
+        raise BadField("not_utf8", str(error)) from None
+    except (ValueError, RecursionError) as error:
+        raise BadField("malformed_json", str(error)) from None
+    if not isinstance(value, dict):
+        raise BadField("malformed_json", f"expected an object {{...}}, found {_shown(value)}")
+    return value
+
+
+_WRITTEN = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.\d*)?)?)?"
+    r"\s*(Z|UTC|GMT|[+-]\d\d:?\d\d)?"
+)
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+
+
+def seconds(value: object) -> int:
+    """Reads 1514764800, "1514764800" and "2018-01-01T00:00:00.123Z" alike; ValueError on others."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise ValueError(f"{value!r} is no time")
+    if isinstance(value, (int, float)):
+        return int(value // 1)
+    text = value.strip()
+    if _NUMBER.fullmatch(text):
+        return int(float(text) // 1) if "." in text else int(text)
+    match = _WRITTEN.fullmatch(text)
+    if not match:
+        raise ValueError(f"{value!r} is no time")
+    *parts, zone = match.groups()
+    year, month, day, hour, minute, second = (int(part or 0) for part in parts)
+    moment = datetime.datetime(year, month, day, hour, minute, second, tzinfo=datetime.UTC)
+    return int(moment.timestamp()) - _offset(zone)
+
+
+def _offset(zone: str | None) -> int:
+    if not zone or zone in ("Z", "UTC", "GMT"):
+        return 0
+    digits = zone[1:].replace(":", "")
+    amount = 3600 * int(digits[:2]) + 60 * int(digits[2:])
+    return amount if zone[0] == "+" else -amount

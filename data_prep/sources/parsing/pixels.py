@@ -1,0 +1,44 @@
+"""Decodes the image files of image folders."""
+
+import io
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+LANCZOS = Image.Resampling.LANCZOS
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+
+
+class UnreadableImage(Exception):
+    """The bytes are no whole image."""
+
+
+def decode(content: bytes) -> Image.Image:
+    """The decoded image; a cut or unknown file is refused, never half read."""
+    try:
+        image: Image.Image = Image.open(io.BytesIO(content))
+        image.load()
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        raise UnreadableImage(str(error)) from error
+    except Image.DecompressionBombError as error:
+        raise UnreadableImage(str(error)) from error
+    return image
+
+
+def pixels(content: bytes, mode: str) -> np.ndarray:
+    """The image as uint8 [height, width, channels] in PIL's `mode` ("RGB" or "L")."""
+    array = np.asarray(decode(content).convert(mode), dtype=np.uint8)
+    return array if array.ndim == 3 else array[..., np.newaxis]
+
+
+_TOLERANCE = 1e-4  # of a grey level: float32 keeps k/255 to about 1e-5 of one
+
+
+def as_bytes(values: np.ndarray) -> np.ndarray | None:
+    """The uint8 image whose 255th parts the values are, or None where they are something else."""
+    levels = np.asarray(values, dtype=np.float64) * 255.0
+    nearest = np.rint(levels)
+    exact = np.abs(levels - nearest) <= _TOLERANCE
+    if not exact.all() or nearest.min(initial=0) < 0 or nearest.max(initial=0) > 255:
+        return None
+    return nearest.astype(np.uint8)

@@ -1,0 +1,196 @@
+"""TensorFlow Federated's SQLite files: serialised tf.train.Example per row, read in row ranges."""
+
+import contextlib
+import dataclasses
+import errno
+import shutil
+import sqlite3
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from data_prep.sources.parsing import compressed, fields
+from data_prep.sources.source import WorkUnit, input_files
+from groundwork import files as atomic
+from groundwork.errors import UserError
+from groundwork.progress import Progress
+
+ROWS_A_UNIT = 200_000
+_HEADER = b"SQLite format 3\x00"
+
+
+class Row(NamedTuple):
+    number: int
+    client_id: str
+    split_name: str
+    serialized: bytes
+
+
+@dataclasses.dataclass(frozen=True)
+class Database:
+    """An unpacked .sqlite file in TFF's schema."""
+
+    path: str
+    rows: int
+    examples_by_split: Mapping[str, int]
+
+    def units(self) -> list[WorkUnit]:
+        """Row ranges: `rowid` is the table's own order, so each range is one sequential read."""
+        size = Path(self.path).stat().st_size
+        name = Path(self.path).name
+        return [
+            WorkUnit(
+                id=f"{name}@{start}",
+                path=self.path,
+                start=start,
+                stop=min(start + ROWS_A_UNIT, self.rows + 1),
+                size=size * (min(start + ROWS_A_UNIT, self.rows + 1) - start) // max(self.rows, 1),
+            )
+            for start in range(1, self.rows + 1, ROWS_A_UNIT)
+        ]
+
+
+def open_database(pattern: str) -> Database:
+    """Opens a .sqlite or .sqlite.lzma file and checks that it is whole and of TFF's schema."""
+    files = input_files(pattern)
+    if len(files) > 1:
+        wanted = [file for file in files if compressed.stem(file).endswith((".sqlite", ".db"))]
+        plain = [file for file in wanted if compressed.kind(file) is None]
+        files = plain or wanted
+    if len(files) != 1:
+        raise UserError(f"--input={pattern}: name one .sqlite or .sqlite.lzma file")
+    path = unpacked(files[0])
+    with _refusing_damage(path), contextlib.closing(_connect(path)) as connection:
+        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+        if not {"examples", "client_metadata"} <= tables:
+            raise UserError(
+                f"{path} is not in TensorFlow Federated's schema: it lacks the tables examples "
+                f"and client_metadata (FedJAX's own SQLite files differ)"
+            )
+        rows = connection.execute("SELECT MAX(rowid) FROM examples").fetchone()[0] or 0
+        totals = connection.execute(
+            "SELECT split_name, SUM(num_examples) FROM client_metadata "
+            "GROUP BY split_name ORDER BY split_name"
+        ).fetchall()
+    database = Database(
+        path=str(path),
+        rows=rows,
+        examples_by_split={split: int(examples) for split, examples in totals},
+    )
+    announced = sum(database.examples_by_split.values())
+    if announced > rows:
+        raise UserError(
+            f"{path} is incomplete: client_metadata announces {announced:,} examples, "
+            f"{rows:,} stand there"
+        )
+    return database
+
+
+def read_rows(unit: WorkUnit, splits: Mapping[str, str | None]) -> Iterator[Row]:
+    """The unit's rows whose split is one of `splits`, in table order."""
+    marks = ",".join("?" * len(splits))
+    query = (
+        "SELECT rowid, client_id, split_name, serialized_example_proto FROM examples "
+        f"WHERE rowid >= ? AND rowid < ? AND split_name IN ({marks}) ORDER BY rowid"
+    )
+    path = Path(unit.path)
+    with _refusing_damage(path), contextlib.closing(_connect(path)) as connection:
+        for row in connection.execute(query, (unit.start, unit.stop, *splits)):
+            yield Row(*row)
+
+
+def sample_rows(database: Database, split: str, count: int) -> list[Row]:
+    path = Path(database.path)
+    with _refusing_damage(path), contextlib.closing(_connect(path)) as connection:
+        found = connection.execute(
+            "SELECT rowid, client_id, split_name, serialized_example_proto FROM examples "
+            "WHERE split_name = ? LIMIT ?",
+            (split, count),
+        )
+        return [Row(*row) for row in found]
+
+
+def unpacked(file: Path) -> Path:
+    """The .sqlite file itself, or the one beside its .lzma archive, unpacked once."""
+    kind = compressed.kind(file)
+    if kind is None:
+        with open(file, "rb") as opened:
+            if opened.read(len(_HEADER)) != _HEADER:
+                raise UserError(f"{file} is no SQLite file")
+        return file
+    target = file.with_name(compressed.stem(file))
+    if target.exists():
+        return target
+    progress = Progress(f"unpacking {file.name}")
+    try:
+        with compressed.open_bytes(file) as source, atomic.replacing(target) as out:
+            done = 0
+            while chunk := source.read(1 << 22):
+                out.write(chunk)
+                done += len(chunk)
+                progress.update(done >> 20, "MB")
+    except compressed.TruncatedArchive as error:
+        raise UserError(f"{error}: download it again") from error
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            free = shutil.disk_usage(file.parent).free >> 20
+            raise UserError(f"{file.parent}: the disk is full ({free:,} MB free)") from error
+        raise UserError(
+            f"{target} cannot be written ({error.strerror}): unpack {file.name} where you may "
+            "write (xz -d --format=auto) and name the .sqlite file"
+        ) from error
+    finally:
+        progress.close()
+    return target
+
+
+def parse(serialized: bytes) -> Mapping[str, Any]:
+    """The features of one tf.train.Example as NumPy arrays and lists of bytes."""
+    from google.protobuf.message import DecodeError
+    from tensorflow.core.example.example_pb2 import Example
+
+    try:
+        example = Example.FromString(serialized)
+    except DecodeError as error:
+        raise fields.BadField("malformed_example", f"no tf.train.Example: {error}") from None
+    found: dict[str, Any] = {}
+    for name, feature in example.features.feature.items():
+        kind = feature.WhichOneof("kind")
+        if kind == "float_list":
+            found[name] = np.array(feature.float_list.value, dtype=np.float32)
+        elif kind == "int64_list":
+            found[name] = np.array(feature.int64_list.value, dtype=np.int64)
+        else:
+            found[name] = list(feature.bytes_list.value)
+    return found
+
+
+def one(example: Mapping[str, Any], name: str) -> Any:
+    """The single value of a scalar feature: an int, a float, or a UTF-8 string."""
+    values = example.get(name)
+    if values is None or len(values) == 0:
+        raise fields.BadField("missing_field", f"the feature {name!r} is missing")
+    if len(values) != 1:
+        raise fields.BadField("wrong_type", f"the feature {name!r} holds {len(values)} values")
+    value = values[0]
+    if isinstance(value, bytes):
+        try:
+            return value.decode("utf-8")
+        except UnicodeDecodeError:
+            raise fields.BadField("not_utf8", f"the feature {name!r} is not UTF-8") from None
+    return value.item()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # `immutable`: no locks and no journal beside the file, so a read-only folder will do.
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+
+
+@contextlib.contextmanager
+def _refusing_damage(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise UserError(f"{path} is damaged or no SQLite file: {error}") from error

@@ -1,0 +1,75 @@
+"""Embedded chat messages (258,145 of 1,315 senders): the stand-in for Reddit, not Reddit itself.
+
+Myers, Etchart, Fulda 2020 (BYU PCC lab). A message is a comment, its sender the client, the
+conversation's prompt the subreddit and title; the first turn of a conversation is a question,
+later ones answers. Times are taken as written; they are probably US Mountain local time.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from data_prep.sources.parsing import compressed, fields
+from data_prep.sources.parsing.json_files import JsonStream, MalformedJson
+from data_prep.sources.source import BadRecord, Item, Record, Source, WorkUnit
+from data_prep.store.features import FeatureSpec
+from groundwork import embedded_packages
+
+NO_PROMPT = "(no prompt)"
+_MESSAGES_A_CONVERSATION = 1 << 16
+
+
+class ChitchatReader:
+    """Messages by sender; a client's order is time, then the file's order."""
+
+    features = (
+        FeatureSpec("text", "text"),
+        FeatureSpec("created", "int64"),
+        FeatureSpec("prompt", "text"),
+        FeatureSpec("kind", "text"),
+    )
+    label_names = None
+    extra: Mapping[str, Any] = {"times": "as written, zone uncertain"}
+
+    def units(self) -> list[WorkUnit]:
+        path = embedded_packages.path("chitchat")
+        return [WorkUnit(path.name, str(path), size=path.stat().st_size)]
+
+    def read(self, unit: WorkUnit) -> Iterator[Item]:
+        with compressed.open_bytes(unit.path) as file:
+            stream = JsonStream(file)
+            try:
+                for conversation in stream.members():
+                    yield from _messages(unit.path, conversation, stream.value())
+            except MalformedJson as error:
+                yield BadRecord("malformed_json", unit.path, None, str(error))
+
+
+def _messages(path: str, conversation: str, content: Any) -> Iterator[Item]:
+    place = 0
+    try:
+        prompt = fields.text(content, "prompt", default=NO_PROMPT)
+        for turn_number, turn in enumerate(fields.present(content, "messages")):
+            for message in turn:
+                place += 1
+                text = fields.text(message, "text")
+                created = fields.time(message, "timestamp")
+                features = {
+                    "text": text,
+                    "created": created,
+                    "prompt": prompt,
+                    "kind": "answer" if turn_number else "question",
+                }
+                order = created << 16 | min(place, _MESSAGES_A_CONVERSATION - 1)
+                yield Record(fields.text(message, "sender"), None, features, order)
+    except (fields.BadField, AttributeError, TypeError) as error:
+        reason = getattr(error, "reason", "wrong_type")
+        detail = f"conversation {conversation}, message {place}: {error}"
+        yield BadRecord(reason, path, None, detail)
+
+
+SOURCE = Source(
+    name="chitchat",
+    summary="embedded: 258,145 chat messages by 1,315 senders",
+    open=lambda pattern, options: ChitchatReader(),
+    needs_input=False,
+)

@@ -1,0 +1,93 @@
+"""The aggregator a config asks for, from the inside out."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_federated as tff
+
+from fed_pretrain.algorithms.aggregators.alignment_sums import AlignmentFactory
+from fed_pretrain.algorithms.aggregators.keyed_sum import KeyedSumFactory
+from fed_pretrain.algorithms.aggregators.privacy import PrivateMeanFactory
+from fed_pretrain.algorithms.aggregators.secure_sum import SecureSumFactory
+from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate
+from groundwork import randomness
+
+
+def build(config: AlgorithmConfig, rule: ClientUpdate, layers: Sequence[Sequence[int]]) -> Any:
+    """Sum, mean, robustness, the rule's own part; outermost the alignment sums of raw updates."""
+    mean = _mean(config)
+    if config.clipping:
+        mean = clipped(mean)
+    if config.zeroing:
+        mean = zeroed(mean)
+    factory = rule.wrap_aggregator(mean)
+    if config.alignment == "none":
+        return factory
+    groups = [[i for layer in layers for i in layer]]
+    if config.alignment == "layers":
+        groups += [list(layer) for layer in layers]
+    return AlignmentFactory(factory, groups, rule.scaled)
+
+
+def share_sent(config: AlgorithmConfig) -> float:
+    """Bytes of an update as a share of its float32 form; secure sums send 48 bits a value."""
+    if config.secure_aggregation:
+        return 48.0 / 32.0
+    return config.compression_bits / 32.0 if config.compression == "quantize" else 1.0
+
+
+def _mean(config: AlgorithmConfig) -> Any:
+    total: Any = tff.aggregators.SumFactory()
+    if config.secure_aggregation:
+        total = SecureSumFactory(config.secure_bound)
+    if config.compression == "quantize":
+        total = quantized_sum(total, config.compression_bits, config.seed)
+    if config.dp_noise_multiplier is None:
+        return tff.aggregators.MeanFactory(total, no_nan_division=True)
+    return PrivateMeanFactory(
+        total,
+        config.dp_clip_norm,
+        config.dp_noise_multiplier,
+        config.clients_per_round,
+        config.seed,
+    )
+
+
+_Quantile = tff.aggregators.PrivateQuantileEstimationProcess
+
+
+def clipped(factory: Any) -> Any:
+    """Clips updates to the 0.8 quantile of the norms seen (Andrew, Thakkar et al. 2021)."""
+    norm = _Quantile.no_noise(initial_estimate=1.0, target_quantile=0.8, learning_rate=0.2)
+    return tff.aggregators.clipping_factory(norm, factory)
+
+
+def zeroed(factory: Any) -> Any:
+    """Zeroes updates whose largest entry exceeds twice the 0.98 quantile plus one."""
+    norm = _Quantile.no_noise(
+        initial_estimate=10.0,
+        target_quantile=0.98,
+        learning_rate=math.log(10.0),
+        multiplier=2.0,
+        increment=1.0,
+    )
+    return tff.aggregators.zeroing_factory(norm, factory)
+
+
+def quantized_sum(inner: Any, bits: int, seed: int) -> KeyedSumFactory:
+    levels = float(2**bits - 1)
+
+    def quantized(tensor: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
+        own = tf.bitcast(tf.nn.l2_loss(tensor), tf.int32)
+        key = tf.random.experimental.stateless_fold_in(key, own, alg="philox")
+        low, high = tf.reduce_min(tensor), tf.reduce_max(tensor)
+        step = (high - low) / levels
+        position = tf.math.divide_no_nan(tensor - low, step)
+        chance = tf.random.stateless_uniform(tf.shape(tensor), key, alg="philox")
+        return low + step * tf.minimum(tf.floor(position + chance), levels)
+
+    key = randomness.stateless_seed(seed, "quantization")
+    return KeyedSumFactory(inner, key, at_clients=quantized)

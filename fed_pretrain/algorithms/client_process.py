@@ -1,0 +1,303 @@
+"""A client update rule as the client work of a TFF learning process."""
+
+import collections
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_federated as tff
+
+from fed_pretrain.algorithms import distributor, schedule
+from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate, Outcome
+from fed_pretrain.algorithms.client_updates.local_training import LocalSettings, LocalTraining
+from fed_pretrain.clients.payload import payload_of
+
+SUMS = (
+    "loss_sum",
+    "count",
+    "correct",
+    "scored",
+    "examples",
+    "steps",
+    "clients",
+    "nonfinite",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class ClientWork:
+    """`process` is the client work of a TFF learning process.
+
+    one_client builds `((state, weights), data) -> (update, weight)`: the same work by itself, for
+    those who look at single updates. state is the process' own, weights are what the distributor
+    sends, and the update is the received minus the trained weights.
+    """
+
+    process: Any
+    one_client: Callable[[], Any]
+
+
+def build(
+    rule: ClientUpdate,
+    config: AlgorithmConfig,
+    model_fn: Callable[[], Any],
+    payload_spec: Any,
+    objective: Any,
+    weights_type: Any,
+    averaged: Sequence[int] = (),
+) -> ClientWork:
+    """Server state: the round's number and the rule's own; both counted and kept by TFF.
+
+    `weights_type` is what the distributor sends.
+    """
+    if config.late_rounds and "lag" not in payload_spec:
+        raise ValueError("with late_rounds the payload needs a lag: system.late_payload_spec")
+    with tf.Graph().as_default():
+        model = model_fn()
+        specs = [tf.TensorSpec(v.shape, v.dtype) for v in model.trainable_variables]
+    payload_type = tff.SequenceType(tff.types.tensorflow_to_type(payload_spec))
+    work = _ClientComputation(rule, config, model_fn, objective, specs, averaged)
+
+    @tff.tensorflow.computation
+    def initial() -> Any:
+        return collections.OrderedDict(round=tf.constant(0), rule=rule.server_state(specs))
+
+    state_type = initial.type_signature.result
+    rate = schedule.client(config)
+
+    def told_by(state: Any) -> Any:
+        lags = tf.range(config.late_rounds + 1)
+        factors = tf.map_fn(
+            lambda lag: rate.factor(tf.maximum(state["round"] - lag, 0)),
+            lags,
+            fn_output_signature=tf.float32,
+        )
+        return collections.OrderedDict(
+            learning_rates=config.client_learning_rate * factors, rule=state["rule"]
+        )
+
+    instructions = tff.tensorflow.computation(told_by, state_type)
+
+    @tff.tensorflow.computation(state_type)
+    def following_round(state: Any) -> Any:
+        return state["round"] + 1
+
+    client_computation = work.computation(
+        instructions.type_signature.result, weights_type, payload_type
+    )
+    data_type = client_computation.type_signature.parameter[2]
+    sums_type = client_computation.type_signature.result.sums
+
+    @tff.tensorflow.computation(state_type, sums_type)
+    def advance(state: Any, sums: Any) -> Any:
+        return collections.OrderedDict(
+            round=state["round"] + 1, rule=rule.advance(state["rule"], sums)
+        )
+
+    @tff.federated_computation
+    def initialize() -> Any:
+        return tff.federated_eval(initial, tff.SERVER)
+
+    @tff.federated_computation(
+        initialize.type_signature.result,
+        tff.FederatedType(weights_type, tff.CLIENTS),
+        tff.FederatedType(data_type, tff.CLIENTS),
+    )
+    def next_fn(state: Any, weights: Any, data: Any) -> Any:
+        told = tff.federated_broadcast(tff.federated_map(instructions, state))
+        result = tff.federated_map(client_computation, (told, weights, data))
+        sums = tff.federated_sum(result["sums"])
+        measurements = collections.OrderedDict(
+            train=sums["metrics"], round=tff.federated_map(following_round, state)
+        )
+        if config.stateful:
+            measurements["client_states"] = _tap(result["client_state"])
+        return tff.templates.MeasuredProcessOutput(
+            tff.federated_map(advance, (state, sums)),
+            tff.federated_zip(
+                tff.learning.templates.ClientResult(result["update"], result["update_weight"])
+            ),
+            tff.federated_zip(measurements),
+        )
+
+    return ClientWork(
+        tff.learning.templates.ClientWorkProcess(initialize, next_fn),
+        lambda: work.alone(told_by, state_type, weights_type, data_type),
+    )
+
+
+def _tap(client_state: Any) -> Any:
+    """An aggregate that ignores its input: the new state stands in the client's own result.
+
+    The map-reduce form has no client-placed results; an executor finds `client_state` in what
+    `work` returns. What the server learns is a zero.
+    """
+    value = tff.federated_zip(collections.OrderedDict(client_state=client_state))
+    value_type = value.type_signature.member
+
+    @tff.tensorflow.computation
+    def zero() -> Any:
+        return tf.constant(0)
+
+    @tff.tensorflow.computation(tff.TensorType(tf.int32.as_numpy_dtype), value_type)
+    def accumulate(nothing: Any, unread: Any) -> Any:
+        return nothing
+
+    @tff.tensorflow.computation(
+        tff.TensorType(tf.int32.as_numpy_dtype), tff.TensorType(tf.int32.as_numpy_dtype)
+    )
+    def merge(nothing: Any, neither: Any) -> Any:
+        return nothing
+
+    @tff.tensorflow.computation(tff.TensorType(tf.int32.as_numpy_dtype))
+    def report(nothing: Any) -> Any:
+        return nothing
+
+    return tff.federated_aggregate(value, zero(), accumulate, merge, report)
+
+
+class _ClientComputation:
+    """(instructions, weights, data) -> update, weight, sums and new client state, in TensorFlow."""
+
+    def __init__(
+        self,
+        rule: ClientUpdate,
+        config: AlgorithmConfig,
+        model_fn: Callable[[], Any],
+        objective: Any,
+        specs: Any,
+        averaged: Sequence[int],
+    ) -> None:
+        self._rule = rule
+        self._config = config
+        self._model_fn = model_fn
+        self._objective = objective
+        self._specs = specs
+        self._averaged = averaged
+        self._settings = LocalSettings(
+            config.client_momentum, config.client_weight_decay, config.client_clip_norm
+        )
+
+    def computation(self, told_type: Any, weights_type: Any, payload_type: Any) -> Any:
+        data_type: Any = payload_type
+        if self._config.stateful:
+            state_spec = self._rule.client_state_spec(self._specs)
+            state_type = tff.SequenceType(tff.types.tensorflow_to_type(state_spec))
+            data_type = tff.to_type(collections.OrderedDict(data=payload_type, state=state_type))
+
+        @tff.tensorflow.computation(told_type, weights_type, data_type)
+        def work(told: Any, weights: Any, data: Any) -> Any:
+            return self._traced(told, weights, data)
+
+        return work
+
+    def alone(
+        self, told_by: Callable[[Any], Any], state_type: Any, weights_type: Any, data_type: Any
+    ) -> Any:
+        """See ClientWork.one_client."""
+        value_type = tff.to_type(collections.OrderedDict(state=state_type, weights=weights_type))
+
+        @tff.tensorflow.computation(value_type, data_type)
+        def one_client(value: Any, data: Any) -> Any:
+            result = self._traced(told_by(value["state"]), value["weights"], data)
+            update = result["update"]
+            if self._averaged:
+                update = update["update"]
+            if self._rule.scaled:
+                update = update["delta"]
+            return collections.OrderedDict(update=update, weight=result["update_weight"])
+
+        return one_client
+
+    def _traced(self, told: Any, weights: Any, data: Any) -> Any:
+        # The single elements are taken here, outside any tf.function, so that an executor can
+        # feed their tensors in place of a dataset.
+        if self._config.stateful:
+            payload, client = payload_of(data["data"]), payload_of(data["state"])
+        else:
+            payload, client = payload_of(data), collections.OrderedDict()
+        training = LocalTraining(
+            self._model_fn, self._objective, self._settings, self._rule.needs_anchor
+        )
+
+        @tf.function
+        def train(told: Any, weights: Any, payload: Any, client: Any) -> Any:
+            lag = payload["lag"] if self._config.late_rounds else tf.constant(0)
+            if self._config.late_rounds:
+                weights = distributor.of_round(weights, lag)
+            training.prepare(weights, payload, told["learning_rates"][lag])
+            outcome = self._rule.work(training, told["rule"], client)
+            if self._config.late_rounds:
+                fresh = tf.pow(1.0 + tf.cast(lag, tf.float32), -self._config.late_weight_power)
+                outcome.weight_factor *= fresh
+            return self._checked(training, outcome, client)
+
+        return train(told, weights, payload, client)
+
+    def _checked(self, training: LocalTraining, outcome: Outcome, client: Any) -> Any:
+        """The outcome, or nothing at all if no step was taken or the update is not finite."""
+        statistics = training.statistics_delta(self._averaged)
+        squared = tf.add_n([tf.nn.l2_loss(d) for d in [*outcome.delta, *statistics]])
+        finite = tf.math.is_finite(squared)
+        worked = training.steps > 0
+        counts = tf.logical_and(finite, worked)
+        parts = collections.OrderedDict(
+            delta=outcome.delta,
+            sums=outcome.sums,
+            scale=outcome.scale,
+            client=outcome.client_state,
+            statistics=statistics,
+        )
+        before = collections.OrderedDict(
+            delta=[tf.zeros(s.shape, s.dtype) for s in self._specs],
+            sums=tf.nest.map_structure(tf.zeros_like, outcome.sums),
+            scale=None if outcome.scale is None else tf.zeros_like(outcome.scale),
+            client=None if outcome.client_state is None else client,
+            statistics=[tf.zeros_like(s) for s in statistics],
+        )
+        flat = tf.cond(
+            counts, lambda: _present(parts), lambda: [tf.identity(t) for t in _present(before)]
+        )
+        chosen = _repack(parts, flat)
+        weight = tf.cast(training.rows, tf.float32)
+        if self._config.weighting == "uniform":
+            weight = tf.constant(1.0)
+        weight = tf.where(counts, weight * outcome.weight_factor, 0.0)
+        update = chosen["delta"]
+        if self._rule.scaled:
+            update = collections.OrderedDict(delta=chosen["delta"], scale=chosen["scale"])
+        if self._averaged:
+            update = collections.OrderedDict(update=update, statistics=chosen["statistics"])
+        result = collections.OrderedDict(
+            update=update,
+            update_weight=weight,
+            sums=collections.OrderedDict(
+                metrics=_metrics(training, counts, tf.logical_and(worked, tf.logical_not(finite))),
+                **chosen["sums"],
+            ),
+        )
+        if self._config.stateful:
+            result["client_state"] = chosen["client"]
+        return result
+
+
+def _metrics(training: LocalTraining, counts: tf.Tensor, nonfinite: tf.Tensor) -> Any:
+    sums = collections.OrderedDict(training.statistics)
+    sums["examples"], sums["steps"] = training.rows, training.steps
+    sums["clients"] = tf.constant(1)
+    metrics = collections.OrderedDict(
+        (name, tf.where(counts, tf.cast(value, tf.float64), 0.0)) for name, value in sums.items()
+    )
+    metrics["nonfinite"] = tf.cast(nonfinite, tf.float64)
+    return metrics
+
+
+def _present(parts: Any) -> list[tf.Tensor]:
+    return [leaf for leaf in tf.nest.flatten(parts) if leaf is not None]
+
+
+def _repack(parts: Any, flat: Any) -> Any:
+    left = iter(flat)
+    return tf.nest.map_structure(lambda leaf: None if leaf is None else next(left), parts)

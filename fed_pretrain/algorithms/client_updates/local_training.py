@@ -1,0 +1,271 @@
+"""The local loop: one `while` over the steps of a client's `order`, weights updated in place.
+
+Steps without a real row are left out before the loop starts, so that they move nothing, momentum
+and weight decay included.
+"""
+
+import collections
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from fed_pretrain.algorithms.client_updates.client_update import Specs, Tensors
+from fed_pretrain.clients import payload as payloads
+from fed_pretrain.clients.local_work import PADDING_ROW
+from fed_pretrain.models import dropout
+from fed_pretrain.tasks.objective import CrossEntropy, Objective
+
+Gradients = Sequence[Any]
+STATISTICS = ("loss_sum", "count", "correct", "scored")
+
+
+@dataclasses.dataclass(frozen=True)
+class LocalSettings:
+    """The client's SGD."""
+
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    clip_norm: float = 0.0
+
+
+class LocalTraining:
+    """One client's round while it is traced; `prepare` comes first, then what the rule calls."""
+
+    def __init__(
+        self,
+        model_fn: Callable[[], Any],
+        objective: Objective | None,
+        settings: LocalSettings,
+        anchored: bool = False,
+    ) -> None:
+        with tf.variable_creator_scope(_start_at_zero):
+            self._build(model_fn, objective, settings, anchored)
+
+    def _build(
+        self,
+        model_fn: Callable[[], Any],
+        objective: Objective | None,
+        settings: LocalSettings,
+        anchored: bool,
+    ) -> None:
+        model = self._model = model_fn()
+        self._anchor = model_fn() if anchored else None
+        self._objective = objective
+        self.settings = settings
+        self.variables = list(model.trainable_variables)
+        self._frozen = list(model.non_trainable_variables)
+        self._velocities = [
+            tf.Variable(tf.zeros(v.shape, v.dtype), trainable=False)
+            for v in self.variables
+            if settings.momentum
+        ]
+
+    def prepare(
+        self, weights: Any, payload: Mapping[str, tf.Tensor], learning_rate: tf.Tensor
+    ) -> None:
+        """Loads the weights and drops the steps that hold no row."""
+        self.start: Tensors = list(weights.trainable)
+        self._frozen_start: Tensors = list(weights.non_trainable)
+        for variable, value in zip(self.variables, weights.trainable, strict=True):
+            variable.assign(value)
+        for variable, value in zip(self._frozen, weights.non_trainable, strict=True):
+            variable.assign(value)
+        if self._anchor is not None:
+            anchors = self._anchor.trainable_variables, self._anchor.non_trainable_variables
+            for variables, values in zip(anchors, weights, strict=True):
+                for variable, value in zip(variables, values, strict=True):
+                    variable.assign(value)
+        self.learning_rate = learning_rate
+        self.payload = collections.OrderedDict(payload)
+        self.payload["order"], self.steps = _steps_with_rows(payload["order"])
+        self.rows = payload["rows"]
+        self.statistics = _no_statistics()
+
+    @property
+    def specs(self) -> Specs:
+        return [tf.TensorSpec(v.shape, v.dtype) for v in self.variables]
+
+    def delta(self) -> Tensors:
+        """Received minus trained."""
+        return [a - v for a, v in zip(self.start, self.variables, strict=True)]
+
+    def statistics_delta(self, positions: Sequence[int]) -> Tensors:
+        """Received minus moved, of the non-trainable weights at these positions."""
+        return [self._frozen_start[i] - self._frozen[i] for i in positions]
+
+    def descend(self, correct: Callable[[Tensors], Tensors] | None = None) -> None:
+        """The client's SGD over all steps; `correct` changes each (clipped) gradient."""
+        for velocity in self._velocities:
+            velocity.assign(tf.zeros_like(velocity))
+
+        def step(gradients: Gradients, index: tf.Tensor) -> None:
+            gradients = self.regularised(gradients)
+            if correct is not None:
+                gradients = correct([tf.convert_to_tensor(g) for g in gradients])
+            self._move(gradients)
+
+        self.loop(step)
+
+    def loop(self, step: Callable[[Gradients, tf.Tensor], None]) -> None:
+        """Calls `step(gradients, index)`, which moves the variables, for each step of the order."""
+
+        def body(index: tf.Tensor, sums: tuple[tf.Tensor, ...]) -> Any:
+            gradients, batch = self.gradients(self.payload, index, index)
+            # All gradients before any move: no buffer is then shared, and updates are in place.
+            with tf.control_dependencies([_handle(g) for g in gradients]):
+                step(gradients, index)
+            return index + 1, tuple(s + b for s, b in zip(sums, batch, strict=True))
+
+        _, sums = tf.while_loop(
+            lambda index, sums: index < self.steps,
+            body,
+            (tf.constant(0), tuple(self.statistics.values())),
+            parallel_iterations=1,
+        )
+        self.statistics = collections.OrderedDict(zip(STATISTICS, sums, strict=True))
+
+    def full_gradient(self, keep_statistics: bool = False) -> tuple[Tensors, tf.Tensor]:
+        """The mean gradient over every row once, at the variables as they are; and its count."""
+        once = collections.OrderedDict(self.payload, order=self._each_row_once())
+        # A client without local work does not take part, so it owes no gradient either.
+        steps = tf.where(self.steps > 0, payloads.num_steps(once), 0)
+
+        def body(index: tf.Tensor, total: Any, sums: Any) -> Any:
+            gradients, batch_sums = self.gradients(once, index, self.steps + index)
+            count = batch_sums[1]
+            total = tuple(t + count * g for t, g in zip(total, gradients, strict=True))
+            return index + 1, total, tuple(s + b for s, b in zip(sums, batch_sums, strict=True))
+
+        zero = tuple(tf.zeros(v.shape, v.dtype) for v in self.variables)
+        _, total, sums = tf.while_loop(
+            lambda index, total, sums: index < steps,
+            body,
+            (tf.constant(0), zero, tuple(_no_statistics().values())),
+            parallel_iterations=1,
+        )
+        if keep_statistics:
+            self.statistics = collections.OrderedDict(zip(STATISTICS, sums, strict=True))
+        return [tf.math.divide_no_nan(t, sums[1]) for t in total], sums[1]
+
+    def _each_row_once(self) -> tf.Tensor:
+        """Of a shape that depends on no value, as XLA needs it."""
+        batch, places = self.payload["order"].shape[1], tf.shape(self.payload["x"])[0]
+        rows = tf.range(-(-places // batch) * batch)
+        return tf.reshape(tf.where(rows < self.rows, rows, PADDING_ROW), [-1, batch])
+
+    def evaluate(self, payload: Mapping[str, tf.Tensor]) -> "collections.OrderedDict[str, Any]":
+        """Statistics of other rows at the variables as they are, without dropout."""
+        objective = self._objective or CrossEntropy()
+
+        def body(index: tf.Tensor, sums: tuple[tf.Tensor, ...]) -> Any:
+            x, y = payloads.batch_at(payload, index)
+            batch = objective.statistics(y, self._model.predict_on_batch(x, training=False))
+            added = [
+                s + tf.cast(batch[n], tf.float32) for s, n in zip(sums, STATISTICS, strict=True)
+            ]
+            return index + 1, tuple(added)
+
+        _, sums = tf.while_loop(
+            lambda index, sums: index < payloads.num_steps(payload),
+            body,
+            (tf.constant(0), tuple(_no_statistics().values())),
+            parallel_iterations=1,
+        )
+        return collections.OrderedDict(zip(STATISTICS, sums, strict=True))
+
+    def regularised(self, gradients: Gradients) -> Gradients:
+        """Clipped, then decayed towards zero weights."""
+        gradients, decay = self._clipped(gradients), self.settings.weight_decay
+        if not decay:
+            return gradients
+        pairs = zip(gradients, self.variables, strict=True)
+        return [tf.convert_to_tensor(g) + decay * v for g, v in pairs]
+
+    def anchor_gradients(self, index: tf.Tensor) -> Gradients:
+        """The gradient of a step's batch at the weights received."""
+        return self.gradients(self.payload, index, index, self._anchor)[0]
+
+    def gradients(
+        self,
+        payload: Mapping[str, tf.Tensor],
+        index: tf.Tensor,
+        key_index: tf.Tensor,
+        model: Any = None,
+    ) -> tuple[Gradients, tuple[tf.Tensor, ...]]:
+        """The gradient of one batch and its statistics, of one forward pass."""
+        model = model or self._model
+        x, y = payloads.batch_at(payload, index)
+        key = dropout.step_key(self.payload["key"], key_index)
+        with dropout.keyed(key), tf.GradientTape() as tape:
+            if self._objective is None:
+                batch = collections.OrderedDict(x=x, y=y)
+                output = _traced_anew(model.forward_pass)(batch, training=True)
+                logits, loss = output.predictions, output.loss
+            else:
+                logits = _traced_anew(model.predict_on_batch)(x, training=True)
+                loss = self._objective.loss(y, logits)
+        gradients = tape.gradient(
+            loss, model.trainable_variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+        objective = self._objective or CrossEntropy()
+        statistics = objective.statistics(y, logits)
+        return gradients, tuple(tf.cast(statistics[name], tf.float32) for name in STATISTICS)
+
+    def _clipped(self, gradients: Gradients) -> Gradients:
+        if not self.settings.clip_norm:
+            return gradients
+        return tf.clip_by_global_norm(list(gradients), self.settings.clip_norm)[0]
+
+    def _move(self, gradients: Gradients) -> None:
+        rate = self.learning_rate
+        for position, (variable, gradient) in enumerate(
+            zip(self.variables, gradients, strict=True)
+        ):
+            if self.settings.momentum:
+                tf.raw_ops.ResourceApplyMomentum(
+                    var=variable.handle,
+                    accum=self._velocities[position].handle,
+                    lr=rate,
+                    grad=tf.convert_to_tensor(gradient),
+                    momentum=self.settings.momentum,
+                )
+            elif isinstance(gradient, tf.IndexedSlices):
+                variable.scatter_sub(tf.IndexedSlices(rate * gradient.values, gradient.indices))
+            else:
+                tf.raw_ops.ResourceApplyGradientDescent(
+                    var=variable.handle, alpha=rate, delta=gradient
+                )
+
+
+def _steps_with_rows(order: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The order with its empty steps last, and how many steps are not empty.
+
+    A sort and not a mask: the shape depends on no value, as XLA needs it.
+    """
+    empty = tf.cast(tf.reduce_all(order < 0, axis=1), tf.int32)
+    sorted_order = tf.gather(order, tf.argsort(empty, stable=True))
+    return sorted_order, tf.reduce_sum(1 - empty)
+
+
+def _traced_anew(method: Any) -> Any:
+    """TFF's models are tf.functions: a second loop would get the first one's trace and its key."""
+    return tf.function(method.python_function)
+
+
+def _no_statistics() -> "collections.OrderedDict[str, tf.Tensor]":
+    return collections.OrderedDict((name, tf.zeros([], tf.float32)) for name in STATISTICS)
+
+
+def _handle(gradient: Any) -> tf.Tensor:
+    return gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient
+
+
+def _start_at_zero(next_creator: Callable[..., Any], **kwargs: Any) -> Any:
+    """Every variable is assigned before it is read: drawing random first values would be waste."""
+    first = kwargs.get("initial_value")
+    if callable(first) and kwargs.get("shape") is not None:
+        shape, dtype = tf.TensorShape(kwargs["shape"]), kwargs.get("dtype") or tf.float32
+        kwargs["initial_value"] = lambda: tf.zeros(shape, dtype)
+    return next_creator(**kwargs)

@@ -1,0 +1,100 @@
+"""FedNova's aggregation around any weighted mean: tau_eff * mean_i(Delta_i / a_i)."""
+
+import collections
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_federated as tff
+
+
+class NovaMeanFactory(tff.aggregators.WeightedAggregationFactory):
+    """Takes {delta, scale}; tau_eff is the weighted mean of the scales."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def create(self, value_type: Any, weight_type: Any) -> Any:
+        inner = self._inner.create(value_type.delta, weight_type)
+        scales = tff.aggregators.MeanFactory(no_nan_division=True).create(
+            value_type.scale, weight_type
+        )
+
+        @tff.tensorflow.computation(value_type)
+        def normalised(value: Any) -> Any:
+            return tf.nest.map_structure(
+                lambda d: tf.math.divide_no_nan(d, value["scale"]), value["delta"]
+            )
+
+        @tff.tensorflow.computation(value_type.delta, value_type.scale)
+        def rescaled(mean: Any, scale: Any) -> Any:
+            return tf.nest.map_structure(lambda m: m * scale, mean)
+
+        @tff.federated_computation
+        def initialize() -> Any:
+            return tff.federated_zip(
+                collections.OrderedDict(inner=inner.initialize(), scales=scales.initialize())
+            )
+
+        @tff.federated_computation(
+            initialize.type_signature.result,
+            tff.FederatedType(value_type, tff.CLIENTS),
+            tff.FederatedType(weight_type, tff.CLIENTS),
+        )
+        def next_fn(state: Any, value: Any, weight: Any) -> Any:
+            means = inner.next(state["inner"], tff.federated_map(normalised, value), weight)
+            scale = scales.next(state["scales"], value["scale"], weight)
+            return tff.templates.MeasuredProcessOutput(
+                tff.federated_zip(collections.OrderedDict(inner=means.state, scales=scale.state)),
+                tff.federated_map(rescaled, (means.result, scale.result)),
+                tff.federated_zip(
+                    collections.OrderedDict(inner=means.measurements, tau_eff=scale.result)
+                ),
+            )
+
+        return tff.templates.AggregationProcess(initialize, next_fn)
+
+
+class DynMeanFactory(tff.aggregators.WeightedAggregationFactory):
+    def __init__(self, inner: Any, population: int) -> None:
+        self._inner = inner
+        self._population = population
+
+    def create(self, value_type: Any, weight_type: Any) -> Any:
+        inner = self._inner.create(value_type, weight_type)
+        population = float(self._population)
+
+        @tff.tensorflow.computation
+        def zero() -> Any:
+            return [tf.zeros(t.shape, t.dtype) for t in value_type]
+
+        @tff.tensorflow.computation(value_type, value_type)
+        def grown(drift: Any, total: Any) -> Any:
+            return [s + t / population for s, t in zip(drift, total, strict=True)]
+
+        @tff.tensorflow.computation(value_type, value_type)
+        def added(mean: Any, drift: Any) -> Any:
+            return [m + s for m, s in zip(mean, drift, strict=True)]
+
+        @tff.federated_computation
+        def initialize() -> Any:
+            return tff.federated_zip(
+                collections.OrderedDict(
+                    inner=inner.initialize(), drift=tff.federated_eval(zero, tff.SERVER)
+                )
+            )
+
+        @tff.federated_computation(
+            initialize.type_signature.result,
+            tff.FederatedType(value_type, tff.CLIENTS),
+            tff.FederatedType(weight_type, tff.CLIENTS),
+        )
+        def next_fn(state: Any, value: Any, weight: Any) -> Any:
+            mean = inner.next(state["inner"], value, weight)
+            drift = tff.federated_map(grown, (state["drift"], tff.federated_sum(value)))
+            return tff.templates.MeasuredProcessOutput(
+                tff.federated_zip(collections.OrderedDict(inner=mean.state, drift=drift)),
+                tff.federated_map(added, (mean.result, drift)),
+                mean.measurements,
+            )
+
+        return tff.templates.AggregationProcess(initialize, next_fn)

@@ -1,0 +1,147 @@
+"""Training without averaging: what a start gives when clients, or one server, are left alone.
+
+- local fine-tuning: every client fine-tunes the start on its own training rows, nothing is sent up;
+- personalised fine-tuning: the same from a federated model;
+- central training: all rows in one place, by the same SGD.
+
+Each is judged on the clients' own evaluation rows, weighted by examples, with the bytes it would
+have sent, so that they stand beside federated averaging in one table.
+"""
+
+import collections
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_federated as tff
+
+from fed_pretrain.algorithms.client_updates.local_training import (
+    STATISTICS,
+    LocalSettings,
+    LocalTraining,
+)
+from fed_pretrain.clients.local_work import LocalWork
+from fed_pretrain.clients.payload import make_payload, payload_of
+
+Rows = tuple[np.ndarray, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """Sums over all clients, before and after, and what was moved."""
+
+    name: str
+    before: dict[str, float]
+    after: dict[str, float]
+    clients: int
+    bytes_down: int
+    bytes_up: int
+
+
+class FineTuning:
+    """`computation(weights, payload)` fine-tunes on `order` and evaluates on the held-out rows.
+
+    A payload has the training rows as everywhere, and beside them `held_x`, `held_y` (rows the
+    client never trains on) and `held_order`, which takes each of those once.
+    """
+
+    def __init__(
+        self,
+        model_fn: Callable[[], Any],
+        payload_spec: Any,
+        objective: Any,
+        learning_rate: float,
+        settings: LocalSettings | None = None,
+    ) -> None:
+        self._payload_spec = payload_spec
+        with tf.Graph().as_default():
+            weights_type = tff.learning.models.weights_type_from_model(model_fn())
+        spec = collections.OrderedDict(
+            payload_spec,
+            held_x=payload_spec["x"],
+            held_y=payload_spec["y"],
+            held_order=payload_spec["order"],
+        )
+        payload_type = tff.SequenceType(tff.types.tensorflow_to_type(spec))
+
+        @tff.tensorflow.computation(weights_type, payload_type)
+        def computation(weights: Any, data: Any) -> Any:
+            payload = payload_of(data)
+            training = LocalTraining(model_fn, objective, settings or LocalSettings())
+
+            @tf.function
+            def tune(weights: Any, payload: Any) -> Any:
+                training.prepare(weights, payload, tf.constant(learning_rate))
+                before = training.evaluate(_held(payload))
+                training.descend()
+                after = training.evaluate(_held(payload))
+                return collections.OrderedDict(before=before, after=after)
+
+            return tune(weights, payload)
+
+        self.computation = computation
+
+
+def held_out_payload(
+    train: Rows, held_out: Rows, work: LocalWork, seed: int, client_id: str
+) -> "collections.OrderedDict[str, np.ndarray]":
+    """What a client brings to `FineTuning.computation`."""
+    payload = make_payload(*train, work, seed, 0, client_id)
+    once = make_payload(*held_out, LocalWork(work.batch_size, shuffle=False), seed, 0, client_id)
+    payload["held_x"], payload["held_y"] = held_out
+    payload["held_order"] = once["order"]
+    return payload
+
+
+def fine_tune(
+    name: str,
+    tuning: FineTuning,
+    executor: Any,
+    weights: Any,
+    clients: Sequence[Any],
+    model_bytes: int,
+) -> Result:
+    """Fine-tunes `weights` on each client by itself; `clients` read `held_out_payload(...)`.
+
+    Each client downloads the model once and sends nothing.
+    """
+    sums = _added(executor.map_clients(tuning.computation, weights, clients))
+    return Result(name, sums["before"], sums["after"], len(clients), model_bytes * len(clients), 0)
+
+
+def train_centrally(
+    tuning: FineTuning,
+    executor: Any,
+    weights: Any,
+    pooled: Any,
+    clients: int,
+    data_bytes: int,
+) -> Result:
+    """SGD on all clients' rows in one place; `pooled` is one ClientInput that reads them all.
+
+    What is sent is the data: up once, and no model at all.
+    """
+    sums = _added(executor.map_clients(tuning.computation, weights, [pooled]))
+    return Result("central", sums["before"], sums["after"], clients, 0, data_bytes)
+
+
+def pool(rows: Sequence[Rows]) -> Rows:
+    """All clients' rows as one client's."""
+    return np.concatenate([x for x, _ in rows]), np.concatenate([y for _, y in rows])
+
+
+def _held(payload: Any) -> Any:
+    return collections.OrderedDict(
+        x=payload["held_x"], y=payload["held_y"], order=payload["held_order"]
+    )
+
+
+def _added(results: Iterator[Any]) -> dict[str, dict[str, float]]:
+    total = {when: dict.fromkeys(STATISTICS, 0.0) for when in ("before", "after")}
+    for result in results:
+        for when, sums in total.items():
+            for name in STATISTICS:
+                sums[name] += float(result[when][name])
+    return total

@@ -1,0 +1,76 @@
+"""Which clients take part in a round: a pure function of (seed, round)."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from groundwork import randomness
+from groundwork.errors import UserError
+
+How = Literal["uniform", "weighted", "fixed", "all"]
+WAYS: tuple[How, ...] = ("uniform", "weighted", "fixed", "all")
+
+
+def cohort(
+    client_ids: Sequence[str],
+    num: int,
+    seed: int,
+    round_number: int,
+    how: str = "uniform",
+    weights: Sequence[float] | np.ndarray | None = None,
+) -> list[str]:
+    """The clients of a round, without replacement.
+
+    uniform: every client alike. weighted: drawn one after another in proportion to `weights`.
+    fixed: one uniform cohort for the whole run. all: everyone, in the given order.
+    """
+    if how not in WAYS:
+        raise UserError(f"--sampling is {how!r}, must be one of {', '.join(WAYS)}")
+    if how == "all":
+        return list(client_ids)
+    if num < 1:
+        raise UserError(f"--clients_per_round is {num}, must be at least 1")
+    if num > len(client_ids):
+        raise UserError(
+            f"--clients_per_round is {num}, but the dataset has only {len(client_ids)} clients"
+        )
+    generator = randomness.generator(seed, "cohort", 0 if how == "fixed" else round_number)
+    arrivals = generator.random(len(client_ids))
+    if how == "weighted":
+        arrivals = _hastened(arrivals, _checked_weights(weights, len(client_ids), num))
+    return [client_ids[position] for position in _earliest(arrivals, num)]
+
+
+def _hastened(uniform: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Exponential waiting times, shorter for larger weights, endless for a weight of zero.
+
+    The order of arrival is successive sampling in proportion to the weights (Efraimidis and
+    Spirakis 2006).
+    """
+    never = np.full(len(uniform), np.inf)
+    return np.divide(-np.log1p(-uniform), weights, out=never, where=weights > 0)
+
+
+def _earliest(arrivals: np.ndarray, num: int) -> np.ndarray:
+    """The positions of the first `num`, in order, without sorting everyone."""
+    first = np.argpartition(arrivals, num - 1)[:num]
+    return first[np.lexsort((first, arrivals[first]))]
+
+
+def _checked_weights(
+    weights: Sequence[float] | np.ndarray | None, clients: int, num: int
+) -> np.ndarray:
+    if weights is None:
+        raise UserError("--sampling=weighted needs the clients' weights")
+    values = np.asarray(weights, dtype=np.float64)
+    if values.shape != (clients,):
+        raise UserError(f"{len(values)} weights were given for {clients} clients")
+    if not np.all(np.isfinite(values)) or np.any(values < 0):
+        raise UserError("the clients' weights must be finite and not negative")
+    if np.count_nonzero(values) < num:
+        raise UserError(
+            f"--clients_per_round is {num}, but only {np.count_nonzero(values)} clients "
+            "have a positive weight"
+        )
+    return values

@@ -1,0 +1,144 @@
+"""The default executor: TFF computations in this process, on the devices asked for."""
+
+import concurrent.futures
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from fed_pretrain.executors.device import client_slots as client_work
+from fed_pretrain.executors.device import device_program, placement
+from fed_pretrain.executors.device.client_slots import ClientWork, Seconds
+from fed_pretrain.executors.device.device_program import DeviceProgram
+from fed_pretrain.executors.executor import ClientInput, Executor, RoundOutput, cached, of_algorithm
+from fed_pretrain.executors.executor_options import DEFAULT, ExecutorOptions
+from fed_pretrain.executors.graphs import graph_spec, map_reduce, structures
+from fed_pretrain.executors.graphs.graph_import import ImportedGraph
+
+
+class DeviceExecutor(Executor):
+    """Compiles each computation once and keeps it."""
+
+    name = "device"
+
+    def __init__(self, options: ExecutorOptions = DEFAULT) -> None:
+        self.placement = placement.place(options)
+        self.server_device = self.placement.server
+        self.mixed_precision = options.mixed_precision
+        self._compiled = options.jit or self.placement.on_tpu
+        self._pool = concurrent.futures.ThreadPoolExecutor(
+            self.placement.clients_in_flight, thread_name_prefix="client"
+        )
+        self._programs: dict[int, tuple[Any, DeviceProgram]] = {}
+        self._initial: dict[int, tuple[Any, Any]] = {}
+        self._graphs: dict[int, tuple[Any, ImportedGraph]] = {}
+        self._works: dict[int, tuple[Any, ClientWork]] = {}
+
+    def initialize(self, process: Any) -> Any:
+        computation = of_algorithm(process).initialize
+        local = cached(self._initial, computation, lambda: initial_state(computation))
+        flat = self.run_flat(local, None)
+        return structures.pack(flat, computation.type_signature.result)
+
+    def run_round(self, process: Any, state: Any, clients: Sequence[ClientInput]) -> RoundOutput:
+        began = time.perf_counter()
+        seconds = Seconds()
+        computation = of_algorithm(process).next
+        compiled = self.program(computation)
+        seconds.add("compile", began)
+        arguments = self.client_arguments(compiled.program.data_tree)
+        flat = device_program.flat_state(state, compiled.program)
+        result = compiled.run(flat, arguments, clients, seconds)
+        new_state, output = computation.type_signature.result
+        packed = structures.pack(result.state, new_state), structures.pack(result.output, output)
+        seconds.add("total", began)
+        return RoundOutput(*packed, result.client_states, seconds.parts)
+
+    def map_clients(
+        self, computation: Any, value: Any, clients: Sequence[ClientInput]
+    ) -> Iterator[Any]:
+        result_type = computation.type_signature.result
+        for flat in self._map(computation, value, clients):
+            yield structures.pack(flat, result_type)
+
+    def sum_clients(self, computation: Any, value: Any, clients: Sequence[ClientInput]) -> Any:
+        total: list[Any] | None = None
+        for flat in self._map(computation, value, clients):
+            with tf.device(self.placement.server):
+                total = flat if total is None else [a + b for a, b in zip(total, flat, strict=True)]
+        if total is None:
+            raise ValueError("a sum over no clients")
+        return structures.pack(total, computation.type_signature.result)
+
+    def run_tensorflow(self, computation: Any, argument: Any = None) -> Any:
+        """Runs a `tff.tensorflow.computation` on the server's device."""
+        flat = self.run_flat(computation, argument)
+        return structures.pack(flat, computation.type_signature.result)
+
+    def run_flat(self, computation: Any, argument: Any) -> list[Any]:
+        graph = cached(
+            self._graphs,
+            computation,
+            lambda: ImportedGraph(graph_spec.from_computation(computation)),
+        )
+        tree = graph.spec.input_tree
+        flat = (
+            []
+            if computation.type_signature.parameter is None
+            else structures.flatten(argument, tree)
+        )
+        with tf.device(self.placement.server):
+            return graph(flat)
+
+    def client_arguments(self, tree: structures.Tree) -> Callable[[ClientInput], list[Any]]:
+        return client_work.client_arguments(tree, pad=self._compiled)
+
+    def client_work(self, spec: graph_spec.GraphSpec) -> ClientWork:
+        """`spec` imported anew, to be closed by the caller."""
+        return ClientWork(spec, self.placement, self._pool, self._compiled)
+
+    def program(self, computation: Any) -> DeviceProgram:
+        return cached(self._programs, computation, lambda: self._compile(computation))
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        for _, program in self._programs.values():
+            program.close()
+        for _, work in self._works.values():
+            work.close()
+        self._programs.clear()
+        self._works.clear()
+        self._graphs.clear()
+
+    def _compile(self, computation: Any) -> DeviceProgram:
+        program = map_reduce.compile_program(computation, self.mixed_precision)
+        return DeviceProgram(program, self.placement.server, self.client_work(program.work))
+
+    def _map(
+        self, computation: Any, value: Any, clients: Sequence[ClientInput]
+    ) -> Iterator[list[Any]]:
+        work = cached(
+            self._works,
+            computation,
+            lambda: self.client_work(graph_spec.from_computation(computation)),
+        )
+        tree = structures.from_type(computation.type_signature.parameter)
+        assert isinstance(tree, structures.Struct)
+        server, data = tree.children
+        with tf.device(self.placement.server):
+            shared = [
+                leaf.tensor(item)
+                for item, leaf in zip(
+                    structures.flatten(value, server), structures.leaves(server), strict=True
+                )
+                if isinstance(leaf, structures.TensorLeaf)
+            ]
+        return work.run(self.client_arguments(data), shared, True, clients, Seconds())
+
+
+def initial_state(computation: Any) -> Any:
+    """`( -> state@SERVER)` as a TensorFlow computation `( -> state)`."""
+    from tensorflow_federated.python.core.backends.mapreduce import form_utils
+
+    return form_utils.get_state_initialization_computation(computation)

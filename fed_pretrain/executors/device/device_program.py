@@ -1,0 +1,128 @@
+"""A MapReduceProgram in this process: streaming accumulation in cohort order."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from fed_pretrain.executors.device.client_slots import ClientWork, Seconds
+from fed_pretrain.executors.executor import ClientInput
+from fed_pretrain.executors.graphs import structures
+from fed_pretrain.executors.graphs.graph_import import ImportedGraph
+from fed_pretrain.executors.graphs.map_reduce import MapReduceProgram
+
+
+class RoundResult(NamedTuple):
+    """Flat tensors of the new state and of the output."""
+
+    state: list[Any]
+    output: list[Any]
+    client_states: dict[str, Any]
+
+
+class ServerProgram:
+    """The server's pieces: all of a round but the clients' work."""
+
+    def __init__(self, program: MapReduceProgram, device: str) -> None:
+        self._program = program
+        self._device = device
+        self._prepare = ImportedGraph(program.prepare)
+        self._zero = ImportedGraph(program.zero)
+        self._accumulate = ImportedGraph(program.accumulate)
+        self._report = ImportedGraph(program.report)
+        self._modulus = ImportedGraph(program.modulus)
+        self._update = ImportedGraph(program.update)
+
+    def broadcast(self, state: Sequence[Any]) -> list[tf.Tensor]:
+        with tf.device(self._device):
+            return self._prepare(state)
+
+    def start(self) -> "Total":
+        with tf.device(self._device):
+            zeros = [tf.zeros(leaf.shape, leaf.dtype) for leaf in self._program.secure_leaves]
+            return Total(self._zero([]), zeros)
+
+    def add(self, total: "Total", result: Sequence[tf.Tensor]) -> "Total":
+        """Secure sums are simulated by sums: masks change nothing in what the server sees."""
+        split = self._program.update_leaves
+        with tf.device(self._device):
+            plain = self._accumulate([*total.plain, *result[:split]])
+            secure = [a + b for a, b in zip(total.secure, result[split:], strict=True)]
+        return Total(plain, secure)
+
+    def finish(self, state: Sequence[Any], total: "Total") -> tuple[list[Any], list[Any]]:
+        with tf.device(self._device):
+            secure = list(total.secure)
+            if self._program.modular_leaves:
+                modulus = self._modulus([])
+                start = len(secure) - self._program.modular_leaves
+                if len(modulus) == 1:
+                    modulus = modulus * self._program.modular_leaves
+                secure[start:] = [
+                    tf.math.floormod(value, tf.cast(m, value.dtype))
+                    for value, m in zip(secure[start:], modulus, strict=True)
+                ]
+            flat = self._update([*state, *self._report(total.plain), *secure])
+        split = self._program.state_leaves
+        return flat[:split], flat[split:]
+
+
+class Total(NamedTuple):
+    plain: list[tf.Tensor]
+    secure: list[tf.Tensor]
+
+
+class DeviceProgram:
+    def __init__(
+        self,
+        program: MapReduceProgram,
+        server_device: str,
+        work: ClientWork,
+    ) -> None:
+        self.program = program
+        self._server = ServerProgram(program, server_device)
+        self._work = work
+
+    def run(
+        self,
+        state: Sequence[Any],
+        arguments: Callable[[ClientInput], list[Any]],
+        clients: Sequence[ClientInput],
+        seconds: Seconds,
+    ) -> RoundResult:
+        began = time.perf_counter()
+        broadcast = self._server.broadcast(state)
+        seconds.add("server", began)
+        total = self._server.start()
+        states: dict[str, Any] = {}
+        results = self._work.run(arguments, broadcast, False, clients, seconds)
+        for client, result in zip(clients, results, strict=True):
+            began = time.perf_counter()
+            total = self._server.add(total, result)
+            if self.program.tap is not None:
+                states[client.client_id] = self.program.tap.value(result)
+            seconds.add("accumulate", began)
+        began = time.perf_counter()
+        new_state, output = self._server.finish(state, total)
+        outcome = RoundResult(new_state, output, states)
+        seconds.add("server", began)
+        return outcome
+
+    def broadcast(self, state: Sequence[Any]) -> list[tf.Tensor]:
+        """What the server sends to each client."""
+        return self._server.broadcast(state)
+
+    def close(self) -> None:
+        self._work.close()
+
+
+def flat_state(state: Any, program: MapReduceProgram) -> list[Any]:
+    """The state's leaves as tensors, so that parts of a round do not convert them again."""
+    tree = program.prepare.input_tree
+    return [
+        leaf.tensor(value) if isinstance(leaf, structures.TensorLeaf) else value
+        for value, leaf in zip(
+            structures.flatten(state, tree), structures.leaves(tree), strict=True
+        )
+    ]

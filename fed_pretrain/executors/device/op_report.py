@@ -1,0 +1,145 @@
+"""One client's step on each device before a run: which device ran which op, and in what precision.
+
+Read from the graphs that TensorFlow made for the devices after placement and optimisation.
+"""
+
+import collections
+import dataclasses
+import itertools
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.eager import context as eager_context
+
+from fed_pretrain.executors.device import device_program
+from fed_pretrain.executors.device.client_slots import Seconds
+from fed_pretrain.executors.device.device_executor import DeviceExecutor
+from fed_pretrain.executors.executor import ClientInput, Payload, of_algorithm
+from groundwork.errors import UserError
+
+# Parts of op names; those of the first three compute what a model costs.
+CLASSES = {
+    "convolution": ("Conv",),
+    "matrix product": ("MatMul", "Einsum"),
+    "recurrent": ("RNN", "LSTM", "GRU"),
+    "pooling": ("Pool",),
+    "embedding, gather": ("Gather", "Scatter"),
+    "weights": ("VariableOp", "ResourceApply", "VarHandle"),
+}
+COMPUTING = tuple(CLASSES)[:3]
+REST = "the rest"
+
+
+class Ran(NamedTuple):
+    """A class of ops on a device; `precision` is told for those that compute."""
+
+    op_class: str
+    precision: str
+    device: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Preflight:
+    """`nodes` counts the nodes of each class that a device ran."""
+
+    asked: tuple[str, ...]
+    mixed_precision: bool
+    nodes: dict[Ran, int]
+
+    def table(self) -> str:
+        lines = [f"{'one step of client work':26}{'precision':11}{'device':9}nodes"]
+        order = [*CLASSES, REST]
+        for ran in sorted(self.nodes, key=lambda ran: (order.index(ran.op_class), ran)):
+            cells = f"{ran.op_class:24}{ran.precision:11}{ran.device:9}"
+            lines.append(f"  {cells}{self.nodes[ran]}")
+        return "\n".join(lines)
+
+    def check(self) -> None:
+        """Fails unless each device asked for computed, in the precision asked for."""
+        computing = [ran for ran in self.nodes if ran.op_class in COMPUTING]
+        for asked in self.asked:
+            device = asked.removeprefix("/")
+            if not any(ran.device == device for ran in computing):
+                places = ", ".join(sorted({ran.device for ran in computing})) or "no device"
+                raise UserError(
+                    f"--devices: nothing that computes ran on {device}; the client work ran on "
+                    f"{places} (--soft_placement is on, or the model names a device)"
+                )
+        if self.mixed_precision and not any(ran.precision == "bfloat16" for ran in computing):
+            raise UserError("--mixed_precision: nothing of this model ran in half precision")
+
+
+def run(executor: DeviceExecutor, process: Any, state: Any, client: ClientInput) -> Preflight:
+    """A step of `client` in every slot, with a graph of its own.
+
+    TensorFlow tells of a graph once, when it first meets it.
+    """
+    program = executor.program(of_algorithm(process).next)
+    shared = program.broadcast(device_program.flat_state(state, program.program))
+    arguments = executor.client_arguments(program.program.data_tree)
+    step = dataclasses.replace(client, read=lambda: one_step(client.read()))
+    clients = list(itertools.repeat(step, executor.placement.clients_in_flight))
+    eager = eager_context.context()
+    work = executor.client_work(program.program.work)
+    eager.enable_graph_collection()
+    try:
+        eager.export_run_metadata()  # drops what others left
+        collections.deque(work.run(arguments, shared, False, clients, Seconds()), maxlen=0)
+        metadata = eager.export_run_metadata()
+    finally:
+        eager.disable_graph_collection()
+        work.close()
+    return Preflight(executor.placement.devices, executor.mixed_precision, _count(metadata))
+
+
+def one_step(payload: Payload) -> Payload:
+    """The payload with all but its first step emptied: of the same shape, so compiled once."""
+    if "order" not in payload:
+        return payload
+    order = np.array(payload["order"])
+    order[1:] = -1
+    return {**payload, "order": order}
+
+
+def _count(metadata: Any) -> dict[Ran, int]:
+    """Each node once: TensorFlow tells of a graph whenever a thread instantiates it."""
+    seen = {
+        (node.name, _classified(node, device))
+        for graph in metadata.partition_graphs
+        for node, device in _ran(graph.node)
+    }
+    return dict(collections.Counter(ran for _, ran in seen))
+
+
+def _ran(nodes: Any) -> Iterator[tuple[Any, str]]:
+    """Nodes and the devices they ran on."""
+    for node in nodes:
+        compiled = "_XlaMustCompile" in node.attr and node.attr["_XlaMustCompile"].b
+        if compiled:  # XLA compiles all of a function for a device, or fails
+            for inner in _inside(node.attr["f"].func.name):
+                yield inner, node.device
+        else:
+            yield node, node.device
+
+
+def _classified(node: Any, device: str) -> Ran:
+    found = (name for name, parts in CLASSES.items() if any(part in node.op for part in parts))
+    op_class = next(found, REST)
+    precision = ""
+    if op_class in COMPUTING and "T" in node.attr:
+        precision = tf.as_dtype(node.attr["T"].type).name
+    spec = tf.DeviceSpec.from_string(device)
+    place = f"{spec.device_type}:{spec.device_index}" if spec.device_type else "host"
+    return Ran(op_class, precision, place)
+
+
+def _inside(function: str) -> Iterator[Any]:
+    """The nodes of a library function and of what it calls."""
+    for node in eager_context.context().get_function_def(function).node_def:
+        yield node
+        for attribute in node.attr.values():
+            for called in (attribute.func, *attribute.list.func):
+                if called.name:
+                    yield from _inside(called.name)

@@ -1,0 +1,82 @@
+"""What an executor is: three verbs over a cohort of clients, whatever runs them."""
+
+import abc
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+Payload = Mapping[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class ClientInput:
+    """One client of a cohort. `read` is picklable and is called where the client's work runs."""
+
+    client_id: str
+    read: Callable[[], Payload]
+    state: Any = None
+
+
+@dataclasses.dataclass(frozen=True)
+class RoundOutput:
+    """A finished round; `client_states` is keyed by client id and empty for stateless clients."""
+
+    state: Any
+    metrics: Any
+    client_states: Mapping[str, Any]
+    seconds: Mapping[str, float]
+
+
+class Executor(abc.ABC):
+    """Runs federated computations over clients; results do not depend on the concurrency.
+
+    `server_device` is where the server's part runs, and evaluations beside the executor should.
+    """
+
+    name: str
+    server_device: str = "/CPU:0"
+
+    @abc.abstractmethod
+    def initialize(self, process: Any) -> Any:
+        """The process's initial state, on the host."""
+
+    @abc.abstractmethod
+    def run_round(self, process: Any, state: Any, clients: Sequence[ClientInput]) -> RoundOutput:
+        """Runs `process.next(state, client data)` for one cohort."""
+
+    @abc.abstractmethod
+    def map_clients(
+        self, computation: Any, value: Any, clients: Sequence[ClientInput]
+    ) -> Iterator[Any]:
+        """Yields `computation(value, client data)` for each client, in cohort order.
+
+        `computation` is a `tff.tensorflow.computation` of (server value, one-element sequence).
+        """
+
+    @abc.abstractmethod
+    def sum_clients(self, computation: Any, value: Any, clients: Sequence[ClientInput]) -> Any:
+        """Sums `computation(value, client data)` over the clients, in cohort order."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Ends every process and thread the executor started."""
+
+    def __enter__(self) -> "Executor":
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        self.close()
+
+
+def cached(cache: dict[int, tuple[Any, Any]], key: Any, make: Callable[[], Any]) -> Any:
+    """By identity: hashing a computation would serialise it. The key is kept alive."""
+    if id(key) not in cache:
+        cache[id(key)] = (key, make())
+    return cache[id(key)][1]
+
+
+def of_algorithm(process: Any) -> Any:
+    """The TFF process of an algorithm, or the process itself."""
+    return getattr(process, "process", process)

@@ -1,0 +1,152 @@
+"""A federated computation as the pure TensorFlow pieces of TFF's map-reduce form.
+
+broadcast = prepare(state)
+update_i, secure_i = work(data_i, broadcast)          each client
+total = accumulate(... accumulate(zero, update_1) ..., update_n)
+state', output = update(state, (report(total), sums of secure_i))
+"""
+
+import dataclasses
+from typing import Any
+
+import tensorflow as tf
+
+from fed_pretrain.executors.graphs import bfloat16, graph_spec, structures
+from fed_pretrain.executors.graphs.graph_spec import GraphSpec
+from groundwork.errors import UserError
+
+CLIENT_STATE = "client_state"
+
+
+@dataclasses.dataclass(frozen=True)
+class Tap:
+    """Where the client's new state stands among the leaves of its update."""
+
+    start: int
+    stop: int
+    tree: structures.Tree
+
+    def value(self, update: list[Any]) -> Any:
+        flat = iter([structures.to_host(leaf) for leaf in update[self.start : self.stop]])
+        return structures.unflatten(flat, self.tree)
+
+
+@dataclasses.dataclass(frozen=True)
+class MapReduceProgram:
+    """Picklable; everything a round needs, wherever its parts run."""
+
+    prepare: GraphSpec
+    work: GraphSpec
+    zero: GraphSpec
+    accumulate: GraphSpec
+    merge: GraphSpec
+    report: GraphSpec
+    modulus: GraphSpec
+    update: GraphSpec
+    update_leaves: int
+    secure_leaves: tuple[structures.TensorLeaf, ...]
+    modular_leaves: int
+    state_leaves: int
+    tap: Tap | None
+
+    @property
+    def data_tree(self) -> structures.Tree:
+        assert isinstance(self.work.input_tree, structures.Struct)
+        return self.work.input_tree.children[0]
+
+
+class NotMapReduce(UserError):
+    """The computation has no map-reduce form."""
+
+
+def form_of(computation: Any) -> Any:
+    """TFF's map-reduce form of a `(state@SERVER, data@CLIENTS) -> (state@SERVER, output@SERVER)`.
+
+    Without TFF's Grappler: it would inline functions and lower loops to a form that neither
+    TensorFlow's functions nor TFF's worker can take again. TensorFlow optimises at the first call.
+    """
+    import tensorflow_federated as tff
+
+    plain = tf.compat.v1.ConfigProto()
+    plain.graph_options.rewrite_options.disable_meta_optimizer = True
+    try:
+        return tff.backends.mapreduce.get_map_reduce_form_for_computation(
+            computation, plain, tff_internal_preprocessing=_without_colocation
+        )
+    except Exception as error:  # TFF raises whatever its compiler stumbles over
+        raise NotMapReduce(
+            "this computation has no map-reduce form and cannot run on --executor=device or beam "
+            f"(--executor=native can): {_first_line(error)}"
+        ) from error
+
+
+def compile_program(computation: Any, half: bool = False) -> MapReduceProgram:
+    """`half`: the clients' products in bfloat16."""
+    form = form_of(computation)
+    specs = {
+        name: graph_spec.from_computation(getattr(form, name))
+        for name in ("prepare", "work", "zero", "accumulate", "merge", "report", "update")
+    }
+    if half:
+        specs["work"] = bfloat16.halved(specs["work"])
+    modulus = graph_spec.from_computation(form.secure_modular_sum_modulus)
+    work_tree = specs["work"].output_tree
+    assert isinstance(work_tree, structures.Struct)
+    update, *secure = work_tree.children
+    secure_leaves = tuple(leaf for part in secure for leaf in structures.leaves(part))
+    return MapReduceProgram(
+        **specs,
+        modulus=modulus,
+        update_leaves=structures.count(update),
+        secure_leaves=secure_leaves,  # type: ignore[arg-type]
+        modular_leaves=structures.count(secure[2]),
+        state_leaves=structures.count(specs["prepare"].input_tree),
+        tap=_find_tap(update, 0),
+    )
+
+
+def _without_colocation(block: Any) -> Any:
+    """The computation's graphs without colocation, which TFF's own merging of graphs trips over."""
+    from tensorflow_federated.python.core.impl.compiler import (
+        building_blocks,
+        transformation_utils,
+    )
+
+    def strip(inner: Any) -> tuple[Any, bool]:
+        if not isinstance(inner, building_blocks.CompiledComputation):
+            return inner, False
+        proto = type(inner.proto).FromString(inner.proto.SerializeToString())
+        graph = tf.compat.v1.GraphDef()
+        proto.tensorflow.graph_def.Unpack(graph)
+        if proto.WhichOneof("computation") != "tensorflow" or not _strip(graph):
+            return inner, False
+        proto.tensorflow.graph_def.Pack(graph)
+        return building_blocks.CompiledComputation(proto), True
+
+    return transformation_utils.transform_postorder(block, strip)[0]
+
+
+def _strip(graph: Any) -> bool:
+    colocated = [node for node in graph.node if "_class" in node.attr]
+    for node in colocated:
+        del node.attr["_class"]
+    return bool(colocated)
+
+
+def _find_tap(tree: structures.Tree, start: int) -> Tap | None:
+    if not isinstance(tree, structures.Struct):
+        return None
+    for name, child in zip(tree.names, tree.children, strict=True):
+        stop = start + structures.count(child)
+        if name == CLIENT_STATE:
+            return Tap(start, stop, child)
+        inner = _find_tap(child, start)
+        if inner is not None:
+            return inner
+        start = stop
+    return None
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip() or type(error).__name__
+    return " ".join(text.split())[:300]

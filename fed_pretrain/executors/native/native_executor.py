@@ -1,0 +1,266 @@
+"""TFF's own C++ worker, with an end to every wait: timeouts, restarts, and no orphan."""
+
+import asyncio
+import concurrent.futures
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import tensorflow as tf
+from absl import logging
+
+from fed_pretrain.executors.device.placement import cores
+from fed_pretrain.executors.executor import ClientInput, Executor, RoundOutput, cached, of_algorithm
+from fed_pretrain.executors.executor_options import DEFAULT, ExecutorOptions
+from fed_pretrain.executors.graphs import structures
+from fed_pretrain.executors.native import collecting as client_states
+from fed_pretrain.executors.native.worker_process import WorkerProcess
+from groundwork.errors import UserError
+
+_MESSAGE_BYTES = 2_000_000_000
+_CHANNEL = [
+    (f"grpc.max_{kind}message_length", _MESSAGE_BYTES) for kind in ("", "send_", "receive_")
+]
+
+
+class NativeExecutor(Executor):
+    """Runs whole computations in the worker; a worker that dies is started again."""
+
+    name = "native"
+
+    def __init__(self, options: ExecutorOptions = DEFAULT) -> None:
+        if options.devices != "CPU":
+            raise UserError(
+                f"--devices={options.devices}: TFF's worker has no GPU or TPU inside; "
+                "use --executor=device"
+            )
+        if options.jit or options.mixed_precision:
+            flag = "jit" if options.jit else "mixed_precision"
+            raise UserError(f"--{flag}: TFF's worker cannot do that; use --executor=device")
+        self._options = options
+        self._worker: WorkerProcess | None = None
+        self._context: Any = None
+        self._channel: Any = None
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._rounds: dict[int, tuple[Any, Any]] = {}
+        self._maps: dict[int, tuple[Any, Any]] = {}
+        self._sums: dict[int, tuple[Any, Any]] = {}
+
+    @property
+    def worker_pid(self) -> int | None:
+        return self._worker.pid if self._worker is not None else None
+
+    def initialize(self, process: Any) -> Any:
+        return self.invoke(of_algorithm(process).initialize)
+
+    def run_round(self, process: Any, state: Any, clients: Sequence[ClientInput]) -> RoundOutput:
+        began = time.perf_counter()
+        computation = of_algorithm(process).next
+        collecting = cached(
+            self._rounds, computation, lambda: client_states.collecting(computation)
+        )
+        state_type, data_type = computation.type_signature.parameter
+        state = _packed(state, state_type)
+        data = [_client_value(data_type, c) for c in clients]
+        read = time.perf_counter()
+        states: dict[str, Any] = {}
+        if collecting is None:
+            new_state, output = _pair(self.invoke(computation, state, data))
+        else:
+            *parts, gathered = self.invoke(collecting.computation, state, data)
+            new_state, output = (
+                _packed(part, kind)
+                for part, kind in zip(parts, computation.type_signature.result, strict=True)
+            )
+            states = {
+                client.client_id: collecting.nested(value)
+                for client, value in zip(clients, gathered, strict=True)
+            }
+        ended = time.perf_counter()
+        seconds = {"read": read - began, "work": ended - read, "total": ended - began}
+        return RoundOutput(new_state, output, states, seconds)
+
+    def map_clients(
+        self, computation: Any, value: Any, clients: Sequence[ClientInput]
+    ) -> Iterator[Any]:
+        mapped = cached(self._maps, computation, lambda: _federated(computation, False))
+        yield from self.invoke(mapped, *_arguments(computation, value, clients))
+
+    def sum_clients(self, computation: Any, value: Any, clients: Sequence[ClientInput]) -> Any:
+        summed = cached(self._sums, computation, lambda: _federated(computation, True))
+        return self.invoke(summed, *_arguments(computation, value, clients))
+
+    def invoke(self, computation: Any, *arguments: Any) -> Any:
+        """Runs the computation; a crash of the worker is repaired and the call repeated."""
+        from tensorflow_federated.python.core.impl.computation import function_utils
+
+        argument = function_utils.pack_args(computation.type_signature.parameter, arguments, {})
+        return self.invoke_packed(computation, argument)
+
+    def invoke_packed(self, computation: Any, argument: Any) -> Any:
+        for attempt in range(self._options.restarts + 1):
+            context = self._ready()
+            try:
+                return self._once(context, computation, argument)
+            except UserError:
+                raise
+            except Exception as error:
+                if self._alive() and not _is_lost(error):
+                    raise
+                logging.warning("TFF's worker died (attempt %d): %s", attempt + 1, error)
+                self._stop_worker()
+        raise UserError(
+            f"TFF's worker died {self._options.restarts + 1} times in one round "
+            "(out of memory?); use --executor=device or fewer clients per round"
+        )
+
+    def close(self) -> None:
+        self._stop_worker()
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(timeout=10)
+        if not self._thread.is_alive() and not self._loop.is_closed():
+            self._loop.close()
+
+    def _once(self, context: Any, computation: Any, argument: Any) -> Any:
+        # `__wrapped__` is TFF's invoke without its endless retry.
+        call = type(context).invoke.__wrapped__(context, computation, argument)
+        future = asyncio.run_coroutine_threadsafe(call, self._loop)
+        timeout = self._options.round_timeout
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                return future.result(timeout=min(0.5, max(0.01, deadline - time.monotonic())))
+            except concurrent.futures.TimeoutError:
+                if future.done():
+                    raise
+                if time.monotonic() >= deadline:
+                    self._stop_worker()
+                    raise UserError(
+                        f"a round on TFF's worker took more than --round_timeout={timeout:g} "
+                        "seconds; the worker was ended"
+                    ) from None
+                if not self._alive():
+                    self._stop_worker()
+
+    def _ready(self) -> Any:
+        if not self._alive():
+            self._stop_worker()
+            try:
+                self._start()
+            except BaseException:
+                self._stop_worker()
+                raise
+        return self._context
+
+    def _alive(self) -> bool:
+        return self._worker is not None and self._worker.alive()
+
+    def _start(self) -> None:
+        import grpc
+        import tensorflow_federated as tff
+        from tensorflow_federated.python.core.backends.native import compiler
+        from tensorflow_federated.python.core.environments.tensorflow_frontend import (
+            tensorflow_computation,
+        )
+        from tensorflow_federated.python.core.impl.executor_stacks import python_executor_stacks
+        from tensorflow_federated.python.core.impl.executors import (
+            remote_executor,
+            remote_executor_grpc_stub,
+        )
+
+        calls = self._options.clients_in_flight or cores()
+        self._worker = WorkerProcess(calls, self._options.start_timeout)
+        target = f"localhost:{self._worker.port}"
+        self._channel = grpc.insecure_channel(target, _CHANNEL)
+        stub = remote_executor_grpc_stub.RemoteExecutorGrpcStub(self._channel)
+        _wait_for_channel(grpc, self._channel, self._worker, self._options.start_timeout)
+
+        def stack(cardinalities: Any) -> Any:
+            cardinalities.setdefault(tff.CLIENTS, 0)
+            executor = remote_executor.RemoteExecutor(stub)
+            executor.set_cardinalities(cardinalities)
+            return executor
+
+        self._context = tff.framework.AsyncExecutionContext(
+            executor_fn=python_executor_stacks.ResourceManagingExecutorFactory(stack),
+            compiler_fn=compiler.desugar_and_transform_to_native,
+            transform_args=tensorflow_computation.transform_args,
+            transform_result=tensorflow_computation.transform_result,
+        )
+
+    def _stop_worker(self) -> None:
+        if self._worker is not None:
+            self._worker.stop()
+        if self._channel is not None:
+            self._channel.close()
+        self._worker = self._context = self._channel = None
+
+
+def _wait_for_channel(grpc: Any, channel: Any, worker: WorkerProcess, timeout: float) -> None:
+    """gRPC would go on calling a worker that died between opening its port and answering."""
+    ready = grpc.channel_ready_future(channel)
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            return ready.result(timeout=0.5)
+        except grpc.FutureTimeoutError:
+            worker.check_alive()
+            if time.monotonic() > deadline:
+                raise UserError(
+                    f"TFF's worker did not answer within --start_timeout={timeout:g} seconds"
+                ) from None
+
+
+def _is_lost(error: Exception) -> bool:
+    from tensorflow_federated.python.core.impl.executors import executors_errors
+
+    return isinstance(error, executors_errors.RetryableError)
+
+
+def _pair(result: Any) -> tuple[Any, Any]:
+    return (result.state, result.metrics) if hasattr(result, "metrics") else tuple(result)
+
+
+def _arguments(computation: Any, value: Any, clients: Sequence[ClientInput]) -> tuple[Any, Any]:
+    value_type, data_type = computation.type_signature.parameter
+    return _packed(value, value_type), [_client_value(data_type, c) for c in clients]
+
+
+def _packed(value: Any, type_spec: Any) -> Any:
+    """`value`, whatever containers it comes in, in those of TFF's type."""
+    return structures.pack(structures.flatten(value, structures.from_type(type_spec)), type_spec)
+
+
+def _client_value(type_spec: Any, client: ClientInput) -> Any:
+    """The client's payload (and state) as datasets of one element."""
+    tree = structures.from_type(type_spec)
+    if isinstance(tree, structures.SequenceLeaf):
+        return _dataset(client.read(), tree)
+    assert isinstance(tree, structures.Struct)
+    values = {"data": client.read, "state": lambda: client.state}
+    parts = zip(tree.names, tree.children, strict=True)
+    return {str(name): _dataset(values[str(name)](), leaf) for name, leaf in parts}
+
+
+def _dataset(value: Any, leaf: structures.Tree) -> tf.data.Dataset:
+    assert isinstance(leaf, structures.SequenceLeaf)
+    return tf.data.Dataset.from_tensors(structures.element_value(value, leaf.element))
+
+
+def _federated(computation: Any, summed: bool) -> Any:
+    import tensorflow_federated as tff
+
+    value, data = computation.type_signature.parameter
+
+    @tff.federated_computation(
+        tff.types.FederatedType(value, tff.SERVER), tff.types.FederatedType(data, tff.CLIENTS)
+    )
+    def mapped(value: Any, data: Any) -> Any:
+        results = tff.federated_map(computation, (tff.federated_broadcast(value), data))
+        return tff.federated_sum(results) if summed else results
+
+    return mapped

@@ -1,0 +1,158 @@
+"""TFF's worker as a child that cannot outlive us: not after an exception, not after SIGKILL."""
+
+import atexit
+import contextlib
+import ctypes
+import os
+import queue
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from groundwork.errors import UserError
+
+_PR_SET_PDEATHSIG = 1
+_POLL_SECONDS = 0.05
+
+
+class WorkerProcess:
+    """Starts the binary on a free port; its output goes to a temporary log file."""
+
+    def __init__(self, max_concurrent_calls: int, start_timeout: float) -> None:
+        import tensorflow_federated as tff
+
+        self.port = _free_port()
+        self._log = tempfile.TemporaryFile(prefix="tff-worker-")  # noqa: SIM115
+        binary = Path(tff.__file__).parent / "data" / "worker_binary"
+        command = [
+            str(binary),
+            f"--port={self.port}",
+            f"--max_concurrent_computation_calls={max_concurrent_calls}",
+        ]
+        self._process = _Launcher.start(command, self._log.fileno(), _environment())
+        atexit.register(self.stop)
+        try:
+            self._wait_for_port(start_timeout)
+        except BaseException:
+            self.stop()
+            raise
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def stop(self) -> None:
+        """Kills and reaps the child; safe to call again."""
+        atexit.unregister(self.stop)
+        if self._process.poll() is None:
+            self._process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=10)
+        if not self._log.closed:
+            self._log.close()
+
+    def check_alive(self) -> None:
+        if not self.alive():
+            code, words = self._process.returncode, self.last_words()
+            raise UserError(f"TFF's worker ended at once with code {code}: {words}")
+
+    def last_words(self) -> str:
+        """The end of its log, for an error message."""
+        if self._log.closed:
+            return ""
+        size = os.fstat(self._log.fileno()).st_size
+        text = os.pread(self._log.fileno(), 500, max(0, size - 500)).decode(errors="replace")
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        return lines[-1] if lines else ""
+
+    def _wait_for_port(self, timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        while True:
+            self.check_alive()
+            with contextlib.suppress(OSError):
+                socket.create_connection(("localhost", self.port), timeout=1).close()
+                return
+            if time.monotonic() > deadline:
+                raise UserError(
+                    f"TFF's worker did not answer within --start_timeout={timeout:g} seconds: "
+                    f"{self.last_words()}"
+                )
+            time.sleep(_POLL_SECONDS)
+
+
+class _Launcher:
+    """A death signal follows the thread that forked, so one thread that never ends forks all."""
+
+    _requests: "queue.SimpleQueue[tuple[Callable[[], Any], queue.SimpleQueue[Any]]]"
+    _requests = queue.SimpleQueue()
+    _lock = threading.Lock()
+    _owner = 0
+
+    @classmethod
+    def start(cls, command: Sequence[str], log: int, env: dict[str, str]) -> Any:
+        with cls._lock:
+            if cls._owner != os.getpid():  # first use, or a forked child
+                cls._owner = os.getpid()
+                cls._requests = queue.SimpleQueue()
+                threading.Thread(target=cls._serve, name="launcher", daemon=True).start()
+        answer: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        cls._requests.put((lambda: _popen(command, log, env), answer))
+        result = answer.get()
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+    @classmethod
+    def _serve(cls) -> None:
+        requests = cls._requests
+        while True:
+            make, answer = requests.get()
+            try:
+                answer.put(make())
+            except BaseException as error:
+                answer.put(error)
+
+
+def _popen(command: Sequence[str], log: int, env: dict[str, str]) -> "subprocess.Popen[bytes]":
+    libc = ctypes.CDLL(None, use_errno=True)  # loaded before the fork: no work in the child
+    parent = os.getpid()
+
+    def die_with_parent() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return subprocess.Popen(
+        list(command),
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        env=env,
+        preexec_fn=die_with_parent,
+        start_new_session=True,  # Ctrl-C is ours to handle, not the worker's
+    )
+
+
+def _environment() -> dict[str, str]:
+    """One thread inside a kernel, as on `device`; clients use the cores."""
+    return {
+        **os.environ,
+        "TF_NUM_INTRAOP_THREADS": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "GRPC_VERBOSITY": "ERROR",
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        return int(probe.getsockname()[1])

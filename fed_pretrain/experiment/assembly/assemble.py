@@ -1,0 +1,159 @@
+"""From a config to the parts of a run: dataset, task, start, algorithm, executor."""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+from fed_pretrain.algorithms import known_algorithms as algorithms
+from fed_pretrain.algorithms.algorithm import Algorithm
+from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.clients.local_work import LocalWork
+from fed_pretrain.executors.executor import Executor
+from fed_pretrain.experiment.assembly import embedded_datasets, exclusion
+from fed_pretrain.experiment.assembly.exclusion import Exclusion
+from fed_pretrain.experiment.assembly.run_config import RunConfig, identity
+from fed_pretrain.experiment.assembly.session import Session, replace_none
+from fed_pretrain.starts import start as starts
+from fed_pretrain.starts.origins import proxy_origin
+from fed_pretrain.starts.start import Start
+from fed_pretrain.tasks import known_tasks as tasks
+from fed_pretrain.tasks.definition import TaskDefaults
+from fed_pretrain.tasks.task import Task
+from groundwork.errors import UserError
+
+TRAIN_SPLIT = "train"
+
+
+@dataclasses.dataclass(frozen=True)
+class Assembly:
+    """`config` is `given` with every default filled in; `identity` makes two runs the same.
+
+    exclusion: the clients that are no part of `task`; proxies: what the start was pre-trained on.
+    """
+
+    given: RunConfig
+    config: RunConfig
+    task: Task
+    start: Start
+    executor: Executor
+    session: Session
+    identity: dict[str, Any]
+    exclusion: Exclusion
+    proxies: tuple[str, ...]
+
+    @functools.cached_property
+    def algorithm(self) -> Algorithm:
+        """Built when first wanted: probes of a start need none."""
+        config = self.config
+        assert config.algorithm is not None
+        assert config.work.batch_size is not None
+        return self.session.algorithm(
+            config.algorithm, self.task, self.start, config.work.batch_size
+        )
+
+    @property
+    def work(self) -> LocalWork:
+        work = self.config.work
+        assert work.batch_size is not None
+        assert work.epochs is not None
+        return LocalWork(
+            batch_size=work.batch_size,
+            epochs=work.epochs,
+            steps=work.local_steps,
+            max_examples=work.max_examples,
+        )
+
+    def start_table(self) -> str:
+        """The start's report, what of it was proxy, and who is left out because of it."""
+        lines = [self.start.report.table(), *(f"  {sentence}" for sentence in self.proxies)]
+        if self.exclusion.client_ids:
+            lines.append(f"  {self.exclusion.sentence()}")
+        return "\n".join(lines)
+
+    @property
+    def client_ids(self) -> Sequence[str]:
+        ids: Sequence[str] = self.task.dataset.index(TRAIN_SPLIT).client_ids
+        return ids
+
+
+def assemble(given: RunConfig, session: Session) -> Assembly:
+    """Opens, resolves and builds; every mistake in the config is told before any training."""
+    config = given
+    if config.task_module:
+        tasks.load_module(config.task_module)
+    # Before the first tensor: the executor sets TensorFlow's threads and devices.
+    executor = session.executor(config.executor)
+    dataset = embedded_datasets.open_for_task(config.task, config.dataset)
+    pretrainings = proxy_origin.pretrainings(config.start)
+    left_out = exclusion.find(config.work.exclude_clients, dataset, pretrainings)
+    task = session.task(config.task, dataset, config.model, config.options, left_out.client_ids)
+    config = with_task_defaults(config, task.defaults)
+    _check(config, task)
+    start = starts.resolve(config.start, task, config.seed)
+    config = dataclasses.replace(config, algorithm=_algorithm(config, task))
+    _check_schedule(config)
+    same = identity(config, dataset.fingerprint, start.digest, left_out.digest)
+    proxies = tuple(one.sentence(dataset, left_out.client_ids) for one in pretrainings)
+    return Assembly(given, config, task, start, executor, session, same, left_out, proxies)
+
+
+def _algorithm(config: RunConfig, task: Task) -> AlgorithmConfig:
+    """The named algorithm with its defaults for this task and start, and the user's settings."""
+    if config.algorithm is not None:
+        return config.algorithm
+    resolved = algorithms.resolve(
+        config.algorithm_name, config.task, config.start.spec, dict(config.algorithm_settings)
+    )
+    work = config.work
+    assert work.clients_per_round is not None  # the task's defaults are in
+    assert work.rounds is not None
+    return dataclasses.replace(
+        resolved,
+        clients_per_round=work.clients_per_round,
+        population=len(task.dataset.index(TRAIN_SPLIT).client_ids),
+        rounds=work.rounds,
+        seed=config.seed,
+    )
+
+
+def with_task_defaults(config: RunConfig, defaults: TaskDefaults) -> RunConfig:
+    work = replace_none(
+        config.work,
+        rounds=defaults.rounds,
+        clients_per_round=defaults.clients_per_round,
+        batch_size=defaults.batch_size,
+        epochs=defaults.epochs,
+        max_examples=defaults.max_examples,
+    )
+    evaluation = replace_none(
+        config.evaluation,
+        evaluate_every=defaults.evaluate_every,
+        eval_examples=defaults.evaluation_examples,
+    )
+    return dataclasses.replace(config, work=work, evaluation=evaluation)
+
+
+def _check(config: RunConfig, task: Task) -> None:
+    dataset = task.dataset
+    clients = len(dataset.index(TRAIN_SPLIT).client_ids) if TRAIN_SPLIT in dataset.splits else 0
+    if clients == 0:
+        if TRAIN_SPLIT in dataset.splits:
+            raise UserError("--exclude_clients leaves no client to train on")
+        raise UserError(f"--dataset: {dataset.path} has no split {TRAIN_SPLIT!r} with clients")
+    wanted = config.work.clients_per_round or 0
+    if config.work.sampling != "all" and wanted > clients:
+        raise UserError(
+            f"--clients_per_round={wanted}: the dataset has only {clients} training clients"
+        )
+    split = config.evaluation.eval_split
+    if split not in dataset.splits:
+        raise UserError(f"--eval_split={split}: the dataset has {', '.join(dataset.splits)}")
+    if len(dataset.index(split)) == 0:
+        raise UserError(f"--exclude_clients leaves no client in --eval_split={split}")
+
+
+def _check_schedule(config: RunConfig) -> None:
+    assert config.algorithm is not None
+    if config.algorithm.local_steps_schedule != "constant" and config.work.local_steps is None:
+        raise UserError("--local_steps_schedule needs --local_steps, the steps of the first round")

@@ -1,0 +1,52 @@
+"""The dataset of a run: the user's folder, or the task's embedded data, prepared once."""
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from data_prep.store.reader import PreparedDataset, open_dataset
+from fed_pretrain.tasks import known_tasks
+from groundwork.errors import UserError
+
+
+def cache_folder() -> Path:
+    """Where prepared embedded datasets are kept; FED_PRETRAIN_CACHE moves it."""
+    chosen = os.environ.get("FED_PRETRAIN_CACHE")
+    if chosen:
+        return Path(chosen)
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "fed_pretrain"
+
+
+def open_for_task(task: str, dataset: str | None) -> PreparedDataset:
+    """Opens `dataset`, or prepares the task's embedded data the first time it is wanted."""
+    if dataset is not None:
+        return open_dataset(dataset)
+    settings = known_tasks.get(task).prepare
+    if settings is None:
+        raise UserError(
+            f"--dataset is missing: task {task!r} has no embedded data; prepare yours with"
+            " `python -m data_prep.prepare` and name its folder"
+        )
+    folder = embedded_folder(task, settings)
+    if not (folder / "manifest.json").exists():
+        _prepare(task, settings, folder)
+    return open_dataset(folder)
+
+
+def embedded_folder(task: str, settings: Mapping[str, Any]) -> Path:
+    """A folder a set of settings: a changed default never meets an older dataset."""
+    text = json.dumps(dict(settings), sort_keys=True, default=str)
+    return cache_folder() / "datasets" / f"{task}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def _prepare(task: str, settings: Mapping[str, Any], folder: Path) -> None:
+    from data_prep.preparing.preparation import PrepareConfig, prepare
+
+    print(f"preparing the embedded data of task {task} (once) ...", file=sys.stderr)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    prepare(PrepareConfig(**settings, output=str(folder)))

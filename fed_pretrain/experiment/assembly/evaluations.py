@@ -1,0 +1,85 @@
+"""When and on what a run is evaluated, as columns of a metrics row."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from fed_pretrain.executors.executor import ClientInput
+from fed_pretrain.experiment.assembly.assemble import TRAIN_SPLIT, Assembly
+from fed_pretrain.experiment.workdir.checkpoints import ModelArrays
+from fed_pretrain.tasks.evaluation import ClientEvaluation, GlobalEvaluation
+
+OnClient = Callable[[str, Mapping[str, float]], None]
+
+
+class Evaluations:
+    """Built lazily and shared by the runs of a session that evaluate the same model."""
+
+    def __init__(self, assembly: Assembly) -> None:
+        self._assembly = assembly
+        self._config = assembly.config.evaluation
+
+    def due(self, round_number: int) -> bool:
+        every = self._config.evaluate_every or 1
+        return round_number % every == 0 or round_number == self._assembly.config.work.rounds
+
+    def row(
+        self,
+        model: ModelArrays,
+        cohort: Sequence[str],
+        on_client: OnClient | None = None,
+    ) -> dict[str, Any]:
+        """The evaluation columns; `cohort` is empty in round 0.
+
+        With --eval_clients `on_client` is told the figures of every client, in order.
+        """
+        figures = _prefixed("eval", self._global(self._config.eval_split)(model))
+        if self._config.eval_clients:
+            figures |= _prefixed("eval_clients", self._of_clients(model, on_client))
+        if self._config.eval_cohort and cohort:
+            pooled = self._global(TRAIN_SPLIT)(model, client_ids=list(cohort))
+            figures |= _prefixed("cohort", pooled)
+        return figures
+
+    def _key(self, kind: str, split: str) -> tuple[Any, ...]:
+        start = repr(self._assembly.start.build_model.identity())
+        config = self._config
+        seed = self._assembly.config.seed if config.eval_examples else 0
+        device = self._assembly.executor.server_device
+        return (kind, id(self._assembly.task), start, split, config.eval_examples, seed, device)
+
+    def _global(self, split: str) -> GlobalEvaluation:
+        assembly = self._assembly
+        return assembly.session.cached(
+            self._key("global", split),
+            lambda: GlobalEvaluation(
+                assembly.task,
+                assembly.start.build_model,
+                split,
+                max_examples=self._config.eval_examples,
+                seed=assembly.config.seed,
+                device=assembly.executor.server_device,
+            ),
+        )
+
+    def _of_clients(self, model: ModelArrays, on_client: OnClient | None) -> dict[str, float]:
+        assembly, split = self._assembly, self._config.eval_split
+        evaluation = assembly.session.cached(
+            self._key("clients", split),
+            lambda: ClientEvaluation(assembly.task, assembly.start.build_model, split),
+        )
+        ids = assembly.task.dataset.index(split).client_ids
+        inputs = [ClientInput(name, read) for name, read in evaluation.reads(ids)]
+        results = assembly.executor.map_clients(evaluation.computation, model, inputs)
+
+        def told() -> Iterator[Mapping[str, Any]]:
+            for name, sums in zip(ids, results, strict=True):
+                if on_client is not None:
+                    client = {n: float(value) for n, value in sums.items()}
+                    on_client(name, assembly.task.summarise(client))
+                yield sums
+
+        return evaluation.figures(told())
+
+
+def _prefixed(prefix: str, figures: dict[str, float]) -> dict[str, Any]:
+    return {f"{prefix}_{name}": value for name, value in figures.items()}

@@ -1,0 +1,123 @@
+"""The flags of a run, shared by the binaries that train or look at a run, and their config."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from absl import flags
+
+from fed_pretrain.algorithms import known_algorithms as algorithms
+from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.clients.uneven_work import SystemConfig
+from fed_pretrain.curvature.curvature_config import CurvatureConfig
+from fed_pretrain.executors.executor_options import ExecutorOptions
+from fed_pretrain.experiment.assembly.run_config import (
+    DROP_CLIENT,
+    STOP,
+    EvaluationConfig,
+    LimitConfig,
+    ProbeConfig,
+    RunConfig,
+    SavingConfig,
+    WorkConfig,
+)
+from fed_pretrain.starts.start_config import StartConfig
+from fed_pretrain.tasks.definition import TaskOptions
+from groundwork import command_line, settings
+from groundwork.errors import UserError
+
+_RUN = "Run"
+_SECTIONS: tuple[tuple[str, type, str], ...] = (
+    ("start", StartConfig, "Start"),
+    ("algorithm", AlgorithmConfig, "Algorithm"),
+    ("work", WorkConfig, "Rounds and clients"),
+    ("system", SystemConfig, "System heterogeneity"),
+    ("evaluation", EvaluationConfig, "Evaluation"),
+    ("probes", ProbeConfig, "Probes"),
+    ("curvature", CurvatureConfig, "Curvature"),
+    ("limits", LimitConfig, "Early end"),
+    ("options", TaskOptions, "Task options"),
+    ("executor", ExecutorOptions, "Executor"),
+    ("saving", SavingConfig, "Saving"),
+)
+
+
+def define(values: flags.FlagValues = flags.FLAGS) -> None:
+    """Defines every flag of a run; call once a process, from a binary."""
+    texts = (
+        ("task", "The task; `help` lists them."),
+        ("model", "The task's model; default is its first."),
+        ("dataset", "A prepared dataset; embedded tasks prepare their own."),
+        ("workdir", "The run's folder; the same command continues a run."),
+        ("algorithm", "A usual algorithm by name; `help` lists them. Other flags refine it."),
+        ("task_module", "A module of yours that registers tasks or models."),
+    )
+    for name, text in texts:
+        command_line.group_flag(name, _RUN)
+        flags.DEFINE_string(name, None, text, flag_values=values)
+    command_line.group_flag("seed", _RUN)
+    flags.DEFINE_integer("seed", 0, "Decides every random choice of the run.", flag_values=values)
+    command_line.group_flag("on_nonfinite", _RUN)
+    flags.DEFINE_enum(
+        "on_nonfinite",
+        STOP,
+        [STOP, DROP_CLIENT],
+        "What a NaN or Inf in a client's update does.",
+        flag_values=values,
+    )
+    for _, config, heading in _SECTIONS:
+        settings.define(config, heading, values)
+
+
+def names(values: flags.FlagValues = flags.FLAGS) -> list[str]:
+    """Names of the flags of a run."""
+    own = ["task", "model", "dataset", "algorithm", "task_module", "seed", "on_nonfinite"]
+    return own + [name for _, config, _ in _SECTIONS for name in settings.flag_names(config)]
+
+
+def run_config(
+    values: flags.FlagValues = flags.FLAGS, required: Sequence[str] = ("task", "workdir")
+) -> RunConfig:
+    """The config these flags describe; contradictions are refused here."""
+    for name in required:
+        if not values[name].value:
+            raise UserError(f"--{name} is missing")
+    sections: dict[str, Any] = {
+        key: settings.build(config, values) for key, config, _ in _SECTIONS if key != "algorithm"
+    }
+    if values["local_steps"].present and values["epochs"].present:
+        raise UserError("--local_steps and --epochs contradict each other: give one of them")
+    if values["sampling"].value == "all" and values["clients_per_round"].present:
+        raise UserError("--sampling=all takes every client: leave out --clients_per_round")
+    return RunConfig(
+        task=values["task"].value,
+        workdir=values["workdir"].value,
+        dataset=values["dataset"].value,
+        model=values["model"].value,
+        task_module=values["task_module"].value,
+        seed=values["seed"].value,
+        on_nonfinite=values["on_nonfinite"].value,
+        algorithm_name=values["algorithm"].value,
+        algorithm_settings=_given_algorithm(values),
+        **sections,
+    )
+
+
+def _given_algorithm(values: flags.FlagValues) -> tuple[tuple[str, Any], ...]:
+    """What the user set of the algorithm; the rest follows from name, task and start."""
+    given: Mapping[str, Any] = settings.given(AlgorithmConfig, values)
+    return tuple(sorted(given.items()))
+
+
+def print_help_tables(values: flags.FlagValues = flags.FLAGS) -> bool:
+    """`--task=help` and `--algorithm=help`; true when one was printed."""
+    if values["task"].value == "help":
+        from fed_pretrain.tasks import known_tasks as tasks
+
+        if values["task_module"].value:
+            tasks.load_module(values["task_module"].value)
+        print(tasks.describe())
+        return True
+    if values["algorithm"].value == "help":
+        print(algorithms.describe())
+        return True
+    return False

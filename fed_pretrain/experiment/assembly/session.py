@@ -1,0 +1,134 @@
+"""What runs of one process share: opened datasets, executors and built learning processes.
+
+Building and compiling a learning process takes seconds. Runs that differ only in seed, rounds or
+work directory use the same one.
+"""
+
+import atexit
+import collections
+import dataclasses
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+
+from data_prep.store.reader import PreparedDataset, WithoutClients
+from fed_pretrain.algorithms import compose
+from fed_pretrain.algorithms.algorithm import Algorithm
+from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.clients import uneven_work
+from fed_pretrain.executors import known_executors
+from fed_pretrain.executors.executor import Executor
+from fed_pretrain.executors.executor_options import ExecutorOptions
+from fed_pretrain.starts.start import Start
+from fed_pretrain.tasks import known_tasks
+from fed_pretrain.tasks.definition import TaskOptions
+from fed_pretrain.tasks.task import Task
+
+_KEPT = 6
+Value = TypeVar("Value")
+
+
+class _Recent:
+    """The last few values made, by what they were made from."""
+
+    def __init__(self, size: int = _KEPT) -> None:
+        self._size = size
+        self._values: collections.OrderedDict[Hashable, Any] = collections.OrderedDict()
+
+    def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
+        if key not in self._values:
+            self._values[key] = make()
+            if len(self._values) > self._size:
+                self._values.popitem(last=False)
+        self._values.move_to_end(key)
+        value: Value = self._values[key]
+        return value
+
+
+class Session:
+    """One a process; `shared()` gives it."""
+
+    def __init__(self) -> None:
+        self._tasks = _Recent()
+        self._algorithms = _Recent()
+        self._evaluations = _Recent()
+        self._executors: dict[ExecutorOptions, Executor] = {}
+
+    def task(
+        self,
+        name: str,
+        dataset: PreparedDataset,
+        model: str | None,
+        options: TaskOptions,
+        left_out: frozenset[str] = frozenset(),
+    ) -> Task:
+        """The task on a dataset without some clients; the same object for the same content."""
+        key = (name, dataset.fingerprint, dataset.path, model, options)
+        whole = self._tasks.get(key, lambda: known_tasks.load(name, dataset, model, options))
+        if not left_out:
+            return whole
+        # Classes and words stay those of the whole dataset.
+        rest = WithoutClients(dataset, left_out)
+        return self._tasks.get((*key, left_out), lambda: dataclasses.replace(whole, dataset=rest))
+
+    def algorithm(
+        self, config: AlgorithmConfig, task: Task, start: Start, batch_size: int
+    ) -> Algorithm:
+        key = (_without_run(config), id(task), repr(start.build_model.identity()), batch_size)
+        spec = task.payload_spec(batch_size)
+        if config.late_rounds:
+            spec = uneven_work.late_payload_spec(spec)
+        averaged = tuple(start.names[1].index(name) for name in start.averaged)
+        return self._algorithms.get(
+            key,
+            lambda: compose.build(
+                config,
+                task.model_fn(start.build_model),
+                spec,
+                task,
+                weight_names=start.names[0],
+                averaged=averaged,
+            ),
+        )
+
+    def cached(self, key: Hashable, make: Callable[[], Value]) -> Value:
+        """Any other object that is costly to build (a compiled evaluation)."""
+        return self._evaluations.get(key, make)
+
+    def executor(self, options: ExecutorOptions) -> Executor:
+        if options not in self._executors:
+            self._executors[options] = known_executors.create(options)
+        return self._executors[options]
+
+    def close(self) -> None:
+        while self._executors:
+            self._executors.popitem()[1].close()
+
+
+def _without_run(config: AlgorithmConfig) -> AlgorithmConfig:
+    """The config without what the built process does not depend on: runs then share it."""
+    unused: dict[str, Any] = {}
+    if not (config.private or config.stateful):
+        unused |= {"population": 0, "clients_per_round": 0}
+    if not config.private and config.compression == "none":
+        unused |= {"seed": 0}
+    if "cosine" not in (config.client_schedule, config.server_schedule):
+        unused |= {"rounds": 0}
+    return dataclasses.replace(config, **unused)
+
+
+_shared: Session | None = None
+
+
+def shared() -> Session:
+    """This process' session; its executors end with the process."""
+    global _shared
+    if _shared is None:
+        _shared = Session()
+        atexit.register(_shared.close)
+    return _shared
+
+
+def replace_none(config: Any, **defaults: Any) -> Any:
+    """The dataclass with None fields filled."""
+    missing = {name: value for name, value in defaults.items() if getattr(config, name) is None}
+    return dataclasses.replace(config, **missing)

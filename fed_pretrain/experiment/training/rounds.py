@@ -1,0 +1,395 @@
+"""The training program: rounds, metrics, checkpoints; stopped anywhere, it continues the same."""
+
+import dataclasses
+import functools
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fed_pretrain.algorithms import schedule
+from fed_pretrain.clients import sampling as cohorts
+from fed_pretrain.clients import uneven_work
+from fed_pretrain.clients.client_reader import CohortPrefetch
+from fed_pretrain.clients.local_work import LocalWork
+from fed_pretrain.executors.executor import ClientInput
+from fed_pretrain.experiment.assembly.assemble import TRAIN_SPLIT, Assembly, assemble
+from fed_pretrain.experiment.assembly.client_states import ClientStates
+from fed_pretrain.experiment.assembly.evaluations import Evaluations
+from fed_pretrain.experiment.assembly.run_config import RunConfig
+from fed_pretrain.experiment.assembly.session import Session, shared
+from fed_pretrain.experiment.training import run_end, stopping
+from fed_pretrain.experiment.training.costs import Traffic, resident_megabytes
+from fed_pretrain.experiment.training.run_probes import RunProbes
+from fed_pretrain.experiment.training.stopping import (
+    GracefulStop,
+    Limits,
+    best_index,
+    best_round,
+    reason_to_stop,
+)
+from fed_pretrain.experiment.workdir import workdir
+from fed_pretrain.experiment.workdir.checkpoints import CheckpointFolder, ModelArrays, StateLayout
+from fed_pretrain.experiment.workdir.metrics import (
+    MetricsWriter,
+    Row,
+    bytes_to_target,
+    rounds_to_target,
+)
+from fed_pretrain.probes.local_updates import local_updates
+from fed_pretrain.probes.probe import RoundObservation
+from groundwork import files
+from groundwork.locks import WorkdirLock
+from groundwork.progress import Progress
+
+# What a round without clients shows of itself.
+_NOTHING: Mapping[str, Any] = {"alignment": None, "layer_alignment": {}}
+
+
+@dataclasses.dataclass(frozen=True)
+class RunResult:
+    """`finished` is false when a signal asked the run to stop before its end."""
+
+    workdir: Path
+    rows: Sequence[Mapping[str, Any]]
+    finished: bool
+    reason: str
+
+
+def train(config: RunConfig, session: Session | None = None) -> RunResult:
+    """Runs or continues the run of `config.workdir` and returns when it is finished or stopped."""
+    folder = workdir.create(config.workdir)
+    with workdir.storage_faults(folder), WorkdirLock(folder), GracefulStop() as stop:
+        done = workdir.finished(folder, config)
+        if done is not None:
+            return RunResult(folder, done, True, "finished before")
+        assembly = assemble(config, session or shared())
+        return Training(assembly, folder, stop).run()
+
+
+class Training:
+    """One run in progress."""
+
+    def __init__(self, assembly: Assembly, folder: Path, stop: GracefulStop) -> None:
+        self._assembly = assembly
+        self._config = assembly.config
+        self._folder = folder
+        self._stop = stop
+        self._began = time.monotonic()
+        self._process = assembly.algorithm.process
+        self._layout = StateLayout.of(self._process, assembly.start.names)
+        self._checkpoints = CheckpointFolder(folder / "checkpoints")
+        self._metrics = MetricsWriter(
+            folder,
+            tensorboard=self._config.saving.tensorboard,
+            hyperparameters=hyperparameters(assembly),
+        )
+        self._evaluations = Evaluations(assembly)
+        self._clients = ClientStates(assembly.algorithm)
+        self._probes = RunProbes(assembly, folder)
+        self._traffic = Traffic(
+            assembly.start.report.trainable_bytes,
+            assembly.start.report.frozen_bytes,
+            assembly.algorithm.models_down,
+            assembly.algorithm.models_up,
+        )
+        self._state: Any = None
+        self._round = 0
+        self._saved_round: int | None = None
+        self._observed = _NOTHING
+
+    @property
+    def _rounds(self) -> int:
+        return self._config.work.rounds or 0
+
+    def run(self) -> RunResult:
+        workdir.claim(self._folder, self._assembly)
+        self._begin_or_resume()
+        reason = self._reason()
+        label = f"{self._config.task} {self._config.start.spec} {self._assembly.algorithm.label}"
+        progress = Progress(label, self._rounds)
+        with CohortPrefetch(self._assembly.task.reader(TRAIN_SPLIT)) as prefetch:
+            while reason is None:
+                row = self._one_round(prefetch)
+                progress.update(self._round, _detail(row))
+                reason = self._reason()
+        progress.close()
+        self._save()
+        self._metrics.close()
+        if self._stop.requested:
+            return RunResult(self._folder, self._metrics.rows, False, reason or "")
+        run_end.finish(
+            self._folder,
+            self._assembly,
+            self._metrics,
+            self._probes,
+            self._snapshot,
+            self._checkpoints.rounds(),
+            {"reason": reason} | self._to_target(),
+        )
+        return RunResult(self._folder, self._metrics.rows, True, reason or "")
+
+    def _to_target(self) -> dict[str, Any]:
+        """What the target accuracy took; None where it was not reached."""
+        target, rows = self._config.limits.target_accuracy, self._metrics.rows
+        if not target:
+            return {}
+        return {
+            "target_accuracy": target,
+            "rounds_to_target": rounds_to_target(rows, "eval_accuracy", target),
+            "bytes_to_target": bytes_to_target(rows, "eval_accuracy", target),
+        }
+
+    def _reason(self) -> str | None:
+        if self._stop.requested:
+            return f"stopped by {self._stop.requested}"
+        if self._round >= self._rounds:
+            return f"all {self._rounds} rounds done"
+        limits = self._config.limits
+        chosen = Limits(limits.target_accuracy, limits.patience, limits.max_seconds)
+        return reason_to_stop(self._metrics.rows, chosen, time.monotonic() - self._began)
+
+    def _begin_or_resume(self) -> None:
+        self._checkpoints.remove_leftovers()
+        last_row = self._metrics.last_round_on_disk()
+        checkpoint, damage = self._checkpoints.newest_sound(min(last_row, self._rounds))
+        for sentence in damage:
+            print(f"warning: {sentence}; the one before it is used", file=sys.stderr)
+        if checkpoint is None:
+            self._begin()
+            return
+        self._round = self._saved_round = int(checkpoint.metadata["round"])
+        self._state = self._layout.from_arrays(checkpoint.arrays)
+        self._clients.restore(checkpoint.arrays)
+        self._metrics.resume(self._round)
+        self._probes.forget_after(self._round)
+        if self._traffic.frozen_bytes:
+            self._traffic.replay([cohort_of(self._assembly, r) for r in range(1, self._round + 1)])
+        if self._round < self._rounds:
+            print(f"continuing after round {self._round}", file=sys.stderr)
+
+    def _begin(self) -> None:
+        """Round 0: the start's weights, evaluated before any update."""
+        print(self._assembly.start_table(), file=sys.stderr)
+        state = self._assembly.executor.initialize(self._process)
+        self._state = self._layout.with_model(state, self._assembly.start.weights)
+        self._metrics.resume(-1)
+        self._probes.forget_after(-1)
+        began = time.perf_counter()
+        model = self._model()
+        row: Row = {"round": 0, "clients": 0, "examples": 0, "bytes_down": 0, "bytes_up": 0}
+        row |= self._evaluations.row(model, [])
+        row |= self._probes.at_start(model)
+        row["seconds"] = time.perf_counter() - began
+        self._metrics.append(row)
+        self._save()
+
+    def _model(self) -> ModelArrays:
+        return self._layout.model(self._state)
+
+    def _one_round(self, prefetch: CohortPrefetch) -> Row:
+        began = time.perf_counter()
+        round_number = self._round + 1
+        inputs = round_inputs(self._assembly, round_number, self._clients)
+        if round_number < self._rounds:
+            coming = cohort_of(self._assembly, round_number + 1)
+            prefetch.start(coming, self._config.work.max_examples)
+        before = self._model()
+        row: Row = {"round": round_number}
+        if inputs:
+            row |= self._train(round_number, inputs)
+        files.reach("after-round")
+        self._round = round_number
+        row |= self._measure(row, before, [one.client_id for one in inputs])
+        row["seconds"] = time.perf_counter() - began
+        row["memory_mb"] = resident_megabytes()
+        self._metrics.append(row)
+        files.reach("after-metrics")
+        if round_number % self._config.saving.checkpoint_every == 0:
+            self._save()
+        return row
+
+    def _train(self, round_number: int, inputs: Sequence[ClientInput]) -> Row:
+        """The clients' work and the server's step; columns of what the clients saw."""
+        executor, algorithm = self._assembly.executor, self._assembly.algorithm
+        state = before = self._state
+        if algorithm.first_pass is not None:
+            state = algorithm.first_pass.run(executor, state, inputs)
+        output = executor.run_round(algorithm, state, inputs)
+        sums = algorithm.train_sums(output.metrics)
+        if sums["nonfinite"]:
+            stopping.handle(self._assembly, state, inputs, round_number)
+        self._state = output.state
+        self._clients.update(output.client_states)
+        self._observed = {
+            "alignment": algorithm.alignment(output.metrics),
+            "layer_alignment": algorithm.layer_alignment(output.metrics),
+            "updates": functools.partial(local_updates, executor, algorithm, before, inputs),
+        }
+        row: Row = {
+            f"train_{name}": value for name, value in self._assembly.task.summarise(sums).items()
+        }
+        row["examples"] = int(sums["examples"])
+        if sums["nonfinite"]:
+            row["clients_nonfinite"] = int(sums["nonfinite"])
+        row |= algorithm.extra_columns(output.metrics)
+        return row | {f"seconds_{name}": value for name, value in output.seconds.items()}
+
+    def _measure(self, row: Row, before: ModelArrays, clients: Sequence[str]) -> Row:
+        """Traffic, probes and evaluation of the round that `row` tells of."""
+        down, up = self._traffic.round(clients)
+        measured: Row = {"clients": len(clients), "bytes_down": down, "bytes_up": up}
+        measured["examples"] = row.get("examples", 0)
+        model = self._model()
+        due = self._evaluations.due(self._round)
+        observation = RoundObservation(self._round, before, model, clients, **self._observed)
+        # What it holds is the server's state before the round: let go of it before the next one.
+        self._observed = _NOTHING
+        measured |= self._probes.after_round(observation, due)
+        started = time.perf_counter()
+        if due:
+            measured |= self._evaluations.row(model, clients)
+        measured["seconds_evaluate"] = time.perf_counter() - started
+        return measured
+
+    def _save(self) -> None:
+        """After the row is on disk: a checkpoint never speaks for a round without a row."""
+        if self._round == self._saved_round:
+            return
+        files.reach("before-checkpoint")
+        arrays = {**self._layout.to_arrays(self._state), **self._clients.arrays()}
+        self._checkpoints.save(self._round, workdir.model_facts(self._assembly), arrays)
+        self._saved_round = self._round
+        files.reach("after-checkpoint")
+        kept = {0, best_round(self._metrics.rows, self._checkpoints.rounds())}
+        self._checkpoints.thin(self._config.saving.keep_checkpoints, kept)
+
+    def _snapshot(self, round_number: int) -> ModelArrays:
+        """The model of a kept checkpoint."""
+        arrays = self._checkpoints.load_or_set_aside(round_number).arrays
+        return self._layout.model(self._layout.from_arrays(arrays))
+
+
+def hyperparameters(assembly: Assembly) -> dict[str, str | int | float | bool]:
+    """What tells the runs of a study apart."""
+    config = assembly.config
+    values: dict[str, Any] = {
+        "task": config.task,
+        "model": assembly.task.model_name,
+        "start": config.start.spec,
+        "trainable": config.start.trainable,
+        "seed": config.seed,
+    }
+    for section in (config.work, config.algorithm, config.system):
+        values |= dataclasses.asdict(section) if section is not None else {}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def cohort_of(assembly: Assembly, round_number: int) -> list[str]:
+    """The clients of a round: the same for every start and algorithm of a study."""
+    work = assembly.config.work
+    weights = None
+    if work.sampling == "weighted":
+        weights = assembly.task.dataset.index(TRAIN_SPLIT).num_examples
+    return cohorts.cohort(
+        assembly.client_ids,
+        work.clients_per_round or 1,
+        assembly.config.seed,
+        round_number,
+        work.sampling,
+        weights,
+    )
+
+
+def work_of(assembly: Assembly, round_number: int) -> LocalWork:
+    """The local work of a round before heterogeneity: decreasing steps are a schedule's."""
+    work, config = assembly.work, assembly.config.algorithm
+    assert config is not None
+    if config.local_steps_schedule == "constant":
+        return work
+    assert work.steps is not None  # checked when the run was assembled
+    steps = schedule.local_steps(config, work.steps, round_number - 1)
+    return dataclasses.replace(work, steps=steps)
+
+
+def round_inputs(
+    assembly: Assembly, round_number: int, states: ClientStates | None = None
+) -> list[ClientInput]:
+    """The round's clients with their work; heterogeneity may shorten or drop it."""
+    config = assembly.config
+    states = states or ClientStates(assembly.algorithm)
+    reader = assembly.task.reader(TRAIN_SPLIT)
+    late_rounds = assembly.algorithm.config.late_rounds
+    plans = uneven_work.plan_round(
+        config.system,
+        work_of(assembly, round_number),
+        cohort_of(assembly, round_number),
+        assembly.task.dataset.index(TRAIN_SPLIT),
+        config.seed,
+        round_number,
+        late_rounds,
+        lambda earlier: cohort_of(assembly, earlier),
+    )
+    inputs = []
+    for plan in plans:
+        read = reader.bind(plan.client_id, plan.work, config.seed, plan.began)
+        read = uneven_work.late_read(read, plan.lag) if late_rounds else read
+        inputs.append(ClientInput(plan.client_id, read, states.get(plan.client_id)))
+    return inputs
+
+
+def summary(result: RunResult) -> str:
+    """What a user wants to know at the end, in a few lines."""
+    evaluated = [row for row in result.rows if row.get("eval_accuracy") is not None]
+    lines = [f"{result.reason}: {result.workdir}"]
+    if evaluated:
+        first, last = evaluated[0], evaluated[-1]
+        best = evaluated[best_index(evaluated)]
+        lines += [
+            f"  evaluation accuracy {first['eval_accuracy']:.4f} before training,"
+            f" {last['eval_accuracy']:.4f} after round {last['round']},"
+            f" best {best['eval_accuracy']:.4f} after round {best['round']}",
+            f"  evaluation loss     {_loss(first)} before training, {_loss(last)} at the end",
+        ]
+    lines += _target_lines(result.workdir)
+    sent = sum(row.get("bytes_down", 0) + row.get("bytes_up", 0) for row in result.rows)
+    lines.append(f"  {sent / 1e6:,.1f} MB would have been sent")
+    lines += _damage_lines(result.workdir)
+    lines.append(f"  model: {result.workdir}/final.keras, metrics: {result.workdir}/metrics.csv")
+    return "\n".join(lines)
+
+
+def _loss(row: Mapping[str, Any]) -> str:
+    """Of a model whose loss is beyond all numbers the row has none."""
+    return "undefined" if row["eval_loss"] is None else f"{row['eval_loss']:.4f}"
+
+
+def _target_lines(folder: Path) -> list[str]:
+    facts = workdir.success_facts(folder)
+    if facts.get("rounds_to_target") is None:
+        return []
+    return [
+        f"  target accuracy {facts['target_accuracy']} reached after round"
+        f" {facts['rounds_to_target']} and {facts['bytes_to_target'] / 1e6:,.1f} MB"
+    ]
+
+
+def _damage_lines(folder: Path) -> list[str]:
+    facts = workdir.success_facts(folder)
+    if not facts.get("damaged_rounds"):
+        return []
+    rounds = ", ".join(map(str, facts["damaged_rounds"]))
+    return [
+        f"  best.keras is of round {facts['best_round']}: the better checkpoint of round {rounds}"
+        " is damaged"
+    ]
+
+
+def _detail(row: Mapping[str, Any]) -> str:
+    parts = [f"loss {row['train_loss']:.4f}"] if np.isfinite(row.get("train_loss", np.nan)) else []
+    if row.get("eval_accuracy") is not None:
+        parts.append(f"eval accuracy {row['eval_accuracy']:.4f}")
+    return "  ".join(parts)

@@ -1,0 +1,89 @@
+"""The end of a run: its invariants checked, its probes' files, its models, and SUCCESS last."""
+
+import dataclasses
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fed_pretrain.experiment.assembly.assemble import Assembly
+from fed_pretrain.experiment.training.run_probes import RunProbes
+from fed_pretrain.experiment.training.stopping import best_round
+from fed_pretrain.experiment.workdir import workdir
+from fed_pretrain.experiment.workdir.checkpoints import ModelArrays
+from fed_pretrain.experiment.workdir.metrics import MetricsWriter
+from fed_pretrain.exporting import model_files
+from fed_pretrain.exporting.model_files import class_names
+from groundwork.errors import UserError
+
+TRUSTED = ("config.json", "start.json", "metrics.jsonl", "metrics.csv")
+
+
+@dataclasses.dataclass(frozen=True)
+class Best:
+    """The weights of the best round whose checkpoint can be read; `damaged` are better rounds."""
+
+    round_number: int
+    weights: ModelArrays
+    damaged: list[int]
+
+
+def finish(
+    folder: Path,
+    assembly: Assembly,
+    metrics: MetricsWriter,
+    probes: RunProbes,
+    snapshot: Callable[[int], ModelArrays],
+    kept_rounds: list[int],
+    facts: dict[str, Any],
+) -> None:
+    """`snapshot` gives the weights after a round whose checkpoint is kept."""
+    last_round = int(metrics.rows[-1]["round"])
+    final = snapshot(last_round)
+    check_frozen(assembly, final)
+    probes.at_end(last_round, final)
+    best = readable_best(metrics.rows, kept_rounds, final, snapshot)
+    keras_files = model_files.KerasFiles(assembly.start.build_model, class_names(assembly.task))
+    keras_files.write(final, folder / "final.keras")
+    keras_files.write(best.weights, folder / "best.keras")
+    checkpoint = f"checkpoints/round-{last_round:06d}.ckpt"
+    names = [*TRUSTED, checkpoint, "final.keras", "best.keras"]
+    names += [f"probes/{path.name}" for path in (folder / "probes").glob("*.json*")]
+    workdir.write_success(
+        folder,
+        workdir.flags_digest(assembly.given),
+        names,
+        {**facts, "rounds": last_round, "best_round": best.round_number}
+        | ({"damaged_rounds": best.damaged} if best.damaged else {}),
+    )
+
+
+def readable_best(
+    rows: Sequence[Mapping[str, Any]],
+    kept_rounds: Iterable[int],
+    final: ModelArrays,
+    snapshot: Callable[[int], ModelArrays],
+) -> Best:
+    """A checkpoint that was damaged on the disk takes its own weights, not the end of the run."""
+    evaluated = {int(row["round"]) for row in rows if row.get("eval_accuracy") is not None}
+    left = evaluated & set(kept_rounds)
+    damaged: list[int] = []
+    while left:
+        number = best_round(rows, left)
+        try:
+            return Best(number, snapshot(number), damaged)
+        except UserError as error:
+            print(f"warning: {error}; best.keras will be of the next best round", file=sys.stderr)
+            left.discard(number)
+            damaged.append(number)
+    return Best(int(rows[-1]["round"]), final, damaged)
+
+
+def check_frozen(assembly: Assembly, model: ModelArrays) -> None:
+    """A promise, checked and not assumed: what was frozen has not changed by one bit."""
+    changed = assembly.start.changed_frozen(model.non_trainable)
+    if changed:
+        raise UserError(
+            f"the frozen tensor {changed[0]!r} has changed during the run (with"
+            f" {len(changed) - 1} others): this is a fault of the program, please report it"
+        )

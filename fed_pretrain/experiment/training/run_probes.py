@@ -1,0 +1,121 @@
+"""The probes of a run: which ones, when, and the snapshots they need at the end."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fed_pretrain.experiment.assembly.assemble import Assembly
+from fed_pretrain.experiment.workdir import workdir
+from fed_pretrain.experiment.workdir.checkpoints import ModelArrays
+from fed_pretrain.probes import registry
+from fed_pretrain.probes.probe import ProbeContext, RoundObservation, Weights
+from groundwork import array_file, files
+
+SNAPSHOTS = "snapshots"
+
+
+class RunProbes:
+    """Calls every probe in turn; keeps snapshots of the weights in the probed rounds."""
+
+    def __init__(self, assembly: Assembly, folder: Path) -> None:
+        config = assembly.config.probes
+        self._every = config.probe_every
+        self._rounds = assembly.config.work.rounds
+        self._assembly = assembly
+        self._folder = folder / "probes"
+        self._snapshots = self._folder / SNAPSHOTS
+        self._names = assembly.start.names
+        self._moving = bool(assembly.start.averaged)
+        context = probe_context(assembly, self._folder)
+        start = ModelArrays(*assembly.start.weights)
+        self._probes = registry.make(config.probes, context, start)
+        self._of_snapshots = [probe for probe in self._probes if probe.file]
+
+    def at_start(self, model: ModelArrays) -> dict[str, float]:
+        self._snapshot(0, model)
+        columns: dict[str, float] = {}
+        for probe in self._probes:
+            columns |= probe.at_start(model)
+        return columns
+
+    def after_round(self, observation: RoundObservation, evaluated: bool) -> dict[str, float]:
+        round_number = observation.round_number
+        due = round_number % self._every == 0 if self._every else evaluated
+        if due or round_number == self._rounds:
+            self._snapshot(round_number, observation.after)
+        columns: dict[str, float] = {}
+        for probe in self._probes:
+            columns |= probe.after_round(observation, due)
+        return columns
+
+    def at_end(self, last_round: int, model: ModelArrays) -> None:
+        """Files of the probes; a run that ended early gets its last round as the final one."""
+        if not self._of_snapshots:
+            return
+        if last_round not in self._kept():
+            self._snapshot(last_round, model)
+        snapshots = [(r, self._reader(r)) for r in self._kept()]
+        provenance = workdir.of_round(self._assembly, last_round)
+        for probe in self._of_snapshots:
+            workdir.write(self._folder, probe.file, probe.at_end(snapshots), provenance)
+
+    def forget_after(self, round_number: int) -> None:
+        """Drops snapshots of rounds that a resumed run will do again."""
+        for kept in self._kept():
+            if kept > round_number:
+                self._path(kept).unlink()
+        for probe in self._probes:
+            probe.forget_after(round_number)
+
+    def _path(self, round_number: int) -> Path:
+        return self._snapshots / f"round-{round_number:06d}.ckpt"
+
+    def _kept(self) -> list[int]:
+        if not self._snapshots.exists():
+            return []
+        for leftover in self._snapshots.glob(f"{files.TEMPORARY_PREFIX}*"):
+            leftover.unlink()
+        return sorted(int(path.stem.split("-")[1]) for path in self._snapshots.glob("round-*"))
+
+    def _snapshot(self, round_number: int, model: Weights) -> None:
+        if not self._of_snapshots:
+            return
+        self._snapshots.mkdir(exist_ok=True)
+        arrays = _named("model/trainable", self._names[0], model.trainable)
+        # Frozen tensors are those of round 0, one copy is enough; averaged statistics move.
+        if round_number == 0 or self._moving:
+            arrays |= _named("model/non_trainable", self._names[1], model.non_trainable)
+        array_file.save(self._path(round_number), {"round": round_number}, arrays)
+
+    def _reader(self, round_number: int) -> Callable[[], ModelArrays]:
+        def read() -> ModelArrays:
+            trainable = array_file.load(self._path(round_number)).arrays
+            frozen = array_file.load(self._path(round_number if self._moving else 0)).arrays
+            return ModelArrays(
+                [trainable[f"model/trainable/{name}"] for name in self._names[0]],
+                [frozen[f"model/non_trainable/{name}"] for name in self._names[1]],
+            )
+
+        return read
+
+
+def _named(
+    prefix: str, names: Sequence[str], values: Sequence[np.ndarray]
+) -> dict[str, np.ndarray]:
+    return {f"{prefix}/{name}": value for name, value in zip(names, values, strict=True)}
+
+
+def probe_context(assembly: Assembly, folder: Path) -> ProbeContext:
+    """`folder` is where the probes' files go."""
+    config = assembly.config
+    return ProbeContext(
+        task=assembly.task,
+        build_model=assembly.start.build_model,
+        names=assembly.start.names[0],
+        executor=assembly.executor,
+        seed=config.seed,
+        folder=folder,
+        eval_split=config.evaluation.eval_split,
+        curvature=config.curvature,
+    )

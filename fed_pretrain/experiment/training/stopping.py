@@ -1,0 +1,123 @@
+"""When a run ends before its last round: limits, early stopping, and the user's signals."""
+
+import os
+import signal
+import sys
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from types import FrameType, TracebackType
+from typing import Any
+
+from fed_pretrain.executors.executor import ClientInput
+from fed_pretrain.experiment.assembly.assemble import Assembly
+from fed_pretrain.experiment.assembly.run_config import STOP
+from groundwork.errors import UserError
+
+INTERRUPTED_TWICE_EXIT = 130
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Each limit is off at 0."""
+
+    target_accuracy: float = 0.0
+    patience: int = 0
+    seconds: float = 0.0
+
+
+def reason_to_stop(rows: Sequence[Mapping[str, Any]], limits: Limits, seconds: float) -> str | None:
+    """Why the run should end after the last of `rows`; a pure function of what is on disk.
+
+    Only the time limit depends on the machine: a run that must repeat byte for byte leaves it off.
+    """
+    evaluated = [row for row in rows if row.get("eval_accuracy") is not None]
+    if limits.target_accuracy and evaluated:
+        reached = evaluated[-1]["eval_accuracy"]
+        if reached >= limits.target_accuracy:
+            return f"reached the target accuracy: {reached:.4f} >= {limits.target_accuracy:.4f}"
+    if limits.patience and evaluated:
+        since_best = len(evaluated) - 1 - best_index(evaluated)
+        if since_best >= limits.patience:
+            return f"evaluation accuracy has not improved for {since_best} evaluations"
+    if limits.seconds and seconds >= limits.seconds:
+        return f"reached the time limit of {limits.seconds:.0f} seconds"
+    return None
+
+
+def best_index(evaluated: Sequence[Mapping[str, Any]]) -> int:
+    """Index of the evaluation with the highest accuracy, the earliest on a tie."""
+
+    def accuracy(index: int) -> float:
+        value = evaluated[index].get("eval_accuracy")
+        return float("-inf") if value is None or value != value else float(value)
+
+    return max(range(len(evaluated)), key=accuracy)
+
+
+def best_round(rows: Sequence[Mapping[str, Any]], kept: Collection[int]) -> int:
+    """The best evaluated round among those whose weights are kept; round 0 without any."""
+    there = [row for row in rows if row["round"] in kept and row.get("eval_accuracy") is not None]
+    return int(there[best_index(there)]["round"]) if there else 0
+
+
+class GracefulStop:
+    """First SIGINT or SIGTERM: finish the round, save, leave. Second: leave at once."""
+
+    def __init__(self) -> None:
+        self.requested: str | None = None
+        self._previous: dict[int, Any] = {}
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        name = signal.Signals(number).name
+        if self.requested is not None:
+            os.write(sys.stderr.fileno(), b"\nstopped at once; what was saved is kept\n")
+            os._exit(INTERRUPTED_TWICE_EXIT)
+        self.requested = name
+        os.write(
+            sys.stderr.fileno(),
+            f"\n{name}: finishing this round, then saving (again to stop at once)\n".encode(),
+        )
+
+    def __enter__(self) -> "GracefulStop":
+        try:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._previous[number] = signal.signal(number, self._handle)
+        except ValueError:
+            # Outside the main thread (a notebook's worker) Python allows no handlers.
+            self._previous.clear()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+
+def handle(
+    assembly: Assembly, state: Any, inputs: Sequence[ClientInput], round_number: int
+) -> None:
+    """Names the clients; `stop` ends the run, `drop_client` goes on without their updates."""
+    names = culprits(assembly, state, inputs)
+    sentence = (
+        f"round {round_number}: the update of client {', '.join(names)} is not finite (NaN or Inf)"
+    )
+    if assembly.config.on_nonfinite == STOP:
+        raise UserError(
+            f"{sentence}; lower --client_learning_rate, clip with --client_clip_norm, or go on"
+            " without such updates with --on_nonfinite=drop_client"
+        )
+    print(f"warning: {sentence}; it was left out", file=sys.stderr)
+
+
+def culprits(assembly: Assembly, state: Any, inputs: Sequence[ClientInput]) -> list[str]:
+    """The round's clients one by one: only sums leave a round, so the sums of one client tell."""
+    found = []
+    for one in inputs:
+        output = assembly.executor.run_round(assembly.algorithm, state, [one])
+        if assembly.algorithm.train_sums(output.metrics)["nonfinite"]:
+            found.append(one.client_id)
+    return found

@@ -1,0 +1,178 @@
+"""One row a round: JSON lines, CSV and TensorBoard, each rebuilt or cut back on resume.
+
+`metrics.jsonl` is the record. The CSV and the TensorBoard events follow from it, so a resumed run
+rewrites them from the rows that its checkpoint vouches for. Columns that depend on the machine
+have `seconds` or `memory` in their names and stand last.
+"""
+
+import csv
+import io
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from groundwork import files
+from groundwork.errors import UserError
+from groundwork.files import defined
+
+Row = dict[str, Any]
+
+
+def machine_dependent(column: str) -> bool:
+    return "seconds" in column or "memory" in column
+
+
+def ordered(row: Mapping[str, Any]) -> Row:
+    """The same row with its machine-dependent columns last."""
+    return dict(sorted(row.items(), key=lambda item: machine_dependent(item[0])))
+
+
+def to_line(row: Mapping[str, Any]) -> str:
+    return json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def read_rows(path: str | os.PathLike[str]) -> list[Row]:
+    """Reads metrics.jsonl; a torn last line (the writer was killed in it) does not count."""
+    rows: list[Row] = []
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines(keepends=True)
+    except FileNotFoundError:
+        return rows
+    for number, line in enumerate(lines, start=1):
+        try:
+            if not line.endswith("\n"):
+                raise ValueError("torn line")
+            rows.append(json.loads(line))
+        except ValueError as error:
+            if number == len(lines):
+                break
+            raise UserError(f"{path}, line {number}: not a JSON object ({error})") from error
+    return rows
+
+
+class MetricsWriter:
+    """Appends rows durably and keeps the CSV and the TensorBoard events in step."""
+
+    def __init__(
+        self,
+        workdir: str | os.PathLike[str],
+        *,
+        tensorboard: bool = True,
+        hyperparameters: Mapping[str, str | int | float | bool] | None = None,
+    ) -> None:
+        self._workdir = Path(workdir)
+        self._jsonl = self._workdir / "metrics.jsonl"
+        self._csv = self._workdir / "metrics.csv"
+        self._tensorboard = self._workdir / "tensorboard" if tensorboard else None
+        self._hyperparameters = dict(hyperparameters or {})
+        self._events: Any = None
+        self._columns: list[str] = []
+        self.rows: list[Row] = []
+
+    def last_round_on_disk(self) -> int:
+        """The round of the last whole row; -1 without any."""
+        rows = read_rows(self._jsonl)
+        return int(rows[-1]["round"]) if rows else -1
+
+    def resume(self, last_round: int) -> None:
+        """Forgets every row past `last_round` (-1 forgets all) in all three formats."""
+        self.rows = [row for row in read_rows(self._jsonl) if row["round"] <= last_round]
+        files.write_text(self._jsonl, "".join(to_line(row) for row in self.rows))
+        self._rewrite_csv()
+        if self._tensorboard is not None:
+            self._close_events()
+            shutil.rmtree(self._tensorboard, ignore_errors=True)
+            for row in self.rows:
+                self._write_events(row)
+
+    def append(self, row: Mapping[str, Any]) -> None:
+        """Adds a row, what is undefined as None; when this returns, the row is on disk."""
+        complete: Row = defined(ordered(row))
+        with open(self._jsonl, "a", encoding="utf-8") as file:
+            file.write(to_line(complete))
+            file.flush()
+            os.fsync(file.fileno())
+        self.rows.append(complete)
+        if set(complete) <= set(self._columns):
+            with open(self._csv, "a", encoding="utf-8", newline="") as file:
+                _csv_writer(file, self._columns).writerow(complete)
+        else:
+            self._rewrite_csv()
+        self._write_events(complete)
+
+    def close(self) -> None:
+        self._close_events()
+
+    def _rewrite_csv(self) -> None:
+        self._columns = columns(self.rows)
+        text = io.StringIO(newline="")
+        writer = _csv_writer(text, self._columns)
+        if self._columns:
+            writer.writeheader()
+        writer.writerows(self.rows)
+        files.write_text(self._csv, text.getvalue())
+
+    def _write_events(self, row: Mapping[str, Any]) -> None:
+        if self._tensorboard is None:
+            return
+        import tensorflow as tf
+
+        if self._events is None:
+            self._events = tf.summary.create_file_writer(str(self._tensorboard))
+            self._write_hyperparameters()
+        with self._events.as_default(), tf.device("CPU:0"):
+            for name, value in row.items():
+                if name != "round" and isinstance(value, (int, float)):
+                    tf.summary.scalar(name, value, step=row["round"])
+        self._events.flush()
+
+    def _write_hyperparameters(self) -> None:
+        """For TensorBoard's HParams page, where the runs of a study stand side by side."""
+        if not self._hyperparameters:
+            return
+        from tensorboard.plugins.hparams import api
+
+        with self._events.as_default():
+            api.hparams_config(
+                hparams=[api.HParam(name) for name in self._hyperparameters],
+                metrics=[api.Metric(tag) for tag in ("eval_accuracy", "eval_loss", "train_loss")],
+            )
+            api.hparams(self._hyperparameters)
+
+    def _close_events(self) -> None:
+        if self._events is not None:
+            self._events.close()
+            self._events = None
+
+
+def columns(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """All columns in order of first appearance, the machine-dependent ones last."""
+    return list(ordered({name: None for row in rows for name in row}))
+
+
+def _csv_writer(file: Any, names: Sequence[str]) -> "csv.DictWriter[str]":
+    return csv.DictWriter(file, names, lineterminator="\n", restval="")
+
+
+def rounds_to_target(rows: Iterable[Mapping[str, Any]], column: str, target: float) -> int | None:
+    """The first round whose `column` reaches `target`; None when none does."""
+    for row in rows:
+        value = row.get(column)
+        if value is not None and value >= target:
+            return int(row["round"])
+    return None
+
+
+def bytes_to_target(rows: Sequence[Mapping[str, Any]], column: str, target: float) -> int | None:
+    """Bytes sent both ways up to the round that reaches `target`; None when none does."""
+    reached = rounds_to_target(rows, column, target)
+    if reached is None:
+        return None
+    return sum(
+        int(row.get("bytes_down", 0)) + int(row.get("bytes_up", 0))
+        for row in rows
+        if row["round"] <= reached
+    )

@@ -1,0 +1,183 @@
+"""The work directory of a run: who it belongs to, what it says of itself, when it is finished."""
+
+import contextlib
+import dataclasses
+import errno
+import hashlib
+import json
+import shlex
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fed_pretrain.experiment.assembly.assemble import Assembly
+from fed_pretrain.experiment.assembly.exclusion import EXCLUDED_CLIENTS
+from fed_pretrain.experiment.assembly.run_config import RunConfig
+from fed_pretrain.experiment.workdir import metrics
+from fed_pretrain.starts import labels
+from groundwork import files
+from groundwork.errors import UserError
+from groundwork.files import defined
+from groundwork.settings import differences, digest
+
+SUCCESS = "SUCCESS"
+FORMAT = 1
+_STORAGE_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)
+
+
+def create(path: str) -> Path:
+    """Makes the folder; refuses a place that cannot be written."""
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "probes").mkdir(exist_ok=True)
+        for leftover in folder.glob(f"{files.TEMPORARY_PREFIX}*"):
+            leftover.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(f"--workdir={path}: cannot be written ({error.strerror})") from error
+    return folder
+
+
+@contextlib.contextmanager
+def storage_faults(folder: Path) -> Iterator[None]:
+    """A disk that is full or gone read-only becomes one sentence."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _STORAGE_FAULTS:
+            raise
+        raise UserError(
+            f"--workdir={folder}: cannot be written ({error.strerror}); what was saved before is"
+            " whole, make room and give the same command again"
+        ) from error
+
+
+def claim(folder: Path, assembly: Assembly) -> None:
+    """Writes config.json and start.json, or refuses when the folder holds another run."""
+    path = folder / "config.json"
+    before = _read(path)
+    if before is not None:
+        _refuse_another(path, before, assembly)
+    (folder / SUCCESS).unlink(missing_ok=True)
+    files.write_json(
+        path,
+        {
+            "format": FORMAT,
+            "config": dataclasses.asdict(assembly.config),
+            "identity": assembly.identity,
+            "hash": digest(assembly.identity),
+            "dataset_fingerprint": assembly.task.dataset.fingerprint,
+            "start_digest": assembly.start.digest,
+            "clients_left_out": len(assembly.exclusion.client_ids),
+            "command": " ".join(map(shlex.quote, sys.argv)),
+        },
+    )
+    if assembly.exclusion.client_ids:
+        ids = sorted(assembly.exclusion.client_ids)
+        files.write_json(folder / EXCLUDED_CLIENTS, ids)
+    report = {**assembly.start.report.as_json(), "proxies": list(assembly.proxies)}
+    files.write_json(folder / "start.json", report)
+
+
+def _refuse_another(path: Path, before: Mapping[str, Any], assembly: Assembly) -> None:
+    # Through JSON, so that tuples and lists compare as what was written.
+    now = json.loads(json.dumps(assembly.identity, default=str))
+    changed = differences(before.get("identity", {}), now)
+    if changed:
+        raise UserError(
+            f"{path}: this folder holds another run; give another --workdir, or undo: "
+            + "; ".join(changed)
+        )
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return value
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); remove it to begin anew") from error
+
+
+def finished(folder: Path, config: RunConfig) -> Sequence[Mapping[str, Any]] | None:
+    """The rows of a run that is done as asked; None when there is something left to do.
+
+    Cheap on purpose: it compares the flags, not the resolved run, so that repeating a finished
+    command costs no model. Anything that differs goes the long way and is checked there.
+    """
+    success, saved = _read(folder / SUCCESS), _read(folder / "config.json")
+    if success is None or saved is None or success.get("flags") != flags_digest(config):
+        return None
+    broken = [name for name, sha in success["sha256"].items() if _sha256(folder / name) != sha]
+    if broken:
+        print(
+            f"warning: {folder / broken[0]} has changed since the run; redoing it from the last"
+            " checkpoint",
+            file=sys.stderr,
+        )
+        return None
+    return metrics.read_rows(folder / "metrics.jsonl")
+
+
+def success_facts(folder: Path) -> dict[str, Any]:
+    """What SUCCESS says of the run; empty before it is finished."""
+    return _read(folder / SUCCESS) or {}
+
+
+def flags_digest(config: RunConfig) -> str:
+    """Hash of the config as the user gave it, without where it runs."""
+    values = dataclasses.asdict(config)
+    for name in ("workdir", "executor", "saving"):
+        del values[name]
+    values["mixed_precision"] = config.executor.mixed_precision
+    return digest(values)
+
+
+def write_success(folder: Path, flags: str, names: Sequence[str], facts: Mapping[str, Any]) -> None:
+    """The last file of a run: what a reader may trust, with checksums."""
+    checksums = {name: _sha256(folder / name) for name in sorted(names)}
+    files.write_json(folder / SUCCESS, {"flags": flags, "sha256": checksums, **facts})
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        return ""
+
+
+def model_facts(assembly: Assembly) -> dict[str, Any]:
+    """What a checkpoint says of its model, so that a start needs nothing but the file."""
+    return {
+        **labels.describe(assembly.task, assembly.start.preprocessing),
+        "num_classes": assembly.start.build_model.num_classes,
+        "dataset_fingerprint": assembly.task.dataset.fingerprint,
+        "start": assembly.config.start.spec,
+    }
+
+
+def of_start(assembly: Assembly) -> dict[str, Any]:
+    """The provenance of what was measured before a run."""
+    return {
+        **model_facts(assembly),
+        "start_digest": assembly.start.digest,
+        "seed": assembly.config.seed,
+        "where": "the start, before any update",
+    }
+
+
+def of_round(assembly: Assembly, round_number: int) -> dict[str, Any]:
+    """The provenance of what was measured of a run's weights, of this round or up to it."""
+    where = f"after round {round_number}"
+    return {**of_start(assembly), "where": where, "round": round_number}
+
+
+def write(
+    folder: Path, file: str, content: Mapping[str, Any], provenance: Mapping[str, Any]
+) -> dict[str, Any]:
+    """FILE.json in the folder, an undefined number as null; returns what was written."""
+    written: dict[str, Any] = defined({**content, "provenance": provenance})
+    files.write_json(folder / f"{file}.json", written)
+    return written

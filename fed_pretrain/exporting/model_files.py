@@ -1,0 +1,238 @@
+"""A run's model as a file for others: Keras, SavedModel, TFLite, NumPy; with labels inside."""
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import time
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from fed_pretrain.models.dropout import KeyedDropout
+from fed_pretrain.models.norm import GroupNorm, LayerNorm
+from fed_pretrain.starts.weight_names import named_weights
+from fed_pretrain.tasks.encoders.byte_pairs import BytePairs
+from fed_pretrain.tasks.encoders.characters import CharacterVocabulary
+from fed_pretrain.tasks.encoders.words import LEAF_BEGIN, LEAF_END, LEAF_PADDING, WordVocabulary
+from fed_pretrain.tasks.evaluation import assign
+from fed_pretrain.tasks.task import Task
+from groundwork import files
+from groundwork.errors import UserError
+
+LABELS_FILE = "labels.json"
+FORMATS = ("keras", "savedmodel", "tflite", "npz")
+# Zip entries carry a time; a fixed one makes equal models equal files.
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Exported:
+    path: Path
+    bytes: int
+    milliseconds: float | None
+    """Median of one prediction here; None where the format computes nothing."""
+
+    def __str__(self) -> str:
+        speed = "" if self.milliseconds is None else f", {self.milliseconds:.2f} ms an example here"
+        return f"{self.path}: {self.bytes / 1e6:.2f} MB{speed}"
+
+
+class KerasFiles:
+    """Plain `.keras` files of one model with any weights; the model is built once.
+
+    To be used at once: Keras gives a model other methods when one is built inside a graph later.
+    """
+
+    def __init__(self, build_model: Callable[[], tf.keras.Model], labels: Sequence[str]) -> None:
+        self._model = build_model()
+        self._plain = portable(self._model)
+        self._labels = labels
+
+    def write(self, weights: Any, path: Path) -> None:
+        assign(self._model, weights)
+        self._plain.set_weights(self._model.get_weights())
+        save_keras(self._plain, self._labels, path)
+
+
+def save_keras(model: tf.keras.Model, labels: Sequence[str], path: Path) -> None:
+    """`.keras` is a zip: the labels lie in it as labels.json, which Keras passes over."""
+    temporary = path.with_name(f"{files.TEMPORARY_PREFIX}{os.getpid()}-{path.name}")
+    try:
+        model.save(temporary)
+        content = _repacked(temporary.read_bytes(), labels)
+    finally:
+        temporary.unlink(missing_ok=True)
+    files.write_bytes(path, content)
+
+
+def _repacked(content: bytes, labels: Sequence[str]) -> bytes:
+    """The same archive with labels, without the date it was made on."""
+    result = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(result, "w") as new:
+        for name in sorted(old.namelist()):
+            data = old.read(name)
+            if name == "metadata.json":
+                kept = {"keras_version": json.loads(data)["keras_version"]}
+                data = json.dumps(kept).encode()
+            new.writestr(zipfile.ZipInfo(name, _EPOCH), data)
+        new.writestr(zipfile.ZipInfo(LABELS_FILE, _EPOCH), json.dumps(list(labels)))
+    return result.getvalue()
+
+
+def read_labels(path: Path) -> list[str]:
+    """The labels inside a `.keras` file of ours; empty for a foreign one."""
+    with zipfile.ZipFile(path) as archive:
+        if LABELS_FILE not in archive.namelist():
+            return []
+        labels: list[str] = json.loads(archive.read(LABELS_FILE))
+        return labels
+
+
+def load(run: Path, which: str) -> tuple[tf.keras.Model, list[str]]:
+    """The `final` or `best` model of a finished run."""
+    path = run / f"{which}.keras"
+    if not path.exists():
+        raise UserError(f"--run={run}: there is no {path.name}; is the run finished?")
+    # Registers our own layers, for models that plain Keras layers cannot express.
+    import fed_pretrain.models.known_models  # noqa: F401
+
+    return tf.keras.models.load_model(path, compile=False), read_labels(path)
+
+
+def export(run: Path, which: str, file_format: str, output: Path | None = None) -> Exported:
+    """Writes the model in another format and measures one prediction in it."""
+    if file_format not in FORMATS:
+        raise UserError(f"--format={file_format}: choose {', '.join(FORMATS)}")
+    model, labels = load(run, which)
+    path = output or run / _FILE_NAMES[file_format].format(which)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return _WRITERS[file_format](model, labels, path)
+    except OSError as error:
+        raise UserError(f"--output={path}: cannot be written ({error.strerror})") from error
+
+
+def _keras(model: tf.keras.Model, labels: Sequence[str], path: Path) -> Exported:
+    save_keras(model, labels, path)
+    return Exported(path, path.stat().st_size, _latency(tf.function(model), model))
+
+
+def _npz(model: tf.keras.Model, labels: Sequence[str], path: Path) -> Exported:
+    """Arrays by the names that checkpoints and starts use; `labels` beside them."""
+    arrays = {weight.name: weight.variable.numpy() for weight in named_weights(model)}
+    content = io.BytesIO()
+    np.savez(content, labels=np.array(labels, np.str_), **arrays)
+    files.write_bytes(path, content.getvalue())
+    return Exported(path, path.stat().st_size, None)
+
+
+def _saved_model(model: tf.keras.Model, labels: Sequence[str], path: Path) -> Exported:
+    if path.exists():
+        raise UserError(f"--output: {path} exists already; remove it or name another place")
+    temporary = path.with_name(f"{files.TEMPORARY_PREFIX}{os.getpid()}-{path.name}")
+    try:
+        # Keras tells the temporary place on stdout.
+        with contextlib.redirect_stdout(io.StringIO()):
+            model.export(str(temporary))
+        files.write_json(temporary / LABELS_FILE, list(labels))
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    loaded = tf.saved_model.load(str(path))  # its functions do not keep their variables alive
+    return Exported(path, size, _latency(loaded.serve, model))
+
+
+def _tflite(model: tf.keras.Model, labels: Sequence[str], path: Path) -> Exported:
+    """One example at a time, so that recurrent layers become TFLite's own; labels beside it."""
+    spec = _one_example(model)
+    function = tf.function(lambda x: model(x, training=False)).get_concrete_function(spec)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], model)
+    converter.target_spec.supported_ops = [
+        tf.lite.OpsSet.TFLITE_BUILTINS,
+        tf.lite.OpsSet.SELECT_TF_OPS,
+    ]
+    content = converter.convert()
+    files.write_bytes(path, content)
+    files.write_json(path.with_name(f"{path.stem}.{LABELS_FILE}"), list(labels))
+    interpreter = tf.lite.Interpreter(model_content=content)
+    interpreter.allocate_tensors()
+    slot = interpreter.get_input_details()[0]
+
+    def invoke(x: tf.Tensor) -> None:
+        interpreter.set_tensor(slot["index"], x.numpy())
+        interpreter.invoke()
+
+    return Exported(path, len(content), _latency(invoke, model))
+
+
+_FILE_NAMES = {
+    "keras": "{}.keras",
+    "savedmodel": "{}_savedmodel",
+    "tflite": "{}.tflite",
+    "npz": "{}.npz",
+}
+_WRITERS = {"keras": _keras, "savedmodel": _saved_model, "tflite": _tflite, "npz": _npz}
+
+
+def _one_example(model: tf.keras.Model) -> tf.TensorSpec:
+    spec = model.inputs[0]
+    return tf.TensorSpec([1, *spec.shape[1:]], spec.dtype)
+
+
+def _latency(predict: Any, model: tf.keras.Model, repeats: int = 10) -> float:
+    """Median milliseconds for one example."""
+    spec = _one_example(model)
+    x = tf.zeros(spec.shape, spec.dtype)
+    predict(x)
+    times = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        predict(x)
+        times.append(time.perf_counter() - began)
+    return float(np.median(times) * 1e3)
+
+
+def class_names(task: Task) -> list[str]:
+    """One name an output, in the order of the outputs; empty where nobody knows."""
+    if task.label_names:
+        return list(task.label_names)
+    names = _entries(task.encoder)
+    return names if len(names) == task.num_classes else []
+
+
+def _entries(holder: Any) -> list[str]:
+    if isinstance(holder, CharacterVocabulary):
+        return list(holder.names())
+    if isinstance(holder, WordVocabulary):
+        return [LEAF_PADDING, *holder.words, "<OOV>", LEAF_BEGIN, LEAF_END]
+    if isinstance(holder, BytePairs):
+        return list(holder.pieces)
+    # A language model's outputs are the entries that its inputs, or its target words, come from.
+    inner = getattr(holder, "words", None) or getattr(holder, "vocabulary", None)
+    return _entries(inner) if inner is not None else []
+
+
+_PLAIN: dict[type, Any] = {
+    KeyedDropout: tf.keras.layers.Dropout,
+    GroupNorm: tf.keras.layers.GroupNormalization,
+    LayerNorm: tf.keras.layers.LayerNormalization,
+}
+
+
+def portable(model: tf.keras.Model) -> tf.keras.Model:
+    """A copy with the same layer names and weights, of Keras' own layers where we have a choice."""
+    copy = tf.keras.models.clone_model(model, clone_function=_plain)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def _plain(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
+    return _PLAIN.get(type(layer), type(layer)).from_config(layer.get_config())

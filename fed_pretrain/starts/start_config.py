@@ -1,0 +1,130 @@
+"""What a user says about a start; each field is a flag."""
+
+import dataclasses
+from typing import Any
+
+from fed_pretrain.starts import quality
+from fed_pretrain.starts import trainable as trainable_layers
+from groundwork.errors import UserError
+
+# What becomes of BatchNorm layers, of their statistics, and of GroupNorm's scale and shift.
+GROUP_NORM, FOLD, KEEP = "group_norm", "fold", "keep"
+BATCH_NORMS = (GROUP_NORM, FOLD, KEEP)
+FROZEN, AVERAGE, LOCAL = "frozen", "average", "local"
+STATISTICS = (FROZEN, AVERAGE, LOCAL)
+CARRY, FRESH = "carry", "fresh"
+AFFINE = (CARRY, FRESH)
+
+# What becomes of the head.
+HEAD_AUTO, HEAD_NEW, HEAD_KEEP, HEAD_SLICE = "auto", "new", "keep", "slice"
+HEADS = (HEAD_AUTO, HEAD_NEW, HEAD_KEEP, HEAD_SLICE)
+
+
+@dataclasses.dataclass(frozen=True)
+class BatchNormPolicy:
+    """How BatchNorm layers enter federated training; nothing changes in a model without them.
+
+    groups: GroupNorm's number of groups, lowered to a divisor of the channels where need be.
+    """
+
+    policy: str = GROUP_NORM
+    statistics: str = FROZEN
+    affine: str = CARRY
+    groups: int = 32
+
+    def __post_init__(self) -> None:
+        for flag, value, choices in (
+            ("batch_norm", self.policy, BATCH_NORMS),
+            ("bn_statistics", self.statistics, STATISTICS),
+            ("group_norm_affine", self.affine, AFFINE),
+        ):
+            if value not in choices:
+                raise UserError(f"--{flag} is {value!r}, must be one of {', '.join(choices)}")
+        if self.groups < 1:
+            raise UserError(f"--group_norm_groups is {self.groups}, must be at least 1")
+
+
+def _field(default: Any, help: str, **metadata: Any) -> Any:
+    return dataclasses.field(default=default, metadata={"help": help, **metadata})
+
+
+@dataclasses.dataclass(frozen=True)
+class StartConfig:
+    """Where a run begins, what of it is kept, and what trains."""
+
+    spec: str = _field(
+        "random",
+        "Initial weights: random, checkpoint:PATH (Keras, SavedModel, TensorFlow, PyTorch, "
+        "safetensors, .npz or a run's own), package:NAME (ndf, efficientnet_lite0, textgenrnn, "
+        "glove, minilm), keras:NAME (keras.applications), hub:NAME (HuggingFace or torchvision).",
+        flag="start",
+    )
+    head: str = _field(
+        HEAD_AUTO,
+        "The layer of the classes: new (seeded, the task's size), keep, slice (the task's classes "
+        "out of the file's), or auto: keep for language models and for own checkpoints with the "
+        "same labels, else new.",
+        flag="start_head",
+        choices=HEADS,
+    )
+    head_classes: str | None = _field(
+        None,
+        "For --start_head=slice: JSON file of class name -> index in the file's head; not needed "
+        "for ImageNet weights and labels that are WordNet ids.",
+        flag="start_head_classes",
+    )
+    batch_norm: str = _field(
+        GROUP_NORM,
+        "What becomes of BatchNorm layers: group_norm (convolutions kept), fold (into the "
+        "convolution before), keep.",
+        choices=BATCH_NORMS,
+    )
+    bn_statistics: str = _field(
+        FROZEN,
+        "For --batch_norm=keep: moving statistics stay the start's (frozen), are averaged with "
+        "the update (average), or are each client's own and lost (local).",
+        choices=STATISTICS,
+    )
+    group_norm_affine: str = _field(
+        CARRY,
+        "For --batch_norm=group_norm: carry the scale and shift over, or start them fresh.",
+        choices=AFFINE,
+    )
+    group_norm_groups: int = _field(
+        32, "GroupNorm's groups, lowered to a divisor of the channels.", lower_bound=1
+    )
+    trainable: str = _field(
+        "all", "What trains: all, head, last_N (layers with weights), regex:PATTERN of layer names."
+    )
+    noise: float = _field(
+        0.0,
+        "Adds Gaussian noise of this share of each tensor's root mean square.",
+        flag="start_noise",
+        lower_bound=0.0,
+    )
+    blend: str | None = _field(
+        None,
+        "Blends with another start: START:SHARE, for example random:0.5.",
+        flag="start_blend",
+    )
+    allow_partial: bool = _field(
+        False,
+        "Start although tensors are missing, unused or of another shape.",
+        flag="allow_partial_start",
+    )
+
+    def __post_init__(self) -> None:
+        """Refuses early what no file and no model could make right."""
+        if self.head not in HEADS:
+            raise UserError(f"--start_head is {self.head!r}, must be one of {', '.join(HEADS)}")
+        if self.noise < 0:
+            raise UserError(f"--start_noise is {self.noise}, must not be negative")
+        if self.blend is not None:
+            quality.parse_blend(self.blend)
+        trainable_layers.check(self.trainable)
+        self.batch_norm_policy()
+
+    def batch_norm_policy(self) -> BatchNormPolicy:
+        return BatchNormPolicy(
+            self.batch_norm, self.bn_statistics, self.group_norm_affine, self.group_norm_groups
+        )

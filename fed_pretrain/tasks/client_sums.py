@@ -1,0 +1,98 @@
+"""What a probe finds of each batch, added over a client's data: one TFF computation.
+
+Every probe of the loss around some weights is such a sum at the weights and along a vector, which
+an executor adds over the clients.
+"""
+
+import collections
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_federated as tff
+
+from fed_pretrain.clients.payload import batch_at, num_steps, payload_of
+from fed_pretrain.tasks.evaluation import assign
+from fed_pretrain.tasks.task import Task
+
+BuildModel = Callable[[], tf.keras.Model]
+Vector = Sequence[tf.Tensor]
+Sums = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch, the model at the weights to look at, and a vector over `variables` of it.
+
+    `variables` may be some of the model's.
+    """
+
+    task: Task
+    model: tf.keras.Model
+    variables: Sequence[tf.Variable]
+    vector: Vector
+    x: tf.Tensor
+    y: tf.Tensor
+
+    def logits(self) -> tf.Tensor:
+        """In inference mode: no dropout, frozen statistics."""
+        return self.model(self.x, training=False)
+
+    def statistics(self, logits: tf.Tensor) -> Mapping[str, tf.Tensor]:
+        """The task's sums over the batch: loss_sum, count, ..."""
+        return self.task.statistics(self.y, logits)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`of` finds a structure of sums in a batch, and `zeros` is where adding them begins."""
+
+    of: Callable[[Batch], Sums]
+    zeros: Callable[[Vector], Sums]
+
+
+def client_sums(
+    task: Task,
+    build_model: BuildModel,
+    finding: Finding,
+    positions: Sequence[int] | None = None,
+) -> tff.Computation:
+    """`((weights, vector), client data) -> sums` over each row of the client once.
+
+    The vector is over the trainable tensors at `positions`; None is all of them.
+    """
+    weights_type = tff.learning.models.weights_type_from_model(task.model_fn(build_model))
+    tensors = list(weights_type.trainable)
+    chosen = range(len(tensors)) if positions is None else positions
+    vector_type = [tensors[position] for position in chosen]
+    value_type = tff.to_type(collections.OrderedDict(weights=weights_type, vector=vector_type))
+    data_type = tff.SequenceType(tff.types.tensorflow_to_type(task.payload_spec(None)))
+
+    @tff.tensorflow.computation(value_type, data_type)
+    def sums_of(value: Any, data: tf.data.Dataset) -> Sums:
+        payload = payload_of(data)
+        model = build_model()
+
+        @tf.function
+        def run(value: Any, payload: Any) -> Sums:
+            assign(model, value["weights"])
+            variables = [model.trainable_variables[position] for position in chosen]
+            vector = list(value["vector"])
+
+            def found_at(step: tf.Tensor) -> Sums:
+                x, y = batch_at(payload, step)
+                return finding.of(Batch(task, model, variables, vector, x, y))
+
+            return _added(found_at, finding.zeros(vector), num_steps(payload))
+
+        return run(value, payload)
+
+    return sums_of
+
+
+def _added(found_at: Callable[[tf.Tensor], Sums], zeros: Sums, steps: tf.Tensor) -> Sums:
+    def body(step: tf.Tensor, totals: Sums) -> tuple[tf.Tensor, Sums]:
+        return step + 1, tf.nest.map_structure(tf.add, totals, found_at(step))
+
+    return tf.while_loop(lambda step, _: step < steps, body, (tf.constant(0), zeros))[1]

@@ -1,0 +1,218 @@
+"""GPT-2's byte-level byte-pair subwords (Radford et al. 2019), from the checkpoint's two files."""
+
+import dataclasses
+import functools
+import itertools
+import json
+import unicodedata
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fed_pretrain.clients.encoder import PADDING_LABEL, Encoder, Features, as_texts
+from fed_pretrain.tasks.definition import TaskOptions
+from groundwork.errors import UserError
+
+END_OF_TEXT = "<|endoftext|>"
+_CONTRACTIONS = ("'s", "'t", "'re", "'ve", "'m", "'ll", "'d")
+
+
+@dataclasses.dataclass(frozen=True)
+class BytePairs:
+    """`pieces` by id; `merges` from first to last rank."""
+
+    pieces: tuple[str, ...]
+    merges: tuple[tuple[str, str], ...]
+
+    @property
+    def size(self) -> int:
+        return len(self.pieces)
+
+    @property
+    def end_of_text(self) -> int:
+        return self._numbers[END_OF_TEXT]
+
+    def ids(self, text: str) -> list[int]:
+        return [number for chunk in chunks(text) for number in self._chunk(chunk)]
+
+    def _chunk(self, chunk: str) -> tuple[int, ...]:
+        if chunk not in self._known:
+            letters = _byte_letters()
+            parts = [letters[byte] for byte in chunk.encode("utf-8")]
+            self._known[chunk] = tuple(self._numbers[part] for part in self._merged(parts))
+        return self._known[chunk]
+
+    def _merged(self, parts: list[str]) -> list[str]:
+        """Joins the neighbours of lowest rank, everywhere, until no pair is known."""
+        while len(parts) > 1:
+            pairs = set(itertools.pairwise(parts))
+            best = min(pairs, key=lambda pair: self._ranks.get(pair, len(self._ranks)))
+            if best not in self._ranks:
+                break
+            joined: list[str] = []
+            for part in parts:
+                if joined and (joined[-1], part) == best:
+                    joined[-1] += part
+                else:
+                    joined.append(part)
+            parts = joined
+        return parts
+
+    @functools.cached_property
+    def _numbers(self) -> Mapping[str, int]:
+        return {piece: number for number, piece in enumerate(self.pieces)}
+
+    @functools.cached_property
+    def _ranks(self) -> Mapping[tuple[str, str], int]:
+        return {pair: rank for rank, pair in enumerate(self.merges)}
+
+    @functools.cached_property
+    def _known(self) -> dict[str, tuple[int, ...]]:
+        return {}
+
+    def __reduce__(self) -> Any:  # The tables do not travel.
+        return BytePairs, (self.pieces, self.merges)
+
+
+def chunks(text: str) -> list[str]:
+    """Cuts where GPT-2 cuts: contractions, letters, digits, signs, with one blank before each."""
+    found = []
+    start = 0
+    while start < len(text):
+        end = _end_of_chunk(text, start)
+        found.append(text[start:end])
+        start = end
+    return found
+
+
+def _end_of_chunk(text: str, start: int) -> int:
+    for contraction in _CONTRACTIONS:
+        if text.startswith(contraction, start):
+            return start + len(contraction)
+    first = start
+    if text[start] == " " and start + 1 < len(text) and not text[start + 1].isspace():
+        first = start + 1
+    kind = _kind(text[first])
+    end = first + 1
+    while end < len(text) and _kind(text[end]) == kind:
+        end += 1
+    # Of several blanks before a word, the last goes with the word or stands alone.
+    if kind == "blank" and end < len(text) and end - start > 1:
+        return end - 1
+    return end
+
+
+def _kind(character: str) -> str:
+    if character.isspace():
+        return "blank"
+    return {"L": "letter", "N": "digit"}.get(unicodedata.category(character)[0], "sign")
+
+
+@functools.cache
+def _byte_letters() -> tuple[str, ...]:
+    """A visible letter for each byte: itself where it shows, else one from 256 on."""
+    shown = {*range(33, 127), *range(161, 173), *range(174, 256)}
+    letters = []
+    hidden = 256
+    for byte in range(256):
+        letters.append(chr(byte) if byte in shown else chr(hidden))
+        hidden += byte not in shown
+    return tuple(letters)
+
+
+def read_byte_pairs(vocabulary: Path, merges: Path) -> BytePairs:
+    """The `vocab.json` and `merges.txt` that lie beside a published GPT-2 checkpoint."""
+    try:
+        numbers = json.loads(vocabulary.read_text(encoding="utf-8"))
+        pieces = sorted(numbers, key=numbers.__getitem__)
+        ordered = [numbers[piece] for piece in pieces] == list(range(len(pieces)))
+    except OSError as error:
+        raise UserError(f"--vocabulary={vocabulary} cannot be read: {error.strerror}") from None
+    except (ValueError, AttributeError, TypeError):
+        raise UserError(f"--vocabulary={vocabulary} is not JSON from subword to id") from None
+    if not ordered or END_OF_TEXT not in numbers:
+        raise UserError(
+            f"--vocabulary={vocabulary} must number its subwords from 0 and hold {END_OF_TEXT!r}"
+        )
+    pairs = _read_merges(merges)
+    unknown = next((first + second for first, second in pairs if first + second not in numbers), "")
+    if unknown:
+        raise UserError(f"--merges={merges} makes {unknown!r}, which {vocabulary} does not hold")
+    return BytePairs(tuple(pieces), pairs)
+
+
+def _read_merges(file: Path) -> tuple[tuple[str, str], ...]:
+    try:
+        lines = file.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"--merges={file} cannot be read: {error}") from None
+    pairs = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip() or line.startswith("#version"):
+            continue
+        parts = line.split(" ")
+        if len(parts) != 2:
+            raise UserError(f"--merges={file}, line {number}: not two subwords: {line!r}")
+        pairs.append((parts[0], parts[1]))
+    return tuple(pairs)
+
+
+@dataclasses.dataclass(frozen=True)
+class BytePairSequences(Encoder):
+    """x: `length` subwords of a text from <|endoftext|>; y: those that follow, ending with it.
+
+    Rows are padded with <|endoftext|>: to the right of the text a causal model never looks at it.
+    """
+
+    vocabulary: BytePairs
+    length: int
+
+    x_dtype = "int32"
+
+    @property
+    def x_shape(self) -> tuple[int, ...]:  # type: ignore[override]
+        return (self.length,)
+
+    @property
+    def y_shape(self) -> tuple[int, ...]:  # type: ignore[override]
+        return (self.length,)
+
+    @property
+    def num_classes(self) -> int:  # type: ignore[override]
+        return self.vocabulary.size
+
+    @property
+    def unscored(self) -> tuple[int, ...]:  # type: ignore[override]
+        return (self.vocabulary.end_of_text,)
+
+    def model_arguments(self) -> dict[str, Any]:
+        return {"vocab_size": self.vocabulary.size, "sequence_length": self.length}
+
+    def encode(self, features: Features) -> tuple[np.ndarray, np.ndarray]:
+        texts = as_texts(features["text"])
+        edge = self.vocabulary.end_of_text
+        x = np.full((len(texts), self.length), edge, np.int32)
+        y = np.full((len(texts), self.length), PADDING_LABEL, np.int32)
+        for number, text in enumerate(texts):
+            row = [edge, *self.vocabulary.ids(text), edge][: self.length + 1]
+            x[number, : len(row) - 1] = row[:-1]
+            y[number, : len(row) - 1] = row[1:]
+        return x, y
+
+
+@dataclasses.dataclass(frozen=True)
+class BytePairText:
+    """Makes the encoder from the user's two files."""
+
+    length: int
+
+    def __call__(self, dataset: Any, options: TaskOptions) -> BytePairSequences:
+        if options.vocabulary is None or options.merges is None:
+            raise UserError(
+                "this model reads GPT-2's subwords: give --vocabulary=vocab.json and "
+                "--merges=merges.txt of its checkpoint"
+            )
+        pairs = read_byte_pairs(Path(options.vocabulary), Path(options.merges))
+        return BytePairSequences(pairs, options.sequence_length or self.length)

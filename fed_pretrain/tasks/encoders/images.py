@@ -1,0 +1,78 @@
+"""Labelled images as rows: uint8 stays uint8, the model does the rest on the device."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fed_pretrain.clients.encoder import Encoder, Features, as_array
+from fed_pretrain.tasks.definition import ExpectedFeature, TaskOptions
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageEncoder(Encoder):
+    """x: the stored uint8 pixels; y: the label."""
+
+    image_shape: tuple[int, int, int]
+    names: tuple[str, ...]
+
+    x_dtype = "uint8"
+    y_shape = ()
+
+    @property
+    def x_shape(self) -> tuple[int, ...]:  # type: ignore[override]
+        return self.image_shape
+
+    @property
+    def num_classes(self) -> int:  # type: ignore[override]
+        return len(self.names)
+
+    @property
+    def label_names(self) -> tuple[str, ...]:  # type: ignore[override]
+        return self.names
+
+    def encode(self, features: Features) -> tuple[np.ndarray, np.ndarray]:
+        pixels = as_array(features["image"])
+        return pixels.reshape(-1, *self.image_shape), as_array(features["label"]).astype(np.int32)
+
+
+def expected_images(
+    height: int | None, width: int | None, channels: int | None
+) -> tuple[ExpectedFeature, ...]:
+    return (
+        ExpectedFeature("image", "image", (height, width, channels)),
+        ExpectedFeature("label", "int64", ()),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelledImages:
+    """Makes the encoder of a dataset of images.
+
+    The labels' names are the manifest's; `names` fixes how many there must be.
+    """
+
+    names: tuple[str, ...] | None = None
+
+    def __call__(self, dataset: Any, options: TaskOptions) -> ImageEncoder:
+        height, width, channels = next(
+            feature.shape for feature in dataset.manifest.features if feature.name == "image"
+        )
+        return ImageEncoder((height, width, channels), self._names(dataset))
+
+    def _names(self, dataset: Any) -> tuple[str, ...]:
+        stored = dataset.manifest.label_names
+        if self.names is not None:
+            return stored if stored is not None and len(stored) == len(self.names) else self.names
+        return stored if stored is not None else numbered(_highest_label(dataset) + 1)
+
+
+def numbered(classes: int) -> tuple[str, ...]:
+    return tuple(str(number) for number in range(classes))
+
+
+def _highest_label(dataset: Any) -> int:
+    seen = [dataset.index(split).label_counts for split in dataset.splits]
+    columns: Sequence[int] = [counts.shape[1] for counts in seen if counts is not None]
+    return max(columns, default=1) - 1

@@ -1,0 +1,159 @@
+"""The tasks by name: built-in ones, and those a user's module registers.
+
+A task from outside the package is a module that calls `register(TaskDefinition(...))`; the
+binaries import it with `--task_module=my.module`.
+"""
+
+import dataclasses
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from fed_pretrain.clients.client_reader import ClientCache
+from fed_pretrain.tasks.definition import ModelChoice, TaskDefinition, TaskOptions
+from fed_pretrain.tasks.fit import check_features, check_labels
+from groundwork.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from fed_pretrain.models.known_models import ModelSpec
+    from fed_pretrain.tasks.task import Task
+
+# Each module of fed_pretrain/tasks/definitions/ exports DEFINITIONS.
+MODULES: tuple[str, ...] = (
+    "digits",
+    "mnist5k",
+    "fashion_mnist",
+    "femnist",
+    "cifar10",
+    "tiny_imagenet",
+    "own_images",
+    "chitchat",
+    "shakespeare",
+    "reddit",
+    "stackoverflow",
+    "two_layer_cnn",
+)
+
+# A model that is normalised so was made for ImageNet: three channels, at least 32 pixels.
+IMAGENET_PREPROCESSINGS = ("imagenet_torch", "imagenet_bgr_means", "plus_minus_one", "lite")
+
+_registered: dict[str, TaskDefinition] = {}
+_built_in: dict[str, TaskDefinition] = {}
+
+
+def register(definition: TaskDefinition) -> TaskDefinition:
+    """Adds a task from outside; a name can be taken only once."""
+    known = _all().get(definition.name)
+    if known is not None and known != definition:
+        raise UserError(f"the task name {definition.name!r} is taken; choose another name")
+    _registered[definition.name] = definition
+    return definition
+
+
+def load_module(module: str) -> None:
+    """Imports a user's module, which registers its tasks (`--task_module`)."""
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        raise UserError(
+            f"--task_module={module} cannot be imported ({error}); is its folder on PYTHONPATH?"
+        ) from error
+
+
+def names() -> list[str]:
+    return sorted(_all())
+
+
+def get(name: str) -> TaskDefinition:
+    try:
+        return _all()[name]
+    except KeyError:
+        raise UserError(
+            f"--task is {name!r}, must be one of {', '.join(names())} (--task=help tells more)"
+        ) from None
+
+
+def load(
+    name: str,
+    dataset: Any,
+    model: str | None = None,
+    options: TaskOptions | None = None,
+) -> "Task":
+    """The task on this dataset; refuses a dataset or a model that does not fit."""
+    from fed_pretrain.tasks.task import Task
+
+    definition = get(name)
+    options = options or TaskOptions()
+    check_features(definition, dataset)
+    choice = _choice(definition, dataset, model)
+    encoder = (choice.encoder or definition.encoder)(dataset, options)
+    check_labels(definition, dataset, encoder)
+    cache = ClientCache(options.cache_megabytes << 20)
+    return Task(definition, dataset, choice, options, encoder, cache)
+
+
+def describe() -> str:
+    """The table that `--task=help` prints."""
+    header = ("task", "models (first is the default)", "data", "what it is")
+    rows = [header] + [
+        (
+            definition.name,
+            ", ".join(choice.name for choice in definition.models),
+            "embedded" if definition.prepare is not None else "bring your own",
+            definition.title,
+        )
+        for _, definition in sorted(_all().items())
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
+    lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _choice(definition: TaskDefinition, dataset: Any, model: str | None) -> ModelChoice:
+    listed = definition.choice(model)
+    return listed if listed is not None else _unlisted(definition, dataset, str(model))
+
+
+def check_model(definition: TaskDefinition, model: str | None) -> None:
+    """Refuses a model that neither the task lists nor models/registry.py, or of another kind."""
+    if definition.choice(model) is None:
+        _registered_model(definition, str(model))
+
+
+def _registered_model(definition: TaskDefinition, model: str) -> "ModelSpec":
+    from fed_pretrain.models import known_models as models
+
+    listed = ", ".join(choice.name for choice in definition.models)
+    if model not in models.names():
+        raise UserError(
+            f"--model is {model!r}; task {definition.name!r} has {listed}, and no model of that "
+            f"name is registered{nearest(model, models.names())}"
+        )
+    spec = models.get(model)
+    if spec.kind != definition.kind:
+        raise UserError(
+            f"--model={model} reads {spec.kind}s, task {definition.name!r} holds "
+            f"{definition.kind}s; it has {listed}"
+        )
+    return spec
+
+
+def _unlisted(definition: TaskDefinition, dataset: Any, model: str) -> ModelChoice:
+    """Any registered model of the task's kind, on the rows of the task's first model."""
+    spec = _registered_model(definition, model)
+    first = definition.models[0]
+    if spec.preprocessing not in IMAGENET_PREPROCESSINGS:
+        return dataclasses.replace(first, name=model, start="random", arguments={}, build=None)
+    stored = next(feature for feature in dataset.manifest.features if feature.kind == "image")
+    size = first.input_size or min(stored.shape[:2])
+    return ModelChoice(
+        model, preprocessing=first.preprocessing, input_size=max(32, size), channels=3
+    )
+
+
+def _all() -> dict[str, TaskDefinition]:
+    if not _built_in:
+        for module in MODULES:
+            loaded = importlib.import_module(f"fed_pretrain.tasks.definitions.{module}")
+            _built_in.update({definition.name: definition for definition in loaded.DEFINITIONS})
+    return {**_built_in, **_registered}

@@ -1,0 +1,135 @@
+"""How every binary starts and ends: quiet libraries, short help, one sentence for a mistake."""
+
+import os
+import select
+import signal
+import sys
+import textwrap
+from collections.abc import Callable, Sequence
+
+from absl import flags, logging
+
+from groundwork.errors import UserError
+
+USER_ERROR_EXIT = 2
+# What a shell reports of a program that a closed pipe ended.
+_READER_LEFT_EXIT = 128 + signal.SIGPIPE
+_HELP = ("--help", "-help", "-h", "--helpshort")
+_HELP_FULL = "--helpfull"
+_WIDTH = 96
+_groups: dict[str, str] = {}
+
+
+def quiet_libraries() -> None:
+    """Silences the libraries' own chatter; must run before TensorFlow is imported."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    # See fed_pretrain/__init__.py.
+    os.environ.setdefault("WRAPT_DISABLE_EXTENSIONS", "1")
+
+
+def group_flag(name: str, heading: str) -> None:
+    """Puts a flag that a library module defines into `--help`, under this heading."""
+    _groups[name] = heading
+
+
+def enter_callers_folder() -> None:
+    """Under `bazel run`, relative paths in flags mean the user's folder, not Bazel's."""
+    folder = os.environ.get("BUILD_WORKING_DIRECTORY")
+    if folder:
+        os.chdir(folder)
+
+
+def run(main: Callable[[], int | None]) -> None:
+    """Parses the flags, calls `main()` and turns a UserError into one line and exit code 2."""
+    quiet_libraries()
+    enter_callers_folder()
+
+    def guarded(argv: Sequence[str]) -> int:
+        if len(argv) > 1:
+            return _refuse(f"unexpected argument {argv[1]!r}: every setting is a --flag")
+        try:
+            return main() or 0
+        except UserError as error:
+            return _refuse(str(error))
+
+    def parse(argv: Sequence[str]) -> list[str]:
+        if any(argument in _HELP for argument in argv[1:]):
+            print(short_help(main), flush=True)
+            sys.exit(0)
+        if _HELP_FULL in argv[1:]:
+            print(flags.FLAGS.get_help(), flush=True)
+            sys.exit(0)
+        try:
+            return flags.FLAGS(list(argv))
+        except flags.Error as error:
+            sys.exit(_refuse(f"{str(error).removeprefix('ERROR:: ')} (see --help)"))
+
+    logging.set_verbosity(logging.WARNING)
+    # Not absl's app.run: a TensorFlow that is first imported inside it makes its context before it
+    # has switched to version 2 (tensorflow.python.distribute hangs a callback on absl's start), and
+    # Keras then builds graphs of version 1.
+    try:
+        code = guarded(parse(sys.argv))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        if not _reader_left():
+            raise
+        code = _READER_LEFT_EXIT
+    sys.exit(code)
+
+
+def _reader_left() -> bool:
+    """Whether who read the output has left (`... | head`), which is no error of this program."""
+    output = select.poll()
+    output.register(sys.stdout.fileno(), select.POLLOUT)
+    left = any(event & select.POLLERR for _, event in output.poll(0))
+    if left:
+        # What is left in the buffer would raise once more at the end of the interpreter.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return left
+
+
+def short_help(main: Callable[[], int | None]) -> str:
+    """The binary's own description and flags, grouped; the libraries' flags are left out."""
+    module = sys.modules[main.__module__]
+    sections: dict[str, list[flags.Flag]] = {"": []}
+    own = flags.FLAGS.flags_by_module_dict().get(flags_module(module.__name__), [])
+    sections[""] = [flag for flag in own if flag.name not in _groups]
+    for name, heading in _groups.items():
+        if name in flags.FLAGS:
+            sections.setdefault(heading, []).append(flags.FLAGS[name])
+    lines = [(module.__doc__ or "").strip()]
+    for heading, members in sections.items():
+        if members:
+            lines += ["", f"{heading or 'Flags'}:"]
+            lines += [_describe(flag) for flag in members]
+    lines += ["", f"--flagfile=FILE reads flags from a file; {_HELP_FULL} lists every flag."]
+    return "\n".join(lines)
+
+
+def flags_module(name: str) -> str:
+    """absl files the flags of the main module under the program's path."""
+    return sys.argv[0] if name == "__main__" else name
+
+
+def _describe(flag: flags.Flag) -> str:
+    values = getattr(flag.parser, "enum_values", None)
+    choice = "|".join(map(str, values)) if values else ""
+    if flag.boolean:
+        left = f"--[no]{flag.name}"
+    else:
+        left = f"--{flag.name}={choice or (flag.parser.syntactic_help and 'N') or 'VALUE'}"
+    default = "" if flag.default in (None, "", False, []) else f" [{flag.default}]"
+    # absl appends its own remark to the help of a repeatable flag.
+    said = flag.help.partition(";\n")[0]
+    text = textwrap.fill(
+        f"{said}{default}", _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6
+    )
+    return f"  {left}\n{text}"
+
+
+def _refuse(sentence: str) -> int:
+    print(f"error: {sentence}", file=sys.stderr)
+    return USER_ERROR_EXIT

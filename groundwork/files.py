@@ -1,0 +1,90 @@
+"""Files that are either whole or absent: temporary name, fsync, replace."""
+
+import collections
+import contextlib
+import json
+import math
+import os
+import signal
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+TEMPORARY_PREFIX = ".tmp-"
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """Yields a binary file that takes the place of `path` when the block ends without an error."""
+    path = Path(path)
+    temporary = path.parent / f"{TEMPORARY_PREFIX}{path.name}-{uuid.uuid4().hex[:12]}"
+    try:
+        with open(temporary, "xb") as file:
+            yield file
+            reach("mid-write")
+            file.flush()
+            os.fsync(file.fileno())
+        reach("before-replace")
+        os.replace(temporary, path)
+        sync_folder(path.parent)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def sync_folder(folder: str | os.PathLike[str]) -> None:
+    """Makes the renames inside `folder` durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
+    with replacing(path) as file:
+        file.write(content)
+
+
+def write_text(path: str | os.PathLike[str], content: str) -> None:
+    write_bytes(path, content.encode("utf-8"))
+
+
+def write_json(path: str | os.PathLike[str], value: Any) -> None:
+    """Writes `value` with sorted keys, so that equal values give equal bytes.
+
+    NaN and the infinities are no JSON and refused: the caller says what null stands for.
+    """
+    try:
+        text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    write_text(path, text + "\n")
+
+
+VARIABLE = "FED_PRETRAIN_KILL_AT"
+_reached: collections.Counter[str] = collections.Counter()
+
+
+def reach(name: str) -> None:
+    wanted = os.environ.get(VARIABLE)
+    if wanted is None:
+        return
+    point, _, count = wanted.rpartition(":")
+    if point != name:
+        return
+    _reached[name] += 1
+    if _reached[name] == int(count):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def defined(value: Any) -> Any:
+    """The same nested value with None in place of NaN and the infinities."""
+    if isinstance(value, Mapping):
+        return {name: defined(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [defined(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,78 @@
+"""One writer a work directory: a lock with host and pid that a dead owner cannot hold."""
+
+import fcntl
+import json
+import os
+import socket
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from groundwork.errors import UserError
+
+
+class WorkdirLock:
+    """A kernel lock (flock) on the file `lock`, which names its owner's host and pid.
+
+    The kernel drops the lock however its owner ends, so the record of a dead owner is stale by
+    construction and is overwritten. The file itself stays: unlinking it would let two processes
+    hold locks on two different inodes of the same name.
+    """
+
+    def __init__(self, workdir: str | os.PathLike[str]) -> None:
+        self._path = Path(workdir) / "lock"
+        self._file: IO[str] | None = None
+        self.stale_owner: str | None = None
+
+    def acquire(self) -> None:
+        try:
+            file = open(self._path, "a+", encoding="utf-8")  # noqa: SIM115
+        except OSError as error:
+            raise UserError(f"--workdir: cannot write {self._path} ({error.strerror})") from error
+        owner = _owner(file)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.close()
+            raise UserError(
+                f"--workdir: {self._path.parent} is in use by {owner or 'another process'};"
+                " wait for it or give another --workdir"
+            ) from error
+        self.stale_owner = owner
+        self._record(file, {"host": socket.gethostname(), "pid": os.getpid()})
+        self._file = file
+
+    def release(self) -> None:
+        if self._file is not None:
+            self._record(self._file, None)
+            self._file.close()
+            self._file = None
+
+    def _record(self, file: IO[str], owner: dict[str, object] | None) -> None:
+        file.seek(0)
+        file.truncate()
+        if owner:
+            json.dump(owner, file)
+        file.flush()
+
+    def __enter__(self) -> "WorkdirLock":
+        self.acquire()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.release()
+
+
+def _owner(file: IO[str]) -> str | None:
+    """Who the file says holds the lock; None when it names nobody."""
+    file.seek(0)
+    try:
+        record = json.load(file)
+        return f"process {record['pid']} on {record['host']}"
+    except (ValueError, KeyError):
+        return None

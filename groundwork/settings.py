@@ -1,0 +1,114 @@
+"""Flags from frozen dataclasses: one flag a field, so that flag, config and help cannot differ.
+
+A field's metadata may hold `help`, `flag` (another flag name), `choices`, `lower_bound` and
+`upper_bound`; a field with `flag=None` gets no flag. Fields must be scalars (str, int, float, bool,
+each maybe None).
+"""
+
+import dataclasses
+import hashlib
+import json
+import math
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from absl import flags
+
+from groundwork import command_line
+
+Config = TypeVar("Config")
+
+
+def define(config: type[Any], group: str, flag_values: flags.FlagValues = flags.FLAGS) -> None:
+    """Defines a flag for every field of `config`; `group` is its heading in `--help`."""
+    for field, name, kind in _fields(config):
+        command_line.group_flag(name, group)
+        _define_one(name, kind, field, flag_values)
+
+
+def build(
+    config: type[Config],
+    flag_values: flags.FlagValues = flags.FLAGS,
+    **others: Any,
+) -> Config:
+    """The dataclass with the flags' values; `others` fills the fields that have no flag."""
+    values = {field.name: flag_values[name].value for field, name, _ in _fields(config)}
+    return config(**{**values, **others})
+
+
+def given(config: type[Any], flag_values: flags.FlagValues = flags.FLAGS) -> dict[str, Any]:
+    """Only the fields whose flags the user set, by field name."""
+    return {
+        field.name: flag_values[name].value
+        for field, name, _ in _fields(config)
+        if flag_values[name].present
+    }
+
+
+def flag_names(config: type[Any]) -> list[str]:
+    return [name for _, name, _ in _fields(config)]
+
+
+def _fields(config: type[Any]) -> list[tuple[dataclasses.Field[Any], str, type]]:
+    hints = typing.get_type_hints(config)
+    result = []
+    for field in dataclasses.fields(config):
+        name = field.metadata.get("flag", field.name)
+        if name is not None:
+            result.append((field, name, _scalar(config, field.name, hints[field.name])))
+    return result
+
+
+def _scalar(config: type[Any], name: str, hint: Any) -> type:
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        hint = next(part for part in typing.get_args(hint) if part is not type(None))
+    if typing.get_origin(hint) is typing.Literal:
+        return str
+    if hint not in (str, int, float, bool):
+        raise TypeError(f"{config.__name__}.{name}: a flag needs a scalar, not {hint}")
+    return typing.cast(type, hint)
+
+
+def _define_one(
+    name: str, kind: type, field: dataclasses.Field[Any], flag_values: flags.FlagValues
+) -> None:
+    metadata: Mapping[str, Any] = field.metadata
+    default = None if field.default is dataclasses.MISSING else field.default
+    text = metadata.get("help", name.replace("_", " ") + ".")
+    arguments = {"name": name, "default": default, "help": text, "flag_values": flag_values}
+    bounds = {key: metadata.get(key) for key in ("lower_bound", "upper_bound")}
+    if kind is bool:
+        flags.DEFINE_boolean(**arguments)
+    elif "choices" in metadata:
+        flags.DEFINE_enum(enum_values=list(metadata["choices"]), **arguments)
+    elif kind is int:
+        flags.DEFINE_integer(**bounds, **arguments)
+    elif kind is float:
+        flags.DEFINE_float(**bounds, **arguments)
+        flags.register_validator(name, _is_finite, "a finite number is wanted", flag_values)
+    else:
+        flags.DEFINE_string(**arguments)
+
+
+def _is_finite(value: float | None) -> bool:
+    """NaN is below no lower bound."""
+    return value is None or math.isfinite(value)
+
+
+def digest(values: Mapping[str, Any]) -> str:
+    text = json.dumps(values, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any], place: str = "") -> list[str]:
+    """`name: old -> new` for every leaf that differs."""
+    found = []
+    for name in sorted({*before, *now}):
+        old, new = before.get(name), now.get(name)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            found += differences(old, new, f"{place}{name}.")
+        elif old != new:
+            found.append(f"{place}{name}: {old!r} -> {new!r}")
+    return found

@@ -1,0 +1,162 @@
+"""A process that parses command lines of one binary as the binary would, and runs nothing.
+
+`python -m pipelines.execution.flag_parsing MODULE` reads a JSON list of argument lists from
+its standard input and prints a JSON list: a mistake, or null, for each. Two binaries define flags
+of the same name, so a process holds only one of them. It imports no TensorFlow.
+"""
+
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from groundwork import command_line
+from groundwork.errors import UserError, nearest
+from pipelines.execution import worker
+
+if TYPE_CHECKING:
+    from fed_pretrain.starts.start_config import StartConfig
+    from fed_pretrain.tasks.definition import TaskOptions
+
+# They make a binary do something else than its work.
+_NOT_OF_A_STEP = ("dry_run", "list_sources")
+
+
+def mistakes(module: str, command_lines: Sequence[Sequence[str]]) -> list[str | None]:
+    return [_mistake(module, arguments) for arguments in command_lines]
+
+
+def _mistake(module: str, arguments: Sequence[str]) -> str | None:
+    try:
+        worker.parse(module, ())
+        _refuse_unknown(arguments)
+        worker.parse(module, arguments)
+        _CHECKS.get(module, _nothing)()
+    except UserError as error:
+        return str(error)
+    return None
+
+
+def _refuse_unknown(arguments: Sequence[str]) -> None:
+    known = list(_flags_of_a_step())
+    for argument in arguments:
+        name = argument.removeprefix("--").partition("=")[0]
+        if name not in known:
+            raise UserError(f"no flag is named {name!r}{nearest(name, known)}")
+
+
+def _flags_of_a_step() -> Iterator[str]:
+    for module, defined in flags.FLAGS.flags_by_module_dict().items():
+        if not module.startswith("absl"):
+            yield from (flag.name for flag in defined if flag.name not in _NOT_OF_A_STEP)
+
+
+def _nothing() -> None:
+    pass
+
+
+def _check_preparation() -> None:
+    from data_prep import prepare
+    from data_prep.preparing import request
+    from data_prep.sources import known_sources
+
+    config = prepare._config()
+    if not known_sources.get(config.source).needs_input:
+        request.open_source(config)
+        return
+    # All that needs no data is checked before the input is missed, and the input comes later.
+    try:
+        request.open_source(dataclasses.replace(config, input=""))
+    except UserError as error:
+        if not config.input or "--input is missing" not in str(error):
+            raise
+
+
+def _check_pretraining() -> None:
+    from fed_pretrain.pretraining.pretrain_config import CentralConfig
+    from fed_pretrain.starts.start_config import StartConfig
+    from fed_pretrain.tasks.definition import TaskOptions
+    from groundwork import settings as config_flags
+
+    values = flags.FLAGS
+    config_flags.build(CentralConfig)
+    _check_task(values.task, values.task_module, values.model)
+    _check_names(config_flags.build(StartConfig), config_flags.build(TaskOptions), values.devices)
+
+
+def _check_run() -> None:
+    from fed_pretrain.algorithms import known_algorithms as algorithms
+    from fed_pretrain.experiment.assembly import run_flags
+    from fed_pretrain.probes import names
+
+    config = run_flags.run_config()
+    _check_task(config.task, config.task_module, config.model)
+    _check_names(config.start, config.options, config.executor.devices)
+    names.listed(config.probes.probes, names.OF_A_RUN)
+    settings = dict(config.algorithm_settings)
+    resolved = algorithms.resolve(config.algorithm_name, config.task, config.start.spec, settings)
+    # How many clients there are is known once the data is: any number does for now.
+    wanted = config.work.clients_per_round or 1
+    algorithms.check(dataclasses.replace(resolved, clients_per_round=wanted, population=wanted))
+
+
+def _check_analysis() -> None:
+    from fed_pretrain.curvature.curvature_config import number_of_examples
+    from fed_pretrain.experiment.assembly import run_flags
+    from fed_pretrain.probes import names
+
+    of_run = bool(flags.FLAGS.run)
+    config = run_flags.run_config(required=() if of_run else ("task", "workdir"))
+    if flags.FLAGS["probes"].present:
+        names.listed(config.probes.probes, names.OF_AN_ANALYSIS)
+    number_of_examples("landscape_examples", flags.FLAGS.landscape_examples)
+    number_of_examples("hessian_examples", config.curvature.examples)
+    if not of_run:
+        _check_task(config.task, config.task_module, config.model)
+    _check_names(config.start, config.options, config.executor.devices)
+
+
+def _check_task(name: str, task_module: str | None, model: str | None) -> None:
+    """A module of the user's may register tasks and models, and is not imported here."""
+    from fed_pretrain.tasks import known_tasks
+
+    if not task_module:
+        known_tasks.check_model(known_tasks.get(name), model)
+
+
+def _check_names(start: "StartConfig", options: "TaskOptions", devices: str) -> None:
+    """What a start, a preprocessing and a device may be called, whether they are there or not."""
+    from fed_pretrain.executors.device import placement
+    from fed_pretrain.models import preprocessing
+    from fed_pretrain.starts import quality
+    from fed_pretrain.starts.origins import origin
+
+    origin.check(start.spec)
+    try:
+        if start.blend is not None:
+            origin.check(quality.parse_blend(start.blend)[0])
+    except UserError as error:
+        raise UserError(f"--start_blend={start.blend}: {error}") from error
+    try:
+        if options.preprocessing is not None:
+            preprocessing.check(options.preprocessing)
+    except ValueError as error:
+        raise UserError(f"--preprocessing={options.preprocessing}: {error}") from error
+    placement.parse(devices)
+
+
+_CHECKS: Mapping[str, Callable[[], None]] = {
+    "data_prep.prepare": _check_preparation,
+    "fed_pretrain.pretrain": _check_pretraining,
+    "fed_pretrain.train": _check_run,
+    "pipelines.tune": _check_run,
+    "fed_pretrain.analyze": _check_analysis,
+}
+
+
+if __name__ == "__main__":
+    command_line.quiet_libraries()
+    print(json.dumps(mistakes(sys.argv[1], json.load(sys.stdin))))

@@ -1,0 +1,120 @@
+"""A process that runs steps one after another, so that imports and built processes are paid once.
+
+It reads one JSON request a line from its standard input, `{"module": ..., "arguments": [...],
+"log": ...}`, runs the binary's `main` with these flags, and answers one JSON line on the file
+descriptor it was given. It ends with its parent.
+"""
+
+import contextlib
+import ctypes
+import fcntl
+import importlib
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from types import ModuleType
+from typing import Any
+
+from absl import flags
+
+from groundwork import command_line
+from groundwork.errors import UserError
+
+_PR_SET_PDEATHSIG = 1
+
+
+def serve(answers_descriptor: int, parent: int) -> None:
+    """Answers requests until the standard input closes."""
+    _end_with(parent)
+    command_line.quiet_libraries()
+    with os.fdopen(answers_descriptor, "w", buffering=1, encoding="utf-8") as answers:
+        for line in sys.stdin:
+            request = json.loads(line)
+            answer = _answer(request)
+            answers.write(json.dumps(answer) + "\n")
+
+
+def _end_with(parent: int) -> None:
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        sys.exit(1)
+
+
+def _answer(request: dict[str, Any]) -> dict[str, Any]:
+    """Runs one step with its output in the step's log; never raises for a failed step."""
+    path = request["log"]
+    with _turn(path), open(path, "a", encoding="utf-8") as log, _redirected(log.fileno()):
+        try:
+            code = run_main(request["module"], request["arguments"])
+            message = "" if code == 0 else f"exit code {code}"
+        except UserError as error:
+            code, message = command_line.USER_ERROR_EXIT, str(error)
+            print(f"error: {message}", file=sys.stderr)
+        except BaseException as error:
+            traceback.print_exc()
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            code, message = 1, f"{type(error).__name__}: {error}"
+    return {"code": code, "message": message, "memory_mb": _memory_mb()}
+
+
+@contextlib.contextmanager
+def _turn(path: str) -> Iterator[None]:
+    """Waits for a worker whose study was killed: it may still be saving what this one continues."""
+    with open(path, "a", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def _redirected(descriptor: int) -> Any:
+    """Sends the standard output and error of this process, libraries included, to the log."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = os.dup(1), os.dup(2)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.dup2(saved[0], 1)
+        os.dup2(saved[1], 2)
+        os.close(saved[0])
+        os.close(saved[1])
+
+
+def run_main(module: str, arguments: Sequence[str]) -> int:
+    """Calls the binary's `main` as its command line would, whatever ran before in this process."""
+    binary = parse(module, arguments)
+    # What a run or a dataset records as its command is this step's, not the worker's.
+    sys.argv = ["python", "-m", module, *arguments]
+    return binary.main() or 0
+
+
+def parse(module: str, arguments: Sequence[str]) -> ModuleType:
+    """Imports the binary and gives its flags these values, and the others their defaults."""
+    binary = importlib.import_module(module)
+    for name in list(flags.FLAGS):
+        flags.FLAGS[name].unparse()
+    try:
+        left = flags.FLAGS([module, *arguments])
+    except flags.Error as error:
+        raise UserError(str(error)) from error
+    if len(left) > 1:
+        raise UserError(f"unexpected argument {left[1]!r}")
+    return binary
+
+
+def _memory_mb() -> float:
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+if __name__ == "__main__":
+    serve(int(sys.argv[1]), int(sys.argv[2]))

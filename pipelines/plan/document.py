@@ -1,0 +1,98 @@
+"""A YAML mapping that knows where each of its keys was written: a line of the file, or --set."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from groundwork.errors import UserError, nearest
+
+# The keys that lead to a value, from the top; a number in a list is its index.
+Place = tuple[Any, ...]
+
+
+class Document:
+    """`value` is what the file says with the overrides so far applied."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self.path = path
+        self._lines: dict[Place, int] = {}
+        self._overrides: dict[Place, str] = {}
+        try:
+            node = yaml.compose(text, Loader=yaml.SafeLoader)
+            self.value = _with_text_keys(yaml.safe_load(text))
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            where = f", line {mark.line + 1}" if mark else ""
+            problem = getattr(error, "problem", None) or str(error)
+            raise UserError(f"{path}{where}: not YAML ({problem})") from error
+        self._index(node, ())
+
+    def _index(self, node: Any, place: Place) -> None:
+        if isinstance(node, yaml.MappingNode):
+            for key_node, child in node.value:
+                key = str(yaml.safe_load(yaml.serialize(key_node)))
+                line = key_node.start_mark.line + 1
+                if (*place, key) in self._lines:
+                    raise UserError(f"{self.path}, line {line}: {key!r} is given twice")
+                self._lines[(*place, key)] = line
+                self._index(child, (*place, key))
+        elif isinstance(node, yaml.SequenceNode):
+            for number, child in enumerate(node.value):
+                self._lines[(*place, str(number))] = child.start_mark.line + 1
+                self._index(child, (*place, str(number)))
+
+    def override(self, text: str) -> None:
+        """Applies one `key.path=value`."""
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise UserError(f"--set: {text!r} is not of the form key.path=value")
+        target = self.value if isinstance(self.value, dict) else {}
+        *parents, last = name.split(".")
+        for key in parents:
+            if not isinstance(target, dict) or not isinstance(target.get(key), dict):
+                known = list(map(str, target)) if isinstance(target, dict) else []
+                raise UserError(f"--set {text}: no section {key!r}{nearest(key, known)}")
+            target = target[key]
+        try:
+            target[last] = _with_text_keys(yaml.safe_load(value))
+        except yaml.YAMLError as error:
+            raise UserError(f"--set {text}: the value is not YAML") from error
+        place = (*parents, last)
+        self._overrides[place] = text
+        # The file's lines below speak of what stood there before.
+        self._lines = {k: line for k, line in self._lines.items() if k[: len(place)] != place}
+
+    def at(self, place: Place) -> Any:
+        """The mapping at a place; an empty one where the document has none."""
+        value = self.value
+        for key in place:
+            value = value.get(key, {})
+        return value
+
+    def where(self, place: Place) -> str:
+        """The file and line, or the --set, that wrote the value at this place."""
+        found = self._written(place)
+        if found in self._overrides:
+            return f"--set {self._overrides[found]}"
+        return f"{self.path}, line {self._lines[found]}" if found else str(self.path)
+
+    def rank(self, place: Place) -> int:
+        """Sorts places: overrides first, then by line."""
+        return self._lines.get(self._written(place), 0)
+
+    def _written(self, place: Place) -> Place:
+        """The place itself, or the nearest one above it that was written down."""
+        place = tuple(map(str, place))
+        while place and place not in self._overrides and place not in self._lines:
+            place = place[:-1]
+        return place
+
+
+def _with_text_keys(value: Any) -> Any:
+    """YAML reads `1:` as a number; every name of a plan is text."""
+    if isinstance(value, dict):
+        return {str(key): _with_text_keys(child) for key, child in value.items()}
+    if isinstance(value, list):
+        return [_with_text_keys(child) for child in value]
+    return value

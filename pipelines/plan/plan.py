@@ -1,0 +1,169 @@
+"""A plan: the declarative description of a study, read from YAML and checked.
+
+A plan names tasks, starts, algorithms, partitions, sweeps and seeds; `expansion` turns their
+product into steps. Mistakes are told with the line and the nearest right key.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from groundwork.errors import UserError, nearest
+from pipelines.plan import plan_checks
+from pipelines.plan.document import Document
+from pipelines.plan.plan_checks import Words
+
+Flags = Mapping[str, Any]
+PLANS_FOLDER = Path(__file__).parent.parent / "plans"
+
+
+@dataclass(frozen=True)
+class TaskPlan:
+    task: str
+    dataset: Flags
+    partitions: Mapping[str, Flags]
+    settings: Flags
+    starts: Mapping[str, Flags]
+    pretrain: Mapping[str, Flags]
+    rates: Mapping[str, Flags]
+
+
+@dataclass(frozen=True)
+class TuningPlan:
+    rates: Mapping[str, Sequence[float]]
+    trials: int
+    rounds: int
+    search: str = "grid"
+    halvings: int = 0
+    seed: int = 0
+    settings: Flags = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class AnalysisPlan:
+    """Probes run by `analyze`: `of` a start before training, or of a finished run.
+
+    beside: a partition whose runs are the other runs: those of the other partitions are analysed.
+    """
+
+    of: str
+    tasks: tuple[str, ...]
+    algorithms: tuple[str, ...]
+    settings: Flags
+    beside: str = ""
+
+
+@dataclass(frozen=True)
+class Budget:
+    minutes: float | None = None
+    parallel: int = 0
+    retries: int = 1
+
+
+@dataclass(frozen=True)
+class Plan:
+    name: str
+    title: str
+    question: str
+    origin: str
+    reductions: tuple[str, ...]
+    settings: Flags
+    tasks: Mapping[str, TaskPlan]
+    algorithms: Mapping[str, Flags]
+    sweep: Mapping[str, Mapping[str, Flags]]
+    seeds: tuple[int, ...]
+    tuning: TuningPlan | None
+    analyze: Mapping[str, AnalysisPlan]
+    sections: tuple[str, ...]
+    claims: tuple[str, ...]
+    budget: Budget
+
+
+def shipped() -> list[str]:
+    """Names of the plans that come with the package."""
+    return sorted(path.stem for path in PLANS_FOLDER.glob("*.yaml"))
+
+
+def describe_shipped() -> str:
+    """A line a plan, for `--plan=help`."""
+    width = max(map(len, shipped()))
+    lines = [f"  {name:{width}}  {load(name).title}" for name in shipped()]
+    return "\n".join(["shipped plans:", *lines])
+
+
+def load(name_or_path: str, overrides: Sequence[str] = (), words: Words | None = None) -> Plan:
+    """The plan of a shipped name or of a file, with `key.path=value` overrides; checked."""
+    return build(read(name_or_path, overrides, words))
+
+
+def read(name_or_path: str, overrides: Sequence[str] = (), words: Words | None = None) -> Document:
+    """The same before it is built: it knows where each of its values was written."""
+    path = _locate(name_or_path)
+    try:
+        document = Document(path, path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"--plan: cannot read {path} ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"--plan: {path} is not UTF-8 text") from error
+    for override in overrides:
+        document.override(override)
+    plan_checks.check(document)
+    if words is not None:
+        plan_checks.check_words(document, words)
+    return document
+
+
+def _locate(name_or_path: str) -> Path:
+    path = Path(name_or_path)
+    if path.suffix in (".yaml", ".yml"):
+        return path
+    if name_or_path in shipped():
+        return PLANS_FOLDER / f"{name_or_path}.yaml"
+    hint = nearest(name_or_path, shipped())
+    raise UserError(
+        f"--plan: no plan named {name_or_path!r}{hint}; shipped: {', '.join(shipped())}"
+    )
+
+
+def build(document: Document) -> Plan:
+    value = document.value
+    tuning = value.get("tuning")
+    return Plan(
+        name=value["name"],
+        title=value["title"],
+        question=value["question"],
+        origin=value.get("origin", ""),
+        reductions=tuple(value.get("reductions", ())),
+        settings=value.get("settings", {}),
+        tasks={name: _task(task) for name, task in value["tasks"].items()},
+        algorithms=value["algorithms"],
+        sweep=value.get("sweep", {}),
+        seeds=tuple(value.get("seeds", (0,))),
+        tuning=TuningPlan(**{"settings": {}, **tuning}) if tuning else None,
+        analyze={
+            name: AnalysisPlan(
+                of=analysis.get("of", "start"),
+                tasks=tuple(analysis.get("tasks", value["tasks"])),
+                algorithms=tuple(analysis.get("algorithms", value["algorithms"])),
+                settings=analysis["settings"],
+                beside=analysis.get("beside", ""),
+            )
+            for name, analysis in value.get("analyze", {}).items()
+        },
+        sections=tuple(value.get("sections", ())),
+        claims=tuple(value.get("claims", ())),
+        budget=Budget(**value.get("budget", {})),
+    )
+
+
+def _task(value: Mapping[str, Any]) -> TaskPlan:
+    return TaskPlan(
+        task=value["task"],
+        dataset=value.get("dataset", {}),
+        partitions=value.get("partitions", {"": {}}),
+        settings=value.get("settings", {}),
+        starts=value["starts"],
+        pretrain=value.get("pretrain", {}),
+        rates=value.get("rates", {}),
+    )

@@ -1,0 +1,247 @@
+"""What can be said of a plan by reading it: its form, and whether what it names exists in it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jsonschema
+
+from groundwork.errors import UserError, nearest
+from pipelines.plan.document import Document, Place
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a plan may name; a word that is none of these is refused with the nearest one."""
+
+    rates: Sequence[str]
+    tasks: Sequence[str]
+    claims: Sequence[str]
+    sections: Sequence[str]
+
+
+def check(document: Document) -> None:
+    """Refuses a plan of a wrong form, or one that names a part of itself that is not there."""
+    errors = jsonschema.Draft202012Validator(PLAN_SCHEMA).iter_errors(document.value)
+    first = min(errors, key=_plainest_first, default=None)
+    if first is not None:
+        raise UserError(_sentence(document, first))
+    _check_analyses(document)
+    algorithms = list(document.value["algorithms"])
+    for name, task in document.value["tasks"].items():
+        _check_datasets(document, name, task)
+        _check_rates(document, name, task, algorithms)
+        _check_pretrained(document, name, task)
+
+
+def check_words(document: Document, words: Words) -> None:
+    """Refuses rates, tasks, claims and sections that do not exist, with their line."""
+    for name, task in document.value["tasks"].items():
+        # A module of the user's own may register this task.
+        settings = {**document.at(("settings",)), **task.get("settings", {})}
+        if "task_module" not in settings:
+            _check_word(document, ("tasks", name, "task"), "task", task["task"], words.tasks)
+    for name in document.at(("tuning", "rates")):
+        _check_word(document, ("tuning", "rates", name), "rate", name, words.rates)
+    for key, known in (("claims", words.claims), ("sections", words.sections)):
+        for number, word in enumerate(document.value.get(key, [])):
+            _check_word(document, (key, number), key.removesuffix("s"), word, known)
+
+
+def _check_word(
+    document: Document, place: Place, kind: str, word: str, known: Sequence[str]
+) -> None:
+    if word not in known:
+        where = ".".join(map(str, place[:-1]))
+        hint = nearest(word, known)
+        raise UserError(f"{document.where(place)}: {where}: no {kind} is named {word!r}{hint}")
+
+
+def _plainest_first(error: jsonschema.ValidationError) -> tuple[bool, list[str]]:
+    """A misspelt key also makes the right one missing: tell the misspelling."""
+    misspelt = error.validator == "additionalProperties"
+    return not misspelt, list(map(str, error.absolute_path))
+
+
+def _sentence(document: Document, error: jsonschema.ValidationError) -> str:
+    place = tuple(error.absolute_path)
+    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
+        known = list(error.schema.get("properties", {}))
+        if known:
+            unknown = next(key for key in error.instance if key not in known)
+            where = document.where((*place, unknown))
+            return f"{where}: unknown key {unknown!r}{nearest(str(unknown), known)}"
+    name = ".".join(map(str, place)) or "the plan"
+    return f"{document.where(place)}: {name}: {error.message}"
+
+
+def _check_analyses(document: Document) -> None:
+    known_at = {key: list(document.value[key]) for key in ("algorithms", "tasks")}
+    for name, analysis in document.value.get("analyze", {}).items():
+        for key, known in known_at.items():
+            for number, word in enumerate(analysis.get(key, [])):
+                if word not in known:
+                    where = document.where(("analyze", name, key, number))
+                    raise UserError(f"{where}: {key}: unknown {word!r}{nearest(word, known)}")
+        _check_beside(document, name, analysis)
+
+
+def _check_beside(document: Document, name: str, analysis: Any) -> None:
+    beside, tasks = analysis.get("beside"), document.value["tasks"]
+    if beside is None:
+        return
+    where = document.where(("analyze", name, "beside"))
+    if analysis.get("of", "start") != "run":
+        raise UserError(f"{where}: beside compares runs: write `of: run`")
+    for task in analysis.get("tasks", tasks):
+        known = list(tasks[task].get("partitions", {}))
+        if beside not in known:
+            hint = nearest(beside, known)
+            raise UserError(f"{where}: task {task!r} has no partition {beside!r}{hint}")
+
+
+def _check_datasets(document: Document, name: str, task: Any) -> None:
+    """A folder of the user's is taken as it is: a setting beside its path would do nothing."""
+    places = [("dataset",), *(("partitions", key) for key in task.get("partitions", {}))]
+    for place in places:
+        flags = document.at(("tasks", name, *place))
+        if "path" in flags and len(flags) > 1:
+            other = next(key for key in flags if key != "path")
+            where = document.where(("tasks", name, *place, other))
+            raise UserError(
+                f"{where}: tasks.{name}.{'.'.join(map(str, place))}: {other!r} prepares a dataset,"
+                " and `path` names one that is prepared: give one of them"
+            )
+
+
+def _check_rates(document: Document, name: str, task: Any, algorithms: Sequence[str]) -> None:
+    """A rates key is START or START/ALGORITHM."""
+    for key in task.get("rates", {}):
+        start, _, algorithm = str(key).partition("/")
+        where = document.where(("tasks", name, "rates", key))
+        if start not in task["starts"]:
+            hint = nearest(start, list(task["starts"]))
+            raise UserError(f"{where}: rates name an unknown start {start!r}{hint}")
+        if algorithm and algorithm not in algorithms:
+            hint = nearest(algorithm, algorithms)
+            raise UserError(f"{where}: rates name an unknown algorithm {algorithm!r}{hint}")
+
+
+def _check_pretrained(document: Document, name: str, task: Any) -> None:
+    """`pretrained:NAME`, of a start or of --exclude_clients, is a pre-training of the task."""
+    known = list(task.get("pretrain", {}))
+    places = [("settings",), ("tasks", name, "settings")]
+    places += [("tasks", name, "starts", start) for start in task["starts"]]
+    for place in places:
+        for flag in PRETRAINED_FILES:
+            value = str(document.at(place).get(flag, ""))
+            wanted = value.removeprefix(PRETRAINED)
+            if value != wanted and wanted not in known:
+                where = document.where((*place, flag))
+                raise UserError(
+                    f"{where}: {value!r} has no pretrain section{nearest(wanted, known)}"
+                )
+
+
+PRETRAINED = "pretrained:"
+# Flags that may name a pre-training of the plan, and the file of it that each reads.
+PRETRAINED_FILES = {"start": "start.ckpt", "exclude_clients": "start.ckpt.json"}
+
+_FLAGS: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": {"type": ["string", "number", "boolean"]},
+}
+_NAMED_FLAGS: dict[str, Any] = {
+    "type": "object",
+    "minProperties": 1,
+    "additionalProperties": _FLAGS,
+}
+_TASK: dict[str, Any] = {
+    "type": "object",
+    "required": ["task", "starts"],
+    "additionalProperties": False,
+    "properties": {
+        "task": {"type": "string"},
+        "dataset": _FLAGS,
+        "partitions": _NAMED_FLAGS,
+        "settings": _FLAGS,
+        "starts": _NAMED_FLAGS,
+        "pretrain": _NAMED_FLAGS,
+        "rates": _NAMED_FLAGS,
+    },
+}
+_TUNING: dict[str, Any] = {
+    "type": "object",
+    "required": ["rates", "trials", "rounds"],
+    "additionalProperties": False,
+    "properties": {
+        "search": {"enum": ["grid", "random"]},
+        "rates": {
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": {
+                "type": "array",
+                "minItems": 1,
+                "items": {"type": "number", "exclusiveMinimum": 0},
+            },
+        },
+        "trials": {"type": "integer", "minimum": 1},
+        "rounds": {"type": "integer", "minimum": 1},
+        "halvings": {"type": "integer", "minimum": 0},
+        "seed": {"type": "integer"},
+        "settings": _FLAGS,
+    },
+}
+
+PLAN_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["name", "title", "question", "tasks", "algorithms"],
+    "additionalProperties": False,
+    "properties": {
+        "name": {"type": "string", "pattern": "^[a-z][a-z0-9_]*$"},
+        "title": {"type": "string"},
+        "question": {"type": "string"},
+        "origin": {"type": "string"},
+        "reductions": {"type": "array", "items": {"type": "string"}},
+        "settings": _FLAGS,
+        "tasks": {"type": "object", "minProperties": 1, "additionalProperties": _TASK},
+        "algorithms": _NAMED_FLAGS,
+        "sweep": {
+            "type": "object",
+            "additionalProperties": _NAMED_FLAGS,
+        },
+        "seeds": {
+            "type": "array",
+            "minItems": 1,
+            "uniqueItems": True,
+            "items": {"type": "integer"},
+        },
+        "tuning": _TUNING,
+        "analyze": {
+            "type": "object",
+            "additionalProperties": {
+                "type": "object",
+                "required": ["settings"],
+                "additionalProperties": False,
+                "properties": {
+                    "of": {"enum": ["start", "run"]},
+                    "tasks": {"type": "array", "items": {"type": "string"}},
+                    "algorithms": {"type": "array", "items": {"type": "string"}},
+                    "beside": {"type": "string"},
+                    "settings": _FLAGS,
+                },
+            },
+        },
+        "sections": {"type": "array", "items": {"type": "string"}},
+        "claims": {"type": "array", "items": {"type": "string"}},
+        "budget": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                "minutes": {"type": "number", "exclusiveMinimum": 0},
+                "parallel": {"type": "integer", "minimum": 0},
+                "retries": {"type": "integer", "minimum": 0},
+            },
+        },
+    },
+}

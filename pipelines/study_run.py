@@ -1,0 +1,236 @@
+"""A study: a plan, the steps it expands to, and their execution."""
+
+import contextlib
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from groundwork import files
+from groundwork.errors import UserError
+from groundwork.locks import WorkdirLock
+from groundwork.progress import duration
+from pipelines.execution import flag_check
+from pipelines.execution.display import Display, TimeLeft, last_round
+from pipelines.execution.execution import Execution, StepState, forget_stale_outputs
+from pipelines.plan import plan as plan_module
+from pipelines.plan.expansion import expand
+from pipelines.plan.plan import Plan
+from pipelines.plan.steps import Step
+from pipelines.schedulers import step_commands
+
+CORES_PER_CELL = 2
+MEMORY_PER_CELL = 3e9
+
+
+@dataclass(frozen=True)
+class StudyConfig:
+    plan: str
+    workdir: str
+    overrides: tuple[str, ...] = ()
+    parallel: int = 0
+    dry_run: bool = False
+    forget_stale: bool = False
+    only: tuple[str, ...] = ()
+    """Steps to run by themselves; () is the whole study."""
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """`failed`: why each failed step did."""
+
+    report: Path | None
+    failed: Mapping[str, str]
+    stopped: bool
+
+
+def run(config: StudyConfig) -> StudyResult:
+    """Runs (or continues) the study; the report is made even when some cells failed."""
+    if config.only and config.forget_stale:
+        raise UserError("--forget_stale is for a whole study, not for --step")
+    plan, steps = _checked_steps(config)
+    parallel = config.parallel or plan.budget.parallel or room_for_cells()
+    planned = plan.budget.minutes * 60 if plan.budget.minutes else None
+    time_left = TimeLeft(last_round, parallel, planned)
+    execution = Execution(
+        steps,
+        Path(config.workdir).resolve(),
+        parallel=parallel,
+        retries=plan.budget.retries,
+        only=config.only or None,
+    )
+    execution.settle()
+    if config.only:
+        step_commands.check_chosen(execution)
+    if config.dry_run:
+        print(describe(plan, execution, time_left))
+        return StudyResult(None, {}, False)
+    if not config.only:
+        print(describe(plan, execution, time_left), file=sys.stderr)
+    _execute(plan, execution, Display(plan.name, time_left))
+    if config.forget_stale:
+        print(_forget_stale(execution))
+    return _result(execution)
+
+
+def _forget_stale(execution: Execution) -> str:
+    """A refusal is told beside what the study came to, not in its place."""
+    try:
+        return f"removed {forget_stale_outputs(execution)} outputs of former settings"
+    except UserError as refusal:
+        return str(refusal)
+
+
+def list_steps(config: StudyConfig, program: Sequence[str]) -> Iterator[str]:
+    """The steps as JSON lines, for a scheduler; `program` is the study's, which runs each."""
+    _, steps = _checked_steps(config)
+    return step_commands.lines(steps, program, config.plan, config.workdir, config.overrides)
+
+
+def _execute(plan: plan_module.Plan, execution: Execution, display: Display) -> None:
+    """`study.json` has one writer at a time: who makes the report, which reads it."""
+    try:
+        execution.workdir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--workdir={execution.workdir}: {error.strerror}") from error
+    makes_report = any(state.step.kind == "report" for state in execution.asked)
+    with contextlib.ExitStack() as stack:
+        if makes_report:
+            stack.enter_context(WorkdirLock(execution.workdir))
+        stack.enter_context(_stop_on_signal(execution))
+        stack.callback(display.close)
+        writers = [StudyFile(plan).update] if makes_report else []
+        execution.on_change = [*writers, display.show]
+        execution.run()
+
+
+def _result(execution: Execution) -> StudyResult:
+    failed, page = {}, None
+    for state in execution.asked:
+        if state.status == "failed":
+            failed[state.step.step_id] = state.message
+        if state.step.kind == "report" and state.fingerprint and state.output:
+            page = state.output / "index.html"
+    stopped = any(not state.over for state in execution.asked)
+    return StudyResult(page, failed, stopped)
+
+
+def _checked_steps(config: StudyConfig) -> tuple[plan_module.Plan, list[Step]]:
+    document = plan_module.read(config.plan, config.overrides, words())
+    plan = plan_module.build(document)
+    steps = expand(plan)
+    asked = [step for step in steps if not config.only or step.step_id in config.only]
+    flag_check.check(asked, document, plan.tuning)
+    return plan, steps
+
+
+def room_for_cells() -> int:
+    """How many cells fit at once: the executor of one cell uses two cores well."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+    by_memory = int(memory // MEMORY_PER_CELL)
+    return max(1, min((os.cpu_count() or 1) // CORES_PER_CELL, by_memory))
+
+
+def describe(plan: plan_module.Plan, execution: Execution, time_left: TimeLeft) -> str:
+    """The plan in words: what will run, what is there already, how long it may take."""
+    states = execution.asked
+    counts = Counter(state.step.kind for state in states)
+    done = sum(state.status == "skipped" for state in states)
+    already = f"; {done} of the {len(states)} are done already" if done else ""
+    lines = [f"{plan.title}  ({plan.name})", plan.question]
+    lines += [f"  reduced: {reduction}" for reduction in plan.reductions]
+    numbers = ", ".join(f"{number} {kind}" for kind, number in counts.items())
+    lines.append(f"  steps: {numbers}{already}")
+    for name, task in plan.tasks.items():
+        lines.append(
+            f"  {name}: {len(task.starts)} starts ({', '.join(task.starts)})"
+            f" x {len(plan.algorithms)} algorithms x {len(plan.seeds)} seeds"
+        )
+    for axis, points in plan.sweep.items():
+        lines.append(f"  sweep {axis}: {', '.join(points)}")
+    trains = [state.step for state in states if state.step.kind == "train"]
+    rounds = sum(int(step.flags.get("rounds", 0)) for step in trains)
+    lines.append(f"  federated rounds: {rounds:,}")
+    lines.append(f"  estimate: {_estimate(states, time_left)}")
+    return "\n".join(lines)
+
+
+def _estimate(states: Sequence[StepState], time_left: TimeLeft) -> str:
+    done = [state for state in states if state.over]
+    if len(done) == len(states):
+        return "nothing is left to do"
+    seconds = time_left.seconds(states) if done else None
+    if seconds is not None:
+        return f"about {duration(seconds)} for what is left, from what is done here"
+    if time_left.planned_seconds is not None:
+        return f"planned for {time_left.planned_seconds / 60:g} minutes on two cores"
+    return "unknown until the first steps are done"
+
+
+class _stop_on_signal:
+    """SIGINT or SIGTERM: running cells save and leave; the same command continues the study."""
+
+    def __init__(self, execution: Execution) -> None:
+        self._execution = execution
+        self._previous: dict[int, Any] = {}
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        os.write(2, b"\nstopping: running cells save first; the same command continues\n")
+        self._execution.stop()
+
+    def __enter__(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._previous[number] = signal.signal(number, self._handle)
+
+    def __exit__(self, *unused: object) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+
+def words() -> plan_module.Words:
+    """The rates, the tasks and the report's parts that a plan may name."""
+    from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+    from fed_pretrain.reporting import study_report as report
+    from fed_pretrain.reporting.claims import claim as claims
+    from fed_pretrain.tasks import known_tasks
+
+    return plan_module.Words(
+        rates=[field.name for field in fields(AlgorithmConfig) if field.type is float],
+        tasks=known_tasks.names(),
+        claims=[claim.key for claim in claims.CLAIMS],
+        sections=list(report.SECTIONS),
+    )
+
+
+class StudyFile:
+    """Written anew whenever a step stands elsewhere than before."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._written: dict[str, str] = {}
+
+    def update(self, execution: Execution) -> None:
+        states = execution.states.values()
+        statuses = {state.step.step_id: state.status for state in states}
+        if statuses != self._written:
+            self._written = statuses
+            records = [_record(state, execution.workdir) for state in states]
+            content = {"plan": asdict(self._plan), "steps": records}
+            files.write_json(execution.workdir / "study.json", content)
+
+
+def _record(state: StepState, workdir: Path) -> Mapping[str, Any]:
+    return {
+        "id": state.step.step_id,
+        "kind": state.step.kind,
+        "coordinates": dict(state.step.coordinates),
+        "status": "done" if state.status == "skipped" else state.status,
+        "message": state.message,
+        "output": str(state.output.relative_to(workdir)) if state.output else None,
+        "seconds": round(state.seconds, 3),
+    }

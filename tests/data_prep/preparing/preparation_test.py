@@ -1,0 +1,321 @@
+import dataclasses
+import errno
+import itertools
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data_prep.grouping import running
+from data_prep.preparing import preparation, request
+from data_prep.preparing.preparation import PrepareConfig, prepare
+from data_prep.sources.source import (
+    BadRecord,
+    ClientLimits,
+    Dropped,
+    Item,
+    Record,
+    Source,
+    WorkUnit,
+)
+from data_prep.store.features import FeatureSpec
+from data_prep.store.reader import PreparedDataset
+from groundwork import files, staging
+from groundwork.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """A source of the items it was given, one unit each list."""
+
+    items: tuple[tuple[Item, ...], ...]
+    client_limits: ClientLimits | None = None
+    features: tuple[FeatureSpec, ...] = (FeatureSpec("text", "text"), FeatureSpec("label", "int64"))
+    label_names: tuple[str, ...] | None = ("no", "yes")
+    extra: Any = dataclasses.field(default_factory=dict)
+
+    def units(self) -> list[WorkUnit]:
+        return [WorkUnit(f"piece{n}", f"piece{n}.txt", n) for n in range(len(self.items))]
+
+    def read(self, unit: WorkUnit) -> Iterator[Item]:
+        yield from self.items[unit.start]
+
+
+def good(number: int, client: str | None = None, split: str | None = None) -> Record:
+    name = f"c{number % 5}" if client is None else client
+    return Record(name, split, {"text": f"example {number}", "label": number % 2}, number)
+
+
+def run(
+    folder: Path, *items: Item, reader: Given | None = None, **settings: Any
+) -> PreparedDataset:
+    reader = reader or Given((tuple(items),))
+    settings = {"output": str(folder / "out"), "split": "none"} | settings
+    config = PrepareConfig(source="given", **settings)
+    source = Source("given", "a test's own items", lambda pattern, options: reader)
+    opened = request.Opened(
+        config,
+        source,
+        {},
+        reader,
+        tuple(reader.units()),
+        config.partition_config(),
+        config.split_config(),
+        reader.client_limits,
+    )
+    return preparation.prepare_opened(opened)
+
+
+def assert_nothing_is_left(folder: Path) -> None:
+    assert list(folder.iterdir()) == []
+
+
+def test_a_client_of_many_units_comes_out_whole_and_in_order(tmp_path: Path) -> None:
+    records = [good(number) for number in range(100)]
+    reader = Given((tuple(records[::-2]), tuple(records[::2])))
+    dataset = run(tmp_path, reader=reader)
+    texts = dataset.read_client("train", "c3")["text"].numpy().tolist()
+    assert texts == [f"example {number}".encode() for number in range(3, 100, 5)]
+
+
+def test_the_source_decides_the_split_of_each_example_where_it_ships_them(tmp_path: Path) -> None:
+    records = [good(n, split=("train", "validation", "test")[n % 3]) for n in range(30)]
+    dataset = run(tmp_path, *records, split="source")
+    assert {name: split.examples for name, split in dataset.manifest.splits.items()} == {
+        "train": 10,
+        "validation": 10,
+        "test": 10,
+    }
+
+
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [
+        (BadRecord("malformed_json", "dump.json", 17, "no closing brace"), "dump.json line 17"),
+        (good(1)._replace(features={"text": "no label"}), r"missing features \['label'\]"),
+        (good(1)._replace(features={"text": 3, "label": 1}), "text is wanted, not 3"),
+        (good(1)._replace(features={"text": "x", "label": 2}), "label 2 is outside 0..1"),
+        (good(1, client=""), "client id of 0 bytes"),
+        (good(1, client="x" * 2000), "client id of 2000 bytes"),
+        (good(1)._replace(client_id=None), "--partition=natural needs"),
+        (good(1, split="holdout"), "split 'holdout' is none of"),
+        (good(1)._replace(order=1 << 63), "does not fit into 64 bits"),
+    ],
+)
+def test_a_bad_record_stops_the_job_or_is_counted(bad: Item, told: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=told) as refused:
+        run(tmp_path, good(0), bad, good(2))
+    assert "--max_bad_records" in str(refused.value)
+    assert_nothing_is_left(tmp_path)
+    dataset = run(tmp_path, good(0), bad, good(2), max_bad_records=1)
+    counts = dataset.manifest.counts
+    assert (counts["read"], counts["written"]) == (3, 2)
+    assert list(counts["dropped"].values()) == [1]
+    assert next(iter(counts["dropped"])).startswith("bad: ")
+
+
+def test_more_bad_records_than_allowed_over_all_units_are_too_many(tmp_path: Path) -> None:
+    bad = BadRecord("torn", "a.txt", 1)
+    reader = Given(((bad, good(1)), (bad, good(2))))
+    with pytest.raises(UserError, match="max_bad_records=1"):
+        run(tmp_path, reader=reader, max_bad_records=1)
+    assert run(tmp_path, reader=reader, max_bad_records=2).manifest.counts["written"] == 2
+
+
+def test_what_is_dropped_on_purpose_is_counted_by_its_reason(tmp_path: Path) -> None:
+    dataset = run(tmp_path, good(0), Dropped("deleted"), Dropped("short", 7), Dropped("deleted"))
+    assert dataset.manifest.counts == {
+        "read": 10,
+        "written": 1,
+        "dropped": {"deleted": 2, "short": 7},
+    }
+
+
+def test_clients_outside_the_limits_are_left_out_whole_and_counted(tmp_path: Path) -> None:
+    sizes = {"a": 2, "b": 5, "c": 9}
+    records = [good(n, client=c) for c, size in sizes.items() for n in range(size)]
+    reader = Given((tuple(records),), ClientLimits(3, 8))
+    dataset = run(tmp_path, reader=reader)
+    assert dataset.index("train").client_ids == ["b"]
+    assert dataset.manifest.counts["dropped"] == {
+        "clients_above_maximum": 9,
+        "clients_below_minimum": 2,
+    }
+
+
+def test_limits_can_count_only_the_examples_a_feature_marks(tmp_path: Path) -> None:
+    records = [good(n, client=client) for client in "ab" for n in range(6)]
+    records = [r for r in records if not (r.client_id == "b" and r.features["label"] == 0)]
+    reader = Given((tuple(records),), ClientLimits(1, 9, "label"))
+    assert run(tmp_path, reader=reader).index("train").client_ids == ["a"]
+
+
+def test_when_nothing_is_left_the_sentence_says_where_it_went(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"4 examples were read, 4 dropped \(deleted\)"):
+        run(tmp_path, Dropped("deleted", 4))
+    assert_nothing_is_left(tmp_path)
+
+
+def test_the_same_request_finds_its_dataset_and_another_is_refused(tmp_path: Path) -> None:
+    told: list[str] = []
+    output = str(tmp_path / "out")
+    first = prepare(PrepareConfig("digits", output))
+    before = (tmp_path / "out" / "manifest.json").stat().st_mtime_ns
+    second = prepare(PrepareConfig("digits", output, workers=2, spill_mb=7), told.append)
+    assert (tmp_path / "out" / "manifest.json").stat().st_mtime_ns == before
+    assert second.fingerprint == first.fingerprint
+    assert "nothing to do" in told[0]
+    with pytest.raises(UserError, match="--overwrite"):
+        prepare(PrepareConfig("digits", output, seed=1))
+    other = prepare(PrepareConfig("digits", output, seed=1, overwrite=True))
+    assert other.fingerprint != first.fingerprint
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
+
+
+def test_an_output_that_holds_other_things_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").write_text("years of work")
+    for overwrite in (False, True):
+        with pytest.raises(UserError, match="holds other files"):
+            prepare(PrepareConfig("digits", str(tmp_path / "out"), overwrite=overwrite))
+    assert (tmp_path / "out" / "thesis.tex").read_text() == "years of work"
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(UserError, match="is a file"):
+        prepare(PrepareConfig("digits", str(tmp_path / "file")))
+
+
+def test_a_full_disk_gives_one_sentence_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = itertools.count()
+    original = os.fsync
+
+    def full(descriptor: int) -> None:
+        if next(calls) == 3:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        original(descriptor)
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(UserError, match="disk of --output is full"):
+        prepare(PrepareConfig("digits", str(tmp_path / "out")))
+    assert_nothing_is_left(tmp_path)
+
+
+def test_an_input_that_vanishes_while_it_is_read_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("client_id,label\n" + "a,1\n" * 10)
+    config = PrepareConfig("csv", str(tmp_path / "out"), input=str(path))
+    opened = preparation.open_source(config)
+    described = preparation.describe_request(opened)
+    path.unlink()
+
+    def read_it() -> None:
+        with staging.staging(tmp_path / "out", described["request"]) as folder:
+            job = preparation.make_job(opened, folder, described)
+            running.run(job, workers=1, beam_options=(), expected=None)
+
+    with pytest.raises(UserError, match=r"rows\.csv"):
+        read_it()
+    assert_nothing_is_left(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"source": "digitz"}, "--source=digitz: unknown source"),
+        ({"input": "/x"}, "takes none"),
+        ({"source": "csv"}, "--input is missing"),
+        ({"source": "mnist5k"}, "has no natural clients"),
+        ({"source_options": {"colour": "red"}}, "no option 'colour'"),
+        ({"split": "source"}, "ships no splits"),
+        ({"validation_share": 0.1}, "--validation_share cuts what --split=source trains on"),
+        ({"max_bad_records": -1}, "--max_bad_records=-1"),
+        ({"shards": 0}, "--shards=0"),
+        ({"workers": 0}, "--workers=0"),
+        ({"output": ""}, "--output is missing"),
+        ({"vocabulary": "count:10"}, "has no text"),
+        ({"vocabulary": "count:many"}, "--vocabulary=count:many"),
+        ({"beam_options": ("--runner=DirectRunner",)}, "DirectRunner"),
+        ({"split": "by_client", "split_fractions": (0.999, 0.0, 0.001)}, "no client fell into"),
+        ({"partition": "iid", "num_clients": 5000}, "--num_clients=5000"),
+    ],
+)
+def test_a_users_mistake_is_one_sentence_and_leaves_nothing(
+    settings: dict[str, Any], told: str, tmp_path: Path
+) -> None:
+    config = PrepareConfig(**({"source": "digits", "output": str(tmp_path / "out")} | settings))
+    with pytest.raises(UserError, match=told) as refused:
+        prepare(config)
+    assert "\n" not in str(refused.value)
+    assert_nothing_is_left(tmp_path)
+
+
+def test_cutoffs_are_compared_with_the_time_of_creation(tmp_path: Path) -> None:
+    features = (FeatureSpec("created", "int64"),)
+    items = tuple(Record("a", None, {"created": 100 - n}, n) for n in range(10))
+    reader = Given((items,), features=features, label_names=None)
+    dataset = run(tmp_path, reader=reader, split="by_cutoff", split_cutoffs=(95, 98))
+    created = {
+        split: dataset.read_client(split, "a")["created"].numpy().tolist()
+        for split in dataset.splits
+    }
+    assert created == {"train": [94, 93, 92, 91], "validation": [97, 96, 95], "test": [100, 99, 98]}
+
+
+def test_counted_words_are_those_of_the_training_texts_only(tmp_path: Path) -> None:
+    records = [
+        good(n)._replace(split=split, features={"text": text, "label": 0})
+        for n, (split, text) in enumerate(
+            [("train", "the cat the mat"), ("train", "the dog"), ("test", "bird bird bird bird")]
+        )
+    ]
+    dataset = run(tmp_path, *records, split="source", vocabulary="count:2", shards=2)
+    stored = json.loads((dataset.path / "vocabulary.json").read_text())
+    assert stored["words"] == ["the", "cat"]
+    assert stored["tokens"] == 6
+    assert dataset.manifest.extra["vocabulary"]["distinct_tokens"] == 4
+    assert [file.file for file in dataset.manifest.other_files] == ["vocabulary.json"]
+
+
+def test_natural_but_shuffled_has_the_natural_sizes_and_pooled_labels(tmp_path: Path) -> None:
+    natural = prepare(PrepareConfig("shakespeare", str(tmp_path / "natural")))
+    shuffled = prepare(
+        PrepareConfig("shakespeare", str(tmp_path / "shuffled"), partition="natural_shuffled")
+    )
+    for split in natural.splits:
+        first, second = natural.index(split), shuffled.index(split)
+        assert first.client_ids == second.client_ids
+        assert first.num_examples.tolist() == second.num_examples.tolist()
+    client = natural.index("train").client_ids[0]
+    assert natural.read_records("train", client) != shuffled.read_records("train", client)
+    everything = [
+        sorted(record for _, records in dataset.iterate(split) for record in records)
+        for dataset in (natural, shuffled)
+        for split in dataset.splits
+    ]
+    assert sorted(everything[0] + everything[1]) == sorted(everything[2] + everything[3])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"partition": "dirichlet"},
+        {"partition": "dirichlet", "dirichlet": "per_class", "minimum_size": 20},
+        {"partition": "labels_per_client", "labels_per_client": 3},
+        {"partition": "quantity"},
+        {"partition": "iid"},
+    ],
+    ids=lambda settings: "-".join(map(str, settings.values())),
+)
+def test_every_partition_keeps_every_example_and_reports_what_it_became(
+    settings: dict[str, Any], tmp_path: Path
+) -> None:
+    dataset = prepare(PrepareConfig("digits", str(tmp_path / "out"), num_clients=20, **settings))
+    assert dataset.manifest.counts == {"read": 1797, "written": 1797, "dropped": {}}
+    report = dataset.manifest.heterogeneity["train"]
+    skewed = settings["partition"] in ("dirichlet", "labels_per_client")
+    assert (report["mean_total_variation"] > 0.5) == skewed
+    assert (report["h"] < 0.7) == skewed

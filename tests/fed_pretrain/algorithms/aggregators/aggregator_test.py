@@ -1,0 +1,75 @@
+"""What stands around the update: privacy, compression, secure sums, robustness."""
+
+import numpy as np
+import pytest
+
+from fed_pretrain.algorithms.aggregators.privacy import spent_epsilon
+from tests.fed_pretrain.algorithms.toy import Run, flat, payload
+
+PRIVATE = {"weighting": "uniform", "dp_clip_norm": 100.0}
+
+
+def difference(one: Run, other: Run) -> float:
+    return float(np.abs(flat(one.weights) - flat(other.weights)).max())
+
+
+def test_privacy_without_noise_and_clipping_is_the_uniform_mean(finished) -> None:
+    private = finished(**PRIVATE, dp_noise_multiplier=0.0)
+    assert difference(private, finished(weighting="uniform")) < 1e-6
+
+
+def test_private_noise_has_its_deviation_and_repeats(finished, executor) -> None:
+    settings = {**PRIVATE, "dp_noise_multiplier": 0.3}
+    noisy = finished(**settings)
+    again = Run(noisy.algorithm, executor)
+    again.two_rounds()
+    assert np.array_equal(flat(again.weights), flat(noisy.weights))
+    first, silent = (
+        Run(noisy.algorithm, executor),
+        Run(finished(weighting="uniform").algorithm, executor),
+    )
+    for run in (first, silent):
+        run.round(("a", "b", "c"), 1)
+    noise = flat(first.weights) - flat(silent.weights)
+    # 18 draws of deviation 0.3 * 100 / 3: their root mean square lies well within a factor 2.
+    assert 5 < np.sqrt(np.mean(noise**2)) < 20
+
+
+def test_the_spent_epsilon_is_a_column_and_grows(finished) -> None:
+    run = finished(**PRIVATE, dp_noise_multiplier=0.3)
+    spent = [run.algorithm.extra_columns(m)["dp_epsilon"] for m in run.metrics]
+    assert 0 < spent[0] < spent[1]
+
+
+def test_epsilon_falls_with_noise_and_with_the_population() -> None:
+    base = spent_epsilon(2.0, 10, 1000, 50, 1e-5)
+    assert spent_epsilon(4.0, 10, 1000, 50, 1e-5) < base
+    assert spent_epsilon(2.0, 10, 10000, 50, 1e-5) < base
+    assert spent_epsilon(2.0, 10, 1000, 0, 1e-5) == 0
+    assert spent_epsilon(0.0, 10, 1000, 1, 1e-5) == np.inf
+
+
+def test_secure_sums_round_to_fixed_point(finished) -> None:
+    assert 0 <= difference(finished(secure_aggregation=True), finished()) < 1e-6
+
+
+def test_quantization_errs_by_less_than_its_steps_and_repeats(finished, executor) -> None:
+    quantized = finished(compression="quantize")
+    assert 0 < difference(quantized, finished()) < 0.05
+    again = Run(quantized.algorithm, executor)
+    again.two_rounds()
+    assert difference(again, quantized) == 0
+    assert quantized.algorithm.models_up == 0.25
+
+
+@pytest.mark.slow
+def test_robust_aggregation_zeroes_an_absurd_update(finished, executor) -> None:
+    robust = Run(finished(zeroing=True, clipping=True).algorithm, executor)
+    absurd = payload("c", 1)
+    absurd["x"] = absurd["x"] * 1e6
+    for number in (1, 2, 3):
+        robust.round(
+            ("a", "b", "c"), number, {"a": payload("a", 1), "b": payload("b", 1), "c": absurd}
+        )
+    assert np.abs(flat(robust.weights)).max() < 10
+    assert robust.algorithm.extra_columns(robust.metrics[-1])["zeroed_count"] == 1

@@ -1,0 +1,137 @@
+"""Names, defaults, overrides and refusals."""
+
+import dataclasses
+
+import pytest
+
+from fed_pretrain.algorithms import known_algorithms
+from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from groundwork.errors import UserError
+
+ISSUE = {
+    "fedavg",
+    "fedavgm",
+    "fedadam",
+    "fedyogi",
+    "fedadagrad",
+    "fedprox",
+    "fednova",
+    "mimelite",
+    "scaffold",
+    "feddyn",
+    "fedsgd",
+}
+
+
+def test_the_usual_names_are_there_and_valid() -> None:
+    assert set(known_algorithms.names()) >= ISSUE
+    for name in known_algorithms.names():
+        for start in ("random", "package:ndf"):
+            config = known_algorithms.resolve(name, "digits", start)
+            known_algorithms.check(dataclasses.replace(config, population=10))
+
+
+def test_defaults_differ_by_start_and_take_the_authors_values_where_they_exist() -> None:
+    random = known_algorithms.resolve("fedadam", "cifar10", "random")
+    pretrained = known_algorithms.resolve("fedadam", "cifar10", "package:imagenet")
+    assert (random.client_learning_rate, random.server_learning_rate) == (5.23e-2, 3.03e-3)
+    assert (pretrained.client_learning_rate, pretrained.server_beta1) == (2.73e-3, 0.566)
+    assert known_algorithms.origin("fedadam", "cifar10", "random") == known_algorithms.AUTHORS
+    assert known_algorithms.origin("fedadam", "digits", "random") == known_algorithms.OURS
+
+
+def test_the_users_settings_win() -> None:
+    config = known_algorithms.resolve("fedadam", "cifar10", "random", {"server_learning_rate": 0.5})
+    assert config.server_learning_rate == 0.5
+    assert config.server_beta1 == 0.271
+
+
+def test_parts_without_a_name_combine_with_fitting_rates() -> None:
+    given = {"client_update": "nova", "server_optimizer": "adam"}
+    config = known_algorithms.resolve(None, "digits", "random", given)
+    named = known_algorithms.resolve("fedadam", "digits", "random")
+    assert (config.client_update, config.server_optimizer) == ("nova", "adam")
+    assert config.server_learning_rate == named.server_learning_rate
+    assert known_algorithms.resolve(None, "digits", "random") == known_algorithms.resolve(
+        "fedavg", "digits", "random"
+    )
+
+
+def test_parts_without_a_name_have_no_momentum_but_the_one_given() -> None:
+    parts = {"client_update": "mimelite", "server_optimizer": "sgd"}
+    assert known_algorithms.resolve("mimelite", "digits", "random").server_momentum > 0
+    assert known_algorithms.resolve(None, "digits", "random", parts).server_momentum == 0
+    given = known_algorithms.resolve(None, "digits", "random", {**parts, "server_momentum": 0.7})
+    assert given.server_momentum == 0.7
+
+
+@pytest.mark.parametrize("update", ["sgd", "proximal", "nova", "mimelite", "gd"])
+@pytest.mark.parametrize(
+    "server", [{}, {"server_momentum": 0.9}, {"server_optimizer": "adam"}], ids=str
+)
+def test_the_papers_fifteen_combinations_are_allowed(update, server) -> None:
+    config = known_algorithms.resolve(None, "digits", "random", {"client_update": update, **server})
+    known_algorithms.check(config)
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(UserError, match="fedavgm"):
+        known_algorithms.resolve("fedsomething", "digits", "random")
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"client_update": "sgd", "proximal_strength": 0.1}, "proximal"),
+        (
+            {"client_update": "scaffold", "population": 9, "client_momentum": 0.9},
+            "control variates",
+        ),
+        ({"client_update": "scaffold"}, "number of training clients"),
+        ({"client_update": "mimelite", "client_momentum": 0.9}, "held fixed"),
+        ({"client_update": "gd", "client_weight_decay": 0.1}, "not part of gd"),
+        ({"client_update": "feddyn", "population": 9, "server_optimizer": "adam"}, "rescale"),
+        ({"client_update": "feddyn", "population": 9, "dyn_alpha": 0.0}, "divides by zero"),
+        ({"client_update": "mimelite", "server_optimizer": "lamb"}, "no place"),
+        ({"server_optimizer": "adam", "server_momentum": 0.9}, "server_beta1"),
+        ({"dp_noise_multiplier": 1.0, "alignment": "none", "clients_per_round": 5}, "uniform"),
+        (
+            {"dp_noise_multiplier": 1.0, "weighting": "uniform", "clients_per_round": 5},
+            "alignment",
+        ),
+        (
+            {
+                "dp_noise_multiplier": 1.0,
+                "weighting": "uniform",
+                "alignment": "none",
+                "clients_per_round": 5,
+                "client_update": "mimelite",
+            },
+            "leak",
+        ),
+    ],
+)
+def test_nonsense_is_refused_with_its_reason(settings, reason) -> None:
+    with pytest.raises(UserError, match=reason):
+        known_algorithms.check(AlgorithmConfig(**settings))
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"client_update": "sgdd"}, "not one of"),
+        ({"client_learning_rate": -1.0}, "at least"),
+        ({"server_beta1": 1.0}, "below 1"),
+    ],
+)
+def test_a_value_out_of_range_names_its_flag(settings, reason) -> None:
+    with pytest.raises(UserError, match=reason):
+        AlgorithmConfig(**settings)
+
+
+def test_the_table_has_a_full_row_for_each_name() -> None:
+    header, *rows = known_algorithms.describe().splitlines()
+    columns = len(header.split("  ")) and [c for c in header.split("  ") if c.strip()]
+    assert len(rows) == len(known_algorithms.names())
+    for row in rows:
+        assert len([c for c in row.split("  ") if c.strip()]) == len(columns)

@@ -1,0 +1,143 @@
+"""Rounds as Beam pipelines: levels, retries, order."""
+
+import functools
+import pathlib
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fed_pretrain.executors.beam import beam_worker
+from fed_pretrain.executors.beam.beam_executor import BeamExecutor
+from fed_pretrain.executors.device.device_executor import DeviceExecutor
+from fed_pretrain.executors.executor import ClientInput
+from fed_pretrain.executors.executor_options import ExecutorOptions
+from groundwork.errors import UserError
+from tests.fed_pretrain.executors import digits
+from tests.fed_pretrain.executors.device.device_executor_test import _scaled_sums
+
+
+def test_a_map_over_bundles_comes_in_cohort_order(beam, device):
+    clients = digits.clients(1)
+    found = list(beam.map_clients(_scaled_sums, np.float32(2), clients))
+    expected = list(device.map_clients(_scaled_sums, np.float32(2), clients))
+    assert found == expected
+    assert beam.sum_clients(_scaled_sums, np.float32(2), clients) == device.sum_clients(
+        _scaled_sums, np.float32(2), clients
+    )
+
+
+def test_totals_depend_on_the_cohort_order_alone():
+    updates = [(i, beam_worker.Worked([np.float32(x)], 0.0)) for i, x in enumerate((1e8, 1, -1e8))]
+    sums = beam_worker.Sums()
+    totals = {
+        float(beam_worker.in_order(sums.accumulate, order).values[0])
+        for order in (updates, updates[::-1], [updates[1], updates[0], updates[2]])
+    }
+    assert len(totals) == 1
+
+
+def test_a_bundle_done_twice_changes_nothing(beam, tmp_path):
+    """Each client fails once after its data was read, as on a lost machine; the rest is redone."""
+    made = digits.algorithm()
+    state = digits.start(beam, made)
+    calm = beam.run_round(made, state, digits.clients(1))
+    flaky = [
+        ClientInput(c.client_id, functools.partial(_fails_once, c.read, tmp_path / c.client_id))
+        for c in digits.clients(1)
+    ]
+    failures = 0
+    for _ in range(len(flaky) + 1):
+        try:
+            again = beam.run_round(made, state, flaky)
+            break
+        except Exception as error:
+            failures += "lost machine" in str(error)
+    assert 1 <= failures <= len(flaky)
+    assert digits.difference(calm.state, again.state) == 0
+
+
+def test_the_fixed_cost_of_a_round_is_told(beam):
+    made = digits.algorithm()
+    output = beam.run_round(made, digits.start(beam, made), digits.clients(1))
+    assert 0 < output.seconds["engine"] < output.seconds["total"]
+
+
+def test_clients_that_cannot_be_sent_are_refused(beam):
+    made = digits.algorithm()
+    clients = [ClientInput("here", lambda: digits.payload("ada", 1))]
+    with pytest.raises(UserError, match="cannot be pickled"):
+        beam.run_round(made, digits.start(beam, made), clients)
+
+
+def test_a_users_mistake_on_a_worker_comes_back_as_one_sentence(beam):
+    made = digits.algorithm()
+    clients = [ClientInput("broken", _damaged)]
+    with pytest.raises(UserError, match=r"^shard 3 is damaged$"):
+        beam.run_round(made, digits.start(beam, made), clients)
+
+
+def test_what_no_worker_could_do_is_refused():
+    with pytest.raises(UserError, match="--devices=GPU: --executor=beam works on CPUs only"):
+        BeamExecutor(ExecutorOptions(executor="beam", devices="GPU"))
+    with pytest.raises(UserError, match="--jit: Beam workers run plain kernels"):
+        BeamExecutor(ExecutorOptions(executor="beam", jit=True))
+    lost = BeamExecutor(ExecutorOptions(executor="beam", runner="Nowhere"))
+    with lost, pytest.raises(UserError, match="--runner=Nowhere: Beam cannot make it"):
+        lost.sum_clients(_scaled_sums, np.float32(1), digits.clients(1))
+
+
+@pytest.mark.slow
+def test_half_precision_reaches_the_workers(beam, device):
+    made = digits.algorithm()
+    options = ExecutorOptions(executor="beam", mixed_precision=True)
+    with (
+        BeamExecutor(options) as half,
+        DeviceExecutor(ExecutorOptions(mixed_precision=True)) as here,
+    ):
+        found, expected = digits.train(half, made, 1), digits.train(here, made, 1)
+    assert digits.difference(found.weights, expected.weights) < 1e-6
+    assert digits.difference(found.weights, digits.train(beam, made, 1).weights) > 1e-6
+
+
+@pytest.mark.slow
+def test_a_portable_runner_gives_the_bytes_of_the_one_in_memory(beam):
+    options = ExecutorOptions(
+        executor="beam",
+        fan_out=2,
+        runner="PortableRunner",
+        runner_options="--job_endpoint=embed --environment_type=LOOPBACK",
+    )
+    made = digits.algorithm(client_update="scaffold")
+    with BeamExecutor(options) as portable:
+        served = digits.train(portable, made, 1)
+    in_memory = digits.train(beam, made, 1)
+    assert digits.difference(served.state, in_memory.state) == 0
+    assert digits.difference(served.client_states, in_memory.client_states) == 0
+
+
+@pytest.mark.slow
+def test_two_worker_processes_give_the_bytes_of_one(beam, tmp_path):
+    options = "--direct_num_workers=2 --direct_running_mode=multi_processing"
+    two = BeamExecutor(
+        ExecutorOptions(executor="beam", fan_out=2, runner_options=options, exchange=str(tmp_path))
+    )
+    made = digits.algorithm(client_update="scaffold")
+    one_process = digits.train(beam, made, 1)
+    two_processes = digits.train(two, made, 1)
+    two.close()
+    assert digits.difference(one_process.state, two_processes.state) == 0
+    assert digits.difference(one_process.client_states, two_processes.client_states) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def _damaged() -> Any:
+    raise UserError("shard 3 is damaged")
+
+
+def _fails_once(read: Any, mark: pathlib.Path) -> Any:
+    payload = read()
+    if not mark.exists():
+        mark.touch()
+        raise RuntimeError("lost machine")
+    return payload

@@ -1,0 +1,58 @@
+"""The files that a run's probes leave, beside those that `analyze` makes of the same weights."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from fed_pretrain.experiment.analysis import run_analysis
+from fed_pretrain.experiment.analysis.analyze_config import AnalyzeConfig
+from fed_pretrain.experiment.training.rounds import train
+from fed_pretrain.experiment.workdir import workdir
+from tests.fed_pretrain.experiment.small_runs import small
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    config = small(tmp_path_factory.mktemp("run"), probes={"probes": "distance,misalignment"})
+    return train(config).workdir
+
+
+@pytest.fixture(scope="module")
+def analysed(run):
+    given = dataclasses.replace(small(run), workdir="")
+    probes = ("distances", "misalignment")
+    return run_analysis.analyze(
+        AnalyzeConfig(run_analysis.run_config(run, given), probes, run_folder=run)
+    )
+
+
+def content(folder, name):
+    return json.loads((folder / f"{name}.json").read_text())
+
+
+def test_a_runs_misalignment_is_what_analyze_finds_of_the_rounds_it_kept(run, analysed):
+    own, found = content(run / "probes", "misalignment"), content(analysed, "misalignment")
+    assert own["rounds"] == [0, 1, 2]
+    assert own["total"][-1] == 0.0 < own["total"][0]
+    assert {**own, "provenance": None} == {**found, "provenance": None}
+
+
+@pytest.mark.parametrize("name", ["distances", "misalignment"])
+def test_a_runs_file_says_what_its_numbers_are_of_as_analyze_does(run, analysed, name):
+    own, found = (content(folder, name)["provenance"] for folder in (run / "probes", analysed))
+    # Which folder was looked at is known inside of it, and another machine has it elsewhere.
+    assert found.pop("run") == str(run)
+    assert own == found
+    saved = json.loads((run / "config.json").read_text())
+    assert own["start_digest"] == saved["start_digest"]
+    assert own["dataset_fingerprint"] == saved["dataset_fingerprint"]
+    assert (own["round"], own["where"]) == (2, "after round 2")
+    assert str(run) not in json.dumps(own)
+
+
+def test_an_undefined_number_is_written_as_null(tmp_path):
+    written = workdir.write(tmp_path, "found", {"to_start": [0.0, np.nan]}, {"seed": 3})
+    assert written == content(tmp_path, "found")
+    assert written == {"to_start": [0.0, None], "provenance": {"seed": 3}}

@@ -1,0 +1,134 @@
+"""A finished run's model in every format says what the Keras model says."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from fed_pretrain.exporting import model_files, prediction
+from groundwork.errors import UserError
+
+ALONE = """
+import json, sys, zipfile
+import numpy as np
+import tensorflow as tf
+assert not any(name.startswith(("fed_pretrain", "data_prep")) for name in sys.modules)
+model = tf.keras.models.load_model(sys.argv[1])
+x = tf.zeros([1, *model.inputs[0].shape[1:]], model.inputs[0].dtype)
+labels = json.loads(zipfile.ZipFile(sys.argv[1]).read("labels.json"))
+print(json.dumps([np.asarray(model(x)).tolist(), labels]))
+"""
+RUNS = (
+    "digits_run",
+    pytest.param("squeezenet_run", marks=pytest.mark.slow),
+    pytest.param("shakespeare_run", marks=pytest.mark.slow),
+)
+
+
+@pytest.fixture(params=RUNS)
+def run(request):
+    return request.getfixturevalue(request.param)
+
+
+def zeros_and_logits(run):
+    model, labels = model_files.load(run, "final")
+    x = tf.zeros([1, *model.inputs[0].shape[1:]], model.inputs[0].dtype)
+    return x, np.asarray(model(x, training=False)), labels
+
+
+def test_the_keras_file_opens_with_tensorflow_alone_and_has_its_labels(run, tmp_path):
+    _, logits, labels = zeros_and_logits(run)
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE, str(run / "final.keras")],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
+    )
+    assert done.returncode == 0, done.stderr
+    seen, names = json.loads(done.stdout.splitlines()[-1])
+    np.testing.assert_allclose(seen, logits, rtol=1e-5, atol=1e-5)
+    assert names == labels
+    assert len(names) == logits.shape[-1]
+
+
+def test_a_savedmodel_gives_the_same_logits(run, tmp_path):
+    x, logits, _ = zeros_and_logits(run)
+    written = model_files.export(run, "final", "savedmodel", tmp_path / "model")
+    loaded = tf.saved_model.load(str(written.path))
+    again = loaded.serve(x)
+    np.testing.assert_allclose(again, logits, rtol=1e-5, atol=1e-5)
+    assert written.bytes > 0
+    with pytest.raises(UserError, match="exists already"):
+        model_files.export(run, "final", "savedmodel", tmp_path / "model")
+
+
+def test_a_tflite_model_gives_the_same_logits(run, tmp_path):
+    x, logits, labels = zeros_and_logits(run)
+    written = model_files.export(run, "final", "tflite", tmp_path / "model.tflite")
+    interpreter = tf.lite.Interpreter(model_path=str(written.path))
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], x.numpy())
+    interpreter.invoke()
+    again = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    np.testing.assert_allclose(again, logits, rtol=1e-3, atol=1e-3)
+    assert json.loads((tmp_path / "model.labels.json").read_text()) == labels
+    assert written.milliseconds > 0
+
+
+def test_npz_holds_every_weight_under_a_name_of_its_own(run, tmp_path):
+    model, labels = model_files.load(run, "final")
+    written = model_files.export(run, "final", "npz", tmp_path / "model.npz")
+    with np.load(written.path) as arrays:
+        assert sorted(arrays["labels"]) == sorted(labels)
+        held = sorted(arrays[name].tobytes() for name in arrays.files if name != "labels")
+    assert held == sorted(variable.numpy().tobytes() for variable in model.variables)
+
+
+def test_the_same_run_exports_the_same_keras_bytes(digits_run, tmp_path):
+    written = model_files.export(digits_run, "final", "keras", tmp_path / "model.keras")
+    again = model_files.export(digits_run, "final", "keras", tmp_path / "again.keras")
+    assert written.path.read_bytes() == again.path.read_bytes()
+
+
+def test_an_image_is_read_as_the_stored_ones_are(digits_run, tmp_path):
+    task = prediction.task_of(digits_run)
+    stored = task.dataset.read_client("test", task.dataset.index("test").client_ids[0])
+    pixels = stored["image"].numpy()[0]
+    Image.fromarray(pixels[:, :, 0]).convert("RGB").save(tmp_path / "digit.png")
+    row = prediction.read_image(tmp_path / "digit.png", task.encoder.x_shape)
+    np.testing.assert_array_equal(row, pixels)
+    (found,) = prediction.predict(digits_run, "best", tmp_path / "digit.png")
+    model, _ = model_files.load(digits_run, "best")
+    expected = np.asarray(tf.nn.softmax(model(pixels[np.newaxis])))[0]
+    assert found.classes[0] == (str(expected.argmax()), pytest.approx(expected.max(), abs=1e-5))
+    assert len(found.classes) == 5
+
+
+@pytest.mark.slow
+def test_every_line_of_a_text_gets_its_next_character(shakespeare_run, tmp_path):
+    file = tmp_path / "lines.txt"
+    file.write_text("To be or not to b\n\nMy lord\n", encoding="utf-8")
+    found = prediction.predict(shakespeare_run, "final", file)
+    assert [one.of for one in found] == ["To be or not to b", "My lord"]
+    assert all(len(label) <= 3 for one in found for label, _ in one.classes)
+    assert all(0 < probability < 1 for one in found for _, probability in one.classes)
+
+
+def test_what_cannot_be_exported_or_predicted_is_refused(digits_run, tmp_path):
+    with pytest.raises(UserError, match="choose keras"):
+        model_files.export(digits_run, "final", "onnx")
+    with pytest.raises(UserError, match="is the run finished"):
+        model_files.export(tmp_path, "final", "npz")
+    with pytest.raises(UserError, match="no such file"):
+        prediction.predict(digits_run, "final", tmp_path / "absent.png")
+    (tmp_path / "text.png").write_text("not an image")
+    with pytest.raises(UserError, match="not a readable image"):
+        prediction.predict(digits_run, "final", tmp_path / "text.png")

@@ -1,0 +1,42 @@
+import subprocess
+import sys
+
+import numpy as np
+import tensorflow as tf
+
+from fed_pretrain.exporting.model_files import portable
+from fed_pretrain.models import preprocessing, recurrent, small_cnns
+
+OPEN_ELSEWHERE = """
+import sys
+import numpy as np
+import tensorflow as tf
+x = np.load("x.npy")
+answers = [tf.keras.models.load_model(name)(x) for name in ("dropout.keras", "norm.keras")]
+assert not any(name.startswith("fed_pretrain") for name in sys.modules)
+np.savez("answers.npz", *answers)
+"""
+
+
+def test_portable_models_open_without_this_package(tmp_path):
+    raw = tf.keras.Input((16, 16, 3), dtype="uint8")
+    x = preprocessing.apply("imagenet_bgr_means", tf.keras.layers.Rescaling(1.0)(raw))
+    models = {
+        "dropout": small_cnns.emnist_cnn(5, (16, 16, 3), inputs=x),
+        "norm": small_cnns.small_cnn(5, (16, 16, 3), inputs=x, norm="group"),
+    }
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3), dtype=np.uint8)
+    np.save(tmp_path / "x.npy", pixels)
+    for name, model in models.items():
+        portable(model).save(tmp_path / f"{name}.keras")
+    subprocess.run([sys.executable, "-c", OPEN_ELSEWHERE], check=True, cwd=tmp_path)
+    with np.load(tmp_path / "answers.npz") as answers:
+        for model, answer in zip(models.values(), answers.values(), strict=True):
+            np.testing.assert_allclose(answer, model(pixels), rtol=1e-4, atol=1e-4)
+
+
+def test_a_portable_copy_shares_no_weight_with_its_original():
+    model = recurrent.word_lstm(6, sequence_length=5, embedding=3, units=4)
+    copy = portable(model)
+    copy.set_weights([w * 0 for w in copy.get_weights()])
+    assert any(np.any(w) for w in model.get_weights())

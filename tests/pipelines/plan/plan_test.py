@@ -1,0 +1,238 @@
+import pytest
+
+from groundwork.errors import UserError
+from pipelines.plan import plan as plans
+from pipelines.plan.expansion import expand
+from pipelines.plan.steps import Input, key
+
+TEXT = """\
+name: toy
+title: A toy
+question: Does it work?
+settings: {rounds: 3}
+tasks:
+  digits:
+    task: digits
+    dataset: {source: digits}
+    partitions:
+      natural: {partition: natural}
+      iid: {partition: iid}
+    pretrain:
+      proxy: {task: mnist5k, epochs: 2}
+    starts:
+      random: {start: random}
+      warm: {start: "pretrained:proxy"}
+    rates:
+      random: {client_learning_rate: 0.1}
+      warm/fedadam: {client_learning_rate: 0.01}
+algorithms:
+  fedavg: {algorithm: fedavg}
+  fedadam: {algorithm: fedadam}
+sweep:
+  epochs: {1: {epochs: 1}, 4: {epochs: 4}}
+seeds: [0, 1]
+analyze:
+  hessian: {of: start, settings: {probes: hessian}}
+"""
+
+
+def write(tmp_path, text):
+    path = tmp_path / "plan.yaml"
+    path.write_text(text)
+    return str(path)
+
+
+def refused(tmp_path, text, overrides=()):
+    with pytest.raises(UserError) as caught:
+        plans.load(write(tmp_path, text), overrides)
+    return str(caught.value)
+
+
+def test_the_grid_is_the_product_of_everything_named(tmp_path):
+    steps = expand(plans.load(write(tmp_path, TEXT)))
+    kinds = [step.kind for step in steps]
+    assert kinds.count("prepare") == 2
+    assert kinds.count("pretrain") == 1
+    assert kinds.count("train") == 2 * 2 * 2 * 2 * 2
+    assert kinds.count("analyze") == 2 * 2 * 2
+    assert kinds[-1] == "report"
+    assert len({step.step_id for step in steps}) == len(steps)
+
+
+def test_every_input_of_a_step_stands_before_it(tmp_path):
+    seen = set()
+    for step in expand(plans.load(write(tmp_path, TEXT))):
+        assert step.inputs() <= seen
+        seen.add(step.step_id)
+
+
+def test_a_cell_gathers_settings_start_rates_and_sweep(tmp_path):
+    steps = {step.step_id: step for step in expand(plans.load(write(tmp_path, TEXT)))}
+    flags = steps["train/digits/iid/warm/fedadam/4/1"].flags
+    assert flags["rounds"] == 3
+    assert flags["epochs"] == 4
+    assert flags["seed"] == 1
+    assert flags["client_learning_rate"] == 0.01
+    assert flags["dataset"] == Input("prepare/digits/iid")
+    assert flags["start"] == Input("pretrain/digits/proxy", "start.ckpt")
+    other = steps["train/digits/iid/random/fedavg/1/0"].flags
+    assert other["client_learning_rate"] == 0.1
+
+
+def test_an_override_replaces_a_value(tmp_path):
+    plan = plans.load(write(tmp_path, TEXT), ["seeds=[5]", "settings.rounds=9"])
+    assert plan.seeds == (5,)
+    assert plan.settings == {"rounds": 9}
+
+
+def test_an_unknown_key_is_told_with_its_line_and_the_nearest_right_one(tmp_path):
+    message = refused(tmp_path, TEXT.replace("algorithms:", "algoritms:"))
+    assert "line 20" in message
+    assert "did you mean 'algorithms'" in message
+
+
+WORDS = plans.Words(
+    rates=["client_learning_rate"],
+    tasks=["digits", "mnist5k"],
+    claims=["accuracy"],
+    sections=["ranking"],
+)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "line", "nearest"),
+    [
+        ("task: digits", "task: digit", 7, "digits"),
+        (
+            "seeds: [0, 1]",
+            "tuning: {rates: {client_rate: [1.0]}, trials: 1, rounds: 1}",
+            25,
+            "client_learning_rate",
+        ),
+        ("seeds: [0, 1]", "claims: [acuracy]", 25, "accuracy"),
+        ("seeds: [0, 1]", "sections: [rankings]", 25, "ranking"),
+    ],
+)
+def test_an_unknown_word_is_told_with_its_line_and_the_nearest_right_one(
+    tmp_path, right, wrong, line, nearest
+):
+    plans.load(write(tmp_path, TEXT), words=WORDS)
+    with pytest.raises(UserError, match=rf"line {line}: .*did you mean '{nearest}'"):
+        plans.load(write(tmp_path, TEXT.replace(right, wrong)), words=WORDS)
+
+
+def test_a_wrong_type_is_told_with_its_line(tmp_path):
+    message = refused(tmp_path, TEXT.replace("seeds: [0, 1]", "seeds: [0, x]"))
+    assert "seeds.1" in message
+    assert "line 25" in message
+
+
+def test_a_key_given_twice_is_refused(tmp_path):
+    assert "'title' is given twice" in refused(tmp_path, TEXT + "title: again\n")
+
+
+def test_rates_and_starts_must_name_what_exists(tmp_path):
+    message = refused(tmp_path, TEXT.replace("warm/fedadam:", "warm/fedadm:"))
+    assert "did you mean 'fedadam'" in message
+    message = refused(tmp_path, TEXT.replace("pretrained:proxy", "pretrained:proxi"))
+    assert "did you mean 'proxy'" in message
+
+
+def test_every_start_can_leave_out_the_clients_that_one_start_was_pretrained_on(tmp_path):
+    text = TEXT.replace("{rounds: 3}", '{rounds: 3, exclude_clients: "pretrained:proxy"}')
+    steps = {step.step_id: step for step in expand(plans.load(write(tmp_path, text)))}
+    for start in ("random", "warm"):
+        flags = steps[f"train/digits/iid/{start}/fedavg/1/0"].flags
+        assert flags["exclude_clients"] == Input("pretrain/digits/proxy", "start.ckpt.json")
+    message = refused(
+        tmp_path, text.replace('"pretrained:proxy"}\ntasks', '"pretrained:prox"}\ntasks')
+    )
+    assert "line 4" in message
+    assert "'pretrained:prox' has no pretrain section (did you mean 'proxy'?)" in message
+
+
+def test_text_that_is_not_yaml_is_told_with_its_line(tmp_path):
+    assert "line 2" in refused(tmp_path, "name: [\ntitle: x: y\n")
+
+
+def test_an_override_of_an_unknown_section_is_refused(tmp_path):
+    assert "did you mean 'settings'" in refused(tmp_path, TEXT, ["setings.rounds=1"])
+
+
+def test_an_overridden_value_is_told_with_its_override(tmp_path):
+    message = refused(tmp_path, TEXT, ["seeds=[0, x]"])
+    assert message.startswith("--set seeds=[0, x]: seeds.1: 'x' is not of type 'integer'")
+
+
+def test_an_override_reaches_a_name_that_yaml_reads_as_a_number(tmp_path):
+    plan = plans.load(write(tmp_path, TEXT), ["sweep.epochs.4.epochs=5"])
+    assert plan.sweep == {"epochs": {"1": {"epochs": 1}, "4": {"epochs": 5}}}
+
+
+def test_a_setting_beside_the_path_of_a_dataset_would_do_nothing_and_is_refused(tmp_path):
+    message = refused(tmp_path, TEXT.replace("{source: digits}", "{path: x, source: digits}"))
+    assert "line 8: tasks.digits.dataset: 'source' prepares a dataset" in message
+
+
+def test_a_flag_knows_the_section_that_sets_it_last(tmp_path):
+    steps = {step.step_id: step for step in expand(plans.load(write(tmp_path, TEXT)))}
+    origins = steps["train/digits/iid/warm/fedadam/4/1"].origins
+    assert origins["epochs"] == ("sweep", "epochs", "4", "epochs")
+    assert origins["client_learning_rate"][:-1] == ("tasks", "digits", "rates", "warm/fedadam")
+    assert origins["rounds"] == ("settings", "rounds")
+
+
+def test_an_override_that_is_not_yaml_is_refused(tmp_path):
+    assert "not YAML" in refused(tmp_path, TEXT, ["seeds=[0"])
+
+
+def test_an_empty_plan_is_refused(tmp_path):
+    assert "the plan" in refused(tmp_path, "")
+
+
+def test_a_plan_that_is_not_shipped_is_refused_with_the_nearest_name():
+    with pytest.raises(UserError, match="--plan"):
+        plans.load("no_such_plan")
+
+
+BESIDE = """
+analyze:
+  distances: {of: run, algorithms: [fedavg], beside: iid, settings: {probes: distances}}
+"""
+
+
+def test_runs_of_one_partition_stand_beside_those_of_the_others(tmp_path):
+    text = TEXT[: TEXT.index("analyze:")] + BESIDE.lstrip()
+    steps = [s for s in expand(plans.load(write(tmp_path, text))) if s.kind == "analyze"]
+    assert steps
+    for step in steps:
+        run, other = step.flags["run"].step_id, step.flags["other_run"].step_id
+        assert step.coordinates["partition"] != "iid"
+        assert other == run.replace(f"/{step.coordinates['partition']}/", "/iid/")
+        assert step.inputs() == {run, other}
+
+
+def test_a_partition_to_stand_beside_is_one_of_the_tasks(tmp_path):
+    text = TEXT[: TEXT.index("analyze:")] + BESIDE.lstrip()
+    assert "no partition 'idd'" in refused(tmp_path, text.replace("beside: iid", "beside: idd"))
+    assert "of: run" in refused(tmp_path, text.replace("of: run, ", "of: start, "))
+
+
+def test_a_task_of_the_users_own_is_left_to_its_module(tmp_path):
+    text = TEXT.replace("task: digits", "task: mine", 1)
+    with pytest.raises(UserError, match="no task is named 'mine'"):
+        plans.load(write(tmp_path, text), words=WORDS)
+    text = text.replace("settings: {rounds: 3}", "settings: {rounds: 3, task_module: my.module}")
+    plans.load(write(tmp_path, text), words=WORDS)
+
+
+def test_other_words_make_another_report_of_the_same_runs(tmp_path):
+    def keys(text):
+        steps = expand(plans.load(write(tmp_path, text)))
+        fingerprints = {step.step_id: step.step_id for step in steps}
+        return {step.step_id: key(step, fingerprints) for step in steps}
+
+    before = keys(TEXT)
+    after = keys(TEXT.replace("title: A toy", "title: Another"))
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"report"}

@@ -23,8 +23,7 @@ from fed_pretrain.curvature import sample
 from fed_pretrain.curvature.curvature_config import Block
 from fed_pretrain.curvature.linear_operator import NotFinite
 from fed_pretrain.executors.executor import ClientInput, Executor
-from fed_pretrain.models.weights import FlatVectors
-from fed_pretrain.probes.probe import Weights
+from fed_pretrain.models.weights import FlatVectors, Weights
 from fed_pretrain.tasks.client_sums import Batch, BuildModel, Finding, Sums, Vector, client_sums
 from fed_pretrain.tasks.task import Task
 from groundwork.errors import UserError

@@ -1,12 +1,20 @@
-"""Weights mixed of several models."""
+"""A model's weights as arrays: mixed, moved and flattened."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from fed_pretrain.probes.probe import Weights
+
+class Weights(Protocol):
+    """A model's weights in the order of its variables."""
+
+    @property
+    def trainable(self) -> list[np.ndarray]: ...
+
+    @property
+    def non_trainable(self) -> list[np.ndarray]: ...
 
 
 @dataclass(frozen=True)

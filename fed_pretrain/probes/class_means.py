@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from fed_pretrain.models.weights import Weights
 from fed_pretrain.probes.filter_layers import FilterLayer, filter_layers
-from fed_pretrain.probes.probe import Weights
 from fed_pretrain.tasks.evaluation import assign
 
 DEFINITIONS = ("live", "fixed", "patch")

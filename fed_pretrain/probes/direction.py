@@ -14,8 +14,7 @@ import tensorflow_federated as tff
 
 from fed_pretrain.curvature.loss_operators import inner_product
 from fed_pretrain.executors.executor import ClientInput, Executor
-from fed_pretrain.models.weights import moved
-from fed_pretrain.probes.probe import Weights
+from fed_pretrain.models.weights import Weights, moved
 from fed_pretrain.tasks.client_sums import Batch, BuildModel, Finding, Sums, Vector, client_sums
 from fed_pretrain.tasks.task import Task
 

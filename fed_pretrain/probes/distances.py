@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from fed_pretrain.probes.probe import Probe, RoundObservation, Snapshots, Weights
+from fed_pretrain.models.weights import Weights
+from fed_pretrain.probes.probe import Probe, RoundObservation, Snapshots
 
 
 def distance(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> float:

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from fed_pretrain.models.weights import moved
-from fed_pretrain.probes.probe import Probe, ProbeContext, RoundObservation, Weights
+from fed_pretrain.models.weights import Weights, moved
+from fed_pretrain.probes.probe import Probe, ProbeContext, RoundObservation
 from fed_pretrain.tasks.evaluation import GlobalEvaluation
 
 EVALUATION_EXAMPLES = 1000

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fed_pretrain.models.weights import mixture
-from fed_pretrain.probes.probe import Weights
+from fed_pretrain.models.weights import Weights, mixture
 
 
 def barrier(shares: Sequence[float], values: Sequence[float]) -> float:

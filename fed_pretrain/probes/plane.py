@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fed_pretrain.models.weights import Mixture, mixture
-from fed_pretrain.probes.probe import Weights
+from fed_pretrain.models.weights import Mixture, Weights, mixture
 from groundwork.errors import UserError
 
 Evaluate = Callable[[Any], dict[str, float]]

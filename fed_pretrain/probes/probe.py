@@ -3,23 +3,13 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from fed_pretrain.curvature.curvature_config import CurvatureConfig
 from fed_pretrain.executors.executor import Executor
-
-
-class Weights(Protocol):
-    """A model's weights in the order of its variables."""
-
-    @property
-    def trainable(self) -> list[np.ndarray]: ...
-
-    @property
-    def non_trainable(self) -> list[np.ndarray]: ...
-
+from fed_pretrain.models.weights import Weights
 
 Snapshots = Sequence[tuple[int, Callable[[], Weights]]]
 """Rounds in order, the last one of the run at the end, and how to read their weights."""

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 
+from fed_pretrain.models.weights import Weights
 from fed_pretrain.probes import names
 from fed_pretrain.probes.alignment import Alignment
 from fed_pretrain.probes.curvature.rounds import HessianOfRounds
 from fed_pretrain.probes.distances import Distances
 from fed_pretrain.probes.drift import Drift
 from fed_pretrain.probes.misalignment import Misalignment
-from fed_pretrain.probes.probe import Probe, ProbeContext, Weights
+from fed_pretrain.probes.probe import Probe, ProbeContext
 
 _MAKERS: dict[str, Callable[[ProbeContext, Weights], Probe]] = {
     Alignment.name: lambda context, start: Alignment(context),

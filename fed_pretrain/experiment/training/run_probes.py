@@ -8,8 +8,9 @@ import numpy as np
 from fed_pretrain.experiment.assembly.assemble import Assembly
 from fed_pretrain.experiment.workdir import workdir
 from fed_pretrain.experiment.workdir.checkpoints import ModelArrays
+from fed_pretrain.models.weights import Weights
 from fed_pretrain.probes import registry
-from fed_pretrain.probes.probe import ProbeContext, RoundObservation, Weights
+from fed_pretrain.probes.probe import ProbeContext, RoundObservation
 from groundwork import array_file, files
 
 SNAPSHOTS = "snapshots"

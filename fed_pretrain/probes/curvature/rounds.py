@@ -6,8 +6,9 @@ from typing import Any
 from fed_pretrain.curvature import curvature_config, sample
 from fed_pretrain.curvature.linear_operator import NotFinite
 from fed_pretrain.curvature.loss_operators import Operators
+from fed_pretrain.models.weights import Weights
 from fed_pretrain.probes.curvature import probe
-from fed_pretrain.probes.probe import Probe, ProbeContext, RoundObservation, Weights
+from fed_pretrain.probes.probe import Probe, ProbeContext, RoundObservation
 from fed_pretrain.probes.round_log import RoundLog
 
 

@@ -1,16 +1,18 @@
-"""What a task is before it meets a dataset: the screen of code a new task takes."""
+"""What a task is before it meets a dataset, and whether a dataset fits it."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from data_prep.store.features import FeatureSpec
 from fed_pretrain.clients.encoder import Encoder
+from groundwork.errors import UserError
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
+    from data_prep.store.reader import PreparedDataset
     from fed_pretrain.tasks.objective import Objective
-    from fed_pretrain.tasks.task import Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +69,7 @@ class TaskOptions:
 
 
 Kind = Literal["image", "text", "vector"]
-MakeEncoder = Callable[[Any, TaskOptions], Encoder]
+MakeEncoder = Callable[["PreparedDataset", TaskOptions], Encoder]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,11 +125,90 @@ class TaskDefinition:
     defaults: TaskDefaults = dataclasses.field(default_factory=TaskDefaults)
     prepare: Mapping[str, Any] | None = None
     background: int | None = None
-    build: "Callable[[Task, int], tf.keras.Model] | None" = None
-    objective: "Callable[[Task], Objective] | None" = None
+    build: "Callable[[OpenTask, int], tf.keras.Model] | None" = None
+    objective: "Callable[[OpenTask], Objective] | None" = None
 
     def choice(self, model: str | None) -> ModelChoice | None:
         """The named model, the first one for None, nothing for a name that is not listed."""
         if model is None:
             return self.models[0]
         return next((choice for choice in self.models if choice.name == model), None)
+
+
+class OpenTask(Protocol):
+    """A task on its dataset, as far as models and objectives are made from it."""
+
+    @property
+    def definition(self) -> TaskDefinition: ...
+
+    @property
+    def dataset(self) -> "PreparedDataset": ...
+
+    @property
+    def choice(self) -> ModelChoice: ...
+
+    @property
+    def options(self) -> TaskOptions: ...
+
+    @property
+    def encoder(self) -> Encoder: ...
+
+    @property
+    def preprocessing(self) -> str: ...
+
+    @property
+    def input_size(self) -> int | None: ...
+
+
+def check_features(definition: TaskDefinition, dataset: "PreparedDataset") -> None:
+    """Refuses a dataset that lacks a field of the task or holds it in another form."""
+    stored = {feature.name: feature for feature in dataset.manifest.features}
+    for expected in definition.expects:
+        feature = stored.get(expected.name)
+        if feature is None:
+            raise UserError(
+                f"dataset {where(dataset)} does not fit task {definition.name!r}: it has no field "
+                f"{expected.name!r}; the dataset has {_listed(stored.values())}, the task expects "
+                f"{_listed(definition.expects)}"
+            )
+        if not _fits(expected, feature):
+            raise UserError(
+                f"dataset {where(dataset)} does not fit task {definition.name!r}: field "
+                f"{expected.name!r} is {_spec(feature)} in the dataset, the task expects "
+                f"{_spec(expected)}"
+            )
+
+
+def check_labels(definition: TaskDefinition, dataset: "PreparedDataset", encoder: Encoder) -> None:
+    """Refuses a dataset whose labels are not the task's."""
+    names = dataset.manifest.label_names
+    if encoder.label_names is None or names is None:
+        return
+    if len(names) != encoder.num_classes:
+        raise UserError(
+            f"dataset {where(dataset)} does not fit task {definition.name!r}: field 'label' has "
+            f"{len(names)} classes in the dataset, the task expects {encoder.num_classes}"
+        )
+
+
+def where(dataset: "PreparedDataset") -> str:
+    """The dataset's folder, as far as it has one."""
+    return str(getattr(dataset, "path", "(in memory)"))
+
+
+def _fits(expected: ExpectedFeature, feature: FeatureSpec) -> bool:
+    shape = tuple(feature.shape)
+    return (
+        feature.kind == expected.kind
+        and len(shape) == len(expected.shape)
+        and all(want in (None, have) for want, have in zip(expected.shape, shape, strict=True))
+    )
+
+
+def _spec(feature: ExpectedFeature | FeatureSpec) -> str:
+    sizes = ", ".join("any" if size is None else str(size) for size in feature.shape)
+    return f"{feature.kind} [{sizes}]"
+
+
+def _listed(features: Iterable[ExpectedFeature | FeatureSpec]) -> str:
+    return "; ".join(f"{feature.name}: {_spec(feature)}" for feature in features) or "no fields"

@@ -6,14 +6,19 @@ binaries import it with `--task_module=my.module`.
 
 import dataclasses
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from fed_pretrain.clients.client_reader import ClientCache
-from fed_pretrain.tasks.definition import ModelChoice, TaskDefinition, TaskOptions
-from fed_pretrain.tasks.fit import check_features, check_labels
+from fed_pretrain.tasks.definition import (
+    ModelChoice,
+    TaskDefinition,
+    TaskOptions,
+    check_features,
+    check_labels,
+)
 from groundwork.errors import UserError, nearest
 
 if TYPE_CHECKING:
+    from data_prep.store.reader import PreparedDataset
     from fed_pretrain.models.known_models import ModelSpec
     from fed_pretrain.tasks.task import Task
 
@@ -74,11 +79,12 @@ def get(name: str) -> TaskDefinition:
 
 def load(
     name: str,
-    dataset: Any,
+    dataset: "PreparedDataset",
     model: str | None = None,
     options: TaskOptions | None = None,
 ) -> "Task":
     """The task on this dataset; refuses a dataset or a model that does not fit."""
+    from fed_pretrain.clients.client_reader import ClientCache
     from fed_pretrain.tasks.task import Task
 
     definition = get(name)
@@ -109,7 +115,9 @@ def describe() -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _choice(definition: TaskDefinition, dataset: Any, model: str | None) -> ModelChoice:
+def _choice(
+    definition: TaskDefinition, dataset: "PreparedDataset", model: str | None
+) -> ModelChoice:
     listed = definition.choice(model)
     return listed if listed is not None else _unlisted(definition, dataset, str(model))
 
@@ -138,7 +146,7 @@ def _registered_model(definition: TaskDefinition, model: str) -> "ModelSpec":
     return spec
 
 
-def _unlisted(definition: TaskDefinition, dataset: Any, model: str) -> ModelChoice:
+def _unlisted(definition: TaskDefinition, dataset: "PreparedDataset", model: str) -> ModelChoice:
     """Any registered model of the task's kind, on the rows of the task's first model."""
     spec = _registered_model(definition, model)
     first = definition.models[0]

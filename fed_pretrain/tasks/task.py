@@ -9,11 +9,18 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from data_prep.store.reader import PreparedDataset
 from fed_pretrain.clients.client_reader import ClientCache, ClientReader
 from fed_pretrain.clients.encoder import Encoder, Features
 from fed_pretrain.clients.payload import spec_of
-from fed_pretrain.tasks.definition import ModelChoice, TaskDefaults, TaskDefinition, TaskOptions
-from fed_pretrain.tasks.fit import where
+from fed_pretrain.tasks import task_model
+from fed_pretrain.tasks.definition import (
+    ModelChoice,
+    TaskDefaults,
+    TaskDefinition,
+    TaskOptions,
+    where,
+)
 from fed_pretrain.tasks.objective import CrossEntropy, Objective, keras_loss
 from groundwork.errors import UserError
 
@@ -25,7 +32,7 @@ class Task:
     """A picklable description; `registry.load` makes it."""
 
     definition: TaskDefinition
-    dataset: Any
+    dataset: PreparedDataset
     choice: ModelChoice
     options: TaskOptions
     encoder: Encoder
@@ -77,8 +84,7 @@ class Task:
         """A fresh model from raw rows to float32 logits, preprocessing inside."""
         if preprocessing is not None:
             return self.with_preprocessing(preprocessing).build_model(num_classes)
-        build = self.definition.build or _builder(self.kind)
-        return build(self, self.num_classes if num_classes is None else num_classes)
+        return task_model.build(self, self.num_classes if num_classes is None else num_classes)
 
     @functools.cached_property
     def objective(self) -> Objective:
@@ -132,18 +138,6 @@ class Task:
     @property
     def _y_spec(self) -> tf.TensorSpec:
         return tf.TensorSpec([None, *self.encoder.y_shape], tf.int32)
-
-
-def _builder(kind: str) -> Callable[[Task, int], tf.keras.Model]:
-    if kind == "image":
-        from fed_pretrain.tasks import image_model
-
-        return image_model.build_model
-    if kind == "text":
-        from fed_pretrain.tasks import text_model
-
-        return text_model.build_model
-    raise ValueError(f"a task of kind {kind!r} must define `build`")
 
 
 def _variable_model(task: Task, build_model: Callable[[], tf.keras.Model]) -> Any:

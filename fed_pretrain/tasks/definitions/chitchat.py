@@ -1,8 +1,8 @@
 """Chat messages by sender: the next character, the next word, or which prompt they answer."""
 
 import dataclasses
-from typing import Any
 
+from data_prep.store.reader import PreparedDataset
 from fed_pretrain.clients.encoder import as_texts
 from fed_pretrain.tasks.definition import (
     ExpectedFeature,
@@ -66,7 +66,7 @@ CHITCHAT = TaskDefinition(
 )
 
 
-def prompt_labels(dataset: Any) -> Labels:
+def prompt_labels(dataset: PreparedDataset) -> Labels:
     """The prompts the manifest lists, else those that occur; a missing one is no label."""
     listed = dataset.manifest.extra.get("prompts")
     if listed is None:
@@ -79,11 +79,11 @@ def prompt_labels(dataset: Any) -> Labels:
     return Labels("prompt", tuple(sorted(set(listed) - MISSING_PROMPTS)), numbered=False)
 
 
-def hashed_messages(dataset: Any, options: TaskOptions) -> HashedWords:
+def hashed_messages(dataset: PreparedDataset, options: TaskOptions) -> HashedWords:
     return HashedWords(prompt_labels(dataset), options.sequence_length or LABELLED_WORDS)
 
 
-def message_wordpieces(dataset: Any, options: TaskOptions) -> LabelledWordpieces:
+def message_wordpieces(dataset: PreparedDataset, options: TaskOptions) -> LabelledWordpieces:
     return LabelledWordpieces(
         prompt_labels(dataset),
         options.sequence_length or LABELLED_WORDS,

@@ -1,13 +1,13 @@
 """TinyImageNet: 200 classes of ImageNet at 64x64, split by a Dirichlet distribution."""
 
 import dataclasses
-from typing import Any
 
+from data_prep.store.reader import PreparedDataset
 from fed_pretrain.tasks.definition import ModelChoice, TaskDefaults, TaskDefinition, TaskOptions
 from fed_pretrain.tasks.encoders.images import ImageEncoder, LabelledImages, expected_images
 
 
-def images_by_wordnet_id(dataset: Any, options: TaskOptions) -> ImageEncoder:
+def images_by_wordnet_id(dataset: PreparedDataset, options: TaskOptions) -> ImageEncoder:
     """Classes named by WordNet id, by which an ImageNet head is sliced."""
     encoder = LabelledImages()(dataset, options)
     wnids = dataset.manifest.extra.get("wnids")

@@ -8,19 +8,17 @@ F_+ - F_-.
 
 from typing import TYPE_CHECKING
 
-from fed_pretrain.tasks.definition import ModelChoice, TaskDefaults, TaskDefinition
+from fed_pretrain.tasks.definition import ModelChoice, OpenTask, TaskDefaults, TaskDefinition
 from fed_pretrain.tasks.encoders.vectors import LabelledVectors, expected_vectors
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from fed_pretrain.tasks.task import Task
-
 FILTERS = 10
 SIGMA_0 = 0.01
 
 
-def build_model(task: "Task", num_classes: int) -> "tf.keras.Model":
+def build_model(task: OpenTask, num_classes: int) -> "tf.keras.Model":
     """Filters class by class, one convolution over both patches."""
     import tensorflow as tf
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from data_prep.store.reader import PreparedDataset
 from fed_pretrain.clients.encoder import PADDING_LABEL, Encoder, Features, as_texts
 from fed_pretrain.tasks.definition import TaskOptions
 from groundwork.errors import UserError
@@ -208,7 +209,7 @@ class BytePairText:
 
     length: int
 
-    def __call__(self, dataset: Any, options: TaskOptions) -> BytePairSequences:
+    def __call__(self, dataset: PreparedDataset, options: TaskOptions) -> BytePairSequences:
         if options.vocabulary is None or options.merges is None:
             raise UserError(
                 "this model reads GPT-2's subwords: give --vocabulary=vocab.json and "

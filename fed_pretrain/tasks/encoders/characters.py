@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from data_prep.store.reader import PreparedDataset
 from fed_pretrain.clients.encoder import PADDING_LABEL, Encoder, Features, as_texts
 from fed_pretrain.tasks.definition import TaskOptions
 from groundwork import embedded_packages
@@ -131,7 +132,7 @@ class CharacterWindows(Encoder):
         return windows, np.where(following == UNKNOWN, PADDING_LABEL, following)
 
 
-def character_windows(dataset: Any, options: TaskOptions) -> CharacterWindows:
+def character_windows(dataset: PreparedDataset, options: TaskOptions) -> CharacterWindows:
     """Windows over the user's, the embedded, or the printable ASCII vocabulary."""
     if options.vocabulary is not None:
         vocabulary = read_vocabulary(options.vocabulary)

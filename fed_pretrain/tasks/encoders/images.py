@@ -2,10 +2,10 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
+from data_prep.store.reader import PreparedDataset
 from fed_pretrain.clients.encoder import Encoder, Features, as_array
 from fed_pretrain.tasks.definition import ExpectedFeature, TaskOptions
 
@@ -55,13 +55,13 @@ class LabelledImages:
 
     names: tuple[str, ...] | None = None
 
-    def __call__(self, dataset: Any, options: TaskOptions) -> ImageEncoder:
+    def __call__(self, dataset: PreparedDataset, options: TaskOptions) -> ImageEncoder:
         height, width, channels = next(
             feature.shape for feature in dataset.manifest.features if feature.name == "image"
         )
         return ImageEncoder((height, width, channels), self._names(dataset))
 
-    def _names(self, dataset: Any) -> tuple[str, ...]:
+    def _names(self, dataset: PreparedDataset) -> tuple[str, ...]:
         stored = dataset.manifest.label_names
         if self.names is not None:
             return stored if stored is not None and len(stored) == len(self.names) else self.names
@@ -72,7 +72,7 @@ def numbered(classes: int) -> tuple[str, ...]:
     return tuple(str(number) for number in range(classes))
 
 
-def _highest_label(dataset: Any) -> int:
+def _highest_label(dataset: PreparedDataset) -> int:
     seen = [dataset.index(split).label_counts for split in dataset.splits]
     columns: Sequence[int] = [counts.shape[1] for counts in seen if counts is not None]
     return max(columns, default=1) - 1

@@ -1,10 +1,10 @@
 """Labelled arrays of floats as rows: features computed elsewhere, or a theory's data."""
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 
+from data_prep.store.reader import PreparedDataset
 from fed_pretrain.clients.encoder import Encoder, Features, as_array
 from fed_pretrain.tasks.definition import ExpectedFeature, TaskOptions
 
@@ -45,6 +45,6 @@ class LabelledVectors:
 
     names: tuple[str, ...]
 
-    def __call__(self, dataset: Any, options: TaskOptions) -> VectorEncoder:
+    def __call__(self, dataset: PreparedDataset, options: TaskOptions) -> VectorEncoder:
         shape = next(feature.shape for feature in dataset.manifest.features if feature.name == "x")
         return VectorEncoder(tuple(shape), self.names)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from data_prep.store.reader import PreparedDataset
 from fed_pretrain.clients.encoder import Encoder, Features
 from fed_pretrain.tasks.definition import TaskOptions
 from fed_pretrain.tasks.encoders.characters import PRINTABLE, CharacterVocabulary
@@ -95,6 +96,6 @@ class SpelledWords:
     length: int
     split_long: bool = False
 
-    def __call__(self, dataset: Any, options: TaskOptions) -> SpelledSequences:
+    def __call__(self, dataset: PreparedDataset, options: TaskOptions) -> SpelledSequences:
         words = Words(self.length, self.split_long)
         return SpelledSequences(words(dataset, options))

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from data_prep.sources.parsing import vocabulary
+from data_prep.store.reader import PreparedDataset
 from fed_pretrain.clients.encoder import PADDING_LABEL, Encoder, Features, as_texts
-from fed_pretrain.tasks.definition import TaskOptions
-from fed_pretrain.tasks.fit import where
+from fed_pretrain.tasks.definition import TaskOptions, where
 from groundwork import embedded_packages
 from groundwork.errors import UserError
 
@@ -138,7 +138,7 @@ class Words:
     length: int
     split_long: bool = False
 
-    def __call__(self, dataset: Any, options: TaskOptions) -> WordSequences:
+    def __call__(self, dataset: PreparedDataset, options: TaskOptions) -> WordSequences:
         fields = {feature.name for feature in dataset.manifest.features}
         return WordSequences(
             vocabulary_of(dataset, options),
@@ -149,7 +149,7 @@ class Words:
         )
 
 
-def vocabulary_of(dataset: Any, options: TaskOptions) -> WordVocabulary:
+def vocabulary_of(dataset: PreparedDataset, options: TaskOptions) -> WordVocabulary:
     """The user's file, public vectors by name, or what data_prep counted beside the dataset."""
     size = options.vocabulary_size or DEFAULT_VOCABULARY_SIZE
     if options.vocabulary == PUBLIC_VECTORS:

@@ -1,22 +1,34 @@
-"""From raw uint8 pixels to logits in one flat Keras model: cast, size, colour, normalise, body."""
+"""The Keras model of a task on its dataset.
 
-from typing import TYPE_CHECKING
+An image task's goes from raw uint8 pixels to logits in one flat model: cast, size, colour,
+normalise, body. A text task hands its model the vocabulary and the length of a row.
+"""
 
 import tensorflow as tf
 
 from fed_pretrain.models import known_models as models
 from fed_pretrain.models import preprocessing as preprocessings
+from fed_pretrain.tasks.definition import OpenTask
 from groundwork.errors import UserError
-
-if TYPE_CHECKING:
-    from fed_pretrain.tasks.task import Task
 
 # Every registered model can be built on images of this side.
 _LARGE_ENOUGH = 32
 
 
-def build_model(task: "Task", num_classes: int) -> tf.keras.Model:
-    """The task's model; what the start's weights want of the pixels is `task.preprocessing`."""
+def build(task: OpenTask, num_classes: int) -> tf.keras.Model:
+    """A fresh model from raw rows to float32 logits, preprocessing inside."""
+    definition = task.definition
+    if definition.build is not None:
+        return definition.build(task, num_classes)
+    if definition.kind == "image":
+        return _image_model(task, num_classes)
+    if definition.kind == "text":
+        build = task.choice.build or models.builder(task.choice.name)
+        return build(num_classes, **task.encoder.model_arguments(), **task.choice.arguments)
+    raise ValueError(f"a task of kind {definition.kind!r} must define `build`")
+
+
+def _image_model(task: OpenTask, num_classes: int) -> tf.keras.Model:
     inputs = tf.keras.Input(shape=task.encoder.x_shape, dtype="uint8", name="x")
     x = tf.keras.layers.Rescaling(1.0, name="pixels")(inputs)
     if _wants_inversion(task):
@@ -44,13 +56,13 @@ def _normalised(x: tf.Tensor, name: str) -> tf.Tensor:
         raise UserError(f"--preprocessing={name}: {error}") from error
 
 
-def _wants_inversion(task: "Task") -> bool:
+def _wants_inversion(task: OpenTask) -> bool:
     """FEMNIST is dark on light, MNIST light on dark."""
     wanted = task.definition.background
     return wanted is not None and task.dataset.manifest.extra.get("background", wanted) != wanted
 
 
-def _framed(x: tf.Tensor, task: "Task") -> tf.Tensor:
+def _framed(x: tf.Tensor, task: OpenTask) -> tf.Tensor:
     """Resized, with empty paper around where the options ask for a margin."""
     margin, size = task.options.input_margin, task.input_size
     if not margin:

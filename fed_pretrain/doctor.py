@@ -6,6 +6,7 @@ The exit code is 0 when nothing failed; every failure says what to do about it.
 """
 
 import importlib.util
+import itertools
 import sys
 
 if sys.version_info[:2] != (3, 11) or importlib.util.find_spec("absl") is None:
@@ -13,7 +14,8 @@ if sys.version_info[:2] != (3, 11) or importlib.util.find_spec("absl") is None:
 
 from absl import flags
 
-from fed_pretrain.checkup import verdict
+from fed_pretrain.checkup import federated, machine
+from fed_pretrain.checkup.verdict import Status, Verdict, line
 from groundwork import command_line
 
 _WORKDIR = flags.DEFINE_string("workdir", ".", "Folder in which runs will be written.")
@@ -24,7 +26,17 @@ _TIMEOUT = flags.DEFINE_float(
 
 
 def main() -> int:
-    return verdict.run(verdict.ExaminationConfig(_WORKDIR.value, _ROUNDS.value, _TIMEOUT.value))
+    checks = itertools.chain(
+        machine.examine(_WORKDIR.value),
+        federated.examine(_TIMEOUT.value) if _ROUNDS.value else (),
+    )
+    verdicts: list[Verdict] = []
+    for verdict in checks:
+        print(line(verdict), flush=True)
+        verdicts.append(verdict)
+    failed = sum(verdict.status is Status.FAIL for verdict in verdicts)
+    print(f"{failed} of {len(verdicts)} checks failed" if failed else "all is well")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ def ledger(tmp_path, monkeypatch):
     path = tmp_path / "ledger"
     path.touch()
     monkeypatch.setenv("TOY_LEDGER", str(path))
-    monkeypatch.setenv("PYTHONPATH", str(pathlib.Path(__file__).resolve().parents[2]))
+    monkeypatch.setenv("PYTHONPATH", str(pathlib.Path(__file__).resolve().parents[3]))
     return path
 
 

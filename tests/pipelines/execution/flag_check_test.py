@@ -14,7 +14,7 @@ from pipelines.execution import flag_check
 from pipelines.plan import plan as plans
 from pipelines.plan.expansion import expand
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROOT = pathlib.Path(__file__).resolve().parents[3]
 TEXT = """\
 name: toy
 title: A toy
@@ -231,7 +231,7 @@ def test_a_binary_that_cannot_be_imported_is_told_and_no_process_is_left(tmp_pat
 )
 def test_the_check_of_a_binary_imports_no_tensorflow(module):
     code = (
-        "import json, sys; from pipelines import flag_parsing;"
+        "import json, sys; from pipelines.execution import flag_parsing;"
         " found = flag_parsing.mistakes(*json.load(sys.stdin));"
         " print(json.dumps([found, 'tensorflow' in sys.modules]))"
     )

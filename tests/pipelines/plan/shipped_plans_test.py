@@ -11,7 +11,7 @@ from pipelines.execution.flag_check import mistakes, with_tuned_rates
 from pipelines.plan import plan as plans
 from pipelines.plan.expansion import expand
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROOT = pathlib.Path(__file__).resolve().parents[3]
 PAPERS = (
     "algorithm_ranking",
     "full_batch_clients",

@@ -65,7 +65,7 @@ import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from groundwork.errors import UserError
-from fed_pretrain.algorithms import client_work
+from fed_pretrain.algorithms import client_process
 from fed_pretrain.algorithms.client_updates.local_training import LocalTraining
 from fed_pretrain.executors import preflight
 from fed_pretrain.executors.device.device_executor import DeviceExecutor
@@ -87,7 +87,7 @@ def told(made):
 
 with DeviceExecutor(ExecutorOptions(devices="CPU:1", soft_placement=True)) as executor:
     print(told(digits.algorithm()))
-    client_work.LocalTraining = Elsewhere
+    client_process.LocalTraining = Elsewhere
     print(told(digits.algorithm(client_momentum=0.5)))
 with DeviceExecutor(ExecutorOptions(devices="CPU:0,CPU:1", clients_in_flight=2)) as executor:
     print(told(digits.algorithm()))

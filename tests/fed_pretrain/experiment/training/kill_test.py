@@ -13,7 +13,7 @@ import pytest
 from fed_pretrain.experiment.workdir.metrics import machine_dependent, read_rows
 from groundwork import array_file, files
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
+ROOT = pathlib.Path(__file__).resolve().parents[4]
 # In the order in which one run meets them: each resumes what the one before it left.
 POINTS = (
     "mid-write:1",  # config.json

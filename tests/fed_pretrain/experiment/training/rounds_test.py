@@ -17,7 +17,7 @@ from groundwork import array_file
 from groundwork.errors import UserError
 from tests.fed_pretrain.experiment.small_runs import rounds_of, same_weights, small
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
+ROOT = pathlib.Path(__file__).resolve().parents[4]
 
 
 def test_a_finished_run_is_not_run_again(digits_run):

@@ -27,8 +27,6 @@ from fed_pretrain.experiment.training.run_probes import RunProbes
 from fed_pretrain.experiment.training.stopping import (
     GracefulStop,
     Limits,
-    best_index,
-    best_round,
     reason_to_stop,
 )
 from fed_pretrain.experiment.workdir import workdir
@@ -36,6 +34,8 @@ from fed_pretrain.experiment.workdir.checkpoints import CheckpointFolder, ModelA
 from fed_pretrain.experiment.workdir.metrics import (
     MetricsWriter,
     Row,
+    best_index,
+    best_round,
     bytes_to_target,
     rounds_to_target,
 )

@@ -8,10 +8,9 @@ from typing import Any
 
 from fed_pretrain.experiment.assembly.assemble import Assembly
 from fed_pretrain.experiment.training.run_probes import RunProbes
-from fed_pretrain.experiment.training.stopping import best_round
 from fed_pretrain.experiment.workdir import workdir
 from fed_pretrain.experiment.workdir.checkpoints import ModelArrays
-from fed_pretrain.experiment.workdir.metrics import MetricsWriter
+from fed_pretrain.experiment.workdir.metrics import MetricsWriter, best_round
 from fed_pretrain.exporting import model_files
 from fed_pretrain.exporting.model_files import class_names
 from groundwork.errors import UserError

@@ -7,13 +7,11 @@ import numpy as np
 
 from fed_pretrain.experiment.assembly.assemble import Assembly
 from fed_pretrain.experiment.workdir import workdir
-from fed_pretrain.experiment.workdir.checkpoints import ModelArrays
+from fed_pretrain.experiment.workdir.checkpoints import SNAPSHOTS, ModelArrays
 from fed_pretrain.models.weights import Weights
 from fed_pretrain.probes import registry
 from fed_pretrain.probes.probe import ProbeContext, RoundObservation
 from groundwork import array_file, files
-
-SNAPSHOTS = "snapshots"
 
 
 class RunProbes:

@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType, TracebackType
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from fed_pretrain.executors.executor import ClientInput
 from fed_pretrain.experiment.assembly.assemble import Assembly
 from fed_pretrain.experiment.assembly.run_config import STOP
+from fed_pretrain.experiment.workdir.metrics import best_index
 from groundwork.errors import UserError
 
 INTERRUPTED_TWICE_EXIT = 130
@@ -42,22 +43,6 @@ def reason_to_stop(rows: Sequence[Mapping[str, Any]], limits: Limits, seconds: f
     if limits.seconds and seconds >= limits.seconds:
         return f"reached the time limit of {limits.seconds:.0f} seconds"
     return None
-
-
-def best_index(evaluated: Sequence[Mapping[str, Any]]) -> int:
-    """Index of the evaluation with the highest accuracy, the earliest on a tie."""
-
-    def accuracy(index: int) -> float:
-        value = evaluated[index].get("eval_accuracy")
-        return float("-inf") if value is None or value != value else float(value)
-
-    return max(range(len(evaluated)), key=accuracy)
-
-
-def best_round(rows: Sequence[Mapping[str, Any]], kept: Collection[int]) -> int:
-    """The best evaluated round among those whose weights are kept; round 0 without any."""
-    there = [row for row in rows if row["round"] in kept and row.get("eval_accuracy") is not None]
-    return int(there[best_index(there)]["round"]) if there else 0
 
 
 class GracefulStop:

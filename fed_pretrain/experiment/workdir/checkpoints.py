@@ -11,12 +11,13 @@ import numpy as np
 
 from fed_pretrain.executors.graphs import structures
 from fed_pretrain.executors.graphs.structures import Struct, Tree
-from fed_pretrain.experiment.training.run_probes import SNAPSHOTS
-from fed_pretrain.experiment.training.stopping import best_round
 from fed_pretrain.experiment.workdir import metrics
+from fed_pretrain.experiment.workdir.metrics import best_round
 from groundwork import array_file, files
 from groundwork.array_file import Checkpoint
 from groundwork.errors import UserError
+
+SNAPSHOTS = "snapshots"
 
 _FILE_NAME = re.compile(r"^round-(\d{6,})\.ckpt$")
 

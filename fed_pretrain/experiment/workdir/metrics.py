@@ -10,7 +10,7 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,22 @@ def read_rows(path: str | os.PathLike[str]) -> list[Row]:
                 break
             raise UserError(f"{path}, line {number}: not a JSON object ({error})") from error
     return rows
+
+
+def best_index(evaluated: Sequence[Mapping[str, Any]]) -> int:
+    """Index of the evaluation with the highest accuracy, the earliest on a tie."""
+
+    def accuracy(index: int) -> float:
+        value = evaluated[index].get("eval_accuracy")
+        return float("-inf") if value is None or value != value else float(value)
+
+    return max(range(len(evaluated)), key=accuracy)
+
+
+def best_round(rows: Sequence[Mapping[str, Any]], kept: Collection[int]) -> int:
+    """The best evaluated round among those whose weights are kept; round 0 without any."""
+    there = [row for row in rows if row["round"] in kept and row.get("eval_accuracy") is not None]
+    return int(there[best_index(there)]["round"]) if there else 0
 
 
 class MetricsWriter:

@@ -1,6 +1,7 @@
 import math
 
-from fed_pretrain.experiment.training.stopping import Limits, best_index, best_round, reason_to_stop
+from fed_pretrain.experiment.training.stopping import Limits, reason_to_stop
+from fed_pretrain.experiment.workdir.metrics import best_index, best_round
 
 
 def rows(*losses):

@@ -12,7 +12,7 @@ PYTHON_WORKS := "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[0] != 3)' 
 # Bytecode makes an import of TensorFlow Federated take 6 s in place of 24 s.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: quickstart test test-all readme-test lint format bench doctor bazel-smoke generated lock gpu \
+.PHONY: quickstart test test-all readme-test lint format bench doctor bazel-smoke generated architecture lock gpu \
 	embedded-large fashion-mnist clean clean-all help .venv
 .DEFAULT_GOAL := help
 
@@ -39,6 +39,9 @@ format: .venv/.stamp  ## reformat the code, and mend what ruff can
 
 generated: .venv/.stamp  ## rewrite the README's tables
 	@$(VENV)/python tools/readme_tables.py
+
+architecture: .venv/.stamp  ## redraw the rooms in docs/architecture.md
+	@$(VENV)/python -m tools.rooms
 
 bench: .venv/.stamp  ## the benchmarks (25 minutes); each prints its machine, its command and its figures
 	@for script in $$(grep -l __main__ benchmarks/*.py | grep -v _peers); do \

@@ -1,0 +1,1 @@
+"""Raw input to a prepared dataset of per-client TFRecords."""

@@ -1,0 +1,1 @@
+"""The shuffle by client as a Beam job."""

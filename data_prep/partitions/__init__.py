@@ -1,0 +1,1 @@
+"""Which client an example goes to, and which split."""

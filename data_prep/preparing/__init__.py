@@ -1,0 +1,1 @@
+"""From a request to a finished dataset: what to read, what it costs, and the run."""

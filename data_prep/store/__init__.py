@@ -1,0 +1,1 @@
+"""The format of a prepared dataset: records, index, manifest, reader and writer."""

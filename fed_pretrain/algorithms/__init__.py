@@ -1,0 +1,1 @@
+"""A client update and a server optimizer, composed into a TFF learning process."""

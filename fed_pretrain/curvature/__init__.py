@@ -1,0 +1,1 @@
+"""Eigenvalues, densities and traces of any linear operator, and of a loss."""

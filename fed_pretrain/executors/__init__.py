@@ -1,0 +1,1 @@
+"""What runs a TFF computation: on this process, on the native worker, or as a Beam job."""

@@ -1,0 +1,1 @@
+"""Architectures by name, and the weights of a model as arrays."""

@@ -1,0 +1,1 @@
+"""Central training on proxy data."""

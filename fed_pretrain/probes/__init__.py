@@ -1,0 +1,1 @@
+"""One module a measurement, taken in a round or at a checkpoint."""

@@ -1,0 +1,1 @@
+"""From `--start` to the first weights of a run."""

@@ -1,0 +1,1 @@
+"""A dataset with its model, loss, metrics and preprocessing."""

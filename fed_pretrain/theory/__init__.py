@@ -1,0 +1,1 @@
+"""The two-layer laboratory of "Initialization Matters"; it knows nothing of the rest."""

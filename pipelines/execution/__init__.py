@@ -1,0 +1,1 @@
+"""Steps run by worker processes."""

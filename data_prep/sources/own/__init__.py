@@ -1,0 +1,1 @@
+"""The files of the user: tables, TFRecords, folders of images, text, TFDS."""

@@ -1,0 +1,1 @@
+"""Ways to read files that several sources share."""

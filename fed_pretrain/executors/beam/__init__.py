@@ -1,0 +1,1 @@
+"""Client work as a Beam job a round."""

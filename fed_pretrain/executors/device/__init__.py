@@ -1,0 +1,1 @@
+"""Client work in this process, on the devices asked for."""

@@ -1,0 +1,1 @@
+"""TFF computations as plain TensorFlow graphs."""

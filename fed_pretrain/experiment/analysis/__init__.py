@@ -1,0 +1,1 @@
+"""Probes of a start or of a finished run."""

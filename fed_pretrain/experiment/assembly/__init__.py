@@ -1,0 +1,1 @@
+"""From a config as asked to the objects that train."""

@@ -1,0 +1,1 @@
+"""What a study claims, and the statistics that decide it."""

@@ -1,0 +1,1 @@
+"""Whose names the weights have, and how those translate to ours."""

@@ -1,0 +1,1 @@
+"""Stored features to the rows of a model."""

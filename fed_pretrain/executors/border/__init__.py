@@ -1,0 +1,1 @@
+"""The only modules that import the private parts of TensorFlow and TFF."""

@@ -5,19 +5,6 @@ from typing import Any
 
 from groundwork.errors import UserError
 
-CLIENT_UPDATES = (
-    "sgd",
-    "proximal",
-    "nova",
-    "nova_authors",
-    "mimelite",
-    "mime",
-    "gd",
-    "fedsgd",
-    "scaffold",
-    "feddyn",
-)
-SERVER_OPTIMIZERS = ("sgd", "adam", "yogi", "adagrad", "adamw", "lamb", "rmsprop")
 SCHEDULES = ("constant", "warmup", "cosine", "step")
 WEIGHTINGS = ("examples", "uniform")
 COMPRESSIONS = ("none", "quantize")
@@ -30,10 +17,10 @@ def _setting(default: Any, text: str, **metadata: Any) -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class AlgorithmConfig:
-    """A client update x a server optimizer and what stands around the update."""
+    """A client update, a server optimizer and what is around the update."""
 
     client_update: str = _setting(
-        "sgd", "What a client does between receiving and sending.", choices=CLIENT_UPDATES
+        "sgd", "What a client does between receiving and sending; `help` lists the choices."
     )
     client_learning_rate: float = _setting(0.1, "Learning rate of a local step.", lower_bound=0.0)
     client_momentum: float = _setting(0.0, "Momentum of local steps.", lower_bound=0.0)
@@ -42,23 +29,23 @@ class AlgorithmConfig:
         0.0, "Norm local gradients are clipped to; 0 clips nothing.", lower_bound=0.0
     )
     proximal_strength: float = _setting(
-        0.0, "mu of FedProx, for the proximal and nova clients.", lower_bound=0.0
+        0.0, "Mu of FedProx, for the proximal and nova clients.", lower_bound=0.0
     )
-    dyn_alpha: float = _setting(0.1, "alpha of FedDyn.", lower_bound=0.0)
+    dyn_alpha: float = _setting(0.1, "Alpha of FedDyn.", lower_bound=0.0)
 
     server_optimizer: str = _setting(
-        "sgd", "What applies the aggregated update.", choices=SERVER_OPTIMIZERS
+        "sgd", "What applies the aggregated update; `help` lists the choices."
     )
     server_learning_rate: float = _setting(1.0, "Server learning rate.", lower_bound=0.0)
     server_momentum: float = _setting(
         0.0, "Momentum of the server's SGD (FedAvgM).", lower_bound=0.0
     )
-    server_beta1: float = _setting(0.9, "beta1 of adam, adamw, yogi, lamb.", lower_bound=0.0)
+    server_beta1: float = _setting(0.9, "Beta1 of adam, adamw, yogi, lamb.", lower_bound=0.0)
     server_beta2: float = _setting(
-        0.999, "beta2 of adam, adamw, yogi, lamb; decay of rmsprop.", lower_bound=0.0
+        0.999, "Beta2 of adam, adamw, yogi, lamb; decay of rmsprop.", lower_bound=0.0
     )
     server_epsilon: float = _setting(
-        1e-8, "epsilon of adaptive servers, before bias correction as in TFF.", lower_bound=0.0
+        1e-8, "Epsilon of adaptive servers, before bias correction as in TFF.", lower_bound=0.0
     )
     server_initial_accumulator: float = _setting(
         0.0, "Initial second moment of adagrad and yogi.", lower_bound=0.0
@@ -77,16 +64,24 @@ class AlgorithmConfig:
         0, "Rounds until a cosine schedule ends; 0 takes --rounds.", lower_bound=0
     )
     warmup_rounds: int = _setting(0, "Rounds of linear warmup before a schedule.", lower_bound=0)
-    schedule_step_rounds: int = _setting(0, "A step schedule drops every so many.", lower_bound=0)
-    schedule_step_factor: float = _setting(0.1, "A step schedule's factor.", lower_bound=0.0)
-    schedule_final_factor: float = _setting(0.0, "A cosine's last factor.", lower_bound=0.0)
+    schedule_step_rounds: int = _setting(
+        0, "A step schedule drops every this many rounds.", lower_bound=0
+    )
+    schedule_step_factor: float = _setting(
+        0.1, "Factor of each drop of a step schedule.", lower_bound=0.0
+    )
+    schedule_final_factor: float = _setting(
+        0.0, "Last factor of a cosine schedule.", lower_bound=0.0
+    )
     local_steps_schedule: str = _setting(
         "constant",
         "How the local steps tau shrink over rounds (Initialization Matters proposes it).",
         choices=("constant", "halve", "linear", "inverse_sqrt"),
     )
-    local_steps_every: int = _setting(0, "The halve schedule halves every so many.", lower_bound=0)
-    local_steps_minimum: int = _setting(1, "Local steps never fall below this.", lower_bound=1)
+    local_steps_every: int = _setting(
+        0, "The halve schedule halves every this many rounds.", lower_bound=0
+    )
+    local_steps_minimum: int = _setting(1, "Fewest local steps of a round.", lower_bound=1)
 
     weighting: str = _setting("examples", "Weight of a client's update.", choices=WEIGHTINGS)
     alignment: str = _setting(
@@ -95,7 +90,7 @@ class AlgorithmConfig:
     zeroing: bool = _setting(False, "Zero updates far larger than those seen so far.")
     clipping: bool = _setting(False, "Clip updates to an adaptive norm (the 0.8 quantile).")
     compression: str = _setting("none", "Compression of updates.", choices=COMPRESSIONS)
-    compression_bits: int = _setting(8, "Bits a value when quantizing.", lower_bound=1)
+    compression_bits: int = _setting(8, "Bits per value when quantizing.", lower_bound=1)
     secure_aggregation: bool = _setting(
         False, "Simulate secure aggregation: fixed-point, modular sums."
     )
@@ -105,8 +100,12 @@ class AlgorithmConfig:
     dp_noise_multiplier: float | None = _setting(
         None, "Central differential privacy: noise over clip norm.", lower_bound=0.0
     )
-    dp_clip_norm: float = _setting(1.0, "Norm each update is clipped to for DP.", lower_bound=0.0)
-    dp_delta: float = _setting(1e-5, "delta the spent epsilon is told for.", lower_bound=0.0)
+    dp_clip_norm: float = _setting(
+        1.0, "Norm each update is clipped to for privacy.", lower_bound=0.0
+    )
+    dp_delta: float = _setting(
+        1e-5, "The delta at which the spent epsilon is reported.", lower_bound=0.0
+    )
     late_rounds: int = _setting(
         0, "Old models the server keeps, for updates that arrive late.", lower_bound=0
     )
@@ -114,13 +113,13 @@ class AlgorithmConfig:
         0.5, "A late update weighs (1 + rounds late) ** -power.", lower_bound=0.0
     )
 
-    clients_per_round: int = _setting(0, "Set from the cohort.", flag=None)
+    clients_per_round: int = _setting(0, "Clients of a round, from the cohort.", flag=None)
     population: int = _setting(0, "Number of training clients, from the dataset.", flag=None)
     rounds: int = _setting(0, "Length of the run, from --rounds.", flag=None)
     seed: int = _setting(0, "Seed of privacy noise and rounding, from --seed.", flag=None)
 
     def __post_init__(self) -> None:
-        for name in ("client_update", "server_optimizer", "weighting", "alignment", "compression"):
+        for name in ("weighting", "alignment", "compression"):
             _check_choice(self, name)
         for field in dataclasses.fields(self):
             bound, value = field.metadata.get("lower_bound"), getattr(self, field.name)
@@ -133,11 +132,6 @@ class AlgorithmConfig:
     @property
     def private(self) -> bool:
         return self.dp_noise_multiplier is not None
-
-    @property
-    def stateful(self) -> bool:
-        """Whether clients keep a state of their own between rounds."""
-        return self.client_update in ("scaffold", "feddyn")
 
 
 def _check_choice(config: AlgorithmConfig, name: str) -> None:

@@ -1,4 +1,4 @@
-"""A client update rule as the client work of a TFF learning process."""
+"""A client update as the client work of a TFF learning process."""
 
 import collections
 import dataclasses
@@ -10,7 +10,7 @@ import tensorflow_federated as tff
 
 from fed_pretrain.algorithms import distributor, schedule
 from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
-from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate, Outcome
+from fed_pretrain.algorithms.client_updates.client_update import STATE, ClientUpdate, Outcome
 from fed_pretrain.algorithms.client_updates.local_training import LocalSettings, LocalTraining
 from fed_pretrain.clients.payload import payload_of
 
@@ -27,7 +27,7 @@ SUMS = (
 
 
 @dataclasses.dataclass(frozen=True)
-class ClientWork:
+class ClientProcess:
     """`process` is the client work of a TFF learning process.
 
     one_client builds `((state, weights), data) -> (update, weight)`: the same work by itself, for
@@ -40,15 +40,15 @@ class ClientWork:
 
 
 def build(
-    rule: ClientUpdate,
+    client_update: ClientUpdate,
     config: AlgorithmConfig,
     model_fn: Callable[[], Any],
     payload_spec: Any,
     objective: Any,
     weights_type: Any,
     averaged: Sequence[int] = (),
-) -> ClientWork:
-    """Server state: the round's number and the rule's own; both counted and kept by TFF.
+) -> ClientProcess:
+    """Server state: the round's number and the client update's part; both kept by TFF.
 
     `weights_type` is what the distributor sends.
     """
@@ -58,11 +58,13 @@ def build(
         model = model_fn()
         specs = [tf.TensorSpec(v.shape, v.dtype) for v in model.trainable_variables]
     payload_type = tff.SequenceType(tff.types.tensorflow_to_type(payload_spec))
-    work = _ClientComputation(rule, config, model_fn, objective, specs, averaged)
+    work = _ClientComputation(client_update, config, model_fn, objective, specs, averaged)
 
     @tff.tensorflow.computation
     def initial() -> Any:
-        return collections.OrderedDict(round=tf.constant(0), rule=rule.server_state(specs))
+        return collections.OrderedDict(
+            [("round", tf.constant(0)), (STATE, client_update.server_state(specs))]
+        )
 
     state_type = initial.type_signature.result
     rate = schedule.client(config)
@@ -75,7 +77,7 @@ def build(
             fn_output_signature=tf.float32,
         )
         return collections.OrderedDict(
-            learning_rates=config.client_learning_rate * factors, rule=state["rule"]
+            learning_rates=config.client_learning_rate * factors, own=state[STATE]
         )
 
     instructions = tff.tensorflow.computation(told_by, state_type)
@@ -93,7 +95,7 @@ def build(
     @tff.tensorflow.computation(state_type, sums_type)
     def advance(state: Any, sums: Any) -> Any:
         return collections.OrderedDict(
-            round=state["round"] + 1, rule=rule.advance(state["rule"], sums)
+            [("round", state["round"] + 1), (STATE, client_update.advance(state[STATE], sums))]
         )
 
     @tff.federated_computation
@@ -112,7 +114,7 @@ def build(
         measurements = collections.OrderedDict(
             train=sums["metrics"], round=tff.federated_map(following_round, state)
         )
-        if config.stateful:
+        if client_update.keeps_state:
             measurements["client_states"] = _tap(result["client_state"])
         return tff.templates.MeasuredProcessOutput(
             tff.federated_map(advance, (state, sums)),
@@ -122,7 +124,7 @@ def build(
             tff.federated_zip(measurements),
         )
 
-    return ClientWork(
+    return ClientProcess(
         tff.learning.templates.ClientWorkProcess(initialize, next_fn),
         lambda: work.alone(told_by, state_type, weights_type, data_type),
     )
@@ -163,14 +165,14 @@ class _ClientComputation:
 
     def __init__(
         self,
-        rule: ClientUpdate,
+        client_update: ClientUpdate,
         config: AlgorithmConfig,
         model_fn: Callable[[], Any],
         objective: Any,
         specs: Any,
         averaged: Sequence[int],
     ) -> None:
-        self._rule = rule
+        self._client_update = client_update
         self._config = config
         self._model_fn = model_fn
         self._objective = objective
@@ -182,8 +184,8 @@ class _ClientComputation:
 
     def computation(self, told_type: Any, weights_type: Any, payload_type: Any) -> Any:
         data_type: Any = payload_type
-        if self._config.stateful:
-            state_spec = self._rule.client_state_spec(self._specs)
+        if self._client_update.keeps_state:
+            state_spec = self._client_update.client_state_spec(self._specs)
             state_type = tff.SequenceType(tff.types.tensorflow_to_type(state_spec))
             data_type = tff.to_type(collections.OrderedDict(data=payload_type, state=state_type))
 
@@ -196,7 +198,7 @@ class _ClientComputation:
     def alone(
         self, told_by: Callable[[Any], Any], state_type: Any, weights_type: Any, data_type: Any
     ) -> Any:
-        """See ClientWork.one_client."""
+        """See ClientProcess.one_client."""
         value_type = tff.to_type(collections.OrderedDict(state=state_type, weights=weights_type))
 
         @tff.tensorflow.computation(value_type, data_type)
@@ -205,7 +207,7 @@ class _ClientComputation:
             update = result["update"]
             if self._averaged:
                 update = update["update"]
-            if self._rule.scaled:
+            if self._client_update.scaled:
                 update = update["delta"]
             return collections.OrderedDict(update=update, weight=result["update_weight"])
 
@@ -214,12 +216,12 @@ class _ClientComputation:
     def _traced(self, told: Any, weights: Any, data: Any) -> Any:
         # The single elements are taken here, outside any tf.function, so that an executor can
         # feed their tensors in place of a dataset.
-        if self._config.stateful:
+        if self._client_update.keeps_state:
             payload, client = payload_of(data["data"]), payload_of(data["state"])
         else:
             payload, client = payload_of(data), collections.OrderedDict()
         training = LocalTraining(
-            self._model_fn, self._objective, self._settings, self._rule.needs_anchor
+            self._model_fn, self._objective, self._settings, self._client_update.needs_anchor
         )
 
         @tf.function
@@ -228,7 +230,7 @@ class _ClientComputation:
             if self._config.late_rounds:
                 weights = distributor.of_round(weights, lag)
             training.prepare(weights, payload, told["learning_rates"][lag])
-            outcome = self._rule.work(training, told["rule"], client)
+            outcome = self._client_update.work(training, told["own"], client)
             if self._config.late_rounds:
                 fresh = tf.pow(1.0 + tf.cast(lag, tf.float32), -self._config.late_weight_power)
                 outcome.weight_factor *= fresh
@@ -266,7 +268,7 @@ class _ClientComputation:
             weight = tf.constant(1.0)
         weight = tf.where(counts, weight * outcome.weight_factor, 0.0)
         update = chosen["delta"]
-        if self._rule.scaled:
+        if self._client_update.scaled:
             update = collections.OrderedDict(delta=chosen["delta"], scale=chosen["scale"])
         if self._averaged:
             update = collections.OrderedDict(update=update, statistics=chosen["statistics"])
@@ -278,7 +280,7 @@ class _ClientComputation:
                 **chosen["sums"],
             ),
         )
-        if self._config.stateful:
+        if self._client_update.keeps_state:
             result["client_state"] = chosen["client"]
         return result
 

@@ -11,7 +11,7 @@ from fed_pretrain.algorithms.aggregators import aggregator as aggregation
 from fed_pretrain.algorithms.aggregators import statistics_mean
 from fed_pretrain.algorithms.algorithm import Algorithm
 from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
-from fed_pretrain.algorithms.client_updates import known_updates, mime
+from fed_pretrain.algorithms.client_updates import known_updates
 
 
 def build(
@@ -34,7 +34,7 @@ def build(
     refusals.check(config)
     if averaged:
         refusals.check_averaging(config)
-    rule = known_updates.build(config)
+    client_update = known_updates.named(config.client_update).of(config)
 
     @tff.tensorflow.computation
     def initial_weights() -> Any:
@@ -47,12 +47,14 @@ def build(
         specs = [tf.TensorSpec(v.shape, v.dtype) for v in variables]
     distribution = distributor.build(weights_type, config.late_rounds)
     received = distribution.next.type_signature.result.result.member
-    work = client_process.build(rule, config, model_fn, payload_spec, objective, received, averaged)
-    result_type = work.process.next.type_signature.result.result.member
-    factory = aggregation.build(config, rule, groups)
-    finalizer = server_optimizer.build_finalizer(
-        known_updates.finalizing_optimizer(config), weights_type
+    work = client_process.build(
+        client_update, config, model_fn, payload_spec, objective, received, averaged
     )
+    result_type = work.process.next.type_signature.result.result.member
+    factory = aggregation.build(config, client_update, groups)
+    plain = client_update.holds_server_optimizer
+    optimizer = server_optimizer.plain(config) if plain else server_optimizer.scheduled(config)
+    finalizer = server_optimizer.build_finalizer(optimizer, weights_type)
     if averaged:
         factory = statistics_mean.StatisticsFactory(factory)
         finalizer = statistics_mean.build_finalizer(finalizer, weights_type, averaged)
@@ -64,18 +66,15 @@ def build(
         aggregator,
         finalizer,
     )
-    first_pass = None
-    if isinstance(rule, mime.Mime):
-        payload_type = work.process.next.type_signature.parameter[2].member
-        first_pass = mime.first_pass(rule, model_fn, objective, weights_type, payload_type)
+    payload_type = work.process.next.type_signature.parameter[2].member
     return Algorithm(
         config=config,
         process=process,
-        client_state_spec=rule.client_state_spec(specs),
+        client_state_spec=client_update.client_state_spec(specs),
         layer_names=tuple(layers),
-        first_pass=first_pass,
-        models_down=1.0 + rule.extra_models_down,
-        models_up=(1.0 + rule.extra_models_up) * aggregation.share_sent(config),
+        first_pass=client_update.first_pass(model_fn, objective, weights_type, payload_type),
+        models_down=1.0 + client_update.extra_models_down,
+        models_up=(1.0 + client_update.extra_models_up) * aggregation.share_sent(config),
         build_one_client=work.one_client,
     )
 

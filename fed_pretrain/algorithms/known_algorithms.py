@@ -6,14 +6,14 @@ goes with every algorithm.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
-from fed_pretrain.algorithms import refusals
+from fed_pretrain.algorithms import known_server_optimizers, refusals
 from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.client_updates import known_updates
+from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate, Settings
 from groundwork.errors import UserError
-
-Settings = Mapping[str, Any]
 
 OURS = "ours, not tuned"
 AUTHORS = "authors' CIFAR-10 SqueezeNet config of 2022"
@@ -41,22 +41,14 @@ class Entry:
         }
 
 
-# Pre-trained starts want smaller steps on both sides: the pattern of the authors' tuned values,
-# whose client rates lie at 0.0017 and 0.0027.
-_RANDOM = {"client_learning_rate": 0.1}
-_PRETRAINED = {"client_learning_rate": 0.002}
+_RANDOM, _PRETRAINED = ClientUpdate.from_random, ClientUpdate.from_pretrained
 _ADAPTIVE_RANDOM = {"client_learning_rate": 0.05, "server_learning_rate": 0.01}
 _ADAPTIVE_PRETRAINED = {"client_learning_rate": 0.002, "server_learning_rate": 0.001}
 # TFF adds epsilon to sqrt(v) before it corrects v for its first rounds, when sqrt(v) is about 0.03
 # of the update: the usual 1e-3 outweighs it there, and the first ten rounds of digits went idle.
 _ADAPTIVE = {"server_epsilon": 1e-5}
 
-# TFF's momentum, m <- beta m + g, makes a local step 1 / (1 - beta) times as long, and only after
-# about as many rounds, for Mime moves m once a round. The paper's 0.9, written (1 - beta) g +
-# beta m there, needs a tenth of FedAvg's rate here and then idles for ten rounds.
-_MIME_MOMENTUM = {"server_momentum": 0.5}
-
-_ENTRIES = {
+_BY_SERVER = {
     "fedavg": Entry("sgd", "sgd", "McMahan et al. 2017", _RANDOM, _PRETRAINED),
     "fedavgm": Entry(
         "sgd",
@@ -102,35 +94,16 @@ _ENTRIES = {
         {**_ADAPTIVE_PRETRAINED, "server_learning_rate": 0.01},
         _ADAPTIVE,
     ),
-    "fedprox": Entry(
-        "proximal", "sgd", "Li et al. 2020", _RANDOM, _PRETRAINED, {"proximal_strength": 0.01}
-    ),
-    "fednova": Entry("nova", "sgd", "Wang et al. 2020", _RANDOM, _PRETRAINED),
-    "fednova_authors": Entry("nova_authors", "sgd", "Where to Begin? (code)", _RANDOM, _PRETRAINED),
-    "mimelite": Entry(
-        "mimelite", "sgd", "Karimireddy et al. 2021", _RANDOM, _PRETRAINED, _MIME_MOMENTUM
-    ),
-    "mime": Entry("mime", "sgd", "Karimireddy et al. 2021", _RANDOM, _PRETRAINED, _MIME_MOMENTUM),
-    "scaffold": Entry("scaffold", "sgd", "Karimireddy et al. 2020", _RANDOM, _PRETRAINED),
-    "feddyn": Entry("feddyn", "sgd", "Acar et al. 2021", _RANDOM, _PRETRAINED),
-    # One step of gradient descent a round: ten rounds take fewer steps than two of FedAvg.
-    "fedsgd": Entry(
-        "gd",
-        "sgd",
-        "McMahan et al. 2017",
-        {"server_learning_rate": 0.2},
-        {"server_learning_rate": 0.05},
-        {"client_learning_rate": 1.0},
-    ),
-    "gd_adam": Entry(
-        "gd",
-        "adam",
-        "Where to Begin?",
-        {"server_learning_rate": 3e-3},
-        {"server_learning_rate": 1e-3},
-        {"client_learning_rate": 1.0},
-    ),
 }
+
+_GD_ADAM = Entry(
+    "gd",
+    "adam",
+    "Where to Begin?",
+    {"server_learning_rate": 3e-3},
+    {"server_learning_rate": 1e-3},
+    {"client_learning_rate": 1.0},
+)
 
 
 def _authors(
@@ -155,8 +128,25 @@ _TUNED: dict[tuple[str, str, bool], dict[str, Any]] = {
 }
 
 
+def _entries() -> dict[str, Entry]:
+    """The first that fits is what parts without a name take their rates from."""
+    by_client = {
+        update.algorithm: Entry(
+            update.name,
+            "sgd",
+            update.paper,
+            update.from_random,
+            update.from_pretrained,
+            update.fixed,
+        )
+        for update in known_updates.all_updates()
+        if update.algorithm
+    }
+    return {**_BY_SERVER, **by_client, "gd_adam": _GD_ADAM}
+
+
 def names() -> list[str]:
-    return list(_ENTRIES)
+    return list(_entries())
 
 
 def resolve(
@@ -170,10 +160,11 @@ def resolve(
     """
     given = dict(overrides or {})
     by_parts, name = name is None, name or _nearest(given)
-    if name not in _ENTRIES:
-        raise UserError(f"--algorithm={name} is not one of {', '.join(_ENTRIES)}")
+    entries = _entries()
+    if name not in entries:
+        raise UserError(f"--algorithm={name} is not one of {', '.join(entries)}")
     random = _is_random(start)
-    settings = _ENTRIES[name].settings(random) | _TUNED.get((task, name, random), {})
+    settings = entries[name].settings(random) | _TUNED.get((task, name, random), {})
     if by_parts:
         settings.pop("server_momentum", None)
     _drop_what_cannot_stay(settings, given)
@@ -195,7 +186,7 @@ def describe() -> str:
     """A table for people, columns apart by two spaces or more."""
     header = ("name", "client update", "server optimizer", "from a random start", "pre-trained")
     rows = [(*header, "from")]
-    for name, entry in _ENTRIES.items():
+    for name, entry in _entries().items():
         rows.append(
             (
                 name,
@@ -206,6 +197,25 @@ def describe() -> str:
                 entry.paper,
             )
         )
+    return _table(rows)
+
+
+def describe_client_updates() -> str:
+    return _table(
+        [("client update", "what a client does", "from")]
+        + [(update.name, update.help, update.paper) for update in known_updates.all_updates()]
+    )
+
+
+def describe_server_optimizers() -> str:
+    return _table(
+        [("server optimizer", "what the server does")]
+        + [(one.name, one.help) for one in known_server_optimizers.all_optimizers()]
+    )
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> str:
+    """Columns apart by two spaces or more."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
     return "\n".join(line.rstrip() for line in lines)
@@ -226,11 +236,11 @@ def _is_random(start: str) -> bool:
 def _nearest(given: Settings) -> str:
     """The algorithm whose defaults fit the parts that were asked for."""
     update, optimizer = given.get("client_update"), given.get("server_optimizer")
-    for name, entry in _ENTRIES.items():
+    for name, entry in _entries().items():
         asked = (update in (None, entry.client_update), optimizer in (None, entry.server_optimizer))
         if all(asked) and (update or optimizer):
             return name
-    for name, entry in _ENTRIES.items():
+    for name, entry in _entries().items():
         if optimizer is not None and entry.server_optimizer == optimizer:
             return name
     return DEFAULT
@@ -238,8 +248,10 @@ def _nearest(given: Settings) -> str:
 
 def _drop_what_cannot_stay(settings: dict[str, Any], given: Settings) -> None:
     """A default that only the replaced part understands must not refuse the user's choice."""
-    update = given.get("client_update", settings["client_update"])
-    if update not in ("proximal", "nova"):
-        settings.pop("proximal_strength", None)
-    if given.get("server_optimizer", "sgd") != "sgd":
+    chosen = {**settings, **given}
+    update = known_updates.named(chosen["client_update"])
+    for name in known_updates.settings_of_some():
+        if name not in update.understands:
+            settings.pop(name, None)
+    if not known_server_optimizers.named(chosen["server_optimizer"]).takes_momentum:
         settings.pop("server_momentum", None)

@@ -1,9 +1,10 @@
 """Combinations that make no sense, each with the reason."""
 
+from fed_pretrain.algorithms import known_server_optimizers
 from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.client_updates import known_updates
+from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate
 from groundwork.errors import UserError
-
-_OWN_SERVER_SUMS = ("mimelite", "mime", "scaffold", "feddyn")
 
 
 def check(config: AlgorithmConfig) -> None:
@@ -17,74 +18,68 @@ def check_averaging(config: AlgorithmConfig) -> None:
         raise UserError(
             "--bn_statistics=average sends statistics that --dp_noise_multiplier does not cover"
         )
-    if config.client_update == "mime":
-        raise UserError("--bn_statistics=average cannot go with mime, which runs clients twice")
+    update = known_updates.named(config.client_update)
+    if update.two_passes:
+        raise UserError(
+            f"--bn_statistics=average cannot go with {update.name}, which runs clients twice"
+        )
 
 
 def _reasons(config: AlgorithmConfig) -> list[str]:
-    update, found = config.client_update, []
-    if update != "proximal" and update != "nova" and config.proximal_strength:
+    update = known_updates.named(config.client_update)
+    optimizer = known_server_optimizers.named(config.server_optimizer)
+    found = _not_understood(config, update) + update.refusals(config)
+    if config.client_momentum and update.no_momentum:
         found.append(
-            f"--proximal_strength has no meaning for --client_update={update}; use proximal or nova"
+            f"--client_momentum cannot go with --client_update={update.name}: {update.no_momentum}"
         )
-    if update == "nova" and config.proximal_strength and config.client_momentum:
+    if update.own_gradient_steps and (config.client_weight_decay or config.client_clip_norm):
         found.append(
-            "FedNova's normaliser is known for momentum or for a proximal term, not for both: "
-            "drop --client_momentum or --proximal_strength"
-        )
-    if config.client_momentum and update in ("scaffold", "mimelite", "mime", "gd", "fedsgd"):
-        why = {
-            "scaffold": "its control variates take Delta / (K eta) for the mean gradient",
-            "mimelite": "its momentum is the server's, held fixed (--server_momentum)",
-            "mime": "its momentum is the server's, held fixed (--server_momentum)",
-        }.get(update, "it takes a single step")
-        found.append(f"--client_momentum cannot go with --client_update={update}: {why}")
-    if update in ("gd", "fedsgd", "mime") and (
-        config.client_weight_decay or config.client_clip_norm
-    ):
-        found.append(
-            f"--client_weight_decay and --client_clip_norm are not part of {update}; "
+            f"--client_weight_decay and --client_clip_norm are not part of {update.name}; "
             "set --server_weight_decay or --clipping"
         )
-    if config.server_momentum and config.server_optimizer != "sgd":
+    if config.server_momentum and not optimizer.takes_momentum:
+        found.append(f"--server_momentum belongs to sgd; {optimizer.name} has --server_beta1")
+    if update.holds_server_optimizer and optimizer.decoupled_decay:
         found.append(
-            f"--server_momentum belongs to sgd; {config.server_optimizer} has --server_beta1"
+            f"{update.name} holds the optimizer's state fixed and lets it take no weights: "
+            f"decoupled decay ({optimizer.name}) has no place in it"
         )
-    if update in ("mimelite", "mime") and config.server_optimizer in ("adamw", "lamb"):
+    if update.keeps_state and config.population < 1:
+        found.append(f"--client_update={update.name} needs the number of training clients")
+    if config.late_rounds and update.own_server_sums:
         found.append(
-            f"{update} holds the optimizer's state fixed and lets it take no weights: "
-            f"decoupled decay ({config.server_optimizer}) has no place in it"
-        )
-    if update == "feddyn" and not config.dyn_alpha:
-        found.append("--dyn_alpha=0 divides by zero in FedDyn's server step")
-    if update == "feddyn" and config.server_optimizer != "sgd":
-        found.append(
-            "FedDyn's server step is its own (mean plus drift): "
-            f"--server_optimizer={config.server_optimizer} would rescale it; use sgd"
-        )
-    if config.stateful and config.population < 1:
-        found.append(f"--client_update={update} needs the number of training clients")
-    if config.late_rounds and update in _OWN_SERVER_SUMS:
-        found.append(
-            f"late updates of {update} would mix control variates of different rounds: "
+            f"late updates of {update.name} would mix control variates of different rounds: "
             "set --late_rounds=0"
         )
-    return found + _private_reasons(config)
+    return found + (_private_reasons(config, update) if config.private else [])
 
 
-def _private_reasons(config: AlgorithmConfig) -> list[str]:
-    if not config.private:
-        return []
+def _not_understood(config: AlgorithmConfig, update: type[ClientUpdate]) -> list[str]:
+    """Settings that were changed and that only other client updates read."""
     found = []
-    if config.client_update in (*_OWN_SERVER_SUMS, "nova"):
+    for name in known_updates.settings_of_some():
+        readers = [u.name for u in known_updates.all_updates() if name in u.understands]
+        changed = getattr(config, name) != getattr(AlgorithmConfig, name)
+        if changed and name not in update.understands:
+            found.append(
+                f"--{name} has no meaning for --client_update={update.name}; "
+                f"use {' or '.join(readers)}"
+            )
+    return found
+
+
+def _private_reasons(config: AlgorithmConfig, update: type[ClientUpdate]) -> list[str]:
+    found = []
+    if update.own_server_sums or update.scaled:
         found.append(
-            f"--dp_noise_multiplier covers the update only, but {config.client_update} sends "
+            f"--dp_noise_multiplier covers the update only, but {update.name} sends "
             "more than that: it would leak"
         )
     if config.weighting != "uniform":
         found.append("differential privacy bounds each client alike: set --weighting=uniform")
-    if config.client_update == "nova_authors":
-        found.append("differential privacy weighs clients alike, which undoes nova_authors")
+    if update.not_private:
+        found.append(update.not_private)
     if config.zeroing or config.clipping:
         found.append(
             "--zeroing and --clipping adapt to norms without noise, which "

@@ -16,20 +16,22 @@ from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate
 from groundwork import randomness
 
 
-def build(config: AlgorithmConfig, rule: ClientUpdate, layers: Sequence[Sequence[int]]) -> Any:
-    """Sum, mean, robustness, the rule's own part; outermost the alignment sums of raw updates."""
+def build(
+    config: AlgorithmConfig, client_update: ClientUpdate, layers: Sequence[Sequence[int]]
+) -> Any:
+    """Sum, mean, robustness, the client update's part; outermost the sums of raw updates."""
     mean = _mean(config)
     if config.clipping:
         mean = clipped(mean)
     if config.zeroing:
         mean = zeroed(mean)
-    factory = rule.wrap_aggregator(mean)
+    factory = client_update.wrap_aggregator(mean)
     if config.alignment == "none":
         return factory
     groups = [[i for layer in layers for i in layer]]
     if config.alignment == "layers":
         groups += [list(layer) for layer in layers]
-    return AlignmentFactory(factory, groups, rule.scaled)
+    return AlignmentFactory(factory, groups, client_update.scaled)
 
 
 def share_sent(config: AlgorithmConfig) -> float:

@@ -1,19 +1,27 @@
-"""What a client does between receiving the weights and sending an update."""
+"""The contract of a client update: what a client does between receiving weights and sending.
+
+A client update is one class in one file, with its facts beside its work. TensorFlow is imported
+only inside what is traced, so that names, help and refusals cost nothing.
+"""
+
+from __future__ import annotations
 
 import abc
 import collections
 import dataclasses
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
-import tensorflow as tf
+from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
 
 if TYPE_CHECKING:
-    from fed_pretrain.algorithms.client_updates.local_training import LocalTraining
+    import tensorflow as tf
 
-Tensors = list[tf.Tensor]
-Specs = Sequence[tf.TensorSpec]
-State = "collections.OrderedDict[str, Any]"
+    from fed_pretrain.algorithms.client_updates.local_training import LocalTraining, Specs, Tensors
+
+Settings = Mapping[str, Any]
+STATE = "rule"
+"""The client update's part of the process' state, by the name it has in checkpoints."""
 
 
 @dataclasses.dataclass
@@ -23,52 +31,118 @@ class Outcome:
     delta: weights received minus weights trained, before any scaling.
     scale: None, or what one unit of local work moves (the normaliser of FedNova).
     weight_factor: multiplies the client's weight.
-    sums: rule-specific tensors whose sum over the clients the server takes.
-    client_state: the client's own new state.
+    sums: tensors of this update's whose sum over the clients the server takes.
+    client_state: the client's new state.
     """
 
     delta: Tensors
     scale: tf.Tensor | None = None
     weight_factor: tf.Tensor | float = 1.0
-    sums: "collections.OrderedDict[str, Any]" = dataclasses.field(
+    sums: collections.OrderedDict[str, Any] = dataclasses.field(
         default_factory=collections.OrderedDict
     )
-    client_state: "collections.OrderedDict[str, Any] | None" = None
+    client_state: collections.OrderedDict[str, Any] | None = None
+
+
+class SumsClients(Protocol):
+    """The part of an executor that a first pass needs."""
+
+    def sum_clients(self, computation: Any, value: Any, clients: Sequence[Any]) -> Any: ...
+
+
+class FirstPass(Protocol):
+    """A pass over the round's clients before its work: `state = run(executor, state, clients)`."""
+
+    def run(self, executor: SumsClients, state: Any, clients: Sequence[Any]) -> Any: ...
 
 
 class ClientUpdate(abc.ABC):
-    """One rule; `server_state` travels to the clients beside the weights."""
+    """One client update; `server_state` travels to the clients beside the weights."""
 
-    scaled: bool = False
+    name: ClassVar[str]
+    paper: ClassVar[str]
+    help: ClassVar[str]
+
+    algorithm: ClassVar[str | None] = None
+    """The usual name of this update with a plain SGD server, as `--algorithm` takes it."""
+    from_random: ClassVar[Settings] = {"client_learning_rate": 0.1}
+    from_pretrained: ClassVar[Settings] = {"client_learning_rate": 0.002}
+    fixed: ClassVar[Settings] = {}
+    """The settings of that algorithm, by kind of start and whatever the start.
+
+    Pre-trained starts want smaller steps on both sides: the pattern of the authors' tuned values,
+    whose client rates are 0.0017 and 0.0027.
+    """
+
+    understands: ClassVar[tuple[str, ...]] = ()
+    """Settings that only some updates read, this one among them."""
+
+    keeps_state: ClassVar[bool] = False
+    """Whether clients keep a state between rounds."""
+
+    own_server_sums: ClassVar[bool] = False
+    """Whether clients send sums beside the update, which no aggregator covers."""
+
+    no_momentum: ClassVar[str | None] = None
+    """Why --client_momentum cannot go with it, if it cannot."""
+
+    own_gradient_steps: ClassVar[bool] = False
+    """Whether its steps leave out local weight decay and clipping."""
+
+    not_private: ClassVar[str | None] = None
+    """Why differential privacy refuses it, if not for what it sends beside the update."""
+
+    holds_server_optimizer: ClassVar[bool] = False
+    """Whether clients step by the server's optimizer, its state fixed, and the server by SGD."""
+
+    two_passes: ClassVar[bool] = False
+    """Whether a round runs each client twice."""
+
+    servers_own: ClassVar[str | None] = None
+    """What the server makes of the updates, if not their weighted mean."""
+
+    scaled: ClassVar[bool] = False
     """Whether outcomes carry a scale, which the aggregator then divides by."""
 
-    needs_anchor: bool = False
+    needs_anchor: ClassVar[bool] = False
     """Whether gradients at the received weights are needed beside those at the trained ones."""
 
-    extra_models_down: float = 0.0
-    extra_models_up: float = 0.0
+    extra_models_down: ClassVar[float] = 0.0
+    extra_models_up: ClassVar[float] = 0.0
     """Models sent beside the weights and beside the update."""
 
+    @classmethod
+    def of(cls, config: AlgorithmConfig) -> Self:
+        """The update with the config's settings."""
+        return cls()
+
+    @classmethod
+    def refusals(cls, config: AlgorithmConfig) -> list[str]:
+        """Why this config makes no sense, beyond what the facts above say."""
+        return []
+
     def server_state(self, specs: Specs) -> Any:
-        """The rule's own state on the server before the first round."""
+        """This update's state on the server before the first round."""
         return collections.OrderedDict()
 
-    def client_state_spec(self, specs: Specs) -> "collections.OrderedDict[str, Any] | None":
+    def client_state_spec(self, specs: Specs) -> collections.OrderedDict[str, Any] | None:
         """What a client keeps between rounds, zeros before its first; None keeps nothing."""
         return None
 
     @abc.abstractmethod
-    def work(self, training: "LocalTraining", server: Any, client: Any) -> Outcome:
+    def work(self, training: LocalTraining, server: Any, client: Any) -> Outcome:
         """One client's round."""
 
     def advance(self, server: Any, sums: Any) -> Any:
-        """The rule's server state after a round, from the summed `Outcome.sums`."""
+        """This update's server state after a round, from the summed `Outcome.sums`."""
         return server
 
     def wrap_aggregator(self, factory: Any) -> Any:
-        """The aggregator with what this rule adds to the mean update."""
+        """The aggregator with what this update adds to the mean."""
         return factory
 
-
-def zeros(specs: Specs) -> Tensors:
-    return [tf.zeros(spec.shape, spec.dtype) for spec in specs]
+    def first_pass(
+        self, model_fn: Callable[[], Any], objective: Any, weights_type: Any, payload_type: Any
+    ) -> FirstPass | None:
+        """What each round begins with, if not with the clients' work."""
+        return None

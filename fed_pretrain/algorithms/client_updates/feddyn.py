@@ -4,23 +4,48 @@ Server: s <- s + sum_i Delta_i / N and x <- x - eta_s (mean_i Delta_i + s), wher
 paper's h with its sign turned, and N the number of clients there are.
 """
 
+from __future__ import annotations
+
 import collections
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
-from fed_pretrain.algorithms.client_updates.client_update import (
-    ClientUpdate,
-    Outcome,
-    Specs,
-    Tensors,
-)
-from fed_pretrain.algorithms.client_updates.local_training import LocalTraining
+from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate, Outcome
+
+if TYPE_CHECKING:
+    from fed_pretrain.algorithms.client_updates.local_training import LocalTraining, Specs, Tensors
 
 
 @dataclasses.dataclass(frozen=True)
 class FedDyn(ClientUpdate):
+    name = "feddyn"
+    paper = "Acar et al. 2021"
+    help = "Local SGD, corrected by the client's past updates."
+    algorithm = "feddyn"
+    understands = ("dyn_alpha",)
+    keeps_state = True
+    own_server_sums = True
+    servers_own = "FedDyn's server adds the running sum of all clients' updates"
+
     alpha: float
     population: int
+
+    @classmethod
+    def of(cls, config: AlgorithmConfig) -> Self:
+        return cls(config.dyn_alpha, config.population)
+
+    @classmethod
+    def refusals(cls, config: AlgorithmConfig) -> list[str]:
+        found = []
+        if not config.dyn_alpha:
+            found.append("--dyn_alpha=0 divides by zero in FedDyn's server step")
+        if config.server_optimizer != "sgd":
+            found.append(
+                "FedDyn's server step is its own (mean plus drift): "
+                f"--server_optimizer={config.server_optimizer} would rescale it; use sgd"
+            )
+        return found
 
     def client_state_spec(self, specs: Specs) -> Any:
         return collections.OrderedDict(gradient=list(specs))

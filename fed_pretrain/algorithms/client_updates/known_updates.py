@@ -1,42 +1,56 @@
-"""From the config to its client update, and to the optimizer that goes with it on the server."""
+"""The client updates by name. A module of the user's adds its own with `@register`."""
 
-from typing import Any
+from typing import TypeVar
 
-from fed_pretrain.algorithms import server_optimizer
-from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
-from fed_pretrain.algorithms.client_updates import (
-    feddyn,
-    fedsgd,
-    gd,
-    mime,
-    mimelite,
-    nova,
-    proximal,
-    scaffold,
-    sgd,
-)
 from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate
+from fed_pretrain.algorithms.client_updates.feddyn import FedDyn
+from fed_pretrain.algorithms.client_updates.gd import FedSgd, Gd
+from fed_pretrain.algorithms.client_updates.mime import Mime, MimeLite
+from fed_pretrain.algorithms.client_updates.nova import Nova, NovaAuthors
+from fed_pretrain.algorithms.client_updates.proximal import Proximal
+from fed_pretrain.algorithms.client_updates.scaffold import Scaffold
+from fed_pretrain.algorithms.client_updates.sgd import Sgd
+from groundwork.errors import UserError
+
+Update = TypeVar("Update", bound=type[ClientUpdate])
+
+_BUILT_IN = (
+    Sgd,
+    Proximal,
+    Nova,
+    NovaAuthors,
+    MimeLite,
+    Mime,
+    Scaffold,
+    FedDyn,
+    Gd,
+    FedSgd,
+)
+_known: dict[str, type[ClientUpdate]] = {update.name: update for update in _BUILT_IN}
 
 
-def build(config: AlgorithmConfig) -> ClientUpdate:
-    uniform = config.weighting == "uniform"
-    makers = {
-        "sgd": sgd.Sgd,
-        "proximal": lambda: proximal.Proximal(config.proximal_strength),
-        "nova": lambda: nova.Nova(config.proximal_strength),
-        "nova_authors": nova.NovaAuthors,
-        "gd": gd.Gd,
-        "fedsgd": fedsgd.FedSgd,
-        "mimelite": lambda: mimelite.MimeLite(server_optimizer.build(config), uniform),
-        "mime": lambda: mime.Mime(server_optimizer.build(config), uniform),
-        "scaffold": lambda: scaffold.Scaffold(config.population),
-        "feddyn": lambda: feddyn.FedDyn(config.dyn_alpha, config.population),
-    }
-    return makers[config.client_update]()
+def register(update: Update) -> Update:
+    """Adds a client update, by its name, which can be taken only once; a decorator."""
+    if _known.setdefault(update.name, update) is not update:
+        raise UserError(f"the client update {update.name!r} is known already; choose another name")
+    return update
 
 
-def finalizing_optimizer(config: AlgorithmConfig) -> Any:
-    """MimeLite and Mime use the server's optimizer on the clients and plain SGD on the server."""
-    if config.client_update in ("mimelite", "mime"):
-        return server_optimizer.plain(config)
-    return server_optimizer.scheduled(config)
+def names() -> tuple[str, ...]:
+    return tuple(_known)
+
+
+def all_updates() -> tuple[type[ClientUpdate], ...]:
+    return tuple(_known.values())
+
+
+def named(name: str) -> type[ClientUpdate]:
+    """The class, whose facts can be read without building anything."""
+    if name not in _known:
+        raise UserError(f"--client_update={name} is not one of {', '.join(_known)}")
+    return _known[name]
+
+
+def settings_of_some() -> list[str]:
+    """Settings of an algorithm that only some client updates read."""
+    return list(dict.fromkeys(name for update in all_updates() for name in update.understands))

@@ -11,12 +11,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from fed_pretrain.algorithms.client_updates.client_update import Specs, Tensors
 from fed_pretrain.clients import payload as payloads
 from fed_pretrain.clients.local_work import PADDING_ROW
 from fed_pretrain.models import dropout
 from fed_pretrain.tasks.objective import CrossEntropy, Objective
 
+Tensors = list[tf.Tensor]
+Specs = Sequence[tf.TensorSpec]
 Gradients = Sequence[Any]
 STATISTICS = ("loss_sum", "count", "correct", "scored")
 
@@ -31,7 +32,7 @@ class LocalSettings:
 
 
 class LocalTraining:
-    """One client's round while it is traced; `prepare` comes first, then what the rule calls."""
+    """One client's round while it is traced; `prepare` comes first, then the update's calls."""
 
     def __init__(
         self,
@@ -131,23 +132,38 @@ class LocalTraining:
         once = collections.OrderedDict(self.payload, order=self._each_row_once())
         # A client without local work does not take part, so it owes no gradient either.
         steps = tf.where(self.steps > 0, payloads.num_steps(once), 0)
-
-        def body(index: tf.Tensor, total: Any, sums: Any) -> Any:
-            gradients, batch_sums = self.gradients(once, index, self.steps + index)
-            count = batch_sums[1]
-            total = tuple(t + count * g for t, g in zip(total, gradients, strict=True))
-            return index + 1, total, tuple(s + b for s, b in zip(sums, batch_sums, strict=True))
-
-        zero = tuple(tf.zeros(v.shape, v.dtype) for v in self.variables)
-        _, total, sums = tf.while_loop(
-            lambda index, total, sums: index < steps,
-            body,
-            (tf.constant(0), zero, tuple(_no_statistics().values())),
-            parallel_iterations=1,
-        )
+        total, sums = self._summed(once, steps, self.steps, lambda count, g: count * g)
         if keep_statistics:
             self.statistics = collections.OrderedDict(zip(STATISTICS, sums, strict=True))
         return [tf.math.divide_no_nan(t, sums[1]) for t in total], sums[1]
+
+    def summed_gradients(self) -> Tensors:
+        """The mean gradients of the order's batches, summed, at the variables as they are."""
+        total, sums = self._summed(self.payload, self.steps, 0, lambda count, g: g)
+        self.statistics = collections.OrderedDict(zip(STATISTICS, sums, strict=True))
+        return list(total)
+
+    def _summed(
+        self,
+        payload: Mapping[str, tf.Tensor],
+        steps: tf.Tensor,
+        first_key: tf.Tensor | int,
+        weighed: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+    ) -> tuple[tuple[tf.Tensor, ...], tuple[tf.Tensor, ...]]:
+        """Sums of `weighed(count, gradient)` and of the statistics over the payload's batches."""
+
+        def body(index: tf.Tensor, total: Any, sums: Any) -> Any:
+            gradients, batch = self.gradients(payload, index, first_key + index)
+            total = tuple(t + weighed(batch[1], g) for t, g in zip(total, gradients, strict=True))
+            return index + 1, total, tuple(s + b for s, b in zip(sums, batch, strict=True))
+
+        _, total, sums = tf.while_loop(
+            lambda index, total, sums: index < steps,
+            body,
+            (tf.constant(0), tuple(zeros(self.specs)), tuple(_no_statistics().values())),
+            parallel_iterations=1,
+        )
+        return total, sums
 
     def _each_row_once(self) -> tf.Tensor:
         """Of a shape that depends on no value, as XLA needs it."""
@@ -237,6 +253,10 @@ class LocalTraining:
                 tf.raw_ops.ResourceApplyGradientDescent(
                     var=variable.handle, alpha=rate, delta=gradient
                 )
+
+
+def zeros(specs: Specs) -> Tensors:
+    return [tf.zeros(spec.shape, spec.dtype) for spec in specs]
 
 
 def _steps_with_rows(order: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -6,20 +6,45 @@ the paper's table. Authors' form ("Where to Begin?", reference code of 2022): we
 to n_i / tau_i that sum to one over the cohort, and nothing else.
 """
 
+from __future__ import annotations
+
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
-import tensorflow as tf
-
+from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
 from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate, Outcome
-from fed_pretrain.algorithms.client_updates.local_training import LocalTraining
 from fed_pretrain.algorithms.client_updates.proximal import pull
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from fed_pretrain.algorithms.client_updates.local_training import LocalTraining
 
 
 @dataclasses.dataclass(frozen=True)
 class Nova(ClientUpdate):
-    proximal_strength: float = 0.0
+    name = "nova"
+    paper = "Wang et al. 2020"
+    help = "Local SGD, its update divided by the local work that made it."
+    algorithm = "fednova"
+    understands = ("proximal_strength",)
+    servers_own = "FedNova's server divides every update by its local work before it averages"
     scaled = True
+
+    proximal_strength: float = 0.0
+
+    @classmethod
+    def of(cls, config: AlgorithmConfig) -> Self:
+        return cls(config.proximal_strength)
+
+    @classmethod
+    def refusals(cls, config: AlgorithmConfig) -> list[str]:
+        if not (config.proximal_strength and config.client_momentum):
+            return []
+        return [
+            "FedNova's normaliser is known for momentum or for a proximal term, not for both: "
+            "drop --client_momentum or --proximal_strength"
+        ]
 
     def work(self, training: LocalTraining, server: Any, client: Any) -> Outcome:
         training.descend(pull(training, self.proximal_strength))
@@ -31,6 +56,8 @@ class Nova(ClientUpdate):
         return NovaMeanFactory(factory)
 
     def _normaliser(self, training: LocalTraining) -> tf.Tensor:
+        import tensorflow as tf
+
         tau = tf.cast(training.steps, tf.float32)
         momentum = training.settings.momentum
         if momentum:
@@ -43,7 +70,15 @@ class Nova(ClientUpdate):
 
 
 class NovaAuthors(ClientUpdate):
+    name = "nova_authors"
+    paper = "Where to Begin? (code)"
+    help = "Local SGD, its weight divided by the number of local steps."
+    algorithm = "fednova_authors"
+    not_private = "differential privacy weighs clients alike, which undoes nova_authors"
+
     def work(self, training: LocalTraining, server: Any, client: Any) -> Outcome:
+        import tensorflow as tf
+
         training.descend()
         tau = tf.cast(training.steps, tf.float32)
         return Outcome(training.delta(), weight_factor=tf.math.divide_no_nan(1.0, tau))

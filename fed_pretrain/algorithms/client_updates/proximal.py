@@ -1,22 +1,39 @@
 """FedProx (Li et al. 2020): local SGD on f_i(y) + mu/2 ||y - x||^2, so g <- g + mu (y - x)."""
 
-import dataclasses
-from typing import Any
+from __future__ import annotations
 
-from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate, Outcome, Tensors
-from fed_pretrain.algorithms.client_updates.local_training import LocalTraining
+import dataclasses
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate, Outcome, Settings
+
+if TYPE_CHECKING:
+    from fed_pretrain.algorithms.client_updates.local_training import LocalTraining, Tensors
 
 
 @dataclasses.dataclass(frozen=True)
 class Proximal(ClientUpdate):
+    name = "proximal"
+    paper = "Li et al. 2020"
+    help = "Local SGD, pulled towards the received weights."
+    algorithm = "fedprox"
+    fixed: ClassVar[Settings] = {"proximal_strength": 0.01}
+    understands = ("proximal_strength",)
+
     strength: float
+
+    @classmethod
+    def of(cls, config: AlgorithmConfig) -> Self:
+        return cls(config.proximal_strength)
 
     def work(self, training: LocalTraining, server: Any, client: Any) -> Outcome:
         training.descend(pull(training, self.strength))
         return Outcome(training.delta())
 
 
-def pull(training: LocalTraining, strength: float) -> Any:
+def pull(training: LocalTraining, strength: float) -> Callable[[Tensors], Tensors] | None:
     """Adds the gradient of the proximal term; None where there is no such term."""
     if not strength:
         return None

@@ -2,17 +2,13 @@
 
 from typing import Any
 
+from fed_pretrain.algorithms.client_updates import known_updates
 from fed_pretrain.experiment.analyses import coming_round
 from fed_pretrain.experiment.analyses.subject import Subject
 from fed_pretrain.experiment.training.run_probes import probe_context
 from fed_pretrain.probes import drift
 
 _AVERAGE = "mean of the clients' models by their weights in the round, at a server rate of 1"
-# Rules whose server makes something else of the same updates.
-_SERVERS_OWN = {
-    "nova": "FedNova's server divides every update by its local work before it averages",
-    "feddyn": "FedDyn's server adds the running sum of all clients' updates",
-}
 
 
 def measure(subject: Subject) -> dict[str, Any]:
@@ -29,7 +25,9 @@ def measure(subject: Subject) -> dict[str, Any]:
         **columns,
         "clients": [{"client": name, **row} for name, row in zip(names, rows, strict=True)],
         "average": _AVERAGE,
-        "servers_own": _SERVERS_OWN.get(subject.assembly.algorithm.config.client_update),
+        "servers_own": known_updates.named(
+            subject.assembly.algorithm.config.client_update
+        ).servers_own,
         "before": evaluate(subject.weights),
         "examples": drift.EVALUATION_EXAMPLES,
         "unit": "drift and norm: Euclidean norm of the trainable weights; loss in nats a position"

@@ -109,7 +109,7 @@ def _given_algorithm(values: flags.FlagValues) -> tuple[tuple[str, Any], ...]:
 
 
 def print_help_tables(values: flags.FlagValues = flags.FLAGS) -> bool:
-    """`--task=help` and `--algorithm=help`; true when one was printed."""
+    """`--task=help` and the like; true when a table was printed."""
     if values["task"].value == "help":
         from fed_pretrain.tasks import known_tasks as tasks
 
@@ -119,5 +119,11 @@ def print_help_tables(values: flags.FlagValues = flags.FLAGS) -> bool:
         return True
     if values["algorithm"].value == "help":
         print(algorithms.describe())
+        return True
+    if values["client_update"].value == "help":
+        print(algorithms.describe_client_updates())
+        return True
+    if values["server_optimizer"].value == "help":
+        print(algorithms.describe_server_optimizers())
         return True
     return False

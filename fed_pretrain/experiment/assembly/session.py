@@ -14,6 +14,7 @@ from data_prep.store.reader import PreparedDataset, WithoutClients
 from fed_pretrain.algorithms import compose
 from fed_pretrain.algorithms.algorithm import Algorithm
 from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.client_updates import known_updates
 from fed_pretrain.clients import uneven_work
 from fed_pretrain.executors import known_executors
 from fed_pretrain.executors.executor import Executor
@@ -107,7 +108,7 @@ class Session:
 def _without_run(config: AlgorithmConfig) -> AlgorithmConfig:
     """The config without what the built process does not depend on: runs then share it."""
     unused: dict[str, Any] = {}
-    if not (config.private or config.stateful):
+    if not (config.private or known_updates.named(config.client_update).keeps_state):
         unused |= {"population": 0, "clients_per_round": 0}
     if not config.private and config.compression == "none":
         unused |= {"seed": 0}

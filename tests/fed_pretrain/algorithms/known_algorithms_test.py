@@ -119,7 +119,7 @@ def test_nonsense_is_refused_with_its_reason(settings, reason) -> None:
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
-        ({"client_update": "sgdd"}, "not one of"),
+        ({"weighting": "rows"}, "not one of"),
         ({"client_learning_rate": -1.0}, "at least"),
         ({"server_beta1": 1.0}, "below 1"),
     ],
@@ -127,6 +127,20 @@ def test_nonsense_is_refused_with_its_reason(settings, reason) -> None:
 def test_a_value_out_of_range_names_its_flag(settings, reason) -> None:
     with pytest.raises(UserError, match=reason):
         AlgorithmConfig(**settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"client_update": "sgdd"}, "--client_update=sgdd is not one of sgd, proximal"),
+        ({"server_optimizer": "adm"}, "--server_optimizer=adm is not one of sgd, adam"),
+    ],
+)
+def test_an_unknown_part_is_refused_with_the_known_ones(settings, reason) -> None:
+    with pytest.raises(UserError, match=reason):
+        known_algorithms.resolve(None, "digits", "random", settings)
+    with pytest.raises(UserError, match=reason):
+        known_algorithms.check(AlgorithmConfig(**settings))
 
 
 def test_the_table_has_a_full_row_for_each_name() -> None:

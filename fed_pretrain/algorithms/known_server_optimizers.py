@@ -1,0 +1,138 @@
+"""The server optimizers by name, each with its facts, which cost no TensorFlow.
+
+A module of the user's adds its own with `register`.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from groundwork.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class ServerOptimizer:
+    """`build(config, learning_rate)` gives an optimizer of TFF's kind, without a schedule.
+
+    adaptive: it scales steps by the size of past or present updates or weights.
+    decoupled_decay: it applies --server_weight_decay to the weights, not to the gradient.
+    takes_momentum: --server_momentum is its setting.
+    """
+
+    name: str
+    help: str
+    build: Callable[[AlgorithmConfig, float], Any]
+    adaptive: bool
+    decoupled_decay: bool = False
+    takes_momentum: bool = False
+
+
+_known: dict[str, ServerOptimizer] = {}
+
+
+def register(optimizer: ServerOptimizer) -> ServerOptimizer:
+    """Adds a server optimizer, by its name, which can be taken only once."""
+    if _known.setdefault(optimizer.name, optimizer) != optimizer:
+        raise UserError(
+            f"the server optimizer {optimizer.name!r} is known already; choose another name"
+        )
+    return optimizer
+
+
+def names() -> tuple[str, ...]:
+    return tuple(_known)
+
+
+def all_optimizers() -> tuple[ServerOptimizer, ...]:
+    return tuple(_known.values())
+
+
+def named(name: str) -> ServerOptimizer:
+    if name not in _known:
+        raise UserError(f"--server_optimizer={name} is not one of {', '.join(_known)}")
+    return _known[name]
+
+
+def is_adaptive(name: str) -> bool:
+    """False for a name that is not known, as a study of another's module may hold."""
+    return name in _known and _known[name].adaptive
+
+
+def _of_tff() -> Any:
+    import tensorflow_federated as tff
+
+    return tff.learning.optimizers
+
+
+def _lamb(config: AlgorithmConfig, rate: float) -> Any:
+    from fed_pretrain.algorithms.lamb import Lamb
+
+    return Lamb(rate, *_moments(config), config.server_weight_decay)
+
+
+def _moments(config: AlgorithmConfig) -> tuple[float, float, float]:
+    return config.server_beta1, config.server_beta2, config.server_epsilon
+
+
+register(
+    ServerOptimizer(
+        "sgd",
+        "Gradient descent, with --server_momentum FedAvgM's.",
+        lambda c, rate: _of_tff().build_sgdm(rate, c.server_momentum or None),
+        adaptive=False,
+        takes_momentum=True,
+    )
+)
+register(
+    ServerOptimizer(
+        "adam",
+        "TFF's Adam: bias-corrected, its second moment zero at first.",
+        lambda c, rate: _of_tff().build_adam(rate, *_moments(c)),
+        adaptive=True,
+    )
+)
+register(
+    ServerOptimizer(
+        "yogi",
+        "TFF's Yogi: bias-corrected, its second moment --server_initial_accumulator at first.",
+        lambda c, rate: _of_tff().build_yogi(rate, *_moments(c), c.server_initial_accumulator),
+        adaptive=True,
+    )
+)
+register(
+    ServerOptimizer(
+        "adagrad",
+        "TFF's Adagrad: epsilon inside the root.",
+        lambda c, rate: _of_tff().build_adagrad(
+            rate, c.server_initial_accumulator, c.server_epsilon
+        ),
+        adaptive=True,
+    )
+)
+register(
+    ServerOptimizer(
+        "adamw",
+        "Adam with decoupled weight decay.",
+        lambda c, rate: _of_tff().build_adamw(rate, *_moments(c), c.server_weight_decay),
+        adaptive=True,
+        decoupled_decay=True,
+    )
+)
+register(
+    ServerOptimizer(
+        "lamb",
+        "Adam's direction, its length each layer's share of the weights' norm.",
+        _lamb,
+        adaptive=True,
+        decoupled_decay=True,
+    )
+)
+register(
+    ServerOptimizer(
+        "rmsprop",
+        "Updates over the root of their mean square.",
+        lambda c, rate: _of_tff().build_rmsprop(rate, c.server_beta2, c.server_epsilon),
+        adaptive=True,
+    )
+)

@@ -81,7 +81,7 @@ class CentralStep:
 
 
 def learning_rate(base: float, schedule: str, step: int, steps: int) -> float:
-    """The rate of a step of so many."""
+    """The learning rate of one step."""
     if schedule == "constant":
         return base
     return base * 0.5 * (1.0 + math.cos(math.pi * step / max(steps, 1)))
@@ -91,6 +91,5 @@ def _optimizer(name: str, weight_decay: float) -> Any:
     if name == "sgd":
         return tf.keras.optimizers.SGD(0.0, momentum=0.9, weight_decay=weight_decay or None)
     if name in ("adam", "adamw"):
-        decay = weight_decay or (1e-2 if name == "adamw" else None)
-        return tf.keras.optimizers.Adam(0.0, weight_decay=decay)
+        return tf.keras.optimizers.Adam(0.0, weight_decay=weight_decay or None)
     raise UserError(f"--optimizer is {name!r}, must be one of {', '.join(OPTIMIZERS)}")

@@ -19,20 +19,26 @@ class CentralConfig:
 
     epochs: int = _field(10, "Passes over the proxy data.", lower_bound=1)
     batch_size: int = _field(64, "Rows in a step.", lower_bound=1)
-    optimizer: str = _field("adam", "adam, adamw, or sgd with momentum 0.9.", choices=OPTIMIZERS)
+    optimizer: str = _field(
+        "adam",
+        "Optimizer; sgd has momentum 0.9.",
+        choices=OPTIMIZERS,
+    )
     learning_rate: float = _field(1e-3, "Step size.", lower_bound=0.0)
     schedule: str = _field("constant", "Step size over the training.", choices=SCHEDULES)
-    weight_decay: float = _field(0.0, "Decoupled weight decay.", lower_bound=0.0)
+    weight_decay: float = _field(
+        0.0, "Decoupled weight decay; 0.01 is usual with adamw, 0 makes it adam.", lower_bound=0.0
+    )
     evaluate_every: int | None = _field(
         None, "Steps between validations and checkpoints; default one epoch.", lower_bound=1
     )
     patience: int = _field(
-        3, "Stop after so many validations without a lower loss; 0 is never.", lower_bound=0
+        3, "Stop after this many validations without a lower loss; 0 is never.", lower_bound=0
     )
     validation_share: float = _field(0.1, "Share of the proxy rows to validate on.")
     proxy_clients: float = _field(1.0, "Share of the dataset's clients that are proxy.")
     proxy_examples: int | None = _field(
-        None, "At most so many examples of them, in the dataset's order.", lower_bound=1
+        None, "At most this many of their examples, in the dataset's order.", lower_bound=1
     )
 
     def __post_init__(self) -> None:

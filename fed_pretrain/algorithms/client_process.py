@@ -239,10 +239,14 @@ class _ClientComputation:
         return train(told, weights, payload, client)
 
     def _checked(self, training: LocalTraining, outcome: Outcome, client: Any) -> Any:
-        """The outcome, or nothing at all if no step was taken or the update is not finite."""
+        """The outcome, or nothing at all if no step was taken or a part of it is not finite."""
         statistics = training.statistics_delta(self._averaged)
         squared = tf.add_n([tf.nn.l2_loss(d) for d in [*outcome.delta, *statistics]])
-        finite = tf.math.is_finite(squared)
+        beside = [outcome.sums, outcome.scale, outcome.weight_factor, outcome.client_state]
+        finite = tf.reduce_all(
+            [tf.math.is_finite(squared)]
+            + [tf.reduce_all(tf.math.is_finite(leaf)) for leaf in _present(beside)]
+        )
         worked = training.steps > 0
         counts = tf.logical_and(finite, worked)
         parts = collections.OrderedDict(

@@ -138,8 +138,22 @@ class Mime(_HoldsServerOptimizer):
             ]
             self.step(state, training, reduced)
 
+        sound = self._sound(training, server["fresh"])
         training.loop(step)
-        return Outcome(training.delta())
+        return Outcome([d + sound for d in training.delta()])
+
+    def _sound(self, training: LocalTraining, fresh: tf.Tensor) -> tf.Tensor:
+        """0, or NaN if the first pass left out this client's gradient, so that it is left out here.
+
+        Only the number of such clients is known, so each looks for itself where there are any.
+        """
+        import tensorflow as tf
+
+        def own() -> tf.Tensor:
+            sums = _weighted(training, training.full_gradient()[0], self.uniform)
+            return tf.where(_finite(sums), 0.0, float("nan"))
+
+        return tf.cond(fresh > 1.0, own, lambda: tf.constant(0.0))
 
     def advance(self, server: Any, sums: Any) -> Any:
         import tensorflow as tf
@@ -173,8 +187,11 @@ class Mime(_HoldsServerOptimizer):
                 training.prepare(weights, payload, tf.constant(0.0))
                 mean, _ = training.full_gradient()
                 sums = _weighted(training, mean, self.uniform)
-                takes_part = tf.cast(training.steps > 0, tf.float32)
-                return tf.nest.map_structure(lambda t: t * takes_part, sums)
+                takes_part, finite = training.steps > 0, _finite(sums)
+                counts = tf.logical_and(takes_part, finite)
+                sums = tf.nest.map_structure(lambda t: tf.where(counts, t, tf.zeros_like(t)), sums)
+                left_out = tf.logical_and(takes_part, tf.logical_not(finite))
+                return collections.OrderedDict(sums, nonfinite=tf.cast(left_out, tf.float32))
 
             return gradient(weights, payload)
 
@@ -194,11 +211,12 @@ class MimeFirstPass:
 
     @staticmethod
     def absorb(state: Any, sums: Any) -> Any:
+        """`fresh` becomes 1 and the number of clients whose gradient was not finite."""
         total = sums["weight"]
         work = collections.OrderedDict(_parts(state)["client_work"])
         own = collections.OrderedDict(work[STATE])
         own["gradient"] = [g / total if total > 0 else g for g in sums["gradient"]]
-        own["fresh"] = total * 0.0 + 1.0
+        own["fresh"] = total * 0.0 + 1.0 + sums["nonfinite"]
         work[STATE] = own
         if isinstance(state, dict):
             return type(state)({**state, "client_work": work})
@@ -223,3 +241,9 @@ def _weighted(training: LocalTraining, gradient: Tensors, uniform: bool) -> Any:
 
     weight = tf.constant(1.0) if uniform else tf.cast(training.rows, tf.float32)
     return collections.OrderedDict(gradient=[weight * g for g in gradient], weight=weight)
+
+
+def _finite(sums: Any) -> tf.Tensor:
+    import tensorflow as tf
+
+    return tf.reduce_all([tf.reduce_all(tf.math.is_finite(t)) for t in tf.nest.flatten(sums)])

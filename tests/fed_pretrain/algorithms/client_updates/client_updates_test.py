@@ -183,6 +183,40 @@ def test_a_client_without_steps_or_with_a_broken_update_counts_for_nothing(
     assert np.isfinite(sums["loss_sum"])
 
 
+@pytest.mark.parametrize("update", ["mimelite", "mime"])
+def test_a_broken_full_gradient_is_left_out_with_the_whole_client_and_poisons_nothing(
+    finished, executor, update
+) -> None:
+    algorithm = finished(client_update=update, server_momentum=0.8).algorithm
+    alone, mixed = Run(algorithm, executor), Run(algorithm, executor)
+    broken = payload("a", 1)
+    # The local steps end before they reach the row that is not finite; the full gradient does not.
+    broken["order"] = broken["order"][:1]
+    (unused,) = set(range(5)) - set(broken["order"][0])
+    broken["x"] = broken["x"].copy()
+    broken["x"][unused] = np.inf
+    alone.round(("b",), 1)
+    mixed.round(("a", "b"), 1, {"a": broken, "b": payload("b", 1)})
+    sums = algorithm.train_sums(mixed.metrics[0])
+    assert (sums["clients"], sums["nonfinite"]) == (1, 1)
+    assert np.abs(flat(alone.weights) - flat(mixed.weights)).max() < 1e-7
+    for run in (alone, mixed):
+        run.round(("b", "d"), 2)
+    assert np.abs(flat(alone.weights) - flat(mixed.weights)).max() < 1e-7
+    assert algorithm.train_sums(mixed.metrics[1])["nonfinite"] == 0
+
+
+def test_a_client_state_that_overflows_is_left_out(finished, executor) -> None:
+    """A huge alpha makes FedDyn's client state infinite although its update is finite."""
+    run = Run(finished(client_update="feddyn", dyn_alpha=1e30).algorithm, executor)
+    first = payload("b", 1)
+    first["order"] = first["order"][:1]
+    first["x"] = first["x"] * 1e12
+    output = run.round(("b",), 1, {"b": first})
+    assert run.algorithm.train_sums(output.metrics)["nonfinite"] == 1
+    assert not np.any(flat(run.client_states["b"]["gradient"]))
+
+
 def test_a_round_nobody_finished_moves_nothing(finished, executor) -> None:
     run = Run(finished().algorithm, executor)
     idle = payload("a", 1)

@@ -10,6 +10,11 @@ WEIGHTINGS = ("examples", "uniform")
 COMPRESSIONS = ("none", "quantize")
 ALIGNMENTS = ("none", "whole", "layers")
 
+# Secure sums are of fixed-point numbers, modulo a power of two: a larger sum would wrap silently.
+SECURE_FRACTION = 2**24
+SECURE_MODULUS = 2**48
+SECURE_RANGE = SECURE_MODULUS / 2 / SECURE_FRACTION
+
 
 def _setting(default: Any, text: str, **metadata: Any) -> Any:
     return dataclasses.field(default=default, metadata={"help": text, **metadata})

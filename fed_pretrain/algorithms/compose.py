@@ -74,7 +74,7 @@ def build(
         layer_names=tuple(layers),
         first_pass=client_update.first_pass(model_fn, objective, weights_type, payload_type),
         models_down=1.0 + client_update.extra_models_down,
-        models_up=(1.0 + client_update.extra_models_up) * aggregation.share_sent(config),
+        models_up=aggregation.share_sent(config) + client_update.extra_models_up,
         build_one_client=work.one_client,
     )
 

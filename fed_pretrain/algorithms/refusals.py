@@ -1,7 +1,7 @@
 """Combinations that make no sense, each with the reason."""
 
 from fed_pretrain.algorithms import known_server_optimizers
-from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import SECURE_RANGE, AlgorithmConfig
 from fed_pretrain.algorithms.client_updates import known_updates
 from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate
 from groundwork.errors import UserError
@@ -34,9 +34,10 @@ def _reasons(config: AlgorithmConfig) -> list[str]:
             f"--client_momentum cannot go with --client_update={update.name}: {update.no_momentum}"
         )
     if update.own_gradient_steps and (config.client_weight_decay or config.client_clip_norm):
+        instead = "" if update.own_server_sums else " or --clipping"
         found.append(
             f"--client_weight_decay and --client_clip_norm are not part of {update.name}; "
-            "set --server_weight_decay or --clipping"
+            f"set --server_weight_decay{instead}"
         )
     if config.server_momentum and not optimizer.takes_momentum:
         found.append(f"--server_momentum belongs to sgd; {optimizer.name} has --server_beta1")
@@ -51,6 +52,18 @@ def _reasons(config: AlgorithmConfig) -> list[str]:
         found.append(
             f"late updates of {update.name} would mix control variates of different rounds: "
             "set --late_rounds=0"
+        )
+    for flag in ("zeroing", "clipping", "secure_aggregation"):
+        if update.own_server_sums and getattr(config, flag):
+            found.append(
+                f"--{flag} covers the mean update, not the sums that {update.name} takes beside "
+                f"it: leave out --{flag}"
+            )
+    reach = config.secure_bound * config.clients_per_round * (1 + config.late_rounds)
+    if config.secure_aggregation and reach >= SECURE_RANGE:
+        found.append(
+            f"secure sums hold values below {SECURE_RANGE:.0f}, but {config.clients_per_round} "
+            f"clients a round may add up to {reach:.0f}: lower --secure_bound"
         )
     return found + (_private_reasons(config, update) if config.private else [])
 

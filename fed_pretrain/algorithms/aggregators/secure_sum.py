@@ -10,8 +10,7 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_federated as tff
 
-FRACTION = float(2**24)
-MODULUS = 2**48
+from fed_pretrain.algorithms.algorithm_config import SECURE_FRACTION, SECURE_MODULUS
 
 
 class SecureSumFactory(tff.aggregators.UnweightedAggregationFactory):
@@ -53,10 +52,10 @@ class SecureSumFactory(tff.aggregators.UnweightedAggregationFactory):
 
 def _encode(tensor: tf.Tensor, bound: float) -> tf.Tensor:
     clipped = tf.clip_by_value(tf.cast(tensor, tf.float64), -bound, bound)
-    return tf.math.floormod(tf.cast(tf.round(clipped * FRACTION), tf.int64), MODULUS)
+    return tf.math.floormod(tf.cast(tf.round(clipped * SECURE_FRACTION), tf.int64), SECURE_MODULUS)
 
 
 def _decode(total: tf.Tensor) -> tf.Tensor:
-    total = tf.math.floormod(total, MODULUS)
-    centred = tf.where(total >= MODULUS // 2, total - MODULUS, total)
-    return tf.cast(tf.cast(centred, tf.float64) / FRACTION, tf.float32)
+    total = tf.math.floormod(total, SECURE_MODULUS)
+    centred = tf.where(total >= SECURE_MODULUS // 2, total - SECURE_MODULUS, total)
+    return tf.cast(tf.cast(centred, tf.float64) / SECURE_FRACTION, tf.float32)

@@ -94,6 +94,21 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
         ({"client_update": "feddyn", "population": 9, "dyn_alpha": 0.0}, "divides by zero"),
         ({"client_update": "mimelite", "server_optimizer": "lamb"}, "no place"),
         ({"server_optimizer": "adam", "server_momentum": 0.9}, "server_beta1"),
+        ({"client_update": "mime", "clipping": True}, "--clipping covers the mean update"),
+        ({"client_update": "mimelite", "zeroing": True}, "--zeroing covers the mean update"),
+        (
+            {"client_update": "scaffold", "population": 9, "zeroing": True, "clipping": True},
+            "sums that scaffold takes beside",
+        ),
+        (
+            {"client_update": "feddyn", "population": 9, "secure_aggregation": True},
+            "sums that feddyn takes beside",
+        ),
+        ({"secure_aggregation": True, "clients_per_round": 8389}, "lower --secure_bound"),
+        (
+            {"secure_aggregation": True, "clients_per_round": 4195, "late_rounds": 1},
+            "lower --secure_bound",
+        ),
         ({"dp_noise_multiplier": 1.0, "alignment": "none", "clients_per_round": 5}, "uniform"),
         (
             {"dp_noise_multiplier": 1.0, "weighting": "uniform", "clients_per_round": 5},
@@ -114,6 +129,11 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
 def test_nonsense_is_refused_with_its_reason(settings, reason) -> None:
     with pytest.raises(UserError, match=reason):
         known_algorithms.check(AlgorithmConfig(**settings))
+
+
+def test_secure_sums_hold_as_many_clients_as_their_range_has_room_for() -> None:
+    settings = {"secure_aggregation": True, "clients_per_round": 8388}
+    known_algorithms.check(AlgorithmConfig(**settings))
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,16 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from fed_pretrain.algorithms.aggregators.privacy import spent_epsilon
-from tests.fed_pretrain.algorithms.toy import Run, flat, payload
+from fed_pretrain.algorithms.aggregators.secure_sum import _decode, _encode
+from fed_pretrain.algorithms.algorithm_config import (
+    SECURE_MODULUS,
+    SECURE_RANGE,
+    AlgorithmConfig,
+)
+from tests.fed_pretrain.algorithms.toy import POPULATION, Run, build, flat, payload
 
 PRIVATE = {"weighting": "uniform", "dp_clip_norm": 100.0}
 
@@ -60,6 +67,24 @@ def test_quantization_errs_by_less_than_its_steps_and_repeats(finished, executor
     again.two_rounds()
     assert difference(again, quantized) == 0
     assert quantized.algorithm.models_up == 0.25
+
+
+@pytest.mark.parametrize(
+    ("update", "sent"),
+    [("sgd", 0.25), ("feddyn", 0.25), ("scaffold", 1.25), ("mimelite", 1.25), ("mime", 1.25)],
+)
+def test_what_is_sent_beside_a_quantized_update_is_sent_whole(update, sent) -> None:
+    settings = {"client_update": update, "population": POPULATION, "clients_per_round": 3}
+    algorithm = build(AlgorithmConfig(**settings, compression="quantize", alignment="none"))
+    assert algorithm.models_up == sent
+
+
+def test_the_largest_sum_that_is_allowed_does_not_wrap() -> None:
+    bound = 1000.0
+    clients = int(SECURE_RANGE / bound)
+    one = int(_encode(tf.constant(bound), bound))
+    assert float(_decode(tf.constant(one * clients % SECURE_MODULUS))) == bound * clients
+    assert float(_decode(tf.constant(one * (clients + 1) % SECURE_MODULUS))) < 0
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ setuptools.setup(
     package_data={
         "": [
             f"**/*.{suffix}"
-            for suffix in ("json", "yaml", "html", "j2", "flags", "md", "css", "js")
+            for suffix in ("typed", "json", "yaml", "html", "j2", "flags", "md", "css", "js")
         ]
     },
     entry_points={"console_scripts": ["fed-pretrain = fed_pretrain.console:main"]},

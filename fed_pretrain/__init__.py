@@ -4,13 +4,29 @@
     config = fed_pretrain.RunConfig(task="digits", workdir="runs/a", algorithm_name="fedadam")
     result = fed_pretrain.train(config)
 
-The sections of a config (`WorkConfig`, `StartConfig`, ...) stand here as well. They are loaded when
+The sections of a config (`WorkConfig`, `StartConfig`, ...) are here as well. Each is loaded when
 first asked for, so that importing this package costs nothing.
 """
 
 import importlib
 import os
-from typing import Any
+import sys
+import types
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig as AlgorithmConfig
+    from fed_pretrain.clients.uneven_work import SystemConfig as SystemConfig
+    from fed_pretrain.executors.executor_options import ExecutorOptions as ExecutorOptions
+    from fed_pretrain.experiment.assembly.run_config import EvaluationConfig as EvaluationConfig
+    from fed_pretrain.experiment.assembly.run_config import LimitConfig as LimitConfig
+    from fed_pretrain.experiment.assembly.run_config import ProbeConfig as ProbeConfig
+    from fed_pretrain.experiment.assembly.run_config import RunConfig as RunConfig
+    from fed_pretrain.experiment.assembly.run_config import SavingConfig as SavingConfig
+    from fed_pretrain.experiment.assembly.run_config import WorkConfig as WorkConfig
+    from fed_pretrain.experiment.training.rounds import RunResult as RunResult
+    from fed_pretrain.starts.start_config import StartConfig as StartConfig
+    from fed_pretrain.tasks.definition import TaskOptions as TaskOptions
 
 # TensorFlow keeps a module's dicts in wrapt proxies, whose C version refuses the look-ups that
 # typing_extensions makes since 4.6: saving a dict fails with "this __dict__ descriptor does not
@@ -20,38 +36,48 @@ os.environ.setdefault("WRAPT_DISABLE_EXTENSIONS", "1")
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 
-__all__ = [
-    "AlgorithmConfig",
-    "EvaluationConfig",
-    "ExecutorOptions",
-    "LimitConfig",
-    "ProbeConfig",
-    "RunConfig",
-    "RunResult",
-    "SavingConfig",
-    "StartConfig",
-    "SystemConfig",
-    "TaskOptions",
-    "WorkConfig",
-    "train",
-]
+_HOMES = {
+    "AlgorithmConfig": "fed_pretrain.algorithms.algorithm_config",
+    "EvaluationConfig": "fed_pretrain.experiment.assembly.run_config",
+    "ExecutorOptions": "fed_pretrain.executors.executor_options",
+    "LimitConfig": "fed_pretrain.experiment.assembly.run_config",
+    "ProbeConfig": "fed_pretrain.experiment.assembly.run_config",
+    "RunConfig": "fed_pretrain.experiment.assembly.run_config",
+    "RunResult": "fed_pretrain.experiment.training.rounds",
+    "SavingConfig": "fed_pretrain.experiment.assembly.run_config",
+    "StartConfig": "fed_pretrain.starts.start_config",
+    "SystemConfig": "fed_pretrain.clients.uneven_work",
+    "TaskOptions": "fed_pretrain.tasks.definition",
+    "WorkConfig": "fed_pretrain.experiment.assembly.run_config",
+}
+
+__all__ = [*_HOMES, "train"]
 
 
-def train(config: Any) -> Any:
-    """Runs or continues the run of a RunConfig; returns its RunResult.
-
-    The binary `fed_pretrain.train` has the same name: a process that imports that module as well
-    calls `fed_pretrain.experiment.training.rounds.train`.
-    """
-    return _api().train(config)
+def train(config: "RunConfig") -> "RunResult":
+    """Runs or continues the run of `config` and returns its rows."""
+    rounds = importlib.import_module("fed_pretrain.experiment.training.rounds")
+    result: RunResult = rounds.train(config)
+    return result
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(_api(), name)
+    return getattr(importlib.import_module(_HOMES[name]), name)
 
 
-def _api() -> Any:
-    # By a relative name: every module needs this one, so this one must need none to be built.
-    return importlib.import_module(".api", __name__)
+class _Package(types.ModuleType):
+    """Keeps `fed_pretrain.train` the function: importing a module of that name, the command, would
+    put the module in its place."""
+
+    @property
+    def train(self) -> Any:
+        return train
+
+    @train.setter
+    def train(self, module: types.ModuleType) -> None:
+        """The command stays in sys.modules, where `python -m` and import_module find it."""
+
+
+sys.modules[__name__].__class__ = _Package

@@ -1,1 +1,1 @@
-"""What everything stands on: whole-or-absent files, locks, randomness, progress, settings and flags."""
+"""What every room uses: files, locks, randomness, progress, settings, how programs start."""

@@ -1,8 +1,7 @@
-"""Flags from frozen dataclasses: one flag a field, so that flag, config and help cannot differ.
+"""Settings as frozen dataclasses: their flags, and what of them makes two runs the same.
 
-A field's metadata may hold `help`, `flag` (another flag name), `choices`, `lower_bound` and
-`upper_bound`; a field with `flag=None` gets no flag. Fields must be scalars (str, int, float, bool,
-each maybe None).
+One flag a field, so that flag, config and help cannot differ; see `setting`. Fields must be scalars
+(str, int, float, bool, each maybe None).
 """
 
 import dataclasses
@@ -19,6 +18,56 @@ from absl import flags
 from groundwork import command_line
 
 Config = TypeVar("Config")
+
+
+def setting(default: Any, help: str, **metadata: Any) -> Any:
+    """A field of settings.
+
+    Metadata: `flag` (another flag name; None: no flag), `choices`, `lower_bound`, `upper_bound`.
+    `moves_numbers=False` says that results do not depend on it. `neutral` is the value that a
+    record without the field stands for, the default if not given: whoever changes the default of
+    a released setting states its first one here.
+    """
+    return dataclasses.field(default=default, metadata={"help": help, **metadata})
+
+
+def moving(config: Any) -> dict[str, Any]:
+    """The settings that numbers depend on and that are not neutral, as JSON holds them.
+
+    Nested dataclasses are dicts, left out where nothing in them counts. So a new setting at its
+    neutral value leaves the result as it was.
+    """
+    return without_neutral(type(config), dataclasses.asdict(config))
+
+
+def without_neutral(config: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The same of plain values, also of those that an older version wrote."""
+    kept = {}
+    hints = typing.get_type_hints(config)
+    fields = {field.name: field for field in dataclasses.fields(config)}
+    for name, value in json.loads(json.dumps(values)).items():
+        field = fields.get(name)
+        if field is not None and not field.metadata.get("moves_numbers", True):
+            continue
+        if isinstance(value, dict) and field is not None:
+            section = next(kind for kind in _kinds(hints[name]) if dataclasses.is_dataclass(kind))
+            value = without_neutral(typing.cast(type, section), value)
+        if field is None or value != _neutral(field):
+            kept[name] = value
+    return kept
+
+
+def _neutral(field: dataclasses.Field[Any]) -> Any:
+    if field.default_factory is not dataclasses.MISSING:
+        return {}  # a section of which nothing is left
+    default = None if field.default is dataclasses.MISSING else field.default
+    return json.loads(json.dumps(field.metadata.get("neutral", default)))
+
+
+def _kinds(hint: Any) -> tuple[Any, ...]:
+    """The types of a hint that is one type or a union."""
+    union = typing.get_origin(hint) in (typing.Union, types.UnionType)
+    return typing.get_args(hint) if union else (hint,)
 
 
 def define(config: type[Any], group: str, flag_values: flags.FlagValues = flags.FLAGS) -> None:
@@ -62,8 +111,7 @@ def _fields(config: type[Any]) -> list[tuple[dataclasses.Field[Any], str, type]]
 
 
 def _scalar(config: type[Any], name: str, hint: Any) -> type:
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        hint = next(part for part in typing.get_args(hint) if part is not type(None))
+    hint = next(kind for kind in _kinds(hint) if kind is not type(None))
     if typing.get_origin(hint) is typing.Literal:
         return str
     if hint not in (str, int, float, bool):

@@ -4,63 +4,59 @@ import dataclasses
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from groundwork.errors import UserError
+from groundwork.settings import setting
 
 ALL = "all"
 EACH = "each"
 
 
-def _field(default: Any, help: str, **metadata: Any) -> Any:
-    return dataclasses.field(default=default, metadata={"help": help, **metadata})
-
-
 @dataclasses.dataclass(frozen=True)
 class CurvatureConfig:
-    examples: str = _field(
+    examples: str = setting(
         "2000",
         "Training examples the curvature is measured on, drawn in proportion to client size, or"
         " `all`.",
         flag="hessian_examples",
     )
-    eigenvalues: int = _field(
+    eigenvalues: int = setting(
         1, "How many eigenvalues at each end.", flag="hessian_eigenvalues", lower_bound=1
     )
-    smallest: bool = _field(False, "Also the smallest eigenvalues.", flag="hessian_smallest")
-    power_iteration: bool = _field(
+    smallest: bool = setting(False, "Also the smallest eigenvalues.", flag="hessian_smallest")
+    power_iteration: bool = setting(
         False,
         "Also the eigenvalue largest in absolute value by power iteration, a second opinion.",
         flag="hessian_power_iteration",
     )
-    layers: str = _field(
+    layers: str = setting(
         "",
         "Only the block of the weights whose names (conv1/kernel) match this regular expression,"
         " the others held fixed; `each`: also the block of every layer by itself.",
         flag="hessian_layers",
     )
-    iterations: int = _field(
+    iterations: int = setting(
         100, "Lanczos steps at most.", flag="hessian_iterations", lower_bound=1
     )
-    tolerance: float = _field(
+    tolerance: float = setting(
         1e-3, "Relative residual to reach.", flag="hessian_tolerance", lower_bound=0.0
     )
-    density_vectors: int = _field(
+    density_vectors: int = setting(
         0,
         "Start vectors of the spectral density; 0 = none.",
         flag="hessian_density_vectors",
         lower_bound=0,
     )
-    trace_samples: int = _field(
+    trace_samples: int = setting(
         0, "Samples of the trace estimate; 0 = none.", flag="hessian_trace_samples", lower_bound=0
     )
-    micro_batch: int = _field(
+    micro_batch: int = setting(
         128,
         "Rows of a client held in memory at once; changes no number but by rounding.",
         flag="hessian_micro_batch",
         lower_bound=1,
     )
-    seed: int | None = _field(
+    seed: int | None = setting(
         None, "Decides the draw and the start vectors; default is the run's.", flag="hessian_seed"
     )
 

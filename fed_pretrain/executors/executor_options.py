@@ -1,46 +1,43 @@
 """The choices a user has about where computations run."""
 
 import dataclasses
-from typing import Any
 
-
-def _field(default: Any, help_text: str, **metadata: Any) -> Any:
-    return dataclasses.field(default=default, metadata={"help": help_text, **metadata})
+from groundwork.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)
 class ExecutorOptions:
-    executor: str = _field(
+    executor: str = setting(
         "device", "what runs the computations", choices=("device", "native", "beam")
     )
-    devices: str = _field("CPU", "CPU, GPU, TPU, or a list such as GPU:0,GPU:1")
-    clients_in_flight: int = _field(
+    devices: str = setting("CPU", "CPU, GPU, TPU, or a list such as GPU:0,GPU:1")
+    clients_in_flight: int = setting(
         0, "clients worked on at once on all devices; 0: by cores and memory", lower_bound=0
     )
-    jit: bool = _field(
+    jit: bool = setting(
         False,
         "compile client work with XLA, on device only: clients are padded to sizes that double, so"
         " that it compiles a few times (slow for convolutions on CPU; always so on TPU, where this"
         " was never run)",
     )
-    mixed_precision: bool = _field(
+    mixed_precision: bool = setting(
         False,
         "multiply and convolve in bfloat16 in client training, on device and beam; weights stay"
         " float32 (faster on GPUs with tensor cores, slower on most CPUs)",
     )
-    soft_placement: bool = _field(False, "let TensorFlow move an op to the CPU silently")
-    deterministic: bool = _field(True, "use deterministic kernels where TensorFlow has them")
-    round_timeout: float = _field(
+    soft_placement: bool = setting(False, "let TensorFlow move an op to the CPU silently")
+    deterministic: bool = setting(True, "use deterministic kernels where TensorFlow has them")
+    round_timeout: float = setting(
         3600.0, "seconds after which a round on native counts as stuck", lower_bound=0.0
     )
-    start_timeout: float = _field(
+    start_timeout: float = setting(
         60.0, "seconds native's worker may take to start", lower_bound=0.0
     )
-    restarts: int = _field(2, "restarts of native's worker in one round", lower_bound=0)
-    runner: str = _field("", "Beam runner; empty: in this process (FnApiRunner)")
-    runner_options: str = _field("", "Beam pipeline options, separated by spaces")
-    exchange: str = _field("", "folder all Beam workers share; empty: a local temporary one")
-    fan_out: int = _field(16, "updates merged at once by beam", lower_bound=2)
+    restarts: int = setting(2, "restarts of native's worker in one round", lower_bound=0)
+    runner: str = setting("", "Beam runner; empty: in this process (FnApiRunner)")
+    runner_options: str = setting("", "Beam pipeline options, separated by spaces")
+    exchange: str = setting("", "folder all Beam workers share; empty: a local temporary one")
+    fan_out: int = setting(16, "updates merged at once by beam", lower_bound=2)
 
 
 DEFAULT = ExecutorOptions()

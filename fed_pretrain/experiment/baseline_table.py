@@ -31,7 +31,6 @@ def measure(
 ) -> dict[str, Any]:
     """The content of baselines.json; `federated` is a run's model and what it sent so far."""
     config, task = assembly.config.algorithm, assembly.task
-    assert config is not None
     work = LocalWork(assembly.work.batch_size, epochs, max_examples=assembly.work.max_examples)
     tuning = FineTuning(
         task.model_fn(assembly.start.build_model),

@@ -1,11 +1,11 @@
 """What a user says about a start; each field is a flag."""
 
 import dataclasses
-from typing import Any
 
 from fed_pretrain.starts import quality
 from fed_pretrain.starts import trainable as trainable_layers
 from groundwork.errors import UserError
+from groundwork.settings import setting
 
 # What becomes of BatchNorm layers, of their statistics, and of GroupNorm's scale and shift.
 GROUP_NORM, FOLD, KEEP = "group_norm", "fold", "keep"
@@ -44,22 +44,18 @@ class BatchNormPolicy:
             raise UserError(f"--group_norm_groups is {self.groups}, must be at least 1")
 
 
-def _field(default: Any, help: str, **metadata: Any) -> Any:
-    return dataclasses.field(default=default, metadata={"help": help, **metadata})
-
-
 @dataclasses.dataclass(frozen=True)
 class StartConfig:
     """Where a run begins, what of it is kept, and what trains."""
 
-    spec: str = _field(
+    spec: str = setting(
         "random",
         "Initial weights: random, checkpoint:PATH (Keras, SavedModel, TensorFlow, PyTorch, "
         "safetensors, .npz or a run's own), package:NAME (ndf, efficientnet_lite0, textgenrnn, "
         "glove, minilm), keras:NAME (keras.applications), hub:NAME (HuggingFace or torchvision).",
         flag="start",
     )
-    head: str = _field(
+    head: str = setting(
         HEAD_AUTO,
         "The layer of the classes: new (seeded, the task's size), keep, slice (the task's classes "
         "out of the file's), or auto: keep for language models and for own checkpoints with the "
@@ -67,47 +63,47 @@ class StartConfig:
         flag="start_head",
         choices=HEADS,
     )
-    head_classes: str | None = _field(
+    head_classes: str | None = setting(
         None,
         "For --start_head=slice: JSON file of class name -> index in the file's head; not needed "
         "for ImageNet weights and labels that are WordNet ids.",
         flag="start_head_classes",
     )
-    batch_norm: str = _field(
+    batch_norm: str = setting(
         GROUP_NORM,
         "What becomes of BatchNorm layers: group_norm (convolutions kept), fold (into the "
         "convolution before), keep.",
         choices=BATCH_NORMS,
     )
-    bn_statistics: str = _field(
+    bn_statistics: str = setting(
         FROZEN,
         "For --batch_norm=keep: moving statistics stay the start's (frozen), are averaged with "
         "the update (average), or are each client's own and lost (local).",
         choices=STATISTICS,
     )
-    group_norm_affine: str = _field(
+    group_norm_affine: str = setting(
         CARRY,
         "For --batch_norm=group_norm: carry the scale and shift over, or start them fresh.",
         choices=AFFINE,
     )
-    group_norm_groups: int = _field(
+    group_norm_groups: int = setting(
         32, "GroupNorm's groups, lowered to a divisor of the channels.", lower_bound=1
     )
-    trainable: str = _field(
+    trainable: str = setting(
         "all", "What trains: all, head, last_N (layers with weights), regex:PATTERN of layer names."
     )
-    noise: float = _field(
+    noise: float = setting(
         0.0,
         "Adds Gaussian noise of this share of each tensor's root mean square.",
         flag="start_noise",
         lower_bound=0.0,
     )
-    blend: str | None = _field(
+    blend: str | None = setting(
         None,
         "Blends with another start: START:SHARE, for example random:0.5.",
         flag="start_blend",
     )
-    allow_partial: bool = _field(
+    allow_partial: bool = setting(
         False,
         "Start although tensors are missing, unused or of another shape.",
         flag="allow_partial_start",

@@ -12,8 +12,16 @@ from fed_pretrain.clients.local_work import LocalWork
 from fed_pretrain.executors.executor import Executor
 from fed_pretrain.experiment.assembly import embedded_datasets, exclusion
 from fed_pretrain.experiment.assembly.exclusion import Exclusion
-from fed_pretrain.experiment.assembly.run_config import RunConfig, identity
-from fed_pretrain.experiment.assembly.session import Session, replace_none
+from fed_pretrain.experiment.assembly.run_config import (
+    EvaluationConfig,
+    ResolvedEvaluation,
+    ResolvedRun,
+    ResolvedWork,
+    RunConfig,
+    WorkConfig,
+    identity,
+)
+from fed_pretrain.experiment.assembly.session import Session
 from fed_pretrain.starts import start as starts
 from fed_pretrain.starts.origins import proxy_origin
 from fed_pretrain.starts.start import Start
@@ -33,7 +41,7 @@ class Assembly:
     """
 
     given: RunConfig
-    config: RunConfig
+    config: ResolvedRun
     task: Task
     start: Start
     executor: Executor
@@ -46,8 +54,6 @@ class Assembly:
     def algorithm(self) -> Algorithm:
         """Built when first wanted: probes of a start need none."""
         config = self.config
-        assert config.algorithm is not None
-        assert config.work.batch_size is not None
         return self.session.algorithm(
             config.algorithm, self.task, self.start, config.work.batch_size
         )
@@ -55,8 +61,6 @@ class Assembly:
     @property
     def work(self) -> LocalWork:
         work = self.config.work
-        assert work.batch_size is not None
-        assert work.epochs is not None
         return LocalWork(
             batch_size=work.batch_size,
             epochs=work.epochs,
@@ -79,70 +83,83 @@ class Assembly:
 
 def assemble(given: RunConfig, session: Session) -> Assembly:
     """Opens, resolves and builds; every mistake in the config is told before any training."""
-    config = given
-    if config.task_module:
-        tasks.load_module(config.task_module)
+    if given.task_module:
+        tasks.load_module(given.task_module)
     # Before the first tensor: the executor sets TensorFlow's threads and devices.
-    executor = session.executor(config.executor)
-    dataset = embedded_datasets.open_for_task(config.task, config.dataset)
-    pretrainings = proxy_origin.pretrainings(config.start)
-    left_out = exclusion.find(config.work.exclude_clients, dataset, pretrainings)
-    task = session.task(config.task, dataset, config.model, config.options, left_out.client_ids)
-    config = with_task_defaults(config, task.defaults)
-    _check(config, task)
-    start = starts.resolve(config.start, task, config.seed)
-    config = dataclasses.replace(config, algorithm=_algorithm(config, task))
+    executor = session.executor(given.executor)
+    dataset = embedded_datasets.open_for_task(given.task, given.dataset)
+    pretrainings = proxy_origin.pretrainings(given.start)
+    left_out = exclusion.find(given.work.exclude_clients, dataset, pretrainings)
+    task = session.task(given.task, dataset, given.model, given.options, left_out.client_ids)
+    work = _work(given.work, task.defaults)
+    _check(given, work, task)
+    start = starts.resolve(given.start, task, given.seed)
+    config = _resolved(given, work, task)
     _check_schedule(config)
     same = identity(config, dataset.fingerprint, start.digest, left_out.digest)
     proxies = tuple(one.sentence(dataset, left_out.client_ids) for one in pretrainings)
     return Assembly(given, config, task, start, executor, session, same, left_out, proxies)
 
 
-def _algorithm(config: RunConfig, task: Task) -> AlgorithmConfig:
-    """The named algorithm with its defaults for this task and start, and the user's settings."""
-    if config.algorithm is not None:
-        return config.algorithm
-    resolved = algorithms.resolve(
-        config.algorithm_name, config.task, config.start.spec, dict(config.algorithm_settings)
+def _resolved(given: RunConfig, work: ResolvedWork, task: Task) -> ResolvedRun:
+    evaluation = _filled(
+        given.evaluation,
+        evaluate_every=task.defaults.evaluate_every,
+        eval_examples=task.defaults.evaluation_examples,
     )
-    work = config.work
-    assert work.clients_per_round is not None  # the task's defaults are in
-    assert work.rounds is not None
+    resolved = {
+        "algorithm": given.algorithm or _algorithm(given, work, task),
+        "work": work,
+        "evaluation": ResolvedEvaluation(**evaluation),
+    }
+    return ResolvedRun(**{**_values(given), **resolved})
+
+
+def _algorithm(given: RunConfig, work: ResolvedWork, task: Task) -> AlgorithmConfig:
+    """The named algorithm with its defaults for this task and start, and the user's settings."""
+    resolved = algorithms.resolve(
+        given.algorithm_name, given.task, given.start.spec, dict(given.algorithm_settings)
+    )
     return dataclasses.replace(
         resolved,
         clients_per_round=work.clients_per_round,
         population=len(task.dataset.index(TRAIN_SPLIT).client_ids),
         rounds=work.rounds,
-        seed=config.seed,
+        seed=given.seed,
     )
 
 
-def with_task_defaults(config: RunConfig, defaults: TaskDefaults) -> RunConfig:
-    work = replace_none(
-        config.work,
+def _work(given: WorkConfig, defaults: TaskDefaults) -> ResolvedWork:
+    work = _filled(
+        given,
         rounds=defaults.rounds,
         clients_per_round=defaults.clients_per_round,
         batch_size=defaults.batch_size,
         epochs=defaults.epochs,
         max_examples=defaults.max_examples,
     )
-    evaluation = replace_none(
-        config.evaluation,
-        evaluate_every=defaults.evaluate_every,
-        eval_examples=defaults.evaluation_examples,
-    )
-    return dataclasses.replace(config, work=work, evaluation=evaluation)
+    return ResolvedWork(**work)
 
 
-def _check(config: RunConfig, task: Task) -> None:
+def _filled(config: WorkConfig | EvaluationConfig, **defaults: int | None) -> dict[str, Any]:
+    """The fields of a config, a default in the place of None."""
+    given = {name: value for name, value in _values(config).items() if value is not None}
+    return {**_values(config), **defaults, **given}
+
+
+def _values(config: RunConfig | WorkConfig | EvaluationConfig) -> dict[str, Any]:
+    return {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+
+
+def _check(config: RunConfig, work: ResolvedWork, task: Task) -> None:
     dataset = task.dataset
     clients = len(dataset.index(TRAIN_SPLIT).client_ids) if TRAIN_SPLIT in dataset.splits else 0
     if clients == 0:
         if TRAIN_SPLIT in dataset.splits:
             raise UserError("--exclude_clients leaves no client to train on")
         raise UserError(f"--dataset: {dataset.path} has no split {TRAIN_SPLIT!r} with clients")
-    wanted = config.work.clients_per_round or 0
-    if config.work.sampling != "all" and wanted > clients:
+    wanted = work.clients_per_round
+    if work.sampling != "all" and wanted > clients:
         raise UserError(
             f"--clients_per_round={wanted}: the dataset has only {clients} training clients"
         )
@@ -153,7 +170,6 @@ def _check(config: RunConfig, task: Task) -> None:
         raise UserError(f"--exclude_clients leaves no client in --eval_split={split}")
 
 
-def _check_schedule(config: RunConfig) -> None:
-    assert config.algorithm is not None
+def _check_schedule(config: ResolvedRun) -> None:
     if config.algorithm.local_steps_schedule != "constant" and config.work.local_steps is None:
         raise UserError("--local_steps_schedule needs --local_steps, the steps of the first round")

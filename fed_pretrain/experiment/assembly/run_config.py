@@ -1,6 +1,7 @@
 """The frozen description of one run, its hash over what changes numbers, and its differences."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
@@ -9,39 +10,40 @@ from fed_pretrain.curvature.curvature_config import CurvatureConfig
 from fed_pretrain.executors.executor_options import ExecutorOptions
 from fed_pretrain.starts.start_config import StartConfig
 from fed_pretrain.tasks.definition import TaskOptions
+from groundwork import settings
+from groundwork.settings import setting
 
 STOP, DROP_CLIENT = "stop", "drop_client"
 # Values of --exclude_clients that are no file.
 AUTO, NONE = "auto", "none"
-
-
-def _field(default: Any, help: str, **metadata: Any) -> Any:
-    return dataclasses.field(default=default, metadata={"help": help, **metadata})
+# Of a field: a resumed run may change it, for it moves no number of the rounds that are done.
+_FREE = {"moves_numbers": False}
 
 
 @dataclasses.dataclass(frozen=True)
 class WorkConfig:
     """How much a client works in a round, and which clients take part. None: the task's default."""
 
-    rounds: int | None = _field(None, "Federated rounds.", lower_bound=0)
-    clients_per_round: int | None = _field(None, "Clients in a round.", lower_bound=1)
-    sampling: str = _field(
+    rounds: int | None = setting(None, "Federated rounds.", lower_bound=0)
+    clients_per_round: int | None = setting(None, "Clients in a round.", lower_bound=1)
+    sampling: str = setting(
         "uniform",
         "How a round's clients are drawn.",
         choices=("uniform", "weighted", "fixed", "all"),
     )
-    batch_size: int | None = _field(None, "Examples in a local step.", lower_bound=1)
-    epochs: int | None = _field(None, "Local passes over a client's examples.", lower_bound=0)
-    local_steps: int | None = _field(
+    batch_size: int | None = setting(None, "Examples in a local step.", lower_bound=1)
+    epochs: int | None = setting(None, "Local passes over a client's examples.", lower_bound=0)
+    local_steps: int | None = setting(
         None, "Exactly this many local steps instead of --epochs.", lower_bound=1
     )
-    max_examples: int | None = _field(
-        None, "A client's first so many examples only.", lower_bound=1
+    max_examples: int | None = setting(
+        None, "At most this many examples of a client, its first ones.", lower_bound=1
     )
-    exclude_clients: str = _field(
+    exclude_clients: str = setting(
         AUTO,
-        "Clients left out of training and evaluation: a file with one id a line, a JSON list, or "
-        "pretrain's start.ckpt.json; auto: the group that the start was pre-trained on, where it "
+        moves_numbers=False,  # who is left out counts, not how they were named
+        help="Clients left out of training and evaluation: a file with one id a line, a JSON list, "
+        "or pretrain's start.ckpt.json; auto: the group that the start was pre-trained on, if it "
         "is of this dataset; none.",
     )
 
@@ -50,30 +52,30 @@ class WorkConfig:
 class EvaluationConfig:
     """What is measured on held-out data, and how often."""
 
-    eval_split: str = _field("test", "Split of the evaluation.")
-    evaluate_every: int | None = _field(
+    eval_split: str = setting("test", "Split of the evaluation.")
+    evaluate_every: int | None = setting(
         None,
         "Rounds between evaluations; round 0 and the last are always evaluated.",
         lower_bound=1,
     )
-    eval_examples: int | None = _field(
-        None, "Evaluate on so many examples, a fixed draw; default all.", lower_bound=1
+    eval_examples: int | None = setting(
+        None, "Evaluate on this many examples, a fixed draw; default all.", lower_bound=1
     )
-    eval_clients: bool = _field(
+    eval_clients: bool = setting(
         False, "Also every client of the split by itself: mean, quantiles, worst decile."
     )
-    eval_cohort: bool = _field(False, "Also the round's own clients on their training examples.")
+    eval_cohort: bool = setting(False, "Also the round's own clients on their training examples.")
 
 
 @dataclasses.dataclass(frozen=True)
 class ProbeConfig:
     """Measurements of why a start helps, taken in rounds or after the run."""
 
-    probes: str = _field(
+    probes: str = setting(
         "alignment,distance",
         "Comma-separated probes of the run: alignment, distance, misalignment, drift, hessian.",
     )
-    probe_every: int = _field(
+    probe_every: int = setting(
         0, "Rounds between probes that cost a pass; 0 = at evaluations.", lower_bound=0
     )
 
@@ -82,83 +84,118 @@ class ProbeConfig:
 class LimitConfig:
     """When a run ends early; 0 is never."""
 
-    target_accuracy: float = _field(
+    target_accuracy: float = setting(
         0.0, "Stop at this evaluation accuracy.", lower_bound=0.0, upper_bound=1.0
     )
-    patience: int = _field(0, "Stop after so many evaluations without a lower loss.", lower_bound=0)
-    max_seconds: float = _field(0.0, "Stop after so many seconds.", lower_bound=0.0)
+    patience: int = setting(
+        0, "Stop after this many evaluations without a better accuracy.", lower_bound=0
+    )
+    max_seconds: float = setting(0.0, "Stop after this many seconds.", lower_bound=0.0)
 
 
 @dataclasses.dataclass(frozen=True)
 class SavingConfig:
-    checkpoint_every: int = _field(10, "Rounds between checkpoints.", lower_bound=1)
-    keep_checkpoints: int = _field(
+    checkpoint_every: int = setting(10, "Rounds between checkpoints.", lower_bound=1)
+    keep_checkpoints: int = setting(
         3,
         "Newest checkpoints kept, beside round 0, the best and those probes need.",
         lower_bound=1,
     )
-    tensorboard: bool = _field(True, "Write TensorBoard scalars and hyperparameters.")
+    tensorboard: bool = setting(True, "Write TensorBoard scalars and hyperparameters.")
 
 
 @dataclasses.dataclass(frozen=True)
 class RunConfig:
-    """Everything a run depends on; the work directory holds it as config.json.
+    """A run as it is asked for; None is the default of the task.
 
     The algorithm is given by a usual name and the settings that differ from its defaults for the
     task and the start; `algorithm` is what they resolve to.
     """
 
     task: str
-    workdir: str
-    dataset: str | None = None
+    workdir: str = dataclasses.field(metadata=_FREE)
+    dataset: str | None = dataclasses.field(default=None, metadata=_FREE)
     model: str | None = None
-    task_module: str | None = None
+    task_module: str | None = dataclasses.field(default=None, metadata=_FREE)
     seed: int = 0
     on_nonfinite: str = STOP
-    algorithm_name: str | None = None
-    algorithm_settings: tuple[tuple[str, Any], ...] = ()
+    algorithm_name: str | None = dataclasses.field(default=None, metadata=_FREE)
+    algorithm_settings: tuple[tuple[str, Any], ...] = dataclasses.field(default=(), metadata=_FREE)
     options: TaskOptions = dataclasses.field(default_factory=TaskOptions)
     start: StartConfig = dataclasses.field(default_factory=StartConfig)
     algorithm: AlgorithmConfig | None = None
     system: SystemConfig = dataclasses.field(default_factory=SystemConfig)
     work: WorkConfig = dataclasses.field(default_factory=WorkConfig)
     evaluation: EvaluationConfig = dataclasses.field(default_factory=EvaluationConfig)
-    probes: ProbeConfig = dataclasses.field(default_factory=ProbeConfig)
-    curvature: CurvatureConfig = dataclasses.field(default_factory=CurvatureConfig)
-    limits: LimitConfig = dataclasses.field(default_factory=LimitConfig)
-    saving: SavingConfig = dataclasses.field(default_factory=SavingConfig)
-    executor: ExecutorOptions = dataclasses.field(default_factory=ExecutorOptions)
+    probes: ProbeConfig = dataclasses.field(default_factory=ProbeConfig, metadata=_FREE)
+    curvature: CurvatureConfig = dataclasses.field(default_factory=CurvatureConfig, metadata=_FREE)
+    limits: LimitConfig = dataclasses.field(default_factory=LimitConfig, metadata=_FREE)
+    saving: SavingConfig = dataclasses.field(default_factory=SavingConfig, metadata=_FREE)
+    executor: ExecutorOptions = dataclasses.field(default_factory=ExecutorOptions, metadata=_FREE)
 
 
-# What a resumed run may change: it moves no number of the rounds that are done.
-_FREE_SECTIONS = ("executor", "saving", "limits", "probes", "curvature")
-_FREE_FIELDS = ("workdir", "dataset", "task_module", "algorithm_name", "algorithm_settings")
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ResolvedWork(WorkConfig):
+    """The work with the task's defaults in."""
+
+    rounds: int
+    clients_per_round: int
+    batch_size: int
+    epochs: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ResolvedEvaluation(EvaluationConfig):
+    """The evaluation with the task's defaults in."""
+
+    evaluate_every: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ResolvedRun(RunConfig):
+    """A run with every default filled in: what trains, and what config.json holds."""
+
+    algorithm: AlgorithmConfig
+    work: ResolvedWork
+    evaluation: ResolvedEvaluation
 
 
 def identity(
-    config: RunConfig,
+    config: ResolvedRun,
     dataset_fingerprint: str,
     start_digest: str,
     excluded_digest: str | None = None,
 ) -> dict[str, Any]:
-    """What changes numbers: the config without paths, executor, probes and verbosity.
+    """What changes numbers and is not neutral: no paths, executor, probes or verbosity.
 
     The dataset counts by its content, the start by its weights and the clients left out by their
     ids. Where a round runs changes no more than rounding, but half precision does. `rounds` may
     grow unless a schedule spans the run.
     """
-    assert config.algorithm is not None
-    values = dataclasses.asdict(config)
-    for name in (*_FREE_SECTIONS, *_FREE_FIELDS):
-        del values[name]
+    values = settings.moving(config)
     if not spans_run(config.algorithm):
-        del values["work"]["rounds"]
-        del values["algorithm"]["rounds"]
-    del values["options"]["cache_megabytes"]
-    values["start"] = start_digest
-    values["dataset"] = dataset_fingerprint
-    values["work"]["exclude_clients"] = excluded_digest
-    values["mixed_precision"] = config.executor.mixed_precision
+        for section in ("work", "algorithm"):
+            values.get(section, {}).pop("rounds", None)
+    values |= {"start": start_digest, "dataset": dataset_fingerprint}
+    if excluded_digest is not None:
+        values["work"]["exclude_clients"] = excluded_digest
+    if config.executor.mixed_precision:
+        values["mixed_precision"] = True
+    return values
+
+
+def identity_on_disk(saved: Mapping[str, Any]) -> dict[str, Any]:
+    """The identity that a config.json holds, without what is neutral now.
+
+    Format 1 listed every setting, and null for no client left out.
+    """
+    values = dict(saved.get("identity", {}))
+    own = {name: values.pop(name, None) for name in ("start", "dataset", "mixed_precision")}
+    left_out = values.get("work", {}).get("exclude_clients")
+    values = settings.without_neutral(RunConfig, values)
+    values |= {name: value for name, value in own.items() if value}
+    if left_out is not None:
+        values["work"]["exclude_clients"] = left_out
     return values
 
 

@@ -127,9 +127,3 @@ def shared() -> Session:
         _shared = Session()
         atexit.register(_shared.close)
     return _shared
-
-
-def replace_none(config: Any, **defaults: Any) -> Any:
-    """The dataclass with None fields filled."""
-    missing = {name: value for name, value in defaults.items() if getattr(config, name) is None}
-    return dataclasses.replace(config, **missing)

@@ -103,7 +103,7 @@ class Training:
 
     @property
     def _rounds(self) -> int:
-        return self._config.work.rounds or 0
+        return self._config.work.rounds
 
     def run(self) -> RunResult:
         workdir.claim(self._folder, self._assembly)
@@ -284,7 +284,7 @@ def hyperparameters(assembly: Assembly) -> dict[str, str | int | float | bool]:
         "seed": config.seed,
     }
     for section in (config.work, config.algorithm, config.system):
-        values |= dataclasses.asdict(section) if section is not None else {}
+        values |= dataclasses.asdict(section)
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -296,7 +296,7 @@ def cohort_of(assembly: Assembly, round_number: int) -> list[str]:
         weights = assembly.task.dataset.index(TRAIN_SPLIT).num_examples
     return cohorts.cohort(
         assembly.client_ids,
-        work.clients_per_round or 1,
+        work.clients_per_round,
         assembly.config.seed,
         round_number,
         work.sampling,
@@ -307,10 +307,8 @@ def cohort_of(assembly: Assembly, round_number: int) -> list[str]:
 def work_of(assembly: Assembly, round_number: int) -> LocalWork:
     """The local work of a round before heterogeneity: decreasing steps are a schedule's."""
     work, config = assembly.work, assembly.config.algorithm
-    assert config is not None
-    if config.local_steps_schedule == "constant":
+    if config.local_steps_schedule == "constant" or work.steps is None:
         return work
-    assert work.steps is not None  # checked when the run was assembled
     steps = schedule.local_steps(config, work.steps, round_number - 1)
     return dataclasses.replace(work, steps=steps)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from fed_pretrain.experiment.assembly.assemble import Assembly
 from fed_pretrain.experiment.assembly.exclusion import EXCLUDED_CLIENTS
-from fed_pretrain.experiment.assembly.run_config import RunConfig
+from fed_pretrain.experiment.assembly.run_config import RunConfig, identity_on_disk
 from fed_pretrain.experiment.workdir import metrics
 from fed_pretrain.starts import labels
 from groundwork import files
@@ -22,7 +22,7 @@ from groundwork.files import defined
 from groundwork.settings import differences, digest
 
 SUCCESS = "SUCCESS"
-FORMAT = 1
+FORMAT = 2
 _STORAGE_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)
 
 
@@ -59,11 +59,13 @@ def claim(folder: Path, assembly: Assembly) -> None:
     before = _read(path)
     if before is not None:
         _refuse_another(path, before, assembly)
+        _refuse_fewer_rounds(folder, assembly.config.work.rounds)
     (folder / SUCCESS).unlink(missing_ok=True)
     files.write_json(
         path,
         {
             "format": FORMAT,
+            "asked": dataclasses.asdict(assembly.given),
             "config": dataclasses.asdict(assembly.config),
             "identity": assembly.identity,
             "hash": digest(assembly.identity),
@@ -81,13 +83,22 @@ def claim(folder: Path, assembly: Assembly) -> None:
 
 
 def _refuse_another(path: Path, before: Mapping[str, Any], assembly: Assembly) -> None:
-    # Through JSON, so that tuples and lists compare as what was written.
-    now = json.loads(json.dumps(assembly.identity, default=str))
-    changed = differences(before.get("identity", {}), now)
+    changed = differences(identity_on_disk(before), assembly.identity)
     if changed:
         raise UserError(
             f"{path}: this folder holds another run; give another --workdir, or undo: "
             + "; ".join(changed)
+        )
+
+
+def _refuse_fewer_rounds(folder: Path, rounds: int) -> None:
+    """The rounds of a run are never cut off: nobody asked to lose them."""
+    rows = metrics.read_rows(folder / "metrics.jsonl")
+    done = rows[-1]["round"] if rows else 0
+    if done > rounds:
+        raise UserError(
+            f"--rounds={rounds}: {folder} holds {done} rounds already; give --rounds={done} or "
+            "more to keep them, or another --workdir"
         )
 
 

@@ -1,5 +1,7 @@
 """What a notebook imports: light until it is used, and the same run as the binary's."""
 
+import ast
+import pathlib
 import subprocess
 import sys
 
@@ -18,7 +20,23 @@ def test_importing_the_package_loads_nothing_heavy():
     assert told.stdout.strip() == "[]"
 
 
-def test_the_configs_of_a_run_stand_at_the_top():
+def test_the_command_of_the_same_name_leaves_train_the_function():
+    code = (
+        "import fed_pretrain.train, sys;"
+        "print(type(fed_pretrain.train), 'fed_pretrain.train' in sys.modules)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "<class 'function'> True"
+
+
+def test_every_public_name_is_typed_for_editors():
+    tree = ast.parse(pathlib.Path(fed_pretrain.__file__).read_text())
+    [block] = [node for node in tree.body if isinstance(node, ast.If)]
+    typed = {alias.name: one.module for one in block.body for alias in one.names}
+    assert typed == fed_pretrain._HOMES
+
+
+def test_the_configs_of_a_run_are_at_the_top():
     assert fed_pretrain.RunConfig is run_config.RunConfig
     assert fed_pretrain.StartConfig is StartConfig
     for name in fed_pretrain.__all__:

@@ -195,15 +195,15 @@ class _stop_on_signal:
 def words() -> plan_module.Words:
     """The rates, the tasks and the report's parts that a plan may name."""
     from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
-    from fed_pretrain.reporting import study_report as report
-    from fed_pretrain.reporting.claims import claim as claims
+    from fed_pretrain.reporting import known_sections
+    from fed_pretrain.reporting.claims import ledger
     from fed_pretrain.tasks import known_tasks
 
     return plan_module.Words(
         rates=[field.name for field in fields(AlgorithmConfig) if field.type is float],
         tasks=known_tasks.names(),
-        claims=[claim.key for claim in claims.CLAIMS],
-        sections=list(report.SECTIONS),
+        claims=[claim.key for claim in ledger.CLAIMS],
+        sections=known_sections.names(),
     )
 
 

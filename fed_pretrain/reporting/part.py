@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from matplotlib.figure import Figure
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
 class NamedFigure:
     name: str
     caption: str
-    figure: Figure
+    figure: "Figure"
 
 
 @dataclass(frozen=True)

@@ -4,58 +4,29 @@ import csv
 import io
 import math
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
 
-from fed_pretrain.reporting import captions, style
+from fed_pretrain.reporting import captions, known_sections, style
 from fed_pretrain.reporting.captions import setting
-from fed_pretrain.reporting.claims import claim, ledger
+from fed_pretrain.reporting.claims import ledger
 from fed_pretrain.reporting.part import NamedFigure, Section, Table, number
 from fed_pretrain.reporting.results import FINAL, Run, Study, load_study, study_of_runs, unique
-from fed_pretrain.reporting.sections import (
-    accuracy,
-    basin,
-    cost,
-    curvature,
-    curves,
-    fine_tuning,
-    iid_gap,
-    misalignment,
-    starts,
-    sweep,
-)
 from fed_pretrain.reporting.sections.accuracy import final_accuracy
 from fed_pretrain.reporting.statistics import Spread, spread
 from groundwork import files
 from groundwork.errors import UserError
 
-# In reading order; the names are those of a plan's `sections`.
-SECTIONS: Mapping[str, Callable[[Study], Section | None]] = {
-    "accuracy": accuracy.table_section,
-    "ranking": accuracy.ranking_section,
-    "learning": curves.learning_section,
-    "sweep": sweep.sweep_section,
-    "iid_gap": iid_gap.iid_section,
-    "basin": basin.basin_section,
-    "fine_tuning": fine_tuning.fine_tuning_section,
-    "start_loss": starts.start_loss_section,
-    "start_quality": starts.quality_section,
-    "curvature": curvature.curvature_section,
-    "alignment": curves.alignment_section,
-    "misalignment": misalignment.misalignment_section,
-    "cost": cost.cost_section,
-    "claims": ledger.ledger_section,
-}
 _WIDE_INCHES = 7.0
 # A figure is drawn at most so large, so that its letters are about as large as the text's.
 _PIXELS_AN_INCH = 110
 _MARKS = {
-    claim.HOLDS: ' class="holds"',
-    claim.FAILS: ' class="fails"',
-    claim.OPEN: ' class="open"',
+    ledger.HOLDS: ' class="holds"',
+    ledger.FAILS: ' class="fails"',
+    ledger.OPEN: ' class="open"',
 }
 
 
@@ -105,9 +76,10 @@ def make_report(config: ReportConfig) -> Path:
 
 def build_sections(study: Study) -> list[Section]:
     """The sections the study has results for, in reading order."""
-    wanted = list(study.plan.get("sections") or ()) or list(SECTIONS)
+    known = known_sections.names()
+    wanted = study.plan.get("sections") or known
     with style.look():
-        made = [build(study) for name, build in SECTIONS.items() if name in wanted]
+        made = [known_sections.builder(name)(study) for name in known if name in wanted]
     return [section for section in made if section is not None]
 
 

@@ -2,7 +2,7 @@
 
 from fed_pretrain.reporting import captions, style
 from fed_pretrain.reporting.captions import seeds
-from fed_pretrain.reporting.claims.per_seed import barriers, lines_between
+from fed_pretrain.reporting.claims.landscape_claims import barriers, lines_between
 from fed_pretrain.reporting.part import NamedFigure, Section, Table
 from fed_pretrain.reporting.results import Study
 from fed_pretrain.reporting.sections.curves import draw_band

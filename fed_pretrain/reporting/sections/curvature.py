@@ -2,7 +2,7 @@
 
 import math
 
-from fed_pretrain.reporting.claims.per_seed import top_eigenvalue
+from fed_pretrain.reporting.claims.landscape_claims import top_eigenvalue
 from fed_pretrain.reporting.part import Section, Table, significant
 from fed_pretrain.reporting.results import Study
 from fed_pretrain.reporting.statistics import spread

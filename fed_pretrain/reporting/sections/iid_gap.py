@@ -4,7 +4,7 @@ import math
 
 from fed_pretrain.reporting import captions
 from fed_pretrain.reporting.captions import IID_NAMES, has_iid_pair, setting
-from fed_pretrain.reporting.claims.per_seed import paired_difference
+from fed_pretrain.reporting.claims.pairing import paired_difference
 from fed_pretrain.reporting.part import Section, Table
 from fed_pretrain.reporting.results import FINAL, Study
 from fed_pretrain.reporting.sections.accuracy import final_accuracy

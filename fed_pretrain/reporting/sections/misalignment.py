@@ -2,7 +2,7 @@
 
 from fed_pretrain.reporting import captions
 from fed_pretrain.reporting.captions import setting
-from fed_pretrain.reporting.claims.per_seed import misaligned_at_start
+from fed_pretrain.reporting.claims.landscape_claims import misaligned_at_start
 from fed_pretrain.reporting.part import NamedFigure, Section, Table
 from fed_pretrain.reporting.results import Run, Study
 from fed_pretrain.reporting.sections.accuracy import row_keys

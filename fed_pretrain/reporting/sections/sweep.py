@@ -7,7 +7,7 @@ from typing import Any
 
 from fed_pretrain.reporting import captions, style
 from fed_pretrain.reporting.captions import setting
-from fed_pretrain.reporting.claims.per_seed import paired_difference
+from fed_pretrain.reporting.claims.pairing import paired_difference
 from fed_pretrain.reporting.part import NamedFigure, Section, Table
 from fed_pretrain.reporting.results import FINAL, Run, Study
 from fed_pretrain.reporting.statistics import Spread, spread

@@ -5,7 +5,7 @@ import re
 import pytest
 from PIL import Image
 
-from fed_pretrain.reporting.claims import claim
+from fed_pretrain.reporting.claims import ledger
 from fed_pretrain.reporting.results import Analysis, Study, load_study
 from fed_pretrain.reporting.sections import iid_gap
 from fed_pretrain.reporting.study_report import ReportConfig, make_report
@@ -120,14 +120,14 @@ def test_the_same_runs_give_the_same_page(study_file, tmp_path):
 
 
 def test_claims_are_judged_by_their_interval_over_seeds(study_file):
-    verdicts = {v.claim: v.verdict for v in claim.ledger(load_study(study_file))}
-    assert verdicts["A pre-trained start ends with higher accuracy."] == claim.HOLDS
-    assert verdicts["A pre-trained start lies nearer to where training ends."] == claim.HOLDS
+    verdicts = {v.claim: v.verdict for v in ledger.verdicts(load_study(study_file))}
+    assert verdicts["A pre-trained start ends with higher accuracy."] == ledger.HOLDS
+    assert verdicts["A pre-trained start lies nearer to where training ends."] == ledger.HOLDS
     assert verdicts["Client updates point more the same way from a pre-trained start."] == (
-        claim.HOLDS
+        ledger.HOLDS
     )
     loss = "A pre-trained start need not begin at a lower loss (holds where it is higher)."
-    assert verdicts[loss] == claim.OPEN
+    assert verdicts[loss] == ledger.OPEN
 
 
 @pytest.fixture
@@ -141,11 +141,11 @@ def study_at_chance(study_file):
 
 
 def test_what_training_does_is_left_open_while_the_random_start_is_at_chance(study_at_chance):
-    verdicts = {v.claim: v for v in claim.ledger(load_study(study_at_chance))}
+    verdicts = {v.claim: v for v in ledger.verdicts(load_study(study_at_chance))}
     nearer = verdicts["A pre-trained start lies nearer to where training ends."]
-    assert nearer.verdict == claim.OPEN
+    assert nearer.verdict == ledger.OPEN
     assert nearer.measured.endswith("random stayed at chance")
-    assert verdicts["A pre-trained start ends with higher accuracy."].verdict == claim.HOLDS
+    assert verdicts["A pre-trained start ends with higher accuracy."].verdict == ledger.HOLDS
 
 
 def test_a_ranking_at_chance_is_called_noise_and_the_target_is_one_that_was_learned(
@@ -173,14 +173,14 @@ def test_a_caption_tells_rounds_and_seeds(study_file, tmp_path):
 @pytest.mark.parametrize(
     ("values", "verdict"),
     [
-        ([1.0], claim.OPEN),
-        ([1.0, -1.0, 0.5], claim.OPEN),
-        ([1.0, 1.1, 0.9], claim.HOLDS),
-        ([-1.0, -1.1, -0.9], claim.FAILS),
+        ([1.0], ledger.OPEN),
+        ([1.0, -1.0, 0.5], ledger.OPEN),
+        ([1.0, 1.1, 0.9], ledger.HOLDS),
+        ([-1.0, -1.1, -0.9], ledger.FAILS),
     ],
 )
 def test_a_verdict_never_goes_beyond_its_interval(values, verdict):
-    assert claim.judge(claim.CLAIMS[0], "here", values).verdict == verdict
+    assert ledger.judge(ledger.CLAIMS[0], "here", values).verdict == verdict
 
 
 def test_a_study_without_a_finished_run_is_refused(tmp_path):

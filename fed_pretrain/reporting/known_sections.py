@@ -1,0 +1,65 @@
+"""The sections of a report by name: built-in ones in reading order, then those of a user's module.
+
+A section from outside the package is a function of the study that a module registers:
+
+    @register("my_section")
+    def my_section(study: Study) -> Section | None: ...
+
+It returns None where the study has nothing to show. Names are known without importing Matplotlib.
+"""
+
+import importlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from groundwork.errors import UserError
+
+if TYPE_CHECKING:
+    from fed_pretrain.reporting.part import Section
+    from fed_pretrain.reporting.results import Study
+
+    Builder = Callable[[Study], Section | None]
+
+# In reading order: a plan's name for the section, and the function that builds it.
+_BUILT_IN = {
+    "accuracy": "sections.accuracy:table_section",
+    "ranking": "sections.accuracy:ranking_section",
+    "learning": "sections.curves:learning_section",
+    "sweep": "sections.sweep:sweep_section",
+    "iid_gap": "sections.iid_gap:iid_section",
+    "basin": "sections.basin:basin_section",
+    "fine_tuning": "sections.fine_tuning:fine_tuning_section",
+    "start_loss": "sections.starts:start_loss_section",
+    "start_quality": "sections.starts:quality_section",
+    "curvature": "sections.curvature:curvature_section",
+    "alignment": "sections.curves:alignment_section",
+    "misalignment": "sections.misalignment:misalignment_section",
+    "cost": "sections.cost:cost_section",
+    "claims": "claims.ledger:ledger_section",
+}
+_registered: dict[str, "Builder"] = {}
+
+
+def register(name: str) -> Callable[["Builder"], "Builder"]:
+    """Adds a section from outside; a name can be taken only once."""
+
+    def add(builder: "Builder") -> "Builder":
+        if name in _BUILT_IN or _registered.get(name, builder) is not builder:
+            raise UserError(f"the section name {name!r} is taken; choose another name")
+        _registered[name] = builder
+        return builder
+
+    return add
+
+
+def names() -> list[str]:
+    """In reading order."""
+    return [*_BUILT_IN, *_registered]
+
+
+def builder(name: str) -> "Builder":
+    if name in _registered:
+        return _registered[name]
+    module, _, function = _BUILT_IN[name].partition(":")
+    found: Builder = getattr(importlib.import_module(f"{__package__}.{module}"), function)
+    return found

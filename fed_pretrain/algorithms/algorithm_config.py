@@ -121,7 +121,7 @@ class AlgorithmConfig:
     clients_per_round: int = _setting(0, "Clients of a round, from the cohort.", flag=None)
     population: int = _setting(0, "Number of training clients, from the dataset.", flag=None)
     rounds: int = _setting(0, "Length of the run, from --rounds.", flag=None)
-    seed: int = _setting(0, "Seed of privacy noise and rounding, from --seed.", flag=None)
+    seed: int = _setting(0, "Seed of privacy noise, from --seed.", flag=None)
 
     def __post_init__(self) -> None:
         for name in ("weighting", "alignment", "compression"):

@@ -207,6 +207,8 @@ class _ClientComputation:
             update = result["update"]
             if self._averaged:
                 update = update["update"]
+            if self._config.compression == "quantize":
+                update = update["value"]
             if self._client_update.scaled:
                 update = update["delta"]
             return collections.OrderedDict(update=update, weight=result["update_weight"])
@@ -274,6 +276,8 @@ class _ClientComputation:
         update = chosen["delta"]
         if self._client_update.scaled:
             update = collections.OrderedDict(delta=chosen["delta"], scale=chosen["scale"])
+        if self._config.compression == "quantize":
+            update = collections.OrderedDict(value=update, key=training.payload["key"])
         if self._averaged:
             update = collections.OrderedDict(update=update, statistics=chosen["statistics"])
         result = collections.OrderedDict(

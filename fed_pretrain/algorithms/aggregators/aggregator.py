@@ -4,16 +4,14 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import tensorflow as tf
 import tensorflow_federated as tff
 
 from fed_pretrain.algorithms.aggregators.alignment_sums import AlignmentFactory
-from fed_pretrain.algorithms.aggregators.keyed_sum import KeyedSumFactory
 from fed_pretrain.algorithms.aggregators.privacy import PrivateMeanFactory
+from fed_pretrain.algorithms.aggregators.quantization import QuantizedFactory
 from fed_pretrain.algorithms.aggregators.secure_sum import SecureSumFactory
 from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
 from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate
-from groundwork import randomness
 
 
 def build(
@@ -26,12 +24,16 @@ def build(
     if config.zeroing:
         mean = zeroed(mean)
     factory = client_update.wrap_aggregator(mean)
+    path = ["delta"] if client_update.scaled else []
+    if config.compression == "quantize":
+        factory = QuantizedFactory(factory, config.compression_bits, client_update.scaled)
+        path = ["value", *path]
     if config.alignment == "none":
         return factory
     groups = [[i for layer in layers for i in layer]]
     if config.alignment == "layers":
         groups += [list(layer) for layer in layers]
-    return AlignmentFactory(factory, groups, client_update.scaled)
+    return AlignmentFactory(factory, groups, path)
 
 
 def share_sent(config: AlgorithmConfig) -> float:
@@ -45,8 +47,6 @@ def _mean(config: AlgorithmConfig) -> Any:
     total: Any = tff.aggregators.SumFactory()
     if config.secure_aggregation:
         total = SecureSumFactory(config.secure_bound)
-    if config.compression == "quantize":
-        total = quantized_sum(total, config.compression_bits, config.seed)
     if config.dp_noise_multiplier is None:
         return tff.aggregators.MeanFactory(total, no_nan_division=True)
     return PrivateMeanFactory(
@@ -77,19 +77,3 @@ def zeroed(factory: Any) -> Any:
         increment=1.0,
     )
     return tff.aggregators.zeroing_factory(norm, factory)
-
-
-def quantized_sum(inner: Any, bits: int, seed: int) -> KeyedSumFactory:
-    levels = float(2**bits - 1)
-
-    def quantized(tensor: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
-        own = tf.bitcast(tf.nn.l2_loss(tensor), tf.int32)
-        key = tf.random.experimental.stateless_fold_in(key, own, alg="philox")
-        low, high = tf.reduce_min(tensor), tf.reduce_max(tensor)
-        step = (high - low) / levels
-        position = tf.math.divide_no_nan(tensor - low, step)
-        chance = tf.random.stateless_uniform(tf.shape(tensor), key, alg="philox")
-        return low + step * tf.minimum(tf.floor(position + chance), levels)
-
-    key = randomness.stateless_seed(seed, "quantization")
-    return KeyedSumFactory(inner, key, at_clients=quantized)

@@ -9,6 +9,8 @@ aggregate itself stays in the state, so that its cosine with the next one surviv
 """
 
 import collections
+import functools
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,16 +34,19 @@ Groups = Sequence[Sequence[int]]
 
 
 class AlignmentFactory(tff.aggregators.WeightedAggregationFactory):
-    """Adds the sums to the measurements of any weighted aggregation of updates."""
+    """Adds the sums to the measurements of any weighted aggregation of updates.
 
-    def __init__(self, inner: Any, groups: Groups, scaled: bool) -> None:
+    `path` names where in a client's value its update is.
+    """
+
+    def __init__(self, inner: Any, groups: Groups, path: Sequence[str]) -> None:
         self._inner = inner
         self._groups = groups
-        self._scaled = scaled
+        self._path = path
 
     def create(self, value_type: Any, weight_type: Any) -> Any:
         inner = self._inner.create(value_type, weight_type)
-        delta_type = value_type.delta if self._scaled else value_type
+        delta_type = functools.reduce(getattr, self._path, value_type)
         sums = _Sums(delta_type, weight_type, self._groups)
 
         @tff.tensorflow.computation
@@ -68,7 +73,7 @@ class AlignmentFactory(tff.aggregators.WeightedAggregationFactory):
         )
         def next_fn(state: Any, value: Any, weight: Any) -> Any:
             output = inner.next(state["inner"], value, weight)
-            delta = value["delta"] if self._scaled else value
+            delta = functools.reduce(operator.getitem, self._path, value)
             alignment = tff.federated_zip(
                 collections.OrderedDict(
                     clients=sums.aggregate(delta, weight),

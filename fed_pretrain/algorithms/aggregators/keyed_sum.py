@@ -1,4 +1,4 @@
-"""A sum with a random step at the clients or at the server, repeatable by (key, round).
+"""A sum with a random step at the server, repeatable by (key, round).
 
 TFF's own factories draw from generators without a key, so that a resumed run could not repeat
 their noise. Here the state counts the rounds, and tensor i of round r has the key (key, r, i).
@@ -16,18 +16,16 @@ Step = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 class KeyedSumFactory(tff.aggregators.UnweightedAggregationFactory):
-    """`at_clients` and `at_server` take a tensor and its key, and give the tensor to go on with."""
+    """`at_server` takes a tensor of the sum and its key, and gives the tensor to go on with."""
 
     def __init__(
         self,
         inner: Any,
         key: np.ndarray,
-        at_clients: Step | None = None,
-        at_server: Step | None = None,
+        at_server: Step,
     ) -> None:
         self._inner = inner
         self._key = key
-        self._at_clients = at_clients
         self._at_server = at_server
 
     def create(self, value_type: Any) -> Any:
@@ -54,15 +52,10 @@ class KeyedSumFactory(tff.aggregators.UnweightedAggregationFactory):
         )
         def next_fn(state: Any, value: Any) -> Any:
             number = state["round"]
-            if self._at_clients is not None:
-                told = tff.federated_broadcast(number)
-                value = tff.federated_map(self._keyed(self._at_clients, value_type), (value, told))
             output = inner.next(state["inner"], value)
-            result = output.result
-            if self._at_server is not None:
-                result = tff.federated_map(
-                    self._keyed(self._at_server, value_type), (result, number)
-                )
+            result = tff.federated_map(
+                self._keyed(self._at_server, value_type), (output.result, number)
+            )
             new_state = collections.OrderedDict(
                 inner=output.state, round=tff.federated_map(following, number)
             )

@@ -110,7 +110,7 @@ def _without_run(config: AlgorithmConfig) -> AlgorithmConfig:
     unused: dict[str, Any] = {}
     if not (config.private or known_updates.named(config.client_update).keeps_state):
         unused |= {"population": 0, "clients_per_round": 0}
-    if not config.private and config.compression == "none":
+    if not config.private:
         unused |= {"seed": 0}
     if "cosine" not in (config.client_schedule, config.server_schedule):
         unused |= {"rounds": 0}

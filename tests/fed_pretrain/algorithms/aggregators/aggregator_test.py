@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from fed_pretrain.algorithms.aggregators.privacy import spent_epsilon
+from fed_pretrain.algorithms.aggregators.quantization import quantized
 from fed_pretrain.algorithms.aggregators.secure_sum import _decode, _encode
 from fed_pretrain.algorithms.algorithm_config import (
     SECURE_MODULUS,
@@ -67,6 +68,43 @@ def test_quantization_errs_by_less_than_its_steps_and_repeats(finished, executor
     again.two_rounds()
     assert difference(again, quantized) == 0
     assert quantized.algorithm.models_up == 0.25
+
+
+def test_rounding_has_the_key_of_the_client_and_not_of_the_last_bit_of_its_update() -> None:
+    update = tf.random.stateless_normal([500], [1, 2])
+    nudged = update * (1.0 + 2e-7)
+    key, other = (payload(client, 1)["key"] for client in ("a", "b"))
+    (first,), (second,), (third,) = (
+        quantized([u], k, 2) for u, k in ((update, key), (nudged, key), (update, other))
+    )
+    assert np.abs(first - second).max() < 1e-5
+    assert np.abs(first - third).max() > 0.5
+
+
+def test_rounding_has_no_bias_and_few_levels() -> None:
+    update = tf.constant([0.0, 0.1, 0.4, 0.9, 1.0])
+    drawn = np.array([quantized([update], [0, i], 1)[0] for i in range(2000)])
+    assert set(np.unique(drawn)) == {0.0, 1.0}
+    assert np.abs(drawn.mean(0) - update).max() < 0.04
+
+
+@pytest.mark.parametrize("update", ["nova", "feddyn", "mimelite"])
+def test_many_bits_change_no_client_update(finished, update) -> None:
+    exact = finished(client_update=update)
+    assert (
+        difference(
+            finished(client_update=update, compression="quantize", compression_bits=22), exact
+        )
+        < 1e-5
+    )
+
+
+def test_alignment_is_of_the_updates_before_they_are_quantized(finished) -> None:
+    coarse = finished(compression="quantize", compression_bits=1, alignment="whole")
+    runs = (coarse, finished(alignment="whole"))
+    sums = [run.algorithm.alignment(run.metrics[0]) for run in runs]
+    assert sums[0]["sum_norm"] == pytest.approx(sums[1]["sum_norm"], rel=1e-6)
+    assert sums[0]["aggregate_norm"] != pytest.approx(sums[1]["aggregate_norm"], rel=1e-3)
 
 
 @pytest.mark.parametrize(

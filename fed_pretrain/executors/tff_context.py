@@ -7,9 +7,10 @@ from typing import Any
 import tensorflow_federated as tff
 from absl import logging
 
+from fed_pretrain.executors.border import tff_private
 from fed_pretrain.executors.device import device_program
 from fed_pretrain.executors.device.client_slots import Seconds
-from fed_pretrain.executors.device.device_executor import DeviceExecutor, initial_state
+from fed_pretrain.executors.device.device_executor import DeviceExecutor
 from fed_pretrain.executors.executor import ClientInput, cached
 from fed_pretrain.executors.executor_options import ExecutorOptions
 from fed_pretrain.executors.graphs import map_reduce, structures
@@ -52,7 +53,7 @@ class DeviceInvoker:
     def _without_clients(self, computation: Any) -> Runner:
         if computation.type_signature.parameter is not None:
             raise TypeError("takes an argument")
-        local = initial_state(computation)
+        local = tff_private.initial_state(computation)
         result_type = computation.type_signature.result
         return lambda _: structures.pack(self._device.run_flat(local, None), result_type)
 

@@ -34,7 +34,7 @@ from fed_pretrain.executors.graphs import graph_spec, structures
 from fed_pretrain.executors.graphs.map_reduce import MapReduceProgram, Tap, compile_program
 from groundwork.errors import UserError
 
-_USER_ERROR = re.compile(r"data_prep\.errors\.UserError: (.+)")
+_USER_ERROR = re.compile(r"groundwork\.errors\.UserError: (.+)")
 _WHERE = re.compile(r" \[while running .*")
 _TOTAL = "total"
 _PARTS = "parts"

@@ -37,7 +37,7 @@ class _Slot(NamedTuple):
     variables: list[tf.Tensor]
 
 
-class ClientWork:
+class ClientSlots:
     """The graph in as many slots as clients may be in flight."""
 
     def __init__(

@@ -7,9 +7,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from fed_pretrain.executors.device import client_slots as client_work
-from fed_pretrain.executors.device import device_program, placement
-from fed_pretrain.executors.device.client_slots import ClientWork, Seconds
+from fed_pretrain.executors.border import tff_private
+from fed_pretrain.executors.device import client_slots, device_program, placement
+from fed_pretrain.executors.device.client_slots import ClientSlots, Seconds
 from fed_pretrain.executors.device.device_program import DeviceProgram
 from fed_pretrain.executors.executor import ClientInput, Executor, RoundOutput, cached, of_algorithm
 from fed_pretrain.executors.executor_options import DEFAULT, ExecutorOptions
@@ -33,11 +33,11 @@ class DeviceExecutor(Executor):
         self._programs: dict[int, tuple[Any, DeviceProgram]] = {}
         self._initial: dict[int, tuple[Any, Any]] = {}
         self._graphs: dict[int, tuple[Any, ImportedGraph]] = {}
-        self._works: dict[int, tuple[Any, ClientWork]] = {}
+        self._works: dict[int, tuple[Any, ClientSlots]] = {}
 
     def initialize(self, process: Any) -> Any:
         computation = of_algorithm(process).initialize
-        local = cached(self._initial, computation, lambda: initial_state(computation))
+        local = cached(self._initial, computation, lambda: tff_private.initial_state(computation))
         flat = self.run_flat(local, None)
         return structures.pack(flat, computation.type_signature.result)
 
@@ -92,11 +92,11 @@ class DeviceExecutor(Executor):
             return graph(flat)
 
     def client_arguments(self, tree: structures.Tree) -> Callable[[ClientInput], list[Any]]:
-        return client_work.client_arguments(tree, pad=self._compiled)
+        return client_slots.client_arguments(tree, pad=self._compiled)
 
-    def client_work(self, spec: graph_spec.GraphSpec) -> ClientWork:
+    def client_slots(self, spec: graph_spec.GraphSpec) -> ClientSlots:
         """`spec` imported anew, to be closed by the caller."""
-        return ClientWork(spec, self.placement, self._pool, self._compiled)
+        return ClientSlots(spec, self.placement, self._pool, self._compiled)
 
     def program(self, computation: Any) -> DeviceProgram:
         return cached(self._programs, computation, lambda: self._compile(computation))
@@ -113,7 +113,7 @@ class DeviceExecutor(Executor):
 
     def _compile(self, computation: Any) -> DeviceProgram:
         program = map_reduce.compile_program(computation, self.mixed_precision)
-        return DeviceProgram(program, self.placement.server, self.client_work(program.work))
+        return DeviceProgram(program, self.placement.server, self.client_slots(program.work))
 
     def _map(
         self, computation: Any, value: Any, clients: Sequence[ClientInput]
@@ -121,7 +121,7 @@ class DeviceExecutor(Executor):
         work = cached(
             self._works,
             computation,
-            lambda: self.client_work(graph_spec.from_computation(computation)),
+            lambda: self.client_slots(graph_spec.from_computation(computation)),
         )
         tree = structures.from_type(computation.type_signature.parameter)
         assert isinstance(tree, structures.Struct)
@@ -135,10 +135,3 @@ class DeviceExecutor(Executor):
                 if isinstance(leaf, structures.TensorLeaf)
             ]
         return work.run(self.client_arguments(data), shared, True, clients, Seconds())
-
-
-def initial_state(computation: Any) -> Any:
-    """`( -> state@SERVER)` as a TensorFlow computation `( -> state)`."""
-    from tensorflow_federated.python.core.backends.mapreduce import form_utils
-
-    return form_utils.get_state_initialization_computation(computation)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from fed_pretrain.executors.device.client_slots import ClientWork, Seconds
+from fed_pretrain.executors.device.client_slots import ClientSlots, Seconds
 from fed_pretrain.executors.executor import ClientInput
 from fed_pretrain.executors.graphs import structures
 from fed_pretrain.executors.graphs.graph_import import ImportedGraph
@@ -78,7 +78,7 @@ class DeviceProgram:
         self,
         program: MapReduceProgram,
         server_device: str,
-        work: ClientWork,
+        work: ClientSlots,
     ) -> None:
         self.program = program
         self._server = ServerProgram(program, server_device)

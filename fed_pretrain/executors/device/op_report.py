@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.eager import context as eager_context
 
+from fed_pretrain.executors.border import tensorflow_private
 from fed_pretrain.executors.device import device_program
 from fed_pretrain.executors.device.client_slots import Seconds
 from fed_pretrain.executors.device.device_executor import DeviceExecutor
@@ -33,7 +33,7 @@ REST = "the rest"
 
 
 class Ran(NamedTuple):
-    """A class of ops on a device; `precision` is told for those that compute."""
+    """A class of ops on a device; `precision` is given for those that compute."""
 
     op_class: str
     precision: str
@@ -41,7 +41,7 @@ class Ran(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Preflight:
+class OpReport:
     """`nodes` counts the nodes of each class that a device ran."""
 
     asked: tuple[str, ...]
@@ -71,27 +71,21 @@ class Preflight:
             raise UserError("--mixed_precision: nothing of this model ran in half precision")
 
 
-def run(executor: DeviceExecutor, process: Any, state: Any, client: ClientInput) -> Preflight:
-    """A step of `client` in every slot, with a graph of its own.
-
-    TensorFlow tells of a graph once, when it first meets it.
-    """
+def run(executor: DeviceExecutor, process: Any, state: Any, client: ClientInput) -> OpReport:
+    """A step of `client` in every slot, with a newly imported graph: an old one is not reported."""
     program = executor.program(of_algorithm(process).next)
     shared = program.broadcast(device_program.flat_state(state, program.program))
     arguments = executor.client_arguments(program.program.data_tree)
     step = dataclasses.replace(client, read=lambda: one_step(client.read()))
     clients = list(itertools.repeat(step, executor.placement.clients_in_flight))
-    eager = eager_context.context()
-    work = executor.client_work(program.program.work)
-    eager.enable_graph_collection()
+    slots = executor.client_slots(program.program.work)
     try:
-        eager.export_run_metadata()  # drops what others left
-        collections.deque(work.run(arguments, shared, False, clients, Seconds()), maxlen=0)
-        metadata = eager.export_run_metadata()
+        with tensorflow_private.collected_graphs() as graphs:
+            collections.deque(slots.run(arguments, shared, False, clients, Seconds()), maxlen=0)
+            nodes = _count(graphs())
     finally:
-        eager.disable_graph_collection()
-        work.close()
-    return Preflight(executor.placement.devices, executor.mixed_precision, _count(metadata))
+        slots.close()
+    return OpReport(executor.placement.devices, executor.mixed_precision, nodes)
 
 
 def one_step(payload: Payload) -> Payload:
@@ -103,11 +97,11 @@ def one_step(payload: Payload) -> Payload:
     return {**payload, "order": order}
 
 
-def _count(metadata: Any) -> dict[Ran, int]:
-    """Each node once: TensorFlow tells of a graph whenever a thread instantiates it."""
+def _count(graphs: Any) -> dict[Ran, int]:
+    """Each node once: TensorFlow reports a graph whenever a thread instantiates it."""
     seen = {
         (node.name, _classified(node, device))
-        for graph in metadata.partition_graphs
+        for graph in graphs
         for node, device in _ran(graph.node)
     }
     return dict(collections.Counter(ran for _, ran in seen))
@@ -137,7 +131,7 @@ def _classified(node: Any, device: str) -> Ran:
 
 def _inside(function: str) -> Iterator[Any]:
     """The nodes of a library function and of what it calls."""
-    for node in eager_context.context().get_function_def(function).node_def:
+    for node in tensorflow_private.function_def(function).node_def:
         yield node
         for attribute in node.attr.values():
             for called in (attribute.func, *attribute.list.func):

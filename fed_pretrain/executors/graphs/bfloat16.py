@@ -9,8 +9,8 @@ import dataclasses
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.python.framework import op_def_registry
 
+from fed_pretrain.executors.border import tensorflow_private
 from fed_pretrain.executors.graphs.graph_spec import GraphSpec
 
 # TensorFlow has bfloat16 kernels of all of them for CPUs and GPUs.
@@ -50,7 +50,7 @@ def _halve(nodes: Any, in_function: bool) -> dict[str, str]:
     for node in [node for node in nodes if node.op in PRODUCTS]:
         if node.attr["T"].type != tf.float32.as_datatype_enum:
             continue
-        name, output = node.name, op_def_registry.get(node.op).output_arg[0].name
+        name, output = node.name, tensorflow_private.op_def(node.op).output_arg[0].name
         node.name = f"{name}/half"
         node.attr["T"].type = tf.bfloat16.as_datatype_enum
         for position in _products_inputs(node):
@@ -67,7 +67,7 @@ def _products_inputs(node: Any) -> list[int]:
     """Which inputs are numbers of the product, and not sizes or control edges."""
     positions: list[int] = []
     first = 0
-    for argument in op_def_registry.get(node.op).input_arg:
+    for argument in tensorflow_private.op_def(node.op).input_arg:
         count = node.attr[argument.number_attr].i if argument.number_attr else 1
         if argument.type_attr == "T":
             positions += range(first, first + count)

@@ -8,16 +8,12 @@ Library functions get names of their own, since TensorFlow's are global to the p
 import contextlib
 import itertools
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.core.function.polymorphism import function_type as function_types
-from tensorflow.python.eager import context
-from tensorflow.python.eager.polymorphic_function import concrete_function
-from tensorflow.python.framework import func_graph
-from tensorflow.python.ops import handle_data_util
 
+from fed_pretrain.executors.border import tensorflow_private
 from fed_pretrain.executors.graphs import structures
 from fed_pretrain.executors.graphs.assigned_first import AssignedFirst
 from fed_pretrain.executors.graphs.graph_spec import GraphSpec
@@ -133,9 +129,7 @@ def destroy(variables: Sequence[tf.Tensor]) -> None:
 
 
 def _is_plain(node: Any) -> bool:
-    from tensorflow.python.framework import op_def_registry
-
-    definition = op_def_registry.get(node.op)
+    definition = tensorflow_private.op_def(node.op)
     return definition is not None and not definition.is_stateful
 
 
@@ -274,52 +268,24 @@ class _Function:
             return elements[: len(outputs)]
 
         handle_types = [variables.get(name) for name in names]
-        graph = _traced("imported", body, specs, handle_types)
+        graph = tensorflow_private.traced("imported", body, specs, handle_types)
         graph.control_outputs.extend(operations)
-        for function in graph_def.library.function:
-            if not context.context().has_function(function.signature.name):
-                context.context().add_function_def(function)
-        self._function = _concrete(graph, {"_XlaMustCompile": True} if jit else {})
+        tensorflow_private.define_functions(graph_def.library.function)
+        self._function = tensorflow_private.callable_graph(
+            graph, {"_XlaMustCompile": True} if jit else {}
+        )
         if jit:  # called from a plain function, TensorFlow records the device it is compiled for
             compiled = self._function
-            outer = _traced(
-                "compiled", lambda *a: compiled._call_flat(list(a), []), specs, handle_types
+            outer = tensorflow_private.traced(
+                "compiled",
+                lambda *a: tensorflow_private.call(compiled, a),
+                specs,
+                handle_types,
             )
-            self._function = _concrete(outer, {})
+            self._function = tensorflow_private.callable_graph(outer, {})
 
     def __call__(self, tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-        used = [tensors[i] for i in self._used]
-        results = self._function._call_flat(used, self._function.captured_inputs)
-        return list(results) if isinstance(results, (list, tuple)) else []
-
-
-def _traced(
-    name: str,
-    body: Callable[..., Any],
-    specs: Sequence[tf.TensorSpec],
-    handle_types: Sequence[tuple[tf.DType, tf.TensorShape] | None],
-) -> Any:
-    """A FuncGraph of `body`; arguments that are variables know what they hold."""
-
-    def build(*arguments: tf.Tensor) -> Any:
-        for argument, held in zip(arguments, handle_types, strict=True):
-            if held is not None:
-                data = handle_data_util.create_handle_data(held[1], held[0])
-                handle_data_util.set_handle_data(argument, data)
-        return body(*arguments)
-
-    return func_graph.func_graph_from_py_func(
-        name, build, specs, {}, add_control_dependencies=False
-    )
-
-
-def _concrete(graph: Any, attributes: Mapping[str, Any]) -> Any:
-    signature = function_types.from_structured_signature(
-        graph.structured_input_signature,
-        graph.structured_outputs,
-        graph.function_captures.capture_types,
-    )
-    return concrete_function.ConcreteFunction.from_func_graph(graph, signature, dict(attributes))
+        return tensorflow_private.call(self._function, [tensors[i] for i in self._used])
 
 
 def _without_nodes(graph_def: Any, names: set[str]) -> Any:

@@ -107,23 +107,18 @@ def compile_program(computation: Any, half: bool = False) -> MapReduceProgram:
 
 def _without_colocation(block: Any) -> Any:
     """The computation's graphs without colocation, which TFF's own merging of graphs trips over."""
-    from tensorflow_federated.python.core.impl.compiler import (
-        building_blocks,
-        transformation_utils,
-    )
+    from fed_pretrain.executors.border import tff_private
 
-    def strip(inner: Any) -> tuple[Any, bool]:
-        if not isinstance(inner, building_blocks.CompiledComputation):
-            return inner, False
-        proto = type(inner.proto).FromString(inner.proto.SerializeToString())
+    def stripped(proto: Any) -> Any:
         graph = tf.compat.v1.GraphDef()
         proto.tensorflow.graph_def.Unpack(graph)
         if proto.WhichOneof("computation") != "tensorflow" or not _strip(graph):
-            return inner, False
-        proto.tensorflow.graph_def.Pack(graph)
-        return building_blocks.CompiledComputation(proto), True
+            return None
+        copy = type(proto).FromString(proto.SerializeToString())
+        copy.tensorflow.graph_def.Pack(graph)
+        return copy
 
-    return transformation_utils.transform_postorder(block, strip)[0]
+    return tff_private.with_computations(block, stripped)
 
 
 def _strip(graph: Any) -> bool:

@@ -161,7 +161,8 @@ def _child(value: Any, index: int, name: str | None) -> Any:
 def pack(flat: Sequence[Any], type_spec: Any) -> Any:
     """The value of `type_spec` on the host; a server-placed type is its member."""
     import tensorflow_federated as tff
-    from tensorflow_federated.python.core.impl.types import type_conversions
+
+    from fed_pretrain.executors.border import tff_private
 
     def nest(type_spec: Any, values: Iterator[Any]) -> Any:
         if isinstance(type_spec, tff.types.FederatedType):
@@ -174,7 +175,7 @@ def pack(flat: Sequence[Any], type_spec: Any) -> Any:
             return _dataset(next(values), from_type(type_spec.element))
         return to_host(next(values))
 
-    return type_conversions.type_to_py_container(nest(type_spec, iter(flat)), type_spec)
+    return tff_private.to_python(nest(type_spec, iter(flat)), type_spec)
 
 
 def _dataset(variant: Any, element: Tree) -> Any:

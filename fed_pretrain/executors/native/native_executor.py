@@ -10,6 +10,7 @@ from typing import Any
 import tensorflow as tf
 from absl import logging
 
+from fed_pretrain.executors.border import tff_private
 from fed_pretrain.executors.device.placement import cores
 from fed_pretrain.executors.executor import ClientInput, Executor, RoundOutput, cached, of_algorithm
 from fed_pretrain.executors.executor_options import DEFAULT, ExecutorOptions
@@ -95,10 +96,7 @@ class NativeExecutor(Executor):
 
     def invoke(self, computation: Any, *arguments: Any) -> Any:
         """Runs the computation; a crash of the worker is repaired and the call repeated."""
-        from tensorflow_federated.python.core.impl.computation import function_utils
-
-        argument = function_utils.pack_args(computation.type_signature.parameter, arguments, {})
-        return self.invoke_packed(computation, argument)
+        return self.invoke_packed(computation, tff_private.packed_arguments(computation, arguments))
 
     def invoke_packed(self, computation: Any, argument: Any) -> Any:
         for attempt in range(self._options.restarts + 1):
@@ -108,7 +106,7 @@ class NativeExecutor(Executor):
             except UserError:
                 raise
             except Exception as error:
-                if self._alive() and not _is_lost(error):
+                if self._alive() and not tff_private.is_lost(error):
                     raise
                 logging.warning("TFF's worker died (attempt %d): %s", attempt + 1, error)
                 self._stop_worker()
@@ -126,8 +124,7 @@ class NativeExecutor(Executor):
             self._loop.close()
 
     def _once(self, context: Any, computation: Any, argument: Any) -> Any:
-        # `__wrapped__` is TFF's invoke without its endless retry.
-        call = type(context).invoke.__wrapped__(context, computation, argument)
+        call = tff_private.invoke_once(context, computation, argument)
         future = asyncio.run_coroutine_threadsafe(call, self._loop)
         timeout = self._options.round_timeout
         deadline = time.monotonic() + timeout
@@ -161,36 +158,13 @@ class NativeExecutor(Executor):
 
     def _start(self) -> None:
         import grpc
-        import tensorflow_federated as tff
-        from tensorflow_federated.python.core.backends.native import compiler
-        from tensorflow_federated.python.core.environments.tensorflow_frontend import (
-            tensorflow_computation,
-        )
-        from tensorflow_federated.python.core.impl.executor_stacks import python_executor_stacks
-        from tensorflow_federated.python.core.impl.executors import (
-            remote_executor,
-            remote_executor_grpc_stub,
-        )
 
         calls = self._options.clients_in_flight or cores()
         self._worker = WorkerProcess(calls, self._options.start_timeout)
         target = f"localhost:{self._worker.port}"
         self._channel = grpc.insecure_channel(target, _CHANNEL)
-        stub = remote_executor_grpc_stub.RemoteExecutorGrpcStub(self._channel)
         _wait_for_channel(grpc, self._channel, self._worker, self._options.start_timeout)
-
-        def stack(cardinalities: Any) -> Any:
-            cardinalities.setdefault(tff.CLIENTS, 0)
-            executor = remote_executor.RemoteExecutor(stub)
-            executor.set_cardinalities(cardinalities)
-            return executor
-
-        self._context = tff.framework.AsyncExecutionContext(
-            executor_fn=python_executor_stacks.ResourceManagingExecutorFactory(stack),
-            compiler_fn=compiler.desugar_and_transform_to_native,
-            transform_args=tensorflow_computation.transform_args,
-            transform_result=tensorflow_computation.transform_result,
-        )
+        self._context = tff_private.worker_context(self._channel)
 
     def _stop_worker(self) -> None:
         if self._worker is not None:
@@ -213,12 +187,6 @@ def _wait_for_channel(grpc: Any, channel: Any, worker: WorkerProcess, timeout: f
                 raise UserError(
                     f"TFF's worker did not answer within --start_timeout={timeout:g} seconds"
                 ) from None
-
-
-def _is_lost(error: Exception) -> bool:
-    from tensorflow_federated.python.core.impl.executors import executors_errors
-
-    return isinstance(error, executors_errors.RetryableError)
 
 
 def _pair(result: Any) -> tuple[Any, Any]:

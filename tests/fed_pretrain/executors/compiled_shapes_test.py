@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_federated as tff
-from tensorflow.python.eager import context
 
 from fed_pretrain.clients.local_work import LocalWork
 from fed_pretrain.clients.payload import make_payload, padded
+from fed_pretrain.executors.border import tensorflow_private
 from fed_pretrain.executors.device.device_executor import DeviceExecutor
 from fed_pretrain.executors.executor import ClientInput
 from fed_pretrain.executors.executor_options import ExecutorOptions
@@ -106,6 +106,7 @@ def test_client_work_that_iterates_a_dataset_is_refused():
 
 COUNT = """
 import sys
+from fed_pretrain.executors.border import tensorflow_private
 from fed_pretrain.executors.device.device_executor import DeviceExecutor
 from fed_pretrain.executors.executor_options import ExecutorOptions
 from tests.fed_pretrain.executors import compiled_shapes_test, digits
@@ -135,7 +136,7 @@ def test_thirty_two_sizes_of_clients_are_compiled_three_times(tmp_path: pathlib.
 
 def _ops(function: str) -> Any:
     """The ops of a library function and of what it calls."""
-    for node in context.context().get_function_def(function).node_def:
+    for node in tensorflow_private.function_def(function).node_def:
         yield node.op
         for attribute in node.attr.values():
             for called in (attribute.func, *attribute.list.func):

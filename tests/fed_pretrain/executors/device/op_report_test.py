@@ -1,4 +1,4 @@
-"""The preflight tells where ops really ran, and refuses a silent fall-back."""
+"""The report says where ops really ran, and refuses a silent fall-back."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ import pytest
 
 from fed_pretrain.executors.device import op_report
 from fed_pretrain.executors.device.device_executor import DeviceExecutor
-from fed_pretrain.executors.device.op_report import Preflight, Ran
+from fed_pretrain.executors.device.op_report import OpReport, Ran
 from fed_pretrain.executors.executor_options import ExecutorOptions
 from groundwork.errors import UserError
 from tests.fed_pretrain.executors import digits
@@ -46,18 +46,18 @@ def test_one_step_is_run_and_not_all_of_a_clients_work():
 
 def test_a_device_on_which_nothing_computed_is_named():
     rest = Ran("the rest", "", "GPU:0")
-    fallen = Preflight(("/GPU:0",), False, {CONVOLUTION: 3, rest: 400})
+    fallen = OpReport(("/GPU:0",), False, {CONVOLUTION: 3, rest: 400})
     with pytest.raises(UserError, match=r"computes ran on GPU:0; the client work ran on CPU:0"):
         fallen.check()
-    half = Preflight(("/GPU:0", "/GPU:1"), False, {CONVOLUTION._replace(device="GPU:0"): 3})
+    half = OpReport(("/GPU:0", "/GPU:1"), False, {CONVOLUTION._replace(device="GPU:0"): 3})
     with pytest.raises(UserError, match="ran on GPU:1"):
         half.check()
 
 
 def test_half_precision_that_did_not_happen_is_refused():
     with pytest.raises(UserError, match="nothing of this model ran in half precision"):
-        Preflight(("/CPU:0",), True, {CONVOLUTION: 3}).check()
-    Preflight(("/CPU:0",), True, {CONVOLUTION._replace(precision="bfloat16"): 3}).check()
+        OpReport(("/CPU:0",), True, {CONVOLUTION: 3}).check()
+    OpReport(("/CPU:0",), True, {CONVOLUTION._replace(precision="bfloat16"): 3}).check()
 
 
 FALL_BACK = """
@@ -67,7 +67,7 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 from groundwork.errors import UserError
 from fed_pretrain.algorithms import client_process
 from fed_pretrain.algorithms.client_updates.local_training import LocalTraining
-from fed_pretrain.executors import preflight
+from fed_pretrain.executors.device import op_report
 from fed_pretrain.executors.device.device_executor import DeviceExecutor
 from fed_pretrain.executors.executor_options import ExecutorOptions
 from tests.fed_pretrain.executors import digits
@@ -78,7 +78,7 @@ class Elsewhere(LocalTraining):
             return super().gradients(*arguments)
 
 def told(made):
-    found = preflight.run(executor, made, digits.start(executor, made), digits.clients(1)[0])
+    found = op_report.run(executor, made, digits.start(executor, made), digits.clients(1)[0])
     try:
         found.check()
         return sorted({ran.device for ran in found.nodes if ran.precision})

@@ -19,7 +19,6 @@ import tensorflow as tf
 
 from fed_pretrain.executors.device import placement
 from fed_pretrain.experiment.assembly import embedded_datasets
-from fed_pretrain.experiment.training.stopping import GracefulStop
 from fed_pretrain.experiment.workdir import metrics
 from fed_pretrain.experiment.workdir.checkpoints import CheckpointFolder
 from fed_pretrain.experiment.workdir.metrics import MetricsWriter
@@ -42,6 +41,7 @@ from groundwork.errors import UserError
 from groundwork.locks import WorkdirLock
 from groundwork.progress import Progress
 from groundwork.settings import differences, digest
+from groundwork.signals import GracefulStop
 
 RESULT = run_checkpoint.PRETRAINED
 SUCCESS = "SUCCESS"

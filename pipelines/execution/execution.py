@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from groundwork.errors import UserError
+from groundwork.locks import StepLock
 from pipelines.plan import steps as steps_module
 from pipelines.plan.steps import Step
-from pipelines.step_lock import StepLock
 
 _WORKER_MEMORY_SHARE = 0.35
 

@@ -25,7 +25,6 @@ from fed_pretrain.experiment.training import run_end, stopping
 from fed_pretrain.experiment.training.costs import Traffic, resident_megabytes
 from fed_pretrain.experiment.training.run_probes import RunProbes
 from fed_pretrain.experiment.training.stopping import (
-    GracefulStop,
     Limits,
     reason_to_stop,
 )
@@ -44,6 +43,7 @@ from fed_pretrain.probes.probe import RoundObservation
 from groundwork import files
 from groundwork.locks import WorkdirLock
 from groundwork.progress import Progress
+from groundwork.signals import GracefulStop
 
 # What a round without clients shows of itself.
 _NOTHING: Mapping[str, Any] = {"alignment": None, "layer_alignment": {}}

@@ -1,11 +1,8 @@
 """When a run ends before its last round: limits, early stopping, and the user's signals."""
 
-import os
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import FrameType, TracebackType
 from typing import Any
 
 from fed_pretrain.executors.executor import ClientInput
@@ -13,8 +10,6 @@ from fed_pretrain.experiment.assembly.assemble import Assembly
 from fed_pretrain.experiment.assembly.run_config import STOP
 from fed_pretrain.experiment.workdir.metrics import best_index
 from groundwork.errors import UserError
-
-INTERRUPTED_TWICE_EXIT = 130
 
 
 @dataclass(frozen=True)
@@ -43,43 +38,6 @@ def reason_to_stop(rows: Sequence[Mapping[str, Any]], limits: Limits, seconds: f
     if limits.seconds and seconds >= limits.seconds:
         return f"reached the time limit of {limits.seconds:.0f} seconds"
     return None
-
-
-class GracefulStop:
-    """First SIGINT or SIGTERM: finish the round, save, leave. Second: leave at once."""
-
-    def __init__(self) -> None:
-        self.requested: str | None = None
-        self._previous: dict[int, Any] = {}
-
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        name = signal.Signals(number).name
-        if self.requested is not None:
-            os.write(sys.stderr.fileno(), b"\nstopped at once; what was saved is kept\n")
-            os._exit(INTERRUPTED_TWICE_EXIT)
-        self.requested = name
-        os.write(
-            sys.stderr.fileno(),
-            f"\n{name}: finishing this round, then saving (again to stop at once)\n".encode(),
-        )
-
-    def __enter__(self) -> "GracefulStop":
-        try:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._previous[number] = signal.signal(number, self._handle)
-        except ValueError:
-            # Outside the main thread (a notebook's worker) Python allows no handlers.
-            self._previous.clear()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
 
 
 def handle(

@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from groundwork.errors import UserError
+from groundwork.locks import StepLock
 from pipelines.execution.execution import Execution, forget_stale_outputs
 from pipelines.plan.steps import Input, Step, write_record
-from pipelines.step_lock import StepLock
 
 
 @pytest.fixture

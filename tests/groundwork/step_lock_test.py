@@ -4,7 +4,7 @@ import fcntl
 import pytest
 
 from groundwork.errors import UserError
-from pipelines.step_lock import StepLock
+from groundwork.locks import StepLock
 
 
 def test_one_at_a_time_has_the_lock(tmp_path):

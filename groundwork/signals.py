@@ -1,0 +1,46 @@
+"""A stop on the user's signal: what is under way is finished and saved first."""
+
+import os
+import signal
+import sys
+from types import FrameType, TracebackType
+from typing import Any
+
+INTERRUPTED_TWICE_EXIT = 130
+
+
+class GracefulStop:
+    """First SIGINT or SIGTERM: finish the round, save, leave. Second: leave at once."""
+
+    def __init__(self) -> None:
+        self.requested: str | None = None
+        self._previous: dict[int, Any] = {}
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        name = signal.Signals(number).name
+        if self.requested is not None:
+            os.write(sys.stderr.fileno(), b"\nstopped at once; what was saved is kept\n")
+            os._exit(INTERRUPTED_TWICE_EXIT)
+        self.requested = name
+        os.write(
+            sys.stderr.fileno(),
+            f"\n{name}: finishing this round, then saving (again to stop at once)\n".encode(),
+        )
+
+    def __enter__(self) -> "GracefulStop":
+        try:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._previous[number] = signal.signal(number, self._handle)
+        except ValueError:
+            # Outside the main thread (a notebook's worker) Python allows no handlers.
+            self._previous.clear()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)

@@ -67,10 +67,13 @@ def algorithms_table() -> str:
 
 
 def probes_table() -> str:
-    """One row a measurement of `analyze`."""
-    registry = importlib.import_module("fed_pretrain.experiment.analyses.registry")
-    rows = [(f"`{one.name}`", one.tells, f"`probes/{one.file}.json`") for one in registry.ALL]
-    return markdown(("probe", "what it tells", "file"), rows)
+    """One row a probe of `analyze`; `train` may run some of them in its rounds."""
+    registry = importlib.import_module("fed_pretrain.probes.known_probes")
+    rows = [
+        (f"`{name}`", probe.help, "yes" if probe.in_rounds else "", f"`probes/{probe.file}.json`")
+        for name, probe in registry.at_checkpoints().items()
+    ]
+    return markdown(("probe", "what it reports", "also in rounds of `train`", "file"), rows)
 
 
 def programs_table() -> str:

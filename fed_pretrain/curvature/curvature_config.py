@@ -21,7 +21,7 @@ class CurvatureConfig:
         flag="hessian_examples",
     )
     eigenvalues: int = setting(
-        1, "How many eigenvalues at each end.", flag="hessian_eigenvalues", lower_bound=1
+        1, "Eigenvalues at each end.", flag="hessian_eigenvalues", lower_bound=1
     )
     smallest: bool = setting(False, "Also the smallest eigenvalues.", flag="hessian_smallest")
     power_iteration: bool = setting(
@@ -60,6 +60,9 @@ class CurvatureConfig:
         None, "Decides the draw and the start vectors; default is the run's.", flag="hessian_seed"
     )
 
+    def __post_init__(self) -> None:
+        _ = self.number_of_examples
+
     @property
     def number_of_examples(self) -> int | None:
         """None is every training example."""
@@ -70,7 +73,7 @@ class CurvatureConfig:
 
 
 def number_of_examples(flag: str, text: str) -> int | None:
-    """Of a flag that takes a number of examples or `all`, which is None."""
+    """Of a flag that takes a number of examples or `all`; None for `all`."""
     if text == ALL:
         return None
     if not text.isdigit() or not int(text):

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import scipy.linalg
 
 from fed_pretrain.curvature.linear_operator import Counted, Operator, unit_vector
 
@@ -71,6 +70,8 @@ class Tridiagonal:
 
     def ritz(self) -> tuple[np.ndarray, np.ndarray]:
         """Ritz values in ascending order and their coordinates in the basis."""
+        import scipy.linalg
+
         return scipy.linalg.eigh_tridiagonal(self.alphas, self.betas[:-1])
 
     def vector(self, coordinates: np.ndarray) -> np.ndarray:

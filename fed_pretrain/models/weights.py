@@ -18,30 +18,30 @@ class Weights(Protocol):
 
 
 @dataclass(frozen=True)
-class Mixture:
-    """Weights no training has reached."""
+class ModelArrays:
+    """Weights as arrays."""
 
     trainable: list[np.ndarray]
     non_trainable: list[np.ndarray]
 
 
-def mixture(models: Sequence[Weights], shares: Sequence[float]) -> Mixture:
+def mixture(models: Sequence[Weights], shares: Sequence[float]) -> ModelArrays:
     """The sum of share times model; a share of 1 beside zeros is that model, bit for bit.
 
     Shares may be negative, beyond the models. A variance may not, so what does not train (averaged
     BatchNorm statistics) is mixed by the positive shares alone.
     """
     inside = np.clip(np.asarray(shares, np.float64), 0.0, None)
-    return Mixture(
+    return ModelArrays(
         _sums([model.trainable for model in models], shares),
         _sums([model.non_trainable for model in models], inside / inside.sum()),
     )
 
 
-def moved(weights: Weights, vector: Sequence[np.ndarray], step: float) -> Mixture:
+def moved(weights: Weights, vector: Sequence[np.ndarray], step: float) -> ModelArrays:
     """The trainable weights plus step times vector."""
     pairs = zip(weights.trainable, vector, strict=True)
-    return Mixture(
+    return ModelArrays(
         [(np.asarray(w, np.float64) + step * v).astype(w.dtype) for w, v in pairs],
         weights.non_trainable,
     )

@@ -8,22 +8,92 @@ update, p_i its share of the round's weights, and m the mean of x_i under p:
     aggregation gain  accuracy(m) - sum_i p_i accuracy(x_i), on the same evaluation examples
     loss gain         sum_i p_i loss(x_i) - loss(m)
 
-m is what a server with plain averaging and rate 1 would take on.
+m is what a server with plain averaging and rate 1 would adopt.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fed_pretrain.models.weights import Weights, moved
-from fed_pretrain.probes.probe import Probe, ProbeContext, RoundObservation
-from fed_pretrain.tasks.evaluation import GlobalEvaluation
+from fed_pretrain.probes.probe import Content, Probe, RoundObservation
+from fed_pretrain.probes.subject import Subject
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from fed_pretrain.tasks.evaluation import GlobalEvaluation
 
 EVALUATION_EXAMPLES = 1000
+_AVERAGE = "mean of the clients' models by their weights in the round, at a server rate of 1"
 
 
-def measure(
+class Drift(Probe):
+    """Columns of the probed rounds; the cohort's local work is done once more for them."""
+
+    name = "drift"
+    help = "how far local models part, and what averaging them gains"
+    in_rounds = True
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        self._evaluate = evaluation(subject)
+
+    def after_round(self, observation: RoundObservation, due: bool) -> dict[str, float]:
+        if not due or observation.updates is None:
+            return {}
+        return columns(observation.before, observation.updates(), self._evaluate)
+
+    def measure(self) -> Content:
+        """The columns of a run's drift, and each client's own row."""
+        weights, coming = self.subject.model.weights, self.subject.coming_round()
+        rows: list[dict[str, float]] = []
+        found = columns(weights, coming.updates(), self._evaluate, rows.append)
+        clients = zip(coming.client_ids, rows, strict=True)
+        return {
+            **found,
+            "clients": [{"client": name, **row} for name, row in clients],
+            "average": _AVERAGE,
+            "servers_own": coming.servers_own,
+            "before": self._evaluate(weights),
+            "examples": EVALUATION_EXAMPLES,
+            "unit": "drift and norm: Euclidean norm of the trainable weights; loss in nats a"
+            " position and accuracy on the same evaluation examples; weight: in the round's mean",
+            **coming.provenance(),
+        }
+
+    @staticmethod
+    def draw(content: Mapping[str, Any]) -> "Figure":
+        """What each client's model reaches beside their mean, and how far it went."""
+        from fed_pretrain.probes import drawing
+
+        rows = content["clients"]
+        made, (plots,) = drawing.panels(1, 2)
+        numbers = np.arange(len(rows))
+        for plot, name, label in zip(
+            plots,
+            ("accuracy", "norm"),
+            ("evaluation accuracy", "Euclidean norm of the update"),
+            strict=True,
+        ):
+            plot.bar(numbers, drawing.numbers([row[name] for row in rows]), color="0.75")
+            plot.set(xlabel="client, in the cohort's order", ylabel=label)
+            drawing.whole_numbers(plot.xaxis)
+        lines = (
+            ("weighted mean of their models", content.get("average_accuracy"), "-"),
+            ("mean of the clients' own", content.get("local_accuracy"), "--"),
+            ("before the round", content["before"]["accuracy"], ":"),
+        )
+        drawing.levels(plots[0], lines, "lower center")
+        spread = (("drift, the spread about their weighted mean", content.get("drift"), "-"),)
+        drawing.levels(plots[1], spread, "lower center")
+        plots[0].set_title(f"clients' own models ({content['client_update']})")
+        plots[1].set_title("how far they went, and apart")
+        return drawing.marked(made, content)
+
+
+def columns(
     weights: Weights,
     updates: Iterable[tuple[Sequence[np.ndarray], float]],
     evaluate: Callable[[Any], dict[str, float]],
@@ -31,7 +101,7 @@ def measure(
 ) -> dict[str, float]:
     """The columns of a round; holds one client's update at a time.
 
-    `on_client` is told each client's own figures, in order.
+    `on_client` receives each client's own figures, in order.
     """
     mean = [np.zeros(part.shape, np.float64) for part in weights.trainable]
     squares, accuracy, loss, total = 0.0, 0.0, 0.0, 0.0
@@ -68,27 +138,15 @@ def _squared(tensors: Sequence[np.ndarray]) -> float:
     return sum(float(np.sum(np.square(np.asarray(t, np.float64)))) for t in tensors)
 
 
-def evaluation(context: ProbeContext) -> GlobalEvaluation:
+def evaluation(subject: Subject) -> "GlobalEvaluation":
     """Every local model is evaluated, so on few examples: a fixed draw of the split."""
+    from fed_pretrain.tasks.evaluation import GlobalEvaluation
+
     return GlobalEvaluation(
-        context.task,
-        context.build_model,
-        context.eval_split,
+        subject.task,
+        subject.build_model,
+        subject.eval_split,
         max_examples=EVALUATION_EXAMPLES,
-        seed=context.seed,
-        device=context.executor.server_device,
+        seed=subject.seed,
+        device=subject.executor.server_device,
     )
-
-
-class Drift(Probe):
-    """Columns of the probed rounds; the cohort's local work is done once more for them."""
-
-    name = "drift"
-
-    def __init__(self, context: ProbeContext) -> None:
-        self._evaluate = evaluation(context)
-
-    def after_round(self, observation: RoundObservation, due: bool) -> dict[str, float]:
-        if not due or observation.updates is None:
-            return {}
-        return measure(observation.before, observation.updates(), self._evaluate)

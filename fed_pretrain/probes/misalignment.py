@@ -11,49 +11,54 @@ so the fraction is 0 at the end by construction. Three definitions:
     patch   <w, mean patch of the class> on live inputs: the filter without bias and norm
 """
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fed_pretrain.curvature import sample
-from fed_pretrain.probes.class_means import DEFINITIONS, ClassMeans, Means
-from fed_pretrain.probes.probe import Probe, ProbeContext, Snapshots
+from fed_pretrain.models.weights import Weights
+from fed_pretrain.probes.probe import Content, Probe
+from fed_pretrain.probes.subject import TRAIN_SPLIT, Snapshots, Subject
 from groundwork.errors import UserError
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+    from matplotlib.figure import Figure
+
+    from fed_pretrain.tasks.client_sums import BuildModel
+
 PROBE_EXAMPLES = 256
-
-
-def misaligned(now: Means, final: Means) -> dict[str, np.ndarray]:
-    """Per layer, which (filter, class) pairs have another sign than at the end."""
-    return {name: (now[name] >= 0) != (final[name] >= 0) for name in final}
-
-
-def fractions(now: Means, final: Means) -> tuple[float, dict[str, float]]:
-    """The share over all (filter, class) pairs, and by layer."""
-    pairs = misaligned(now, final)
-    count = sum(int(p.sum()) for p in pairs.values())
-    total = sum(p.size for p in pairs.values())
-    return count / total, {name: float(p.mean()) for name, p in pairs.items()}
+DEFINITIONS = ("live", "fixed", "patch")
+HELD_BYTES = 1 << 30
+"""Layer inputs no larger than this are computed once for all rounds; ResNet18 on CIFAR-10 fits."""
+_BATCH = 64
+# Means (filters, classes) of one layer, by layer name.
+Means = dict[str, np.ndarray]
 
 
 class Misalignment(Probe):
-    """`probes/misalignment.json` when the run has ended."""
+    """Of every probed round of a run, when it has ended; or of every round it has kept."""
 
     name = "misalignment"
-    file = "misalignment"
+    help = "share of misaligned filters by layer and round (our surrogate of the definition)"
+    in_rounds = True
+    of_snapshots = True
+    needs = ("run",)
+    asks_for = "compares rounds of a run: give --run=DIR"
 
-    def __init__(self, context: ProbeContext) -> None:
-        if context.task.kind == "text":
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        if subject.task.kind == "text":
             raise UserError("--probes=misalignment needs an image model with convolution filters")
-        self._context = context
 
-    def at_end(self, snapshots: Snapshots) -> dict[str, Any]:
+    def at_end(self, snapshots: Snapshots) -> Content:
         x, y = self._probe_set()
-        class_means = ClassMeans(self._context.build_model, x, y)
+        class_means = ClassMeans(self.subject.build_model, x, y)
         final_weights = snapshots[-1][1]()
         inputs = class_means.inputs_at(final_weights)
         final = class_means(final_weights, inputs)
-        content: dict[str, Any] = {
+        content: Content = {
             name: {"total": [], "layers": {layer: [] for layer in final[name]}}
             for name in DEFINITIONS
         }
@@ -71,16 +76,177 @@ class Misalignment(Probe):
             "read_at": class_means.read_at,
             "classes": class_means.classes,
             "probe_examples": len(y),
-            "seed": self._context.seed,
+            "seed": self.subject.seed,
             "unit": "share of (filter, class) pairs; a surrogate, not the paper's own measure",
         }
 
     def _probe_set(self) -> tuple[np.ndarray, np.ndarray]:
         """Training examples in proportion to client size, fixed by the seed."""
-        reader = self._context.task.reader("train")
-        index = self._context.task.dataset.index("train")
-        drawn = sample.draw(index, PROBE_EXAMPLES, self._context.seed)
+        from fed_pretrain.curvature import sample
+
+        reader = self.subject.task.reader(TRAIN_SPLIT)
+        index = self.subject.task.dataset.index(TRAIN_SPLIT)
+        drawn = sample.draw(index, PROBE_EXAMPLES, self.subject.seed)
         payloads = [one.read() for one in sample.inputs(reader, drawn, 1)]
         x = np.concatenate([payload["x"] for payload in payloads])
         y = np.concatenate([payload["y"] for payload in payloads])
         return x, y
+
+    @staticmethod
+    def draw(content: Mapping[str, Any]) -> "Figure":
+        from fed_pretrain.probes import drawing
+
+        title = "misaligned filters (surrogate)"
+        made, plot = drawing.axes(title, "round", "share of (filter, class)")
+        definitions = content["definitions"]
+        for colour, name in zip(drawing.COLOURS, definitions, strict=False):
+            totals = definitions[name]["total"]
+            plot.plot(content["rounds"], totals, marker=".", color=colour, label=name)
+        plot.legend()
+        return made
+
+
+def misaligned(now: Means, final: Means) -> dict[str, np.ndarray]:
+    """Per layer, which (filter, class) pairs have another sign than at the end."""
+    return {name: (now[name] >= 0) != (final[name] >= 0) for name in final}
+
+
+def fractions(now: Means, final: Means) -> tuple[float, dict[str, float]]:
+    """The share over all (filter, class) pairs, and by layer."""
+    pairs = misaligned(now, final)
+    count = sum(int(p.sum()) for p in pairs.values())
+    total = sum(p.size for p in pairs.values())
+    return count / total, {name: float(p.mean()) for name, p in pairs.items()}
+
+
+class ClassMeans:
+    """What each filter answers to the examples of each class, for any weights.
+
+    Sums over the examples stand in for the means: only their signs are looked at.
+    """
+
+    def __init__(self, build_model: "BuildModel", x: np.ndarray, y: np.ndarray) -> None:
+        import tensorflow as tf
+
+        self._model = build_model()
+        self._layers = filter_layers(self._model)
+        self._inputs = tf.keras.Model(
+            self._model.inputs, [layer.convolution.input for layer in self._layers]
+        )
+        self._x = x
+        self._y = np.asarray(y)
+        self.classes = [int(c) for c in np.unique(self._y)]
+        self.read_at = {
+            layer.name: "norm output" if layer.norm is not None else "convolution with bias"
+            for layer in self._layers
+        }
+
+    def inputs_at(self, weights: Weights) -> "HeldInputs":
+        """The layer inputs of the model with these weights, for the `fixed` means."""
+        return HeldInputs(lambda rows: self._layer_inputs(weights, rows))
+
+    def __call__(self, weights: Weights, held: "HeldInputs | None" = None) -> dict[str, Means]:
+        """`live` and `patch` means, and `fixed` ones on the inputs held."""
+        sums: dict[str, Means] = {name: {} for name in DEFINITIONS}
+        for first in range(0, len(self._x), _BATCH):
+            rows = slice(first, first + _BATCH)
+            fixed = held.at(rows) if held is not None else []
+            live = self._layer_inputs(weights, rows)
+            for layer, x in zip(self._layers, live, strict=True):
+                response = layer.patch_response(x)
+                self._add(sums["live"], layer, layer.entering(response), rows)
+                self._add(sums["patch"], layer, response, rows)
+            for layer, x in zip(self._layers, fixed, strict=False):
+                response = layer.entering(layer.patch_response(x))
+                self._add(sums["fixed"], layer, response, rows)
+        return {name: means for name, means in sums.items() if means}
+
+    def _layer_inputs(self, weights: Weights, rows: slice) -> "list[tf.Tensor]":
+        """Leaves the model with these weights."""
+        import tensorflow as tf
+
+        from fed_pretrain.tasks.evaluation import assign
+
+        assign(self._model, weights)
+        outputs = self._inputs(tf.constant(self._x[rows]), training=False)
+        return outputs if isinstance(outputs, list) else [outputs]
+
+    def _add(self, sums: Means, layer: "FilterLayer", response: "tf.Tensor", rows: slice) -> None:
+        """Adds per class; dividing by the class' size would not change a sign."""
+        import tensorflow as tf
+
+        means = tf.reduce_mean(tf.cast(response, tf.float64), axis=[1, 2]).numpy()
+        labels = self._y[rows]
+        added = np.stack([means[labels == c].sum(axis=0) for c in self.classes], axis=1)
+        sums[layer.name] = sums.get(layer.name, 0.0) + added
+
+
+class HeldInputs:
+    """The layer inputs of one model, batch by batch: computed once, while they fit `HELD_BYTES`."""
+
+    def __init__(self, compute: Callable[[slice], "list[tf.Tensor]"]) -> None:
+        self._compute = compute
+        self._held: dict[int, list[tf.Tensor]] = {}
+        self._bytes = 0
+
+    def at(self, rows: slice) -> "list[tf.Tensor]":
+        if rows.start in self._held:
+            return self._held[rows.start]
+        inputs = self._compute(rows)
+        size = sum(one.shape.num_elements() * one.dtype.size for one in inputs)
+        if self._bytes + size <= HELD_BYTES:
+            self._held[rows.start] = inputs
+            self._bytes += size
+        return inputs
+
+
+@dataclass(frozen=True)
+class FilterLayer:
+    """A convolution and the layer whose output enters the ReLU: itself or the norm behind it."""
+
+    convolution: "tf.keras.layers.Layer"
+    norm: "tf.keras.layers.Layer | None"
+
+    @property
+    def name(self) -> str:
+        return str(self.convolution.name)
+
+    def patch_response(self, x: "tf.Tensor") -> "tf.Tensor":
+        """The filter on its input, without bias."""
+        import tensorflow as tf
+
+        layer = self.convolution
+        if isinstance(layer, tf.keras.layers.DepthwiseConv2D):
+            strides = (1, *layer.strides, 1)
+            padding = layer.padding.upper()
+            return tf.nn.depthwise_conv2d(x, layer.depthwise_kernel, strides, padding)
+        return layer.convolution_op(x, layer.kernel)
+
+    def entering(self, response: "tf.Tensor") -> "tf.Tensor":
+        """What enters the ReLU, of what `patch_response` gives."""
+        if self.convolution.use_bias:
+            response += self.convolution.bias
+        return response if self.norm is None else self.norm(response)
+
+
+def filter_layers(model: "tf.keras.Model") -> list[FilterLayer]:
+    """Every convolution of a functional model, in the model's order."""
+    import tensorflow as tf
+
+    found = []
+    for layer in model.layers:
+        if isinstance(layer, tf.keras.layers.Conv2D | tf.keras.layers.DepthwiseConv2D):
+            found.append(FilterLayer(layer, _norm_behind(layer)))
+    if not found:
+        raise UserError("--probes=misalignment: this model has no convolution filters")
+    return found
+
+
+def _norm_behind(layer: "tf.keras.layers.Layer") -> "tf.keras.layers.Layer | None":
+    import tensorflow as tf
+
+    if tf.keras.activations.serialize(layer.activation) != "linear":
+        return None
+    behind = [node.outbound_layer for node in layer.outbound_nodes]
+    norms = (tf.keras.layers.GroupNormalization, tf.keras.layers.BatchNormalization)
+    return behind[0] if len(behind) == 1 and isinstance(behind[0], norms) else None

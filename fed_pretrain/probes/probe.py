@@ -1,32 +1,27 @@
-"""What a probe is: columns of a round's row, and files made from snapshots when a run ends."""
+"""What a probe is: its name and help, when it can run, its options, its columns, file and figure.
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+`loss.py` is the shortest example, `drift.py` one that also runs in rounds. A probe's file imports
+TensorFlow and Matplotlib inside its methods only, so that names, help and refusals cost neither.
+"""
+
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from fed_pretrain.curvature.curvature_config import CurvatureConfig
-from fed_pretrain.executors.executor import Executor
 from fed_pretrain.models.weights import Weights
+from fed_pretrain.probes.subject import Snapshots, Subject
+from groundwork import files
+from groundwork.errors import UserError
 
-Snapshots = Sequence[tuple[int, Callable[[], Weights]]]
-"""Rounds in order, the last one of the run at the end, and how to read their weights."""
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-
-@dataclass(frozen=True)
-class ProbeContext:
-    """What every probe of a run may use. `names` are those of the trainable tensors."""
-
-    task: Any
-    build_model: Callable[[], Any]
-    names: Sequence[str]
-    executor: Executor
-    seed: int
-    folder: Path
-    eval_split: str = "test"
-    curvature: CurvatureConfig = field(default_factory=CurvatureConfig)
+Content = dict[str, Any]
+"""What a probe writes as JSON; an undefined number is NaN here and null there."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +42,39 @@ class RoundObservation:
 
 
 class Probe:
-    """The base does nothing; a probe overrides what it measures.
+    """The base measures nothing; a probe overrides what it measures, and states its facts.
 
-    A probe that has a `file` gets snapshots of the weights when the run ends.
+    help: one line for tables; file: FILE.json and FILE.png, by default its name;
+    in_rounds: `train` may run it, at_checkpoints: `analyze` may; of_snapshots: in a run it gets the
+    weights of the probed rounds at the end, and writes its file then;
+    needs: the flags of `analyze` that must be given (`run`, `run or other_run`), asks_for: the
+    sentence that asks for them; options: dataclasses whose fields are flags, maybe shared.
+    A mistake that the subject shows is refused by `__init__`, before anything is measured.
     """
 
-    name: str = ""
-    file: str = ""
+    name: ClassVar[str] = ""
+    help: ClassVar[str] = ""
+    file: ClassVar[str] = ""
+    in_rounds: ClassVar[bool] = False
+    at_checkpoints: ClassVar[bool] = True
+    of_snapshots: ClassVar[bool] = False
+    needs: ClassVar[tuple[str, ...]] = ()
+    asks_for: ClassVar[str] = ""
+    options: ClassVar[tuple[type, ...]] = ()
+
+    def __init_subclass__(cls) -> None:
+        if "file" not in vars(cls):
+            cls.file = cls.name
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+
+    @classmethod
+    def check(cls, given: Collection[str]) -> None:
+        """Refuses an analysis in which `given` lacks a flag that this probe needs."""
+        for need in cls.needs:
+            if not any(flag in given for flag in need.split(" or ")):
+                raise UserError(f"--probes={cls.name} {cls.asks_for}")
 
     def at_start(self, weights: Weights) -> dict[str, float]:
         """Columns of round 0."""
@@ -64,8 +85,42 @@ class Probe:
         return {}
 
     def forget_after(self, round_number: int) -> None:
-        """A resumed run does the rounds past this one again: drop what was written of them."""
+        """A resumed run does the rounds after this one again: drop what was written of them."""
 
-    def at_end(self, snapshots: Snapshots) -> dict[str, Any]:
+    def at_end(self, snapshots: Snapshots) -> Content:
         """The content of the probe's file, made from the weights of the probed rounds."""
         return {}
+
+    def measure(self) -> Content:
+        """The content of the probe's file, of the subject's weights."""
+        return self.at_end(self.subject.snapshots)
+
+    @staticmethod
+    def draw(content: Mapping[str, Any]) -> "Figure | None":
+        """The figure of a content read back from JSON; None when it has nothing to show."""
+        return None
+
+
+class RoundLog:
+    """A probe's JSON lines, one a probed round, which a resumed run cuts back.
+
+    Rows hold `round`; an undefined number is null.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def append(self, row: Mapping[str, object]) -> None:
+        text = json.dumps(files.defined(row), allow_nan=False)
+        with open(self._path, "a", encoding="utf-8") as file:
+            file.write(text + "\n")
+
+    def forget_after(self, round_number: int) -> None:
+        if self._path.exists():
+            lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
+            kept = [s for s in lines if s.endswith("\n") and _round(s) <= round_number]
+            files.write_text(self._path, "".join(kept))
+
+
+def _round(line: str) -> int:
+    return int(json.loads(line)["round"])

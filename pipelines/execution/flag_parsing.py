@@ -90,12 +90,12 @@ def _check_pretraining() -> None:
 def _check_run() -> None:
     from fed_pretrain.algorithms import known_algorithms as algorithms
     from fed_pretrain.experiment.assembly import run_flags
-    from fed_pretrain.probes import names
+    from fed_pretrain.probes import known_probes
 
     config = run_flags.run_config()
     _check_task(config.task, config.task_module, config.model)
     _check_names(config.start, config.options, config.executor.devices)
-    names.listed(config.probes.probes, names.OF_A_RUN)
+    known_probes.of_a_run(config.probes.probes)
     settings = dict(config.algorithm_settings)
     resolved = algorithms.resolve(config.algorithm_name, config.task, config.start.spec, settings)
     # How many clients there are is known once the data is: any number does for now.
@@ -104,16 +104,18 @@ def _check_run() -> None:
 
 
 def _check_analysis() -> None:
-    from fed_pretrain.curvature.curvature_config import number_of_examples
     from fed_pretrain.experiment.assembly import run_flags
-    from fed_pretrain.probes import names
+    from fed_pretrain.probes import known_probes
+    from groundwork import settings
 
     of_run = bool(flags.FLAGS.run)
     config = run_flags.run_config(required=() if of_run else ("task", "workdir"))
     if flags.FLAGS["probes"].present:
-        names.listed(config.probes.probes, names.OF_AN_ANALYSIS)
-    number_of_examples("landscape_examples", flags.FLAGS.landscape_examples)
-    number_of_examples("hessian_examples", config.curvature.examples)
+        models = ("run", "other_run", "third_run")
+        given = [name for name in models if flags.FLAGS[name].value]
+        known_probes.of_an_analysis(config.probes.probes, given)
+    for options in known_probes.options():
+        settings.build(options)
     if not of_run:
         _check_task(config.task, config.task_module, config.model)
     _check_names(config.start, config.options, config.executor.devices)

@@ -1,7 +1,7 @@
 import json
 import math
 
-from fed_pretrain.probes.round_log import RoundLog
+from fed_pretrain.probes.probe import RoundLog
 from groundwork.files import defined
 
 CONTENT = {"a": [1.0, math.nan, (math.inf, {"b": -math.inf})], "name": "NaN", "n": 3, "none": None}

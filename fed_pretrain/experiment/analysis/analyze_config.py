@@ -16,35 +16,24 @@ class OtherRun:
 
 
 @dataclasses.dataclass(frozen=True)
-class LandscapeConfig:
-    """How finely the loss is looked at between and around models, and on how many examples.
-
-    points: on the line between two models; beyond: how far the line goes on past them, in its own
-    lengths; grid: points a side of the plane; reach: of the eigenvector's line, 1 is where the
-    eigenvalue alone would double the loss.
-    """
-
-    points: int = 11
-    beyond: float = 0.5
-    grid: int = 9
-    reach: float = 1.0
-    examples: int | None = 2000
-
-
-@dataclasses.dataclass(frozen=True)
 class AnalyzeConfig:
     """`run` describes the start to look at; `probes` names what to measure.
 
-    run_folder: looks at the weights that run kept after `round` instead; other and third: runs set
-    beside it; clients: at most so many of the round's cohort.
+    options: of the probes, a dataclass of each kind at most; run_folder: looks at the weights that
+    run kept after `round` instead; others: runs set beside it; clients: at most N clients of the
+    round's cohort.
     """
 
     run: RunConfig
     probes: tuple[str, ...]
-    landscape: LandscapeConfig = LandscapeConfig()
+    options: tuple[object, ...] = ()
     run_folder: str | None = None
     round: str = "last"
-    other: OtherRun | None = None
-    third: OtherRun | None = None
+    others: tuple[OtherRun, ...] = ()
     clients: int | None = None
-    baseline_epochs: int = 5
+
+    @property
+    def given(self) -> set[str]:
+        """The flags that name models and are given."""
+        own = {"run"} if self.run_folder is not None else set()
+        return own | {run.flag for run in self.others}

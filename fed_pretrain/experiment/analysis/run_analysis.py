@@ -1,16 +1,18 @@
 """Probes of a start before training, or of any kept weights of a run, after the fact."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from fed_pretrain.experiment.analyses import registry, subject
+from fed_pretrain.experiment.analysis import subject_of_run
 from fed_pretrain.experiment.analysis.analyze_config import AnalyzeConfig
-from fed_pretrain.experiment.assembly.assemble import assemble
+from fed_pretrain.experiment.assembly.assemble import Assembly, assemble
 from fed_pretrain.experiment.assembly.run_config import RunConfig
 from fed_pretrain.experiment.assembly.session import Session, shared
 from fed_pretrain.experiment.workdir import saved_config, workdir
-from fed_pretrain.probes.figures import canvas
+from fed_pretrain.probes import drawing, known_probes
+from fed_pretrain.probes.probe import Probe
 from groundwork import files
 from groundwork.errors import UserError
 from groundwork.locks import WorkdirLock
@@ -19,21 +21,24 @@ from groundwork.locks import WorkdirLock
 def analyze(config: AnalyzeConfig, session: Session | None = None) -> Path:
     """Writes the probes' JSON and figures; returns their folder.
 
-    Below --workdir they lie in `probes/`, and SUCCESS is last. Without one they lie in the run's
-    own `probes/round-N/`, and no file of the run changes.
+    They go to `probes/` below --workdir, where SUCCESS is last; without one to the run's own
+    `probes/round-N/`, and no file of the run changes.
     """
-    measurements = registry.chosen(config.probes)
+    chosen = known_probes.of_an_analysis(",".join(config.probes), config.given)
     root = _work_directory(config.run.workdir) if config.run.workdir else None
-    looked_at = subject.find(config, assemble(config.run, session or shared()), root)
-    looked_at.folder.mkdir(parents=True, exist_ok=True)
-    with WorkdirLock(looked_at.folder):
-        for leftover in looked_at.folder.glob(f"{files.TEMPORARY_PREFIX}*"):
+    assembly = assemble(config.run, session or shared())
+    subject = subject_of_run.find(config, assembly, root)
+    probes = [probe(subject) for probe in chosen]
+    provenance = _provenance(config, assembly, subject.round_number)
+    subject.folder.mkdir(parents=True, exist_ok=True)
+    with WorkdirLock(subject.folder):
+        for leftover in subject.folder.glob(f"{files.TEMPORARY_PREFIX}*"):
             leftover.unlink()
-        written = [file for one in measurements for file in _written(one, looked_at)]
+        written = [file for probe in probes for file in _written(probe, provenance)]
     if root is not None:
         names = [f"probes/{file}" for file in written]
         workdir.write_success(root, workdir.flags_digest(config.run), names, {})
-    return looked_at.folder
+    return subject.folder
 
 
 def run_config(folder: str, given: RunConfig) -> RunConfig:
@@ -52,7 +57,7 @@ def run_config(folder: str, given: RunConfig) -> RunConfig:
 
 
 def _work_directory(path: str) -> Path:
-    """A folder of its own: SUCCESS there speaks of one run or of one analysis."""
+    """A folder without a run: SUCCESS there is of one run or of one analysis."""
     if (Path(path) / "config.json").exists():
         raise UserError(
             f"--workdir={path}: holds a run; leave the flag out to write into the probes of --run,"
@@ -63,11 +68,18 @@ def _work_directory(path: str) -> Path:
     return root
 
 
-def _written(measurement: registry.Measurement, looked_at: subject.Subject) -> Iterator[str]:
-    file, measured = measurement.file, measurement.measure(looked_at)
-    content = workdir.write(looked_at.folder, file, measured, looked_at.provenance())
-    yield f"{file}.json"
-    made = measurement.draw(content) if measurement.draw else None
+def _provenance(config: AnalyzeConfig, assembly: Assembly, round_number: int) -> dict[str, Any]:
+    """What the numbers are of."""
+    if config.run_folder is None:
+        return workdir.of_start(assembly)
+    return {**workdir.of_round(assembly, round_number), "run": str(config.run_folder)}
+
+
+def _written(probe: Probe, provenance: Mapping[str, Any]) -> Iterator[str]:
+    folder, measured = probe.subject.folder, probe.measure()
+    content = workdir.write(folder, probe.file, measured, provenance)
+    yield f"{probe.file}.json"
+    made = probe.draw(content)
     if made is not None:
-        canvas.save(made, looked_at.folder / f"{file}.png")
-        yield f"{file}.png"
+        drawing.save(made, folder / f"{probe.file}.png")
+        yield f"{probe.file}.png"

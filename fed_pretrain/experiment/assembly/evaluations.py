@@ -5,7 +5,7 @@ from typing import Any
 
 from fed_pretrain.executors.executor import ClientInput
 from fed_pretrain.experiment.assembly.assemble import TRAIN_SPLIT, Assembly
-from fed_pretrain.experiment.workdir.checkpoints import ModelArrays
+from fed_pretrain.models.weights import ModelArrays
 from fed_pretrain.tasks.evaluation import ClientEvaluation, GlobalEvaluation
 
 OnClient = Callable[[str, Mapping[str, float]], None]

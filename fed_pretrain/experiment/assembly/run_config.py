@@ -8,6 +8,7 @@ from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
 from fed_pretrain.clients.uneven_work import SystemConfig
 from fed_pretrain.curvature.curvature_config import CurvatureConfig
 from fed_pretrain.executors.executor_options import ExecutorOptions
+from fed_pretrain.probes import known_probes
 from fed_pretrain.starts.start_config import StartConfig
 from fed_pretrain.tasks.definition import TaskOptions
 from groundwork import settings
@@ -73,7 +74,7 @@ class ProbeConfig:
 
     probes: str = setting(
         "alignment,distance",
-        "Comma-separated probes of the run: alignment, distance, misalignment, drift, hessian.",
+        f"Comma-separated probes of the run: {', '.join(known_probes.in_rounds())}.",
     )
     probe_every: int = setting(
         0, "Rounds between probes that cost a pass; 0 = at evaluations.", lower_bound=0

@@ -29,7 +29,7 @@ from fed_pretrain.experiment.training.stopping import (
     reason_to_stop,
 )
 from fed_pretrain.experiment.workdir import workdir
-from fed_pretrain.experiment.workdir.checkpoints import CheckpointFolder, ModelArrays, StateLayout
+from fed_pretrain.experiment.workdir.checkpoints import CheckpointFolder, StateLayout
 from fed_pretrain.experiment.workdir.metrics import (
     MetricsWriter,
     Row,
@@ -38,6 +38,7 @@ from fed_pretrain.experiment.workdir.metrics import (
     bytes_to_target,
     rounds_to_target,
 )
+from fed_pretrain.models.weights import ModelArrays
 from fed_pretrain.probes.local_updates import local_updates
 from fed_pretrain.probes.probe import RoundObservation
 from groundwork import files

@@ -9,10 +9,10 @@ from typing import Any
 from fed_pretrain.experiment.assembly.assemble import Assembly
 from fed_pretrain.experiment.training.run_probes import RunProbes
 from fed_pretrain.experiment.workdir import workdir
-from fed_pretrain.experiment.workdir.checkpoints import ModelArrays
 from fed_pretrain.experiment.workdir.metrics import MetricsWriter, best_round
 from fed_pretrain.exporting import model_files
 from fed_pretrain.exporting.model_files import class_names
+from fed_pretrain.models.weights import ModelArrays
 from groundwork.errors import UserError
 
 TRUSTED = ("config.json", "start.json", "metrics.jsonl", "metrics.csv")

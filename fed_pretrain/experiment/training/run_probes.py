@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from fed_pretrain.experiment.assembly.assemble import Assembly
+from fed_pretrain.experiment.assembly.run_subject import run_subject
 from fed_pretrain.experiment.workdir import workdir
-from fed_pretrain.experiment.workdir.checkpoints import SNAPSHOTS, ModelArrays
-from fed_pretrain.models.weights import Weights
-from fed_pretrain.probes import registry
-from fed_pretrain.probes.probe import ProbeContext, RoundObservation
+from fed_pretrain.experiment.workdir.checkpoints import SNAPSHOTS
+from fed_pretrain.models.weights import ModelArrays, Weights
+from fed_pretrain.probes import known_probes
+from fed_pretrain.probes.probe import RoundObservation
 from groundwork import array_file, files
 
 
@@ -26,10 +27,9 @@ class RunProbes:
         self._snapshots = self._folder / SNAPSHOTS
         self._names = assembly.start.names
         self._moving = bool(assembly.start.averaged)
-        context = probe_context(assembly, self._folder)
-        start = ModelArrays(*assembly.start.weights)
-        self._probes = registry.make(config.probes, context, start)
-        self._of_snapshots = [probe for probe in self._probes if probe.file]
+        subject = run_subject(assembly, self._folder)
+        self._probes = [probe(subject) for probe in known_probes.of_a_run(config.probes)]
+        self._of_snapshots = [probe for probe in self._probes if probe.of_snapshots]
 
     def at_start(self, model: ModelArrays) -> dict[str, float]:
         self._snapshot(0, model)
@@ -103,18 +103,3 @@ def _named(
     prefix: str, names: Sequence[str], values: Sequence[np.ndarray]
 ) -> dict[str, np.ndarray]:
     return {f"{prefix}/{name}": value for name, value in zip(names, values, strict=True)}
-
-
-def probe_context(assembly: Assembly, folder: Path) -> ProbeContext:
-    """`folder` is where the probes' files go."""
-    config = assembly.config
-    return ProbeContext(
-        task=assembly.task,
-        build_model=assembly.start.build_model,
-        names=assembly.start.names[0],
-        executor=assembly.executor,
-        seed=config.seed,
-        folder=folder,
-        eval_split=config.evaluation.eval_split,
-        curvature=config.curvature,
-    )

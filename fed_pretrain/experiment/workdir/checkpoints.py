@@ -13,6 +13,7 @@ from fed_pretrain.executors.graphs import structures
 from fed_pretrain.executors.graphs.structures import Struct, Tree
 from fed_pretrain.experiment.workdir import metrics
 from fed_pretrain.experiment.workdir.metrics import best_round
+from fed_pretrain.models.weights import ModelArrays
 from groundwork import array_file, files
 from groundwork.array_file import Checkpoint
 from groundwork.errors import UserError
@@ -84,14 +85,6 @@ class CheckpointFolder:
 
 
 WEIGHTS = "global_model_weights"
-
-
-@dataclass(frozen=True)
-class ModelArrays:
-    """A model's weights in the order of its variables."""
-
-    trainable: list[np.ndarray]
-    non_trainable: list[np.ndarray]
 
 
 @dataclass(frozen=True)

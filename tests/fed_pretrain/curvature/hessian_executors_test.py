@@ -7,7 +7,7 @@ from fed_pretrain.curvature import lanczos, loss_operators
 from fed_pretrain.curvature.loss_operators import CurvatureOperator, curvature_computation
 from fed_pretrain.executors.executor_options import ExecutorOptions
 from fed_pretrain.executors.known_executors import create
-from fed_pretrain.probes.curvature import clients
+from fed_pretrain.probes import client_curvature
 from tests.fed_pretrain.probes import small
 
 BOUND = 1e-5
@@ -72,4 +72,6 @@ def curvature_by_client(executor):
     def operator_of(client_id):
         return CurvatureOperator(executor, computation, weights, [inputs[client_id]], positions)
 
-    return clients.measure(operator_of, list(inputs), seed=0, iterations=8, tolerance=1e-2)
+    return client_curvature.by_client(
+        operator_of, list(inputs), seed=0, iterations=8, tolerance=1e-2
+    )

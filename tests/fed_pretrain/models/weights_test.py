@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from fed_pretrain.experiment.workdir.checkpoints import ModelArrays
-from fed_pretrain.models.weights import mixture, moved
+from fed_pretrain.models.weights import ModelArrays, mixture, moved
 
 
 def arrays(value, variance=1.0):

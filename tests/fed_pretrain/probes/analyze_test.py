@@ -12,7 +12,7 @@ import pytest
 
 from fed_pretrain.curvature.curvature_config import CurvatureConfig
 from fed_pretrain.experiment.analysis import run_analysis
-from fed_pretrain.experiment.analysis.analyze_config import AnalyzeConfig, LandscapeConfig, OtherRun
+from fed_pretrain.experiment.analysis.analyze_config import AnalyzeConfig, OtherRun
 from fed_pretrain.experiment.assembly.run_config import (
     EvaluationConfig,
     ProbeConfig,
@@ -22,11 +22,12 @@ from fed_pretrain.experiment.assembly.run_config import (
 )
 from fed_pretrain.experiment.training import rounds
 from fed_pretrain.experiment.workdir import saved_config
+from fed_pretrain.probes import eigenvector, landscape, plane
 from groundwork import files as fault_points
 from groundwork.errors import UserError
 
 CURVATURE = CurvatureConfig(examples="60", iterations=20)
-LANDSCAPE = LandscapeConfig(points=3, grid=3, examples=60)
+OPTIONS = (landscape.Options(points=3, examples="60"), plane.Options(grid=3))
 DRIFT = ("drift", "relative_drift", "aggregation_gain", "loss_gain", "average_accuracy")
 WORK = WorkConfig(rounds=2, clients_per_round=3, batch_size=16, epochs=1)
 
@@ -66,7 +67,7 @@ def analysed(run, probes, **settings):
         run=run_analysis.run_config(str(run), given),
         probes=probes,
         run_folder=str(run),
-        **{"landscape": LANDSCAPE, **settings},
+        **{"options": OPTIONS, **settings},
     )
     folder = run_analysis.analyze(config)
     return {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}, folder
@@ -202,8 +203,8 @@ def test_the_eigenvectors_parabola_touches_the_loss_and_takes_the_hessians_vecto
     assert line["eigenvalue"] == found["eigenvalues"]["top"]["eigenvalues"][0]
     assert line["loss"][2] == pytest.approx(found["eigenvalues"]["loss"], rel=1e-6)
     assert line["quadratic"][2] == line["loss"][2]
-    close = dataclasses.replace(LANDSCAPE, reach=1e-2)
-    near = analysed(run, ("eigenvector",), landscape=close)[0]["eigenvector"]
+    close = (*OPTIONS, eigenvector.Options(reach=1e-2))
+    near = analysed(run, ("eigenvector",), options=close)[0]["eigenvector"]
     below, _, above = near["loss"][::2]
     distance, slope = near["distances"][-1], near["slope"]
     assert near["departure"] < line["departure"]
@@ -214,7 +215,7 @@ def test_the_eigenvectors_parabola_touches_the_loss_and_takes_the_hessians_vecto
 
 def test_two_runs_from_one_start_span_a_plane_and_a_triangle(run, other_run):
     other = OtherRun(str(other_run))
-    found, folder = analysed(run, ("plane", "distances"), other=other)
+    found, folder = analysed(run, ("plane", "distance"), others=(other,))
     between, corners = found["distances"]["between"], found["plane"]["corners"]
     assert between["same_start"]
     assert between["start_digests"][0] == found["distances"]["provenance"]["start_digest"]
@@ -234,7 +235,7 @@ def test_two_runs_from_one_start_span_a_plane_and_a_triangle(run, other_run):
 
 def test_a_third_run_takes_the_place_of_the_start(run, other_run):
     third = OtherRun(str(run), "1", "third_run", "third_round")
-    found, _ = analysed(run, ("plane",), other=OtherRun(str(other_run), "1"), third=third)
+    found, _ = analysed(run, ("plane",), others=(OtherRun(str(other_run), "1"), third))
     assert [name.split(", ")[1] for name in found["plane"]["models"]] == [
         "round 1",
         "round 2",
@@ -242,11 +243,11 @@ def test_a_third_run_takes_the_place_of_the_start(run, other_run):
     ]
     on_line = OtherRun(str(run), "start")
     with pytest.raises(UserError, match="are the same"):
-        analysed(run, ("plane",), other=on_line)
+        analysed(run, ("plane",), others=(on_line,))
 
 
 def test_probes_that_need_a_run_refuse_a_start(tmp_path):
-    for name in ("misalignment", "landscape", "plane", "distances"):
+    for name in ("misalignment", "landscape", "plane", "distance"):
         config = AnalyzeConfig(run_config(tmp_path), (name,))
         with pytest.raises(UserError, match="--run=DIR"):
             run_analysis.analyze(config)
@@ -257,14 +258,14 @@ def test_probes_that_need_a_run_refuse_a_start(tmp_path):
 
 def test_another_run_that_is_none_or_of_another_model_is_refused_by_its_flag(run, tmp_path):
     with pytest.raises(UserError, match=r"--other_run=.*no checkpoint"):
-        analysed(run, ("distances",), other=OtherRun(str(tmp_path)))
+        analysed(run, ("distance",), others=(OtherRun(str(tmp_path)),))
     third = OtherRun(str(run), "9", "third_run", "third_round")
     with pytest.raises(UserError, match=r"--third_round=9: .* kept rounds"):
-        analysed(run, ("plane",), other=OtherRun(str(run)), third=third)
+        analysed(run, ("plane",), others=(OtherRun(str(run)), third))
     work = dataclasses.replace(WORK, rounds=0)
     rounds.train(run_config(tmp_path / "small", model="small_cnn", work=work))
     with pytest.raises(UserError, match="another model"):
-        analysed(run, ("distances",), other=OtherRun(str(tmp_path / "small")))
+        analysed(run, ("distance",), others=(OtherRun(str(tmp_path / "small")),))
 
 
 def test_what_a_killed_analysis_leaves_is_swept_and_its_success_is_gone(run, tmp_path):
@@ -275,6 +276,10 @@ def test_what_a_killed_analysis_leaves_is_swept_and_its_success_is_gone(run, tmp
     success = (tmp_path / "SUCCESS").read_bytes()
     with pytest.raises(UserError, match="--other_run=DIR"):
         run_analysis.analyze(dataclasses.replace(config, probes=("loss", "plane")))
+    assert (tmp_path / "SUCCESS").read_bytes() == success  # refused before anything is touched
+    same = (OtherRun(str(run), "start"),)
+    with pytest.raises(UserError, match="are the same"):
+        run_analysis.analyze(dataclasses.replace(config, probes=("loss", "plane"), others=same))
     assert not (tmp_path / "SUCCESS").exists()
     assert not list(folder.glob(".tmp-*"))
     run_analysis.analyze(config)
@@ -291,7 +296,7 @@ def test_the_folder_of_a_run_is_no_work_directory_of_an_analysis(run):
 
 @pytest.mark.slow
 def test_an_analysis_killed_in_a_write_and_repeated_gives_the_same_bytes(run, tmp_path):
-    probes = "loss,distances,eigenvector"
+    probes = "loss,distance,eigenvector"
     command = [
         sys.executable,
         "-m",

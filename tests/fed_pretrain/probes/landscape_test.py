@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fed_pretrain.experiment.workdir.checkpoints import ModelArrays
+from fed_pretrain.models.weights import ModelArrays
 from fed_pretrain.probes import landscape
 
 

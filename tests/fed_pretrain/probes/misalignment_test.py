@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fed_pretrain.experiment.workdir.checkpoints import ModelArrays
-from fed_pretrain.probes import class_means, misalignment
-from fed_pretrain.probes.class_means import ClassMeans
-from fed_pretrain.probes.filter_layers import filter_layers
+from fed_pretrain.models.weights import ModelArrays
+from fed_pretrain.probes import misalignment
 from fed_pretrain.probes.misalignment import fractions
 from groundwork.errors import UserError
 
@@ -78,14 +76,14 @@ def test_fixed_inputs_blame_only_the_filter_that_moved(means):
 
 @pytest.mark.parametrize(("bound", "times"), [(1 << 20, 1), (0, 3)])
 def test_inputs_are_computed_once_for_all_rounds_while_they_fit(means, monkeypatch, bound, times):
-    monkeypatch.setattr(class_means, "HELD_BYTES", bound)
+    monkeypatch.setattr(misalignment, "HELD_BYTES", bound)
     seen = []
 
     def compute(rows):
         seen.append(rows)
         return means.inputs_at(weights(first=(2.0, 2.0))).at(rows)
 
-    held = class_means.HeldInputs(compute)
+    held = misalignment.HeldInputs(compute)
     for bias in (0.0, 1.0, 2.0):
         found = means(weights(second_bias=bias), held)
         # relu(2 x) is 2 on the bright side: two pixels a side, and the bias of the round's filter.
@@ -113,7 +111,7 @@ def test_it_reproduces_the_sign_of_the_two_layer_definition():
     held = means.inputs_at(arrays(final))
     at_end, now = (means(arrays(w), held) for w in (final, start))
     expected = np.mean(np.sign(start @ mu) != np.sign(final @ mu))
-    for name in class_means.DEFINITIONS:
+    for name in misalignment.DEFINITIONS:
         assert fractions(now[name], at_end[name])[0] == pytest.approx(expected)
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fed_pretrain.experiment.workdir.checkpoints import ModelArrays
+from fed_pretrain.models.weights import ModelArrays
 from fed_pretrain.probes import plane
 from groundwork.errors import UserError
 
@@ -43,7 +43,7 @@ def test_the_corners_are_the_models():
 
 def test_a_bowl_is_a_bowl_on_the_plane_about_the_projection_of_its_centre():
     corners = plane.through(FIRST, SECOND, THIRD)
-    content = plane.measure(corners, {"train": bowl}, grid=5)
+    content = plane.on_grid(corners, {"train": bowl}, grid=5)
     basis, _ = np.linalg.qr(np.stack([flat(m) - flat(FIRST) for m in (SECOND, THIRD)], axis=1))
     basis *= np.sign(basis.T @ (flat(THIRD) - flat(FIRST)))
     basis[:, 0] *= np.sign(basis[:, 0] @ (flat(SECOND) - flat(FIRST)))

@@ -13,9 +13,9 @@ from fed_pretrain.clients.payload import make_payload, spec_of
 from fed_pretrain.curvature import loss_operators
 from fed_pretrain.curvature.loss_operators import CurvatureOperator, curvature_computation
 from fed_pretrain.executors.executor import ClientInput
-from fed_pretrain.experiment.workdir.checkpoints import ModelArrays
 from fed_pretrain.models import attention, norm, recurrent
 from fed_pretrain.models.recurrent import TokenEmbedding
+from fed_pretrain.models.weights import ModelArrays
 from fed_pretrain.tasks.objective import CrossEntropy, keras_loss
 from groundwork import embedded_packages
 

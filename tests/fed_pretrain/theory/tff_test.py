@@ -16,7 +16,7 @@ from fed_pretrain.executors.executor import ClientInput
 from fed_pretrain.executors.executor_options import ExecutorOptions
 from fed_pretrain.executors.known_executors import create
 from fed_pretrain.probes import misalignment
-from fed_pretrain.probes.class_means import ClassMeans
+from fed_pretrain.probes.misalignment import ClassMeans
 from fed_pretrain.tasks import known_tasks
 from fed_pretrain.theory import data, initial, rows
 from fed_pretrain.theory.batch import make_runs

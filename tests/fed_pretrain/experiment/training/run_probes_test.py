@@ -22,7 +22,7 @@ def run(tmp_path_factory):
 @pytest.fixture(scope="module")
 def analysed(run):
     given = dataclasses.replace(small(run), workdir="")
-    probes = ("distances", "misalignment")
+    probes = ("distance", "misalignment")
     return run_analysis.analyze(
         AnalyzeConfig(run_analysis.run_config(run, given), probes, run_folder=run)
     )

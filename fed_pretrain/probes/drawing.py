@@ -1,12 +1,8 @@
 """What the figures of all probes share: size, colours, heat maps, and the PNG on disk."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import matplotlib
-
-matplotlib.use("Agg")
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -42,7 +38,7 @@ def numbers(values: Any) -> np.ndarray:
 
 
 def heat_map(values: Any, names: Sequence[str], title: str, low: float) -> Figure:
-    """Client by client, from `low` to 1; a few clients stand by name and with their numbers."""
+    """Client by client, from `low` to 1; a few clients are named and numbered."""
     made, plots = panels(1, 1, width=5.4, height=4.6)
     plot, found = plots[0, 0], numbers(values)
     colours = "RdBu_r" if low < 0 else "viridis"
@@ -65,7 +61,7 @@ def heat_map(values: Any, names: Sequence[str], title: str, low: float) -> Figur
 
 
 def levels(plot: Any, lines: Sequence[tuple[str, float | None, str]], loc: str = "best") -> None:
-    """Horizontal lines of (label, value, style), told with their numbers; null draws none."""
+    """Horizontal lines of (label, value, style), labelled with their numbers; null draws none."""
     for colour, (label, value, style) in zip(COLOURS, lines, strict=False):
         if value is not None:
             text = f"{label}: {value:.3g}"
@@ -80,3 +76,15 @@ def _short(name: str) -> str:
 def whole_numbers(axis: Any) -> None:
     """Ticks of rounds and clients."""
     axis.set_major_locator(MaxNLocator(integer=True))
+
+
+def marked(made: Figure, content: Mapping[str, Any]) -> Figure:
+    """Says on a cohort's figure when updates or average are not quite the run's own."""
+    remarks = []
+    if content["approximate"]:
+        remarks.append("approximate: only the model of this round was kept")
+    if content.get("servers_own"):
+        remarks.append(f"the mean is not the algorithm's own: {content['servers_own']}")
+    if remarks:
+        made.suptitle("\n".join(remarks), fontsize="small")
+    return made

@@ -5,7 +5,7 @@ import pytest
 
 from fed_pretrain.executors.executor_options import ExecutorOptions
 from fed_pretrain.executors.known_executors import create
-from fed_pretrain.probes import direction
+from fed_pretrain.probes import eigenvector
 from tests.fed_pretrain.probes import small
 
 DISTANCES = [-0.7, -0.2, 0.0, 0.3, 1.1]
@@ -34,10 +34,10 @@ def by_hand(x, y, vector, distance):
 def looked_at(executor, vector, distances):
     x, y = small.digits()
     task = small.task_of(small.softmax_regression, x, y)
-    computation = direction.loss_and_slope(task, small.softmax_regression)
+    computation = eigenvector.loss_and_slope(task, small.softmax_regression)
     weights = small.weights_of(small.softmax_regression)
     clients = small.clients(x, y)
-    return direction.along(executor, computation, weights, vector, clients, distances)
+    return eigenvector.along(executor, computation, weights, vector, clients, distances)
 
 
 def test_loss_slope_and_accuracy_are_those_of_the_closed_form(executor):
@@ -57,7 +57,7 @@ def test_the_parabola_of_slope_and_eigenvalue_touches_the_loss_of_softmax_regres
     top = vectors[:, -1].astype(np.float32)
     split = [top[:40].reshape(4, 10), top[40:]]
     near, far = (
-        direction.beside_quadratic(looked_at(executor, split, grid), values[-1])
+        eigenvector.beside_quadratic(looked_at(executor, split, grid), values[-1])
         for grid in (np.linspace(-0.1, 0.1, 9).tolist(), np.linspace(-40, 40, 9).tolist())
     )
     assert near["departure_of_inner_half"] < near["departure"] < 0.05
@@ -68,18 +68,18 @@ def test_a_parabola_never_leaves_itself_and_a_cubic_leaves_it_by_its_cube():
     distances = np.linspace(-2.0, 2.0, 9)
     parabola = 3.0 + 0.5 * distances + 4.0 * distances**2 / 2
     content = {"distances": distances.tolist(), "slope": [0.5] * 9}
-    same = direction.beside_quadratic({**content, "loss": parabola.tolist()}, 4.0)
+    same = eigenvector.beside_quadratic({**content, "loss": parabola.tolist()}, 4.0)
     np.testing.assert_allclose(same["quadratic"], parabola)
     assert same["departure"] == pytest.approx(0.0, abs=1e-12)
     assert same["slope_at_weights"] == 0.5
     cubic = {**content, "loss": (parabola + 0.1 * distances**3).tolist()}
-    found = direction.beside_quadratic(cubic, 4.0)
+    found = eigenvector.beside_quadratic(cubic, 4.0)
     assert found["departure"] == pytest.approx(0.1 * 8 / (4.0 * 4 / 2))
     assert found["departure_of_inner_half"] == pytest.approx(0.1 / (4.0 / 2))
 
 
 def test_the_reach_is_where_the_eigenvalue_alone_doubles_the_loss():
     for loss, curvature in ((2.3, 50.0), (0.01, 7.0), (1.0, -3.0)):
-        reach = direction.reach(loss, curvature)
+        reach = eigenvector.reach(loss, curvature)
         assert abs(curvature) * reach**2 / 2 == pytest.approx(loss)
-    assert direction.reach(0.0, 1.0) > 0
+    assert eigenvector.reach(0.0, 1.0) > 0

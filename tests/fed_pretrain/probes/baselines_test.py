@@ -1,11 +1,14 @@
+import dataclasses
+from pathlib import Path
+
 import pytest
 
 from fed_pretrain.executors.executor_options import ExecutorOptions
-from fed_pretrain.experiment import baseline_table
 from fed_pretrain.experiment.assembly.assemble import assemble
 from fed_pretrain.experiment.assembly.run_config import RunConfig, WorkConfig
+from fed_pretrain.experiment.assembly.run_subject import run_subject
 from fed_pretrain.experiment.assembly.session import shared
-from fed_pretrain.experiment.workdir.checkpoints import ModelArrays
+from fed_pretrain.probes import baselines
 
 
 @pytest.fixture(scope="module")
@@ -20,9 +23,16 @@ def assembly(tmp_path_factory):
     return assemble(config, shared())
 
 
+def subject_of(assembly, epochs):
+    options = baselines.Options(epochs=epochs)
+    return run_subject(assembly, Path("unused"), settings={baselines.Options: options})
+
+
 def test_one_table_compares_what_a_start_gives_without_federation(assembly):
-    start = ModelArrays(*assembly.start.weights)
-    content = baseline_table.measure(assembly, start, (700, 300), epochs=3)
+    subject = dataclasses.replace(
+        subject_of(assembly, epochs=3), snapshots=[(0, lambda: None)], sent=lambda: (700, 300)
+    )
+    content = baselines.compared(subject)
     rows = {row["name"]: row for row in content["rows"]}
     assert list(rows) == [
         "start",
@@ -40,10 +50,11 @@ def test_one_table_compares_what_a_start_gives_without_federation(assembly):
     assert tuned["bytes_up"] == 0
     assert rows["central"]["bytes_down"] == 0
     for name in rows:
-        assert name in baseline_table.table(content)
+        assert name in baselines.table(content)
 
 
 def test_fewer_clients_can_be_asked_for(assembly):
-    content = baseline_table.measure(assembly, None, (0, 0), epochs=1, max_clients=2)
+    subject = dataclasses.replace(subject_of(assembly, epochs=1), max_clients=2)
+    content = baselines.compared(subject)
     assert content["clients"] == 2
     assert len(content["rows"]) == 3

@@ -5,7 +5,7 @@ import pytest
 
 from fed_pretrain.curvature.curvature_config import CurvatureConfig
 from fed_pretrain.curvature.sample import Sample
-from fed_pretrain.probes.curvature import probe
+from fed_pretrain.probes import curvature
 
 EIGENVALUES = np.linspace(-3.0, 5.0, 12)
 DRAWN = Sample((), 40, 0)
@@ -29,7 +29,7 @@ def test_every_figure_agrees_with_the_known_spectrum():
         iterations=300,
         tolerance=1e-6,
     )
-    found = probe.measure(lambda block: Diagonal(), ["dense/kernel"], DRAWN, config, 0)
+    found = curvature.of_blocks(lambda block: Diagonal(), ["dense/kernel"], DRAWN, config, 0)
     assert found["top"]["eigenvalues"] == pytest.approx([5.0])
     assert found["bottom"]["eigenvalues"] == pytest.approx([-3.0])
     assert found["power_iteration"]["eigenvalue"] == pytest.approx(5.0)

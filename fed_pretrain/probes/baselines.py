@@ -1,0 +1,186 @@
+"""Should clients use a pre-trained function instead of federated averaging? One table.
+
+The start as it is, the start fine-tuned by every client alone, by one server on all clients' rows,
+and, of a run, the federated model as it is and fine-tuned by every client: judged on the clients'
+own held-out rows, with the bytes each way of training would have sent.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fed_pretrain.clients.local_work import LocalWork
+from fed_pretrain.executors.executor import ClientInput
+from fed_pretrain.probes.probe import Content, Probe
+from fed_pretrain.probes.subject import TRAIN_SPLIT, Subject
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from fed_pretrain.algorithms.local_fine_tuning import Result, Rows
+    from fed_pretrain.clients.client_reader import ClientReader
+
+POOLED = "all clients"
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    epochs: int = dataclasses.field(
+        default=5,
+        metadata={
+            "help": "Of baselines: local passes without any averaging.",
+            "flag": "baseline_epochs",
+            "lower_bound": 1,
+        },
+    )
+
+
+class Baselines(Probe):
+    """Fine-tuning without averaging, of the start and (with --run) of the federated model."""
+
+    name = "baselines"
+    help = "fine-tuning without averaging and central training, with the bytes each would send"
+    options = (Options,)
+
+    def measure(self) -> Content:
+        content = compared(self.subject)
+        print(table(content))
+        return content
+
+    @staticmethod
+    def draw(content: Mapping[str, Any]) -> "Figure":
+        """Accuracy, with what each way of training would have sent."""
+        from fed_pretrain.probes import drawing
+
+        rows = content["rows"]
+        made, plots = drawing.panels(1, 1, width=7.6, height=0.45 * len(rows) + 1.2)
+        plot = plots[0, 0]
+        drawn = plot.barh(
+            [row["name"] for row in rows],
+            drawing.numbers([row["accuracy"] for row in rows]),
+            color=drawing.COLOURS[0],
+        )
+        sent = [(row["bytes_down"] + row["bytes_up"]) / 1e6 for row in rows]
+        plot.bar_label(drawn, [f" {one:,.1f} MB sent" for one in sent], fontsize="small")
+        plot.invert_yaxis()
+        plot.set(xlabel="accuracy on the clients' own held-out rows", xlim=(0, 1.25))
+        plot.set_xticks([0, 0.25, 0.5, 0.75, 1])
+        return made
+
+
+def compared(subject: Subject) -> Content:
+    """The content of baselines.json; the federated model is there after rounds of a run."""
+    from fed_pretrain.algorithms import local_fine_tuning
+
+    task, executor, epochs = subject.task, subject.executor, subject.option(Options).epochs
+    work = LocalWork(subject.work.batch_size, epochs, max_examples=subject.work.max_examples)
+    tuning = local_fine_tuning.FineTuning(
+        task.model_fn(subject.build_model),
+        task.payload_spec(work.batch_size),
+        task,
+        subject.client_learning_rate,
+    )
+    reads = _Reads(subject, work)
+    start, size = subject.start.weights, subject.model_bytes
+    alone = local_fine_tuning.fine_tune(
+        "start, fine-tuned by each client", tuning, executor, start, reads.each(), size
+    )
+    pooled, data_bytes = reads.pooled()
+    central = local_fine_tuning.train_centrally(
+        tuning, executor, start, pooled, len(reads.client_ids), data_bytes
+    )
+    rows = [_as_it_is("start", alone.before, alone.bytes_down, 0), _row(alone), _row(central)]
+    if subject.snapshots:
+        personal = local_fine_tuning.fine_tune(
+            "federated, fine-tuned by each client",
+            tuning,
+            executor,
+            subject.model.weights,
+            reads.each(),
+            size,
+        )
+        down, up = subject.sent()
+        rows.append(_as_it_is("federated", personal.before, down, up))
+        rows.append({**_row(personal), "bytes_down": down + personal.bytes_down, "bytes_up": up})
+    return {
+        "rows": [{**task.summarise(row.pop("sums")), **row} for row in rows],
+        "clients": len(reads.client_ids),
+        "epochs": epochs,
+        "client_learning_rate": subject.client_learning_rate,
+        "unit": "mean loss in nats and accuracy over all clients' own held-out rows",
+    }
+
+
+def table(content: Mapping[str, Any]) -> str:
+    """The content as text."""
+    lines = [f"{'':40} {'accuracy':>9} {'loss':>9} {'MB down':>9} {'MB up':>9}"]
+    for row in content["rows"]:
+        lines.append(
+            f"{row['name']:40} {row['accuracy']:9.4f} {row['loss']:9.4f}"
+            f" {row['bytes_down'] / 1e6:9.1f} {row['bytes_up'] / 1e6:9.1f}"
+        )
+    return "\n".join(lines)
+
+
+def _as_it_is(name: str, sums: Mapping[str, float], down: int, up: int) -> dict[str, Any]:
+    return {"name": name, "sums": dict(sums), "bytes_down": down, "bytes_up": up}
+
+
+def _row(result: "Result") -> dict[str, Any]:
+    return _as_it_is(result.name, result.after, result.bytes_down, result.bytes_up)
+
+
+class _Reads:
+    """Clients that have both training rows and held-out rows of their own."""
+
+    def __init__(self, subject: Subject, work: LocalWork) -> None:
+        self._train = subject.task.reader(TRAIN_SPLIT)
+        self._held = subject.task.reader(subject.eval_split)
+        self._work = work
+        self._seed = subject.seed
+        held = set(self._held.client_ids)
+        both = [name for name in self._train.client_ids if name in held]
+        self.client_ids: list[str] = both[: subject.max_clients]
+
+    def each(self) -> list[ClientInput]:
+        return [
+            ClientInput(name, functools.partial(_read, self._pair, name, self._work, self._seed))
+            for name in self.client_ids
+        ]
+
+    def pooled(self) -> tuple[ClientInput, int]:
+        """All of them as one client, and the bytes of their training rows."""
+        from fed_pretrain.algorithms import local_fine_tuning
+
+        train = local_fine_tuning.pool(
+            [self._pair[0].rows(n, self._limit) for n in self.client_ids]
+        )
+        held = local_fine_tuning.pool([self._pair[1].rows(n, self._limit) for n in self.client_ids])
+        read = functools.partial(_pooled, train, held, self._work, self._seed)
+        return ClientInput(POOLED, read), int(train[0].nbytes + train[1].nbytes)
+
+    @property
+    def _pair(self) -> "tuple[ClientReader, ClientReader]":
+        return self._train, self._held
+
+    @property
+    def _limit(self) -> int | None:
+        return self._work.max_examples
+
+
+def _read(
+    readers: Sequence["ClientReader"], client_id: str, work: LocalWork, seed: int
+) -> Mapping[str, np.ndarray]:
+    from fed_pretrain.algorithms.local_fine_tuning import held_out_payload
+
+    train, held = (reader.rows(client_id, work.max_examples) for reader in readers)
+    return held_out_payload(train, held, work, seed, client_id)
+
+
+def _pooled(train: "Rows", held: "Rows", work: LocalWork, seed: int) -> Mapping[str, np.ndarray]:
+    from fed_pretrain.algorithms.local_fine_tuning import held_out_payload
+
+    return held_out_payload(train, held, work, seed, POOLED)

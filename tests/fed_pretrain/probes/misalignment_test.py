@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from fed_pretrain.models.weights import ModelArrays
 from fed_pretrain.probes import misalignment
-from fed_pretrain.probes.misalignment import fractions
+from fed_pretrain.probes.misalignment import ClassMeans, filter_layers, fractions
 from groundwork.errors import UserError
 
 layers = tf.keras.layers

@@ -85,7 +85,7 @@ WRONG_VALUES = {
     ("epochs: 2", "epochs: true"): "line 12: tasks.digits.pretrain.proxy: flag --epochs=true",
     ("{start: random}", "{start: random, start_noise: -1}"): "line 14: tasks.digits.starts.random",
     ("0.01}", "-1}"): "line 17: tasks.digits.rates.warm/fedadam: flag --client_learning_rate=-1",
-    ("update: sgd,", "update: sgdd,"): "line 19: algorithms.fedavg: flag --client_update=sgdd",
+    ("update: sgd,", "update: sgdd,"): "line 19: algorithms.fedavg: --client_update=sgdd",
     ("{epochs: 4}", "{epochs: -4}"): "line 22: sweep.epochs.4: flag --epochs=-4: ",
     ("{clients_per_round: 2}", "{clients_per_round: 0}"): "line 27: tuning.settings: flag --clie",
     ('"30"', '"none"'): "line 29: analyze.hessian.settings: --hessian_examples=none: ",

@@ -66,10 +66,11 @@ class Problem:
     def __init__(self, examples: int) -> None:
         from fed_pretrain.curvature import sample
         from fed_pretrain.executors.executor_options import ExecutorOptions
-        from fed_pretrain.experiment.assembly import embedded_datasets, session
+        from fed_pretrain.experiment.assembly import session
         from fed_pretrain.models.weights import ModelArrays
         from fed_pretrain.starts import start as starts
         from fed_pretrain.starts.start_config import StartConfig
+        from fed_pretrain.tasks import embedded_datasets
         from fed_pretrain.tasks.definition import TaskOptions
 
         shared = session.shared()

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from fed_pretrain.clients.encoder import PADDING_LABEL
-from fed_pretrain.experiment.assembly import embedded_datasets
 from fed_pretrain.exporting import model_files
 from fed_pretrain.exporting.model_files import class_names
-from fed_pretrain.tasks import known_tasks
+from fed_pretrain.tasks import embedded_datasets, known_tasks
 from fed_pretrain.tasks.definition import TaskOptions
 from fed_pretrain.tasks.encoders.text_labels import LabelledEncoder
 from fed_pretrain.tasks.task import Task

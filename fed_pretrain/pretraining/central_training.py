@@ -18,7 +18,6 @@ import numpy as np
 import tensorflow as tf
 
 from fed_pretrain.executors.device import placement
-from fed_pretrain.experiment.assembly import embedded_datasets
 from fed_pretrain.experiment.workdir import metrics
 from fed_pretrain.experiment.workdir.checkpoints import CheckpointFolder
 from fed_pretrain.experiment.workdir.metrics import MetricsWriter
@@ -33,6 +32,7 @@ from fed_pretrain.starts.formats import run_checkpoint
 from fed_pretrain.starts.origins.proxy_origin import GROUP
 from fed_pretrain.starts.start import Start
 from fed_pretrain.starts.start_config import StartConfig
+from fed_pretrain.tasks import embedded_datasets
 from fed_pretrain.tasks import known_tasks as tasks
 from fed_pretrain.tasks.definition import TaskOptions
 from fed_pretrain.tasks.task import Task

@@ -10,7 +10,7 @@ from fed_pretrain.algorithms.algorithm import Algorithm
 from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
 from fed_pretrain.clients.local_work import LocalWork
 from fed_pretrain.executors.executor import Executor
-from fed_pretrain.experiment.assembly import embedded_datasets, exclusion
+from fed_pretrain.experiment.assembly import exclusion
 from fed_pretrain.experiment.assembly.exclusion import Exclusion
 from fed_pretrain.experiment.assembly.run_config import (
     EvaluationConfig,
@@ -25,6 +25,7 @@ from fed_pretrain.experiment.assembly.session import Session
 from fed_pretrain.starts import start as starts
 from fed_pretrain.starts.origins import proxy_origin
 from fed_pretrain.starts.start import Start
+from fed_pretrain.tasks import embedded_datasets
 from fed_pretrain.tasks import known_tasks as tasks
 from fed_pretrain.tasks.definition import TaskDefaults
 from fed_pretrain.tasks.task import Task

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from data_prep.preparing.preparation import PrepareConfig, prepare
-from fed_pretrain.experiment.assembly import embedded_datasets, exclusion
+from fed_pretrain.experiment.assembly import exclusion
 from fed_pretrain.experiment.assembly.exclusion import EXCLUDED_CLIENTS
 from fed_pretrain.experiment.training.rounds import train
 from fed_pretrain.experiment.workdir import saved_config
@@ -16,6 +16,7 @@ from fed_pretrain.pretraining.pretrain_config import CentralConfig
 from fed_pretrain.reporting.study_report import ReportConfig, make_report
 from fed_pretrain.starts.origins.proxy_origin import pretrainings
 from fed_pretrain.starts.start_config import StartConfig
+from fed_pretrain.tasks import embedded_datasets
 from groundwork.errors import UserError
 from tests.fed_pretrain.experiment.small_runs import rounds_of, small
 

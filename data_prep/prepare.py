@@ -26,7 +26,9 @@ flags.DEFINE_string("output", None, "Folder of the new dataset; it appears when 
 flags.DEFINE_list("source_options", [], "Settings of the source: name=value,name=value.")
 flags.DEFINE_string("filters", "", "Short for --source_options=filters=... (reddit: leaf).")
 flags.DEFINE_bool("list_sources", False, "Print all sources with their options, and stop.")
-flags.DEFINE_enum("partition", "natural", partitions.RULES, "What gives an example its client.")
+flags.DEFINE_string(
+    "partition", "natural", f"What gives an example its client: {', '.join(partitions.RULES)}."
+)
 flags.DEFINE_integer("num_clients", None, "Clients of a made-up partition.")
 flags.DEFINE_enum(
     "dirichlet",
@@ -63,6 +65,7 @@ flags.DEFINE_integer("spill_mb", _DEFAULTS["spill_mb"], "Memory in MiB a worker 
 flags.DEFINE_integer("workers", None, "Local worker processes; by default one a core.")
 flags.DEFINE_bool("overwrite", False, "Replace another dataset at --output.")
 flags.DEFINE_bool("dry_run", False, "Say what would be done and how big it would be.")
+command_line.define_plugin_flag()
 
 
 def _config() -> PrepareConfig:

@@ -17,6 +17,7 @@ from groundwork.errors import UserError
 
 command_line.quiet_libraries()
 
+command_line.define_plugin_flag()
 _RUN = flags.DEFINE_string("run", None, "Work directory of a finished run.")
 _WHICH = flags.DEFINE_enum("which", "final", ["final", "best"], "Last or best evaluated weights.")
 _FORMAT = flags.DEFINE_enum(

@@ -12,11 +12,11 @@ flags.DEFINE_string("task", None, "The task whose model is trained; --task=help 
 flags.DEFINE_string("model", None, "The task's model; default its first.")
 flags.DEFINE_string("dataset", None, "Folder of the proxy dataset; default the task's embedded.")
 flags.DEFINE_string("workdir", None, "Folder of the training; the same command continues it.")
-flags.DEFINE_string("task_module", None, "Python module that registers tasks of your own.")
 flags.DEFINE_integer("seed", 0, "Seed of every random choice.")
 flags.DEFINE_string("devices", "CPU", "Where to train: CPU, GPU, or one such as GPU:1.")
-for _name in ("task", "model", "dataset", "workdir", "task_module", "seed", "devices"):
+for _name in ("task", "model", "dataset", "workdir", "seed", "devices"):
     command_line.group_flag(_name, "Pre-training")
+command_line.define_plugin_flag()
 settings.define(CentralConfig, "Central training")
 settings.define(StartConfig, "Start")
 settings.define(TaskOptions, "Task")
@@ -40,7 +40,7 @@ def main() -> int | None:
             workdir=values.workdir,
             dataset=values.dataset,
             model=values.model,
-            task_module=values.task_module,
+            plugins=command_line.plugins_given(),
             seed=values.seed,
             devices=values.devices,
             options=settings.build(TaskOptions),

@@ -11,6 +11,7 @@ from fed_pretrain.reporting import study_report
 from groundwork import command_line
 from groundwork.errors import UserError
 
+command_line.define_plugin_flag()
 _STUDY = flags.DEFINE_string("study", None, "The study.json that a study writes.")
 _RUNS = flags.DEFINE_list("runs", [], "Work directories of finished runs, separated by commas.")
 _OUTPUT = flags.DEFINE_string("output", None, "Folder of the report.")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from absl import flags, logging
 
+from groundwork import plugins
 from groundwork.errors import UserError
 
 USER_ERROR_EXIT = 2
@@ -34,6 +35,25 @@ def group_flag(name: str, heading: str) -> None:
     _groups[name] = heading
 
 
+def define_plugin_flag(values: flags.FlagValues = flags.FLAGS) -> None:
+    """`--plugin`, for a program that takes things of the user's."""
+    group_flag(plugins.FLAG, "Things of your own")
+    if plugins.FLAG not in values:
+        flags.DEFINE_multi_string(plugins.FLAG, [], plugins.HELP, flag_values=values)
+
+
+def plugins_given(values: flags.FlagValues = flags.FLAGS) -> tuple[str, ...]:
+    """The modules that `--plugin` names."""
+    return plugins.split(values[plugins.FLAG].value)
+
+
+def load_plugins(argv: Sequence[str]) -> None:
+    """Imports the plugins that a command line names; its flags are parsed after that."""
+    if plugins.FLAG in flags.FLAGS:
+        whole = flags.FLAGS.read_flags_from_files(list(argv), force_gnu=False)
+        plugins.load(plugins.named(whole))
+
+
 def enter_callers_folder() -> None:
     """Under `bazel run`, relative paths in flags mean the user's folder, not Bazel's."""
     folder = os.environ.get("BUILD_WORKING_DIRECTORY")
@@ -55,6 +75,10 @@ def run(main: Callable[[], int | None]) -> None:
             return _refuse(str(error))
 
     def parse(argv: Sequence[str]) -> list[str]:
+        try:
+            load_plugins(argv)
+        except (flags.Error, UserError) as error:
+            sys.exit(_refuse(str(error)))
         if any(argument in _HELP for argument in argv[1:]):
             print(short_help(main), flush=True)
             sys.exit(0)

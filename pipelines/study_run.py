@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from groundwork import files
+from groundwork import files, plugins
 from groundwork.errors import UserError
 from groundwork.locks import WorkdirLock
 from groundwork.progress import duration
@@ -19,6 +19,7 @@ from pipelines.execution import flag_check
 from pipelines.execution.display import Display, TimeLeft, last_round
 from pipelines.execution.execution import Execution, StepState, forget_stale_outputs
 from pipelines.plan import plan as plan_module
+from pipelines.plan import plan_checks
 from pipelines.plan.expansion import expand
 from pipelines.plan.plan import Plan
 from pipelines.plan.steps import Step
@@ -121,7 +122,9 @@ def _result(execution: Execution) -> StudyResult:
 
 
 def _checked_steps(config: StudyConfig) -> tuple[plan_module.Plan, list[Step]]:
-    document = plan_module.read(config.plan, config.overrides, words())
+    document = plan_module.read(config.plan, config.overrides)
+    plugins.load(document.value.get("plugins", ()))
+    plan_checks.check_words(document, words())
     plan = plan_module.build(document)
     steps = expand(plan)
     asked = [step for step in steps if not config.only or step.step_id in config.only]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from data_prep.partitions import dirichlet, label_sets, sizes
-from data_prep.partitions.partition_config import SPLITS, PartitionConfig
+from data_prep.partitions.partition_config import SPLITS, Dealer, PartitionConfig
 from groundwork import randomness
 from groundwork.errors import UserError
 
@@ -55,7 +55,7 @@ def draw(
 
 def _dealer(
     config: PartitionConfig, labels: np.ndarray, train: np.ndarray, num_labels: int | None
-) -> "sizes.Dealer":
+) -> Dealer:
     count = num_labels if num_labels is not None else int(labels.max(initial=0)) + 1
     histogram = np.bincount(labels[train], minlength=count)[:count] if config.needs_labels else None
     if config.rule == "iid":
@@ -63,6 +63,8 @@ def _dealer(
     if config.rule == "quantity":
         return sizes.LogNormalSizes(config)
     assert histogram is not None
+    if config.own is not None:
+        return config.own(config, histogram)
     if config.rule == "labels_per_client":
         return label_sets.LabelSets(config, histogram)
     if config.dirichlet == "per_client":

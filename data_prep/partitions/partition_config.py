@@ -1,7 +1,11 @@
 """What gives each example its client and its split, as settings."""
 
 import dataclasses
+from typing import ClassVar, Protocol, TypeVar
 
+import numpy as np
+
+from groundwork import plugins
 from groundwork.errors import UserError
 
 NATURAL = "natural"
@@ -11,6 +15,46 @@ CONCENTRATIONS = ("share", "each")
 DIRICHLET = ("per_client", "per_class")
 SPLITS = ("train", "validation", "test")
 SPLIT_RULES = ("auto", "source", "none", "by_client", "by_example", "by_order", "by_cutoff")
+
+
+class Dealer(Protocol):
+    """A partition rule whose clients are drawn; it deals out one split after the other."""
+
+    report: dict[str, object]
+
+    def deal(self, labels: np.ndarray, split: str) -> np.ndarray:
+        """The client number of each of the split's examples."""
+
+
+class OwnPartition(Dealer, Protocol):
+    """A rule from outside, registered by its class, of which one is made for each dataset.
+
+    `uses` names the settings (fields of PartitionConfig) that it reads, besides `num_clients` and
+    `seed`.
+    """
+
+    name: ClassVar[str]
+    uses: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, config: "PartitionConfig", histogram: np.ndarray) -> None:
+        """`histogram` counts the training examples of each label."""
+
+
+Own = TypeVar("Own", bound=type[OwnPartition])
+_registered: dict[str, type[OwnPartition]] = {}
+
+
+def register(partition: Own) -> Own:
+    """Adds a partition from outside, as a class decorator; a name is given once."""
+    plugins.check_free(
+        "partition", partition.name, {**dict.fromkeys(RULES, ""), **_registered}, partition
+    )
+    _registered[partition.name] = partition
+    return partition
+
+
+def rules() -> tuple[str, ...]:
+    return (*RULES, *_registered)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,9 +74,12 @@ class PartitionConfig:
     minimum_size: int = 1
     """Fewest examples a client of a made-up partition gets."""
     seed: int = 0
+    own: type[OwnPartition] | None = dataclasses.field(init=False, default=None)
+    """The class of a rule from outside: pickled, it finds its module again."""
 
     def __post_init__(self) -> None:
-        _choice("--partition", self.rule, RULES)
+        _choice("--partition", self.rule, rules())
+        object.__setattr__(self, "own", _registered.get(self.rule))
         _choice("--dirichlet", self.dirichlet, DIRICHLET)
         _choice("--concentration", self.concentration, CONCENTRATIONS)
         if self.needs_num_clients and (self.num_clients is None or self.num_clients < 1):
@@ -59,7 +106,7 @@ class PartitionConfig:
 
     @property
     def needs_labels(self) -> bool:
-        return self.rule in ("dirichlet", "labels_per_client")
+        return self.own is not None or self.rule in ("dirichlet", "labels_per_client")
 
     def settings(self) -> dict[str, object]:
         """Only what the rule uses: settings without effect do not make two datasets differ."""
@@ -71,6 +118,8 @@ class PartitionConfig:
             "labels_per_client": ("num_clients", "labels_per_client", "minimum_size", "seed"),
             "quantity": ("num_clients", "sigma", "minimum_size", "seed"),
         }
+        if self.own is not None:
+            used[self.rule] = ("num_clients", "seed", *self.own.uses)
         settings = {name: getattr(self, name) for name in used[self.rule]}
         if self.rule == "dirichlet" and self.dirichlet == "per_client":
             settings["concentration"] = self.concentration

@@ -1,20 +1,11 @@
 """Partitions that look at no label: equal sizes, and log-normal sizes."""
 
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from data_prep.partitions.partition_config import PartitionConfig
 from groundwork import randomness
-
-
-class Dealer(Protocol):
-    """A partition rule whose clients are drawn; it deals out one split after the other."""
-
-    report: dict[str, Any]
-
-    def deal(self, labels: np.ndarray, split: str) -> np.ndarray:
-        """The client number of each of the split's examples."""
 
 
 def equal_sizes(examples: int, clients: int) -> np.ndarray:

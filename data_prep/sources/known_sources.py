@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Mapping
 
 from data_prep.sources.source import Source
+from groundwork import plugins
 from groundwork.errors import UserError
 
 # name -> module below data_prep.sources; it exports SOURCE, or several in SOURCES.
@@ -32,22 +33,37 @@ MODULES: Mapping[str, str] = {
 }
 
 
+_registered: dict[str, Source] = {}
+
+
+def register(source: Source) -> Source:
+    """Adds a source from outside; a name is given once."""
+    if source.name in MODULES:
+        plugins.check_free("source", source.name, {source.name: get(source.name)}, source)
+    plugins.check_free("source", source.name, _registered, source)
+    _registered[source.name] = source
+    return source
+
+
 def names() -> list[str]:
-    return sorted(MODULES)
+    return sorted({*MODULES, *_registered})
 
 
 def get(name: str) -> Source:
     """The source called `name`; `tfds:mnist` finds the source `tfds`."""
     key = name.split(":", 1)[0]
-    if key not in MODULES:
+    if key not in names():
         raise UserError(f"--source={name}: unknown source; known are {', '.join(names())}")
-    module = importlib.import_module(f"data_prep.sources.{MODULES[key]}")
-    for source in getattr(module, "SOURCES", None) or (module.SOURCE,):
-        if source.name == key:
-            if ":" in name and not source.prefix:
-                raise UserError(f"--source={name}: {key} takes no name after a colon")
-            return source
-    raise AssertionError(f"{module.__name__} does not hold the source {key!r}")
+    source = _registered.get(key) or _built_in(key)
+    if ":" in name and not source.prefix:
+        raise UserError(f"--source={name}: {key} takes no name after a colon")
+    return source
+
+
+def _built_in(name: str) -> Source:
+    module = importlib.import_module(f"data_prep.sources.{MODULES[name]}")
+    sources: tuple[Source, ...] = getattr(module, "SOURCES", None) or (module.SOURCE,)
+    return next(source for source in sources if source.name == name)
 
 
 def describe() -> str:

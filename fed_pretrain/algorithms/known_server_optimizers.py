@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from groundwork import plugins
 from groundwork.errors import UserError
 
 
@@ -33,10 +34,8 @@ _known: dict[str, ServerOptimizer] = {}
 
 def register(optimizer: ServerOptimizer) -> ServerOptimizer:
     """Adds a server optimizer, by its name, which can be taken only once."""
-    if _known.setdefault(optimizer.name, optimizer) != optimizer:
-        raise UserError(
-            f"the server optimizer {optimizer.name!r} is known already; choose another name"
-        )
+    plugins.check_free("server optimizer", optimizer.name, _known, optimizer)
+    _known[optimizer.name] = optimizer
     return optimizer
 
 

@@ -15,6 +15,7 @@ from fed_pretrain.tasks import embedded_datasets, known_tasks
 from fed_pretrain.tasks.definition import TaskOptions
 from fed_pretrain.tasks.encoders.text_labels import LabelledEncoder
 from fed_pretrain.tasks.task import Task
+from groundwork import plugins
 from groundwork.errors import UserError
 
 TOP = 5
@@ -50,8 +51,8 @@ def task_of(run: Path) -> Task:
         config = json.loads((run / "config.json").read_text(encoding="utf-8"))["config"]
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"--run={run}: config.json cannot be read ({error})") from error
-    if config["task_module"]:
-        known_tasks.load_module(config["task_module"])
+    stored = config.get("plugins") or filter(None, [config.get("task_module")])
+    plugins.report_unloaded(f"--run={run}", stored)
     dataset = embedded_datasets.open_for_task(config["task"], config["dataset"])
     return known_tasks.load(
         config["task"], dataset, config["model"], TaskOptions(**config["options"])

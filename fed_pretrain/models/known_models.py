@@ -1,6 +1,6 @@
 """The models by name: how to build each, its paper, and which layer is its head.
 
-A package of your own adds one with `register(ModelSpec(...))` before it is asked for.
+A plugin adds one with `register(ModelSpec(...))`.
 """
 
 import dataclasses
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from fed_pretrain.models import keras_application
+from groundwork import plugins
 
 if TYPE_CHECKING:  # Names are checked without importing TensorFlow.
     import tensorflow as tf
@@ -56,11 +57,11 @@ class _Bound:
 _SPECS: dict[str, ModelSpec] = {}
 
 
-def register(spec: ModelSpec) -> None:
+def register(spec: ModelSpec) -> ModelSpec:
     """Adds a model; a name is given once."""
-    if spec.name in _SPECS:
-        raise ValueError(f"a model named {spec.name!r} is registered already")
+    plugins.check_free("model", spec.name, _SPECS, spec)
     _SPECS[spec.name] = spec
+    return spec
 
 
 def names() -> tuple[str, ...]:

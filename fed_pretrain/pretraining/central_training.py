@@ -36,7 +36,7 @@ from fed_pretrain.tasks import embedded_datasets
 from fed_pretrain.tasks import known_tasks as tasks
 from fed_pretrain.tasks.definition import TaskOptions
 from fed_pretrain.tasks.task import Task
-from groundwork import array_file, files, randomness
+from groundwork import array_file, files, plugins, randomness
 from groundwork.errors import UserError
 from groundwork.locks import WorkdirLock
 from groundwork.progress import Progress
@@ -55,7 +55,7 @@ class PretrainConfig:
     workdir: str
     dataset: str | None = None
     model: str | None = None
-    task_module: str | None = None
+    plugins: tuple[str, ...] = ()
     seed: int = 0
     devices: str = "CPU"
     options: TaskOptions = dataclasses.field(default_factory=TaskOptions)
@@ -85,8 +85,7 @@ class _State:
 
 def pretrain(config: PretrainConfig) -> PretrainResult:
     """Trains until the last epoch or until the validation loss stops falling."""
-    if config.task_module:
-        tasks.load_module(config.task_module)
+    plugins.load(config.plugins)
     folder = _folder(config.workdir)
     with tf.device(_device(config.devices)), WorkdirLock(folder):
         dataset = embedded_datasets.open_for_task(config.task, config.dataset)
@@ -294,7 +293,7 @@ def _folder(workdir: str) -> Path:
 
 def _identity(config: PretrainConfig, task: Task, start: Start) -> dict[str, Any]:
     values = dataclasses.asdict(config)
-    for name in ("workdir", "dataset", "task_module"):
+    for name in ("workdir", "dataset", "plugins"):
         del values[name]
     del values["options"]["cache_megabytes"]
     return {**values, "start": start.digest, "dataset": task.dataset.fingerprint}

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from typing import TypeVar
 
 from fed_pretrain.probes.probe import Probe
+from groundwork import plugins
 from groundwork.errors import UserError, nearest
 
 AnyProbe = TypeVar("AnyProbe", bound=type[Probe])
@@ -35,12 +36,7 @@ def register(probe: AnyProbe) -> AnyProbe:
     """Makes a probe of yours known to `train` and `analyze`; use it as a class decorator."""
     if not probe.name or not probe.help:
         raise UserError(f"the probe {probe.__qualname__} has no name or no help")
-    taken = known().get(probe.name)
-    if taken is not None and (taken.__module__, taken.__qualname__) != (
-        probe.__module__,
-        probe.__qualname__,
-    ):
-        raise UserError(f"there is already a probe {probe.name!r}")
+    plugins.check_free("probe", probe.name, known(), probe)
     _registered[probe.name] = probe
     return probe
 

@@ -12,7 +12,7 @@ import importlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from groundwork.errors import UserError
+from groundwork import plugins
 
 if TYPE_CHECKING:
     from fed_pretrain.reporting.part import Section
@@ -44,8 +44,7 @@ def register(name: str) -> Callable[["Builder"], "Builder"]:
     """Adds a section from outside; a name can be taken only once."""
 
     def add(builder: "Builder") -> "Builder":
-        if name in _BUILT_IN or _registered.get(name, builder) is not builder:
-            raise UserError(f"the section name {name!r} is taken; choose another name")
+        plugins.check_free("report section", name, {**_BUILT_IN, **_registered}, builder)
         _registered[name] = builder
         return builder
 

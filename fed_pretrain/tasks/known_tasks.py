@@ -1,7 +1,7 @@
 """The tasks by name: built-in ones, and those a user's module registers.
 
-A task from outside the package is a module that calls `register(TaskDefinition(...))`; the
-binaries import it with `--task_module=my.module`.
+A task from outside the package is a module that calls `register(TaskDefinition(...))`, named with
+`--plugin=my.module`.
 """
 
 import dataclasses
@@ -15,6 +15,7 @@ from fed_pretrain.tasks.definition import (
     check_features,
     check_labels,
 )
+from groundwork import plugins
 from groundwork.errors import UserError, nearest
 
 if TYPE_CHECKING:
@@ -47,21 +48,9 @@ _built_in: dict[str, TaskDefinition] = {}
 
 def register(definition: TaskDefinition) -> TaskDefinition:
     """Adds a task from outside; a name can be taken only once."""
-    known = _all().get(definition.name)
-    if known is not None and known != definition:
-        raise UserError(f"the task name {definition.name!r} is taken; choose another name")
+    plugins.check_free("task", definition.name, _all(), definition)
     _registered[definition.name] = definition
     return definition
-
-
-def load_module(module: str) -> None:
-    """Imports a user's module, which registers its tasks (`--task_module`)."""
-    try:
-        importlib.import_module(module)
-    except ImportError as error:
-        raise UserError(
-            f"--task_module={module} cannot be imported ({error}); is its folder on PYTHONPATH?"
-        ) from error
 
 
 def names() -> list[str]:

@@ -83,7 +83,7 @@ def _check_pretraining() -> None:
 
     values = flags.FLAGS
     config_flags.build(CentralConfig)
-    _check_task(values.task, values.task_module, values.model)
+    _check_task(values.task, values.model)
     _check_names(config_flags.build(StartConfig), config_flags.build(TaskOptions), values.devices)
 
 
@@ -93,7 +93,7 @@ def _check_run() -> None:
     from fed_pretrain.probes import known_probes
 
     config = run_flags.run_config()
-    _check_task(config.task, config.task_module, config.model)
+    _check_task(config.task, config.model)
     _check_names(config.start, config.options, config.executor.devices)
     known_probes.of_a_run(config.probes.probes)
     settings = dict(config.algorithm_settings)
@@ -117,16 +117,14 @@ def _check_analysis() -> None:
     for options in known_probes.options():
         settings.build(options)
     if not of_run:
-        _check_task(config.task, config.task_module, config.model)
+        _check_task(config.task, config.model)
     _check_names(config.start, config.options, config.executor.devices)
 
 
-def _check_task(name: str, task_module: str | None, model: str | None) -> None:
-    """A module of the user's may register tasks and models, and is not imported here."""
+def _check_task(name: str, model: str | None) -> None:
     from fed_pretrain.tasks import known_tasks
 
-    if not task_module:
-        known_tasks.check_model(known_tasks.get(name), model)
+    known_tasks.check_model(known_tasks.get(name), model)
 
 
 def _check_names(start: "StartConfig", options: "TaskOptions", devices: str) -> None:

@@ -103,6 +103,7 @@ def parse(module: str, arguments: Sequence[str]) -> ModuleType:
     for name in list(flags.FLAGS):
         flags.FLAGS[name].unparse()
     try:
+        command_line.load_plugins([module, *arguments])
         left = flags.FLAGS([module, *arguments])
     except flags.Error as error:
         raise UserError(str(error)) from error

@@ -38,7 +38,15 @@ def expand(plan: Plan) -> list[Step]:
     for task_name, task in plan.tasks.items():
         for step in _task_steps(plan, task_name, task):
             steps[step.step_id] = step
-    return [*steps.values(), _report(plan, list(steps.values()))]
+    steps["report"] = _report(plan, list(steps.values()))
+    return [_with_plugins(plan, step) for step in steps.values()]
+
+
+def _with_plugins(plan: Plan, step: Step) -> Step:
+    """Every program imports the plan's plugins."""
+    if not plan.plugins:
+        return step
+    return replace(step, flags={**step.flags, "plugin": ",".join(plan.plugins)})
 
 
 def _merged(layers: Iterable[Layer]) -> dict[str, Any]:

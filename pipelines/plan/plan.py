@@ -68,6 +68,7 @@ class Plan:
     question: str
     origin: str
     reductions: tuple[str, ...]
+    plugins: tuple[str, ...]
     settings: Flags
     tasks: Mapping[str, TaskPlan]
     algorithms: Mapping[str, Flags]
@@ -135,6 +136,7 @@ def build(document: Document) -> Plan:
         question=value["question"],
         origin=value.get("origin", ""),
         reductions=tuple(value.get("reductions", ())),
+        plugins=tuple(value.get("plugins", ())),
         settings=value.get("settings", {}),
         tasks={name: _task(task) for name, task in value["tasks"].items()},
         algorithms=value["algorithms"],

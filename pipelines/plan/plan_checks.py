@@ -37,10 +37,7 @@ def check(document: Document) -> None:
 def check_words(document: Document, words: Words) -> None:
     """Refuses rates, tasks, claims and sections that do not exist, with their line."""
     for name, task in document.value["tasks"].items():
-        # A module of the user's own may register this task.
-        settings = {**document.at(("settings",)), **task.get("settings", {})}
-        if "task_module" not in settings:
-            _check_word(document, ("tasks", name, "task"), "task", task["task"], words.tasks)
+        _check_word(document, ("tasks", name, "task"), "task", task["task"], words.tasks)
     for name in document.at(("tuning", "rates")):
         _check_word(document, ("tuning", "rates", name), "rate", name, words.rates)
     for key, known in (("claims", words.claims), ("sections", words.sections)):
@@ -232,6 +229,7 @@ PLAN_SCHEMA: dict[str, Any] = {
                 },
             },
         },
+        "plugins": {"type": "array", "items": {"type": "string"}},
         "sections": {"type": "array", "items": {"type": "string"}},
         "claims": {"type": "array", "items": {"type": "string"}},
         "budget": {

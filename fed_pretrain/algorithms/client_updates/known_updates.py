@@ -10,6 +10,7 @@ from fed_pretrain.algorithms.client_updates.nova import Nova, NovaAuthors
 from fed_pretrain.algorithms.client_updates.proximal import Proximal
 from fed_pretrain.algorithms.client_updates.scaffold import Scaffold
 from fed_pretrain.algorithms.client_updates.sgd import Sgd
+from groundwork import plugins
 from groundwork.errors import UserError
 
 Update = TypeVar("Update", bound=type[ClientUpdate])
@@ -31,8 +32,8 @@ _known: dict[str, type[ClientUpdate]] = {update.name: update for update in _BUIL
 
 def register(update: Update) -> Update:
     """Adds a client update, by its name, which can be taken only once; a decorator."""
-    if _known.setdefault(update.name, update) is not update:
-        raise UserError(f"the client update {update.name!r} is known already; choose another name")
+    plugins.check_free("client update", update.name, _known, update)
+    _known[update.name] = update
     return update
 
 

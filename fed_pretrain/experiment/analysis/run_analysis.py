@@ -13,7 +13,7 @@ from fed_pretrain.experiment.assembly.session import Session, shared
 from fed_pretrain.experiment.workdir import saved_config, workdir
 from fed_pretrain.probes import drawing, known_probes
 from fed_pretrain.probes.probe import Probe
-from groundwork import files
+from groundwork import files, plugins
 from groundwork.errors import UserError
 from groundwork.locks import WorkdirLock
 
@@ -44,6 +44,7 @@ def analyze(config: AnalyzeConfig, session: Session | None = None) -> Path:
 def run_config(folder: str, given: RunConfig) -> RunConfig:
     """The config of the run in `folder`, on this machine's executor, measured as is asked now."""
     saved = saved_config.read(Path(folder))
+    plugins.report_unloaded(f"--run={folder}", saved.plugins)
     by_client = saved.evaluation.eval_clients or given.evaluation.eval_clients
     return dataclasses.replace(
         saved,
@@ -52,7 +53,7 @@ def run_config(folder: str, given: RunConfig) -> RunConfig:
         curvature=given.curvature,
         evaluation=dataclasses.replace(saved.evaluation, eval_clients=by_client),
         dataset=given.dataset or saved.dataset,
-        task_module=given.task_module or saved.task_module,
+        plugins=given.plugins,
     )
 
 

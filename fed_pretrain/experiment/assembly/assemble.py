@@ -26,9 +26,9 @@ from fed_pretrain.starts import start as starts
 from fed_pretrain.starts.origins import proxy_origin
 from fed_pretrain.starts.start import Start
 from fed_pretrain.tasks import embedded_datasets
-from fed_pretrain.tasks import known_tasks as tasks
 from fed_pretrain.tasks.definition import TaskDefaults
 from fed_pretrain.tasks.task import Task
+from groundwork import plugins
 from groundwork.errors import UserError
 
 TRAIN_SPLIT = "train"
@@ -84,8 +84,7 @@ class Assembly:
 
 def assemble(given: RunConfig, session: Session) -> Assembly:
     """Opens, resolves and builds; every mistake in the config is told before any training."""
-    if given.task_module:
-        tasks.load_module(given.task_module)
+    plugins.load(given.plugins)
     # Before the first tensor: the executor sets TensorFlow's threads and devices.
     executor = session.executor(given.executor)
     dataset = embedded_datasets.open_for_task(given.task, given.dataset)

@@ -117,7 +117,7 @@ class RunConfig:
     workdir: str = dataclasses.field(metadata=_FREE)
     dataset: str | None = dataclasses.field(default=None, metadata=_FREE)
     model: str | None = None
-    task_module: str | None = dataclasses.field(default=None, metadata=_FREE)
+    plugins: tuple[str, ...] = dataclasses.field(default=(), metadata=_FREE)
     seed: int = 0
     on_nonfinite: str = STOP
     algorithm_name: str | None = dataclasses.field(default=None, metadata=_FREE)

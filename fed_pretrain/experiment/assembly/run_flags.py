@@ -22,7 +22,7 @@ from fed_pretrain.experiment.assembly.run_config import (
 )
 from fed_pretrain.starts.start_config import StartConfig
 from fed_pretrain.tasks.definition import TaskOptions
-from groundwork import command_line, settings
+from groundwork import command_line, plugins, settings
 from groundwork.errors import UserError
 
 _RUN = "Run"
@@ -49,11 +49,11 @@ def define(values: flags.FlagValues = flags.FLAGS) -> None:
         ("dataset", "A prepared dataset; embedded tasks prepare their own."),
         ("workdir", "The run's folder; the same command continues a run."),
         ("algorithm", "A usual algorithm by name; `help` lists them. Other flags refine it."),
-        ("task_module", "A module of yours that registers tasks or models."),
     )
     for name, text in texts:
         command_line.group_flag(name, _RUN)
         flags.DEFINE_string(name, None, text, flag_values=values)
+    command_line.define_plugin_flag(values)
     command_line.group_flag("seed", _RUN)
     flags.DEFINE_integer("seed", 0, "Decides every random choice of the run.", flag_values=values)
     command_line.group_flag("on_nonfinite", _RUN)
@@ -70,7 +70,7 @@ def define(values: flags.FlagValues = flags.FLAGS) -> None:
 
 def names(values: flags.FlagValues = flags.FLAGS) -> list[str]:
     """Names of the flags of a run."""
-    own = ["task", "model", "dataset", "algorithm", "task_module", "seed", "on_nonfinite"]
+    own = ["task", "model", "dataset", "algorithm", plugins.FLAG, "seed", "on_nonfinite"]
     return own + [name for _, config, _ in _SECTIONS for name in settings.flag_names(config)]
 
 
@@ -93,7 +93,7 @@ def run_config(
         workdir=values["workdir"].value,
         dataset=values["dataset"].value,
         model=values["model"].value,
-        task_module=values["task_module"].value,
+        plugins=command_line.plugins_given(values),
         seed=values["seed"].value,
         on_nonfinite=values["on_nonfinite"].value,
         algorithm_name=values["algorithm"].value,
@@ -113,8 +113,6 @@ def print_help_tables(values: flags.FlagValues = flags.FLAGS) -> bool:
     if values["task"].value == "help":
         from fed_pretrain.tasks import known_tasks as tasks
 
-        if values["task_module"].value:
-            tasks.load_module(values["task_module"].value)
         print(tasks.describe())
         return True
     if values["algorithm"].value == "help":

@@ -18,6 +18,8 @@ def read(folder: Path) -> RunConfig:
     path = folder / "config.json"
     try:
         saved = json.loads(path.read_text(encoding="utf-8"))["config"]
+        if "task_module" in saved:  # the name of an older version
+            saved["plugins"] = list(filter(None, [saved.pop("task_module")]))
         config: RunConfig = _with_own_clients(folder, from_mapping(RunConfig, saved))
     except FileNotFoundError as error:
         raise UserError(f"--run={folder}: no config.json there, so this is no run") from error

@@ -94,7 +94,7 @@ def test_a_registered_probe_is_known_and_its_file_has_its_name(registered):
 
 
 def test_a_name_that_is_taken_or_missing_is_refused(registered):
-    with pytest.raises(UserError, match="already a probe 'drift'"):
+    with pytest.raises(UserError, match="already a probe named 'drift'"):
         registered(named("drift"))
     with pytest.raises(UserError, match="no name"):
         registered(named(""))

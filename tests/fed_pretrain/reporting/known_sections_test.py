@@ -37,7 +37,7 @@ def test_a_plan_may_ask_for_a_registered_section_alone(registered, tmp_path):
 
 @pytest.mark.parametrize("name", ["accuracy", "worst_run"])
 def test_a_taken_name_is_refused(registered, name):
-    with pytest.raises(UserError, match=f"'{name}' is taken"):
+    with pytest.raises(UserError, match=f"report section named '{name}'"):
         known_sections.register(name)(lambda study: None)
 
 

@@ -10,6 +10,7 @@ import pytest
 from data_prep.store.features import FeatureSpec
 from fed_pretrain.models import known_models as models
 from fed_pretrain.tasks import known_tasks
+from groundwork import plugins
 from groundwork.errors import UserError
 from tests.fed_pretrain.tasks import miniature
 
@@ -75,7 +76,7 @@ def test_listing_the_tasks_does_not_import_tensorflow():
 def test_a_users_module_adds_a_task_with_a_screen_of_code(tmp_path: Path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(known_tasks, "_registered", {})
-    known_tasks.load_module(readme_module("my_flowers", tmp_path))
+    plugins.load((readme_module("my_flowers", tmp_path),))
     assert "flowers" in known_tasks.describe()
     clients = miniature.photographs((16, 16, 3), 2, (4,))
     dataset = miniature.write(
@@ -91,7 +92,7 @@ def test_a_users_module_adds_a_model_that_any_task_of_its_kind_can_train(
 ):
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(models, "_SPECS", dict(models._SPECS))
-    known_tasks.load_module(readme_module("my_model", tmp_path))
+    plugins.load((readme_module("my_model", tmp_path),))
     task = known_tasks.load("digits", digits, "mine")
     assert task.model_name == "mine"
     assert task.build_model().output_shape == (None, 10)
@@ -115,15 +116,15 @@ def test_unknown_names_are_refused_with_the_known_ones(digits):
         known_tasks.load("digit", digits)
     with pytest.raises(UserError, match=r"--model is 'resnet'.*edge_cnn"):
         known_tasks.load("digits", digits, "resnet")
-    with pytest.raises(UserError, match="--task_module=no_such_module"):
-        known_tasks.load_module("no_such_module")
+    with pytest.raises(UserError, match="--plugin=no_such_module cannot be imported"):
+        plugins.load(["no_such_module"])
 
 
 def test_a_taken_name_is_refused():
     changed = known_tasks.get("digits")
     assert known_tasks.register(changed) is changed
     other = type(changed)(**{**vars(changed), "title": "other"})
-    with pytest.raises(UserError, match="'digits' is taken"):
+    with pytest.raises(UserError, match="already a task named 'digits'"):
         known_tasks.register(other)
 
 

@@ -218,12 +218,16 @@ def test_a_partition_to_stand_beside_is_one_of_the_tasks(tmp_path):
     assert "of: run" in refused(tmp_path, text.replace("of: run, ", "of: start, "))
 
 
-def test_a_task_of_the_users_own_is_left_to_its_module(tmp_path):
+def test_a_task_that_no_plugin_registers_is_refused(tmp_path):
     text = TEXT.replace("task: digits", "task: mine", 1)
     with pytest.raises(UserError, match="no task is named 'mine'"):
         plans.load(write(tmp_path, text), words=WORDS)
-    text = text.replace("settings: {rounds: 3}", "settings: {rounds: 3, task_module: my.module}")
-    plans.load(write(tmp_path, text), words=WORDS)
+
+
+def test_every_step_names_the_plugins_of_its_plan(tmp_path):
+    steps = expand(plans.load(write(tmp_path, "plugins: [mine, my.other]\n" + TEXT)))
+    assert {step.flags["plugin"] for step in steps} == {"mine,my.other"}
+    assert all("plugin" not in s.flags for s in expand(plans.load(write(tmp_path, TEXT))))
 
 
 def test_other_words_make_another_report_of_the_same_runs(tmp_path):

@@ -47,9 +47,9 @@ def test_an_update_of_ones_own_runs_has_a_row_and_an_algorithm(halved, finished,
 def test_a_name_is_taken_once(halved) -> None:
     known_updates.register(Halved)
     other = type("Other", (Halved,), {})
-    with pytest.raises(UserError, match="'halved' is known already"):
+    with pytest.raises(UserError, match="already a client update named 'halved'"):
         known_updates.register(other)
-    with pytest.raises(UserError, match="'sgd' is known already"):
+    with pytest.raises(UserError, match="already a server optimizer named 'sgd'"):
         known_server_optimizers.register(
             known_server_optimizers.ServerOptimizer("sgd", "", lambda c, rate: None, adaptive=True)
         )

@@ -30,12 +30,12 @@ NAMES = {
     "shakespeare",
 }
 
-README = Path(known_tasks.__file__).parent / "README.md"
+PAGE = Path(known_tasks.__file__).parents[2] / "docs" / "extending.md"
 
 
 def readme_module(name: str, folder: Path) -> str:
-    """Writes the README's example of that file name into a folder of the user's."""
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    """Writes the page's example of that file name into a folder of the user's."""
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     (block,) = (block for block in blocks if block.startswith(f"# {name}.py"))
     (folder / f"{name}.py").write_text(block)
     return name

@@ -1,0 +1,105 @@
+"""The examples of docs/extending.md, each one file, do what the page says."""
+
+import csv
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from data_prep.store.reader import open_dataset
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = {
+    name: f"# {name}.py:{body}"
+    for name, body in re.findall(
+        r"```python\n# (\w+)\.py:(.*?)```", (ROOT / "docs/extending.md").read_text(), re.DOTALL
+    )
+}
+KNOWN = """
+from data_prep.partitions import partition_config
+from data_prep.sources import known_sources
+from fed_pretrain.algorithms import known_server_optimizers
+from fed_pretrain.algorithms.client_updates import known_updates
+from fed_pretrain.models import known_models
+from fed_pretrain.probes import known_probes
+from fed_pretrain.reporting import known_sections
+from fed_pretrain.tasks import known_tasks
+from groundwork import plugins
+from groundwork.errors import UserError
+import sys
+lists = {
+    "flowers": known_tasks.names, "mine": known_models.names, "halved": known_updates.names,
+    "sign": known_server_optimizers.names, "largest": known_probes.known,
+    "squares": known_sources.names, "striped": partition_config.rules,
+    "how_many": known_sections.names,
+}
+assert not [name for name, names in lists.items() if name in names()]
+plugins.load(sys.argv[1:])
+assert not [name for name, names in lists.items() if name not in names()]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, text in EXAMPLES.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    return tmp_path
+
+
+def python(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    paths = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(folder)])}
+    return subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env={**os.environ, **paths},
+        timeout=400,
+    )
+
+
+def test_the_page_shows_each_kind_of_thing_in_at_most_25_lines():
+    assert len(EXAMPLES) == 8
+    assert max(text.count("\n") for text in EXAMPLES.values()) <= 25
+
+
+def test_every_example_registers_its_name(folder: Path):
+    done = python(folder, "-c", KNOWN, *EXAMPLES)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_source_and_a_partition_of_ones_own_prepare_a_dataset(folder: Path):
+    flags = ("--source=squares", "--output=data", "--partition=striped", "--num_clients=4")
+    plugins = ("--plugin=my_source,my_partition", "--split=none")
+    done = python(folder, "-m", "data_prep.prepare", *plugins, *flags)
+    assert done.returncode == 0, done.stderr
+    index = open_dataset(folder / "data").index("train")
+    assert list(index.num_examples) == [3, 3, 3, 3]
+
+
+def test_a_client_update_and_a_probe_of_ones_own_train_a_run(folder: Path):
+    def rows(workdir: str, *flags: str) -> list[dict[str, str]]:
+        plugins = ("--plugin=my_update", "--plugin=my_probe", "--probes=largest")
+        run = ("--task=digits", "--rounds=2", "--clients_per_round=2", f"--workdir={workdir}")
+        done = python(folder, "-m", "fed_pretrain.train", *plugins, *run, *flags)
+        assert done.returncode == 0, done.stderr
+        with open(folder / workdir / "metrics.csv", newline="") as file:
+            return list(csv.DictReader(file))
+
+    whole, half = rows("whole"), rows("half", "--client_update=halved")
+    assert all(float(row["largest"]) > 0 for row in half[1:])
+    assert whole[0]["eval_loss"] == half[0]["eval_loss"]
+    assert whole[2]["eval_loss"] != half[2]["eval_loss"]
+
+
+def test_a_plugin_that_cannot_be_imported_is_named_in_one_sentence(folder: Path):
+    (folder / "broken.py").write_text("\n1 / 0\n")
+    for name, why in (("missing_one", "No module named"), ("broken", "broken.py, line 2")):
+        done = python(folder, "-m", "fed_pretrain.train", f"--plugin={name}", "--task=help")
+        assert done.returncode == 2
+        assert f"error: --plugin={name} cannot be imported" in done.stderr
+        assert why in done.stderr
+        assert "Traceback" not in done.stderr

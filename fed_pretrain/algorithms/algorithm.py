@@ -1,4 +1,4 @@
-"""A composed algorithm: the learning process and what a driver must know about it."""
+"""A composed algorithm: the learning process and what a driver needs to know about it."""
 
 import collections
 import dataclasses
@@ -10,6 +10,7 @@ import numpy as np
 
 from fed_pretrain.algorithms import client_process
 from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.client_updates.client_update import FirstPass
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Algorithm:
     models_down: float
     models_up: float
     build_one_client: Callable[[], Any]
-    first_pass: Any = None
+    first_pass: FirstPass | None = None
 
     @functools.cached_property
     def one_client(self) -> Any:
@@ -40,7 +41,7 @@ class Algorithm:
         return self.build_one_client()
 
     def told(self, state: Any) -> "collections.OrderedDict[str, Any]":
-        """What the clients of a round hear of the process' state."""
+        """The part of the process' state that the clients of a round receive."""
         parts = state if isinstance(state, Mapping) else state._asdict()
         weights = parts["global_model_weights"]
         if self.config.late_rounds:
@@ -56,7 +57,7 @@ class Algorithm:
         return f"{self.config.client_update} x {optimizer}"
 
     def extra_columns(self, metrics: Any) -> dict[str, float]:
-        """What the parts around the update say of the round: epsilon spent, clipping, tau_eff."""
+        """What the parts around the update report of a round: epsilon spent, clipping, tau_eff."""
         columns = {}
         if self.config.dp_noise_multiplier is not None:
             columns["dp_epsilon"] = self.spent_epsilon(int(metrics["client_work"]["round"]))
@@ -68,7 +69,7 @@ class Algorithm:
         return columns
 
     def spent_epsilon(self, rounds: int) -> float:
-        """The privacy spent after so many rounds."""
+        """The privacy spent after this many rounds."""
         config = self.config
         if config.dp_noise_multiplier is None:
             return float("inf")

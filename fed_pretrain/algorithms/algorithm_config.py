@@ -1,9 +1,9 @@
 """An algorithm as flat settings: every field is a flag of the same name."""
 
 import dataclasses
-from typing import Any
 
 from groundwork.errors import UserError
+from groundwork.settings import setting
 
 SCHEDULES = ("constant", "warmup", "cosine", "step")
 WEIGHTINGS = ("examples", "uniform")
@@ -16,112 +16,108 @@ SECURE_MODULUS = 2**48
 SECURE_RANGE = SECURE_MODULUS / 2 / SECURE_FRACTION
 
 
-def _setting(default: Any, text: str, **metadata: Any) -> Any:
-    return dataclasses.field(default=default, metadata={"help": text, **metadata})
-
-
 @dataclasses.dataclass(frozen=True)
 class AlgorithmConfig:
     """A client update, a server optimizer and what is around the update."""
 
-    client_update: str = _setting(
+    client_update: str = setting(
         "sgd", "What a client does between receiving and sending; `help` lists the choices."
     )
-    client_learning_rate: float = _setting(0.1, "Learning rate of a local step.", lower_bound=0.0)
-    client_momentum: float = _setting(0.0, "Momentum of local steps.", lower_bound=0.0)
-    client_weight_decay: float = _setting(0.0, "L2 decay in local gradients.", lower_bound=0.0)
-    client_clip_norm: float = _setting(
+    client_learning_rate: float = setting(0.1, "Learning rate of a local step.", lower_bound=0.0)
+    client_momentum: float = setting(0.0, "Momentum of local steps.", lower_bound=0.0)
+    client_weight_decay: float = setting(0.0, "L2 decay in local gradients.", lower_bound=0.0)
+    client_clip_norm: float = setting(
         0.0, "Norm local gradients are clipped to; 0 clips nothing.", lower_bound=0.0
     )
-    proximal_strength: float = _setting(
+    proximal_strength: float = setting(
         0.0, "Mu of FedProx, for the proximal and nova clients.", lower_bound=0.0
     )
-    dyn_alpha: float = _setting(0.1, "Alpha of FedDyn.", lower_bound=0.0)
+    dyn_alpha: float = setting(0.1, "Alpha of FedDyn.", lower_bound=0.0)
 
-    server_optimizer: str = _setting(
+    server_optimizer: str = setting(
         "sgd", "What applies the aggregated update; `help` lists the choices."
     )
-    server_learning_rate: float = _setting(1.0, "Server learning rate.", lower_bound=0.0)
-    server_momentum: float = _setting(
+    server_learning_rate: float = setting(1.0, "Server learning rate.", lower_bound=0.0)
+    server_momentum: float = setting(
         0.0, "Momentum of the server's SGD (FedAvgM).", lower_bound=0.0
     )
-    server_beta1: float = _setting(0.9, "Beta1 of adam, adamw, yogi, lamb.", lower_bound=0.0)
-    server_beta2: float = _setting(
+    server_beta1: float = setting(0.9, "Beta1 of adam, adamw, yogi, lamb.", lower_bound=0.0)
+    server_beta2: float = setting(
         0.999, "Beta2 of adam, adamw, yogi, lamb; decay of rmsprop.", lower_bound=0.0
     )
-    server_epsilon: float = _setting(
+    server_epsilon: float = setting(
         1e-8, "Epsilon of adaptive servers, before bias correction as in TFF.", lower_bound=0.0
     )
-    server_initial_accumulator: float = _setting(
+    server_initial_accumulator: float = setting(
         0.0, "Initial second moment of adagrad and yogi.", lower_bound=0.0
     )
-    server_weight_decay: float = _setting(
+    server_weight_decay: float = setting(
         0.0, "Server weight decay: decoupled in adamw and lamb, L2 elsewhere.", lower_bound=0.0
     )
 
-    client_schedule: str = _setting(
+    client_schedule: str = setting(
         "constant", "Schedule of the client learning rate over rounds.", choices=SCHEDULES
     )
-    server_schedule: str = _setting(
+    server_schedule: str = setting(
         "constant", "Schedule of the server learning rate over rounds.", choices=SCHEDULES
     )
-    schedule_rounds: int = _setting(
+    schedule_rounds: int = setting(
         0, "Rounds until a cosine schedule ends; 0 takes --rounds.", lower_bound=0
     )
-    warmup_rounds: int = _setting(0, "Rounds of linear warmup before a schedule.", lower_bound=0)
-    schedule_step_rounds: int = _setting(
+    warmup_rounds: int = setting(0, "Rounds of linear warmup before a schedule.", lower_bound=0)
+    schedule_step_rounds: int = setting(
         0, "A step schedule drops every this many rounds.", lower_bound=0
     )
-    schedule_step_factor: float = _setting(
+    schedule_step_factor: float = setting(
         0.1, "Factor of each drop of a step schedule.", lower_bound=0.0
     )
-    schedule_final_factor: float = _setting(
+    schedule_final_factor: float = setting(
         0.0, "Last factor of a cosine schedule.", lower_bound=0.0
     )
-    local_steps_schedule: str = _setting(
+    local_steps_schedule: str = setting(
         "constant",
         "How the local steps tau shrink over rounds (Initialization Matters proposes it).",
         choices=("constant", "halve", "linear", "inverse_sqrt"),
     )
-    local_steps_every: int = _setting(
+    local_steps_every: int = setting(
         0, "The halve schedule halves every this many rounds.", lower_bound=0
     )
-    local_steps_minimum: int = _setting(1, "Fewest local steps of a round.", lower_bound=1)
+    local_steps_minimum: int = setting(1, "Fewest local steps of a round.", lower_bound=1)
 
-    weighting: str = _setting("examples", "Weight of a client's update.", choices=WEIGHTINGS)
-    alignment: str = _setting(
+    weighting: str = setting("examples", "Weight of a client's update.", choices=WEIGHTINGS)
+    alignment: str = setting(
         "whole", "Sums for gradient diversity and cosines each round.", choices=ALIGNMENTS
     )
-    zeroing: bool = _setting(False, "Zero updates far larger than those seen so far.")
-    clipping: bool = _setting(False, "Clip updates to an adaptive norm (the 0.8 quantile).")
-    compression: str = _setting("none", "Compression of updates.", choices=COMPRESSIONS)
-    compression_bits: int = _setting(8, "Bits per value when quantizing.", lower_bound=1)
-    secure_aggregation: bool = _setting(
+    zeroing: bool = setting(False, "Zero updates far larger than those seen so far.")
+    clipping: bool = setting(False, "Clip updates to an adaptive norm (the 0.8 quantile).")
+    compression: str = setting("none", "Compression of updates.", choices=COMPRESSIONS)
+    compression_bits: int = setting(8, "Bits per value when quantizing.", lower_bound=1)
+    secure_aggregation: bool = setting(
         False, "Simulate secure aggregation: fixed-point, modular sums."
     )
-    secure_bound: float = _setting(
+    secure_bound: float = setting(
         1000.0, "Largest weighted update value that secure sums can hold.", lower_bound=0.0
     )
-    dp_noise_multiplier: float | None = _setting(
+    dp_noise_multiplier: float | None = setting(
         None, "Central differential privacy: noise over clip norm.", lower_bound=0.0
     )
-    dp_clip_norm: float = _setting(
+    dp_clip_norm: float = setting(
         1.0, "Norm each update is clipped to for privacy.", lower_bound=0.0
     )
-    dp_delta: float = _setting(
+    dp_delta: float = setting(
         1e-5, "The delta at which the spent epsilon is reported.", lower_bound=0.0
     )
-    late_rounds: int = _setting(
+    late_rounds: int = setting(
         0, "Old models the server keeps, for updates that arrive late.", lower_bound=0
     )
-    late_weight_power: float = _setting(
+    late_weight_power: float = setting(
         0.5, "A late update weighs (1 + rounds late) ** -power.", lower_bound=0.0
     )
 
-    clients_per_round: int = _setting(0, "Clients of a round, from the cohort.", flag=None)
-    population: int = _setting(0, "Number of training clients, from the dataset.", flag=None)
-    rounds: int = _setting(0, "Length of the run, from --rounds.", flag=None)
-    seed: int = _setting(0, "Seed of privacy noise, from --seed.", flag=None)
+    clients_per_round: int = setting(0, "Clients of a round, from the cohort.", flag=None)
+    population: int = setting(0, "Number of training clients, from the dataset.", flag=None)
+    rounds: int = setting(0, "Length of the run, from --rounds.", flag=None)
+    seed: int = setting(0, "Seed of privacy noise, from --seed.", flag=None)
 
     def __post_init__(self) -> None:
         for name in ("weighting", "alignment", "compression"):

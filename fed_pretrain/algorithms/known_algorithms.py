@@ -48,6 +48,10 @@ _ADAPTIVE_PRETRAINED = {"client_learning_rate": 0.002, "server_learning_rate": 0
 # of the update: the usual 1e-3 outweighs it there, and the first ten rounds of digits went idle.
 _ADAPTIVE = {"server_epsilon": 1e-5}
 
+# Bias-corrected, the second moment zero at first, Adagrad's epsilon inside the root: the paper has
+# v_0 = tau^2, adds tau outside the root and corrects nothing.
+_REDDI = "Reddi et al. 2021, TFF's form"
+
 _BY_SERVER = {
     "fedavg": Entry("sgd", "sgd", "McMahan et al. 2017", _RANDOM, _PRETRAINED),
     "fedavgm": Entry(
@@ -58,9 +62,7 @@ _BY_SERVER = {
         _PRETRAINED,
         {"server_momentum": 0.5},
     ),
-    "fedadam": Entry(
-        "sgd", "adam", "Reddi et al. 2021", _ADAPTIVE_RANDOM, _ADAPTIVE_PRETRAINED, _ADAPTIVE
-    ),
+    "fedadam": Entry("sgd", "adam", _REDDI, _ADAPTIVE_RANDOM, _ADAPTIVE_PRETRAINED, _ADAPTIVE),
     "fedadamw": Entry(
         "sgd",
         "adamw",
@@ -72,7 +74,7 @@ _BY_SERVER = {
     "fedyogi": Entry(
         "sgd",
         "yogi",
-        "Reddi et al. 2021",
+        _REDDI,
         _ADAPTIVE_RANDOM,
         _ADAPTIVE_PRETRAINED,
         _ADAPTIVE,
@@ -80,7 +82,7 @@ _BY_SERVER = {
     "fedadagrad": Entry(
         "sgd",
         "adagrad",
-        "Reddi et al. 2021",
+        _REDDI,
         {**_ADAPTIVE_RANDOM, "server_learning_rate": 0.03},
         {**_ADAPTIVE_PRETRAINED, "server_learning_rate": 0.003},
         _ADAPTIVE,

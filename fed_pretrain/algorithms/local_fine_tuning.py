@@ -5,13 +5,13 @@
 - central training: all rows in one place, by the same SGD.
 
 Each is judged on the clients' own evaluation rows, weighted by examples, with the bytes it would
-have sent, so that they stand beside federated averaging in one table.
+have sent, so that they share a table with federated averaging.
 """
 
 import collections
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -28,8 +28,16 @@ from fed_pretrain.clients.payload import make_payload, payload_of
 Rows = tuple[np.ndarray, np.ndarray]
 
 
+class MapsClients(Protocol):
+    """The part of an executor that fine-tuning needs."""
+
+    def map_clients(
+        self, computation: Any, value: Any, clients: Sequence[Any]
+    ) -> Iterator[Any]: ...
+
+
 @dataclasses.dataclass(frozen=True)
-class Result:
+class FineTuned:
     """Sums over all clients, before and after, and what was moved."""
 
     name: str
@@ -98,33 +106,35 @@ def held_out_payload(
 def fine_tune(
     name: str,
     tuning: FineTuning,
-    executor: Any,
+    executor: MapsClients,
     weights: Any,
     clients: Sequence[Any],
     model_bytes: int,
-) -> Result:
+) -> FineTuned:
     """Fine-tunes `weights` on each client by itself; `clients` read `held_out_payload(...)`.
 
     Each client downloads the model once and sends nothing.
     """
     sums = _added(executor.map_clients(tuning.computation, weights, clients))
-    return Result(name, sums["before"], sums["after"], len(clients), model_bytes * len(clients), 0)
+    return FineTuned(
+        name, sums["before"], sums["after"], len(clients), model_bytes * len(clients), 0
+    )
 
 
 def train_centrally(
     tuning: FineTuning,
-    executor: Any,
+    executor: MapsClients,
     weights: Any,
     pooled: Any,
     clients: int,
     data_bytes: int,
-) -> Result:
+) -> FineTuned:
     """SGD on all clients' rows in one place; `pooled` is one ClientInput that reads them all.
 
     What is sent is the data: up once, and no model at all.
     """
     sums = _added(executor.map_clients(tuning.computation, weights, [pooled]))
-    return Result("central", sums["before"], sums["after"], clients, 0, data_bytes)
+    return FineTuned("central", sums["before"], sums["after"], clients, 0, data_bytes)
 
 
 def pool(rows: Sequence[Rows]) -> Rows:

@@ -72,7 +72,7 @@ def _schedule(config: AlgorithmConfig, kind: str, flag: str) -> Schedule:
 def local_steps(config: AlgorithmConfig, steps: int, round_number: int) -> int:
     """tau of a round: decreasing local steps, as "Initialization Matters" proposes.
 
-    The paper leaves the rule open; ours: halved every so many rounds, linearly down to the
+    The paper leaves the rule open; ours: halved at a fixed interval, linearly down to the
     minimum over the run, or divided by the square root of the round's number.
     """
     kind, least = config.local_steps_schedule, config.local_steps_minimum

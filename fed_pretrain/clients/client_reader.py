@@ -6,11 +6,11 @@ import functools
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 
-from fed_pretrain.clients.encoder import Encoder
+from fed_pretrain.clients.encoder import Encoder, Features
 from fed_pretrain.clients.local_work import LocalWork
 from fed_pretrain.clients.payload import make_payload
 
@@ -68,11 +68,28 @@ def _size(rows: Rows) -> int:
 Payload = collections.OrderedDict[str, np.ndarray]
 
 
+class Index(Protocol):
+    @property
+    def client_ids(self) -> Sequence[str]: ...
+
+
+class StoredClients(Protocol):
+    """The part of a prepared dataset that clients are read from."""
+
+    def index(self, split: str) -> Index: ...
+
+    def read_records(self, split: str, client_id: str) -> list[bytes]: ...
+
+    def read_client(self, split: str, client_id: str) -> Features: ...
+
+    def parse(self, records: list[bytes]) -> Features: ...
+
+
 @dataclasses.dataclass(frozen=True)
 class ClientReader:
     """Reads with one `pread`, encodes, and remembers what it encoded; picklable."""
 
-    dataset: Any
+    dataset: StoredClients
     split: str
     encoder: Encoder
     cache: ClientCache

@@ -21,7 +21,7 @@ class LocalWork:
     epochs: passes over the client's rows; the last batch of a pass may be partial.
     steps: exactly this many steps instead, passing over the rows as often as that takes.
     max_steps: a deadline: work beyond this many steps is not done.
-    max_examples: only the client's first so many stored examples exist for this run.
+    max_examples: only this many of the client's stored examples, the first, exist for this run.
     """
 
     batch_size: int

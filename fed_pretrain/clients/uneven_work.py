@@ -1,7 +1,7 @@
-"""System heterogeneity, on the host: who works how much in a round, who drops out, who is late.
+"""System heterogeneity, on the host: who works how much in a round, and who drops out or is late.
 
 The paper's: each round a share of the cohort, drawn anew, runs E_i ~ U{1..5} local epochs. The
-devices': each client has a speed of its own, fixed for the run, and a round ends at a deadline;
+devices': each client has a speed, fixed for the run, and a round ends at a deadline;
 a client that would need longer does what it can (partial), is left out (drop), or its update
 arrives in a later round (late). Everything is a pure function of (seed, round, client).
 
@@ -16,39 +16,44 @@ import dataclasses
 import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from fed_pretrain.clients.local_work import LocalWork
 from groundwork import randomness
 from groundwork.errors import UserError
+from groundwork.settings import setting
 
 POLICIES = ("partial", "drop", "late")
 
 
-def _setting(default: Any, text: str, **metadata: Any) -> Any:
-    return dataclasses.field(default=default, metadata={"help": text, **metadata})
+class ClientSizes(Protocol):
+    """The part of a dataset's index that work is planned by."""
+
+    num_examples: np.ndarray
+
+    def position(self, client_id: str) -> int: ...
 
 
 @dataclasses.dataclass(frozen=True)
 class SystemConfig:
-    varied_share: float = _setting(
+    varied_share: float = setting(
         0.0, "Share of a cohort that draws its local epochs (the paper: 0.3).", lower_bound=0.0
     )
-    varied_epochs: int = _setting(
+    varied_epochs: int = setting(
         5, "They draw uniformly from 1 to this (the paper: 5).", lower_bound=1
     )
-    dropout_share: float = _setting(
+    dropout_share: float = setting(
         0.0, "Chance that a client drops out in the middle of a round.", lower_bound=0.0
     )
-    speed_spread: float = _setting(
+    speed_spread: float = setting(
         0.0, "Spread of device speeds: sigma of a log-normal of median 1.", lower_bound=0.0
     )
-    deadline_steps: float = _setting(
-        0.0, "A round ends when a median device has done so many steps; 0: never.", lower_bound=0.0
+    deadline_steps: float = setting(
+        0.0, "Steps of a median device at which a round ends; 0 is never.", lower_bound=0.0
     )
-    stragglers: str = _setting(
+    stragglers: str = setting(
         "partial", "What becomes of work beyond the deadline.", choices=POLICIES
     )
 
@@ -76,7 +81,7 @@ def plan_round(
     config: SystemConfig,
     work: LocalWork,
     cohort: Sequence[str],
-    index: Any,
+    index: ClientSizes,
     seed: int,
     round_number: int,
     late_rounds: int = 0,
@@ -140,7 +145,7 @@ def _chosen(
     config: SystemConfig,
     work: LocalWork,
     cohort_of: Callable[[int], Sequence[str]],
-    index: Any,
+    index: ClientSizes,
     seed: int,
     began: int,
     lag: int,
@@ -153,7 +158,7 @@ def _outcomes(
     config: SystemConfig,
     work: LocalWork,
     cohort: Sequence[str],
-    index: Any,
+    index: ClientSizes,
     seed: int,
     round_number: int,
 ) -> list[ClientPlan]:
@@ -190,7 +195,7 @@ def _with_epochs(work: LocalWork, epochs: int) -> LocalWork:
     return dataclasses.replace(work, epochs=epochs)
 
 
-def _rows(index: Any, client_id: str, work: LocalWork) -> int:
+def _rows(index: ClientSizes, client_id: str, work: LocalWork) -> int:
     rows = int(index.num_examples[index.position(client_id)])
     return rows if work.max_examples is None else min(rows, work.max_examples)
 

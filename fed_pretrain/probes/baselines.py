@@ -20,7 +20,7 @@ from fed_pretrain.probes.subject import TRAIN_SPLIT, Subject
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from fed_pretrain.algorithms.local_fine_tuning import Result, Rows
+    from fed_pretrain.algorithms.local_fine_tuning import FineTuned, Rows
     from fed_pretrain.clients.client_reader import ClientReader
 
 POOLED = "all clients"
@@ -129,7 +129,7 @@ def _as_it_is(name: str, sums: Mapping[str, float], down: int, up: int) -> dict[
     return {"name": name, "sums": dict(sums), "bytes_down": down, "bytes_up": up}
 
 
-def _row(result: "Result") -> dict[str, Any]:
+def _row(result: "FineTuned") -> dict[str, Any]:
     return _as_it_is(result.name, result.after, result.bytes_down, result.bytes_up)
 
 

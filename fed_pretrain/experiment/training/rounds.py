@@ -52,21 +52,30 @@ _NOTHING: Mapping[str, Any] = {"alignment": None, "layer_alignment": {}}
 
 @dataclasses.dataclass(frozen=True)
 class RunResult:
-    """`finished` is false when a signal asked the run to stop before its end."""
+    """`stopped_by` is the signal that asked the run to stop before its end."""
 
     workdir: Path
     rows: Sequence[Mapping[str, Any]]
-    finished: bool
     reason: str
+    stopped_by: str | None = None
+
+    @property
+    def finished(self) -> bool:
+        return self.stopped_by is None
 
 
 def train(config: RunConfig, session: Session | None = None) -> RunResult:
     """Runs or continues the run of `config.workdir` and returns when it is finished or stopped."""
     folder = workdir.create(config.workdir)
-    with workdir.storage_faults(folder), WorkdirLock(folder), GracefulStop() as stop:
+    with (
+        workdir.storage_faults(folder),
+        WorkdirLock(folder),
+        workdir.nothing_half(folder),
+        GracefulStop() as stop,
+    ):
         done = workdir.finished(folder, config)
         if done is not None:
-            return RunResult(folder, done, True, "finished before")
+            return RunResult(folder, done, "finished before")
         assembly = assemble(config, session or shared())
         return Training(assembly, folder, stop).run()
 
@@ -121,7 +130,7 @@ class Training:
         self._save()
         self._metrics.close()
         if self._stop.requested:
-            return RunResult(self._folder, self._metrics.rows, False, reason or "")
+            return RunResult(self._folder, self._metrics.rows, reason or "", self._stop.requested)
         run_end.finish(
             self._folder,
             self._assembly,
@@ -131,7 +140,7 @@ class Training:
             self._checkpoints.rounds(),
             {"reason": reason} | self._to_target(),
         )
-        return RunResult(self._folder, self._metrics.rows, True, reason or "")
+        return RunResult(self._folder, self._metrics.rows, reason or "")
 
     def _to_target(self) -> dict[str, Any]:
         """What the target accuracy took; None where it was not reached."""

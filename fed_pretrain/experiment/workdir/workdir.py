@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import shlex
+import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,12 +17,12 @@ from fed_pretrain.experiment.assembly.exclusion import EXCLUDED_CLIENTS
 from fed_pretrain.experiment.assembly.run_config import RunConfig, identity_on_disk
 from fed_pretrain.experiment.workdir import metrics
 from fed_pretrain.starts import labels
-from groundwork import files
+from groundwork import files, versions
 from groundwork.errors import UserError
 from groundwork.files import defined
 from groundwork.settings import differences, digest
 
-SUCCESS = "SUCCESS"
+CONFIG, SUCCESS = "config.json", "SUCCESS"
 FORMAT = 2
 _STORAGE_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)
 
@@ -53,13 +54,38 @@ def storage_faults(folder: Path) -> Iterator[None]:
         ) from error
 
 
+@contextlib.contextmanager
+def nothing_half(folder: Path) -> Iterator[None]:
+    """A run that fails before its first row leaves the folder as it found it.
+
+    The caller holds the folder's lock.
+    """
+    before = {path.name for path in folder.iterdir()} - {"lock", "probes"}
+    try:
+        yield
+    except BaseException:
+        if CONFIG not in before and not metrics.read_rows(folder / "metrics.jsonl"):
+            for path in folder.iterdir():
+                if path.name in before:
+                    continue
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # it holds something else
+                folder.rmdir()
+        raise
+
+
 def claim(folder: Path, assembly: Assembly) -> None:
     """Writes config.json and start.json, or refuses when the folder holds another run."""
-    path = folder / "config.json"
+    path = folder / CONFIG
     before = _read(path)
+    used = [versions.current()]
     if before is not None:
         _refuse_another(path, before, assembly)
         _refuse_fewer_rounds(folder, assembly.config.work.rounds)
+        used = _used_versions(path, before, used[0], strict=assembly.config.saving.strict)
     (folder / SUCCESS).unlink(missing_ok=True)
     files.write_json(
         path,
@@ -72,6 +98,7 @@ def claim(folder: Path, assembly: Assembly) -> None:
             "dataset_fingerprint": assembly.task.dataset.fingerprint,
             "start_digest": assembly.start.digest,
             "clients_left_out": len(assembly.exclusion.client_ids),
+            "versions": used,
             "command": " ".join(map(shlex.quote, sys.argv)),
         },
     )
@@ -89,6 +116,21 @@ def _refuse_another(path: Path, before: Mapping[str, Any], assembly: Assembly) -
             f"{path}: this folder holds another run; give another --workdir, or undo: "
             + "; ".join(changed)
         )
+
+
+def _used_versions(
+    path: Path, before: Mapping[str, Any], now: dict[str, str], strict: bool
+) -> list[dict[str, str]]:
+    """The versions that worked on the run, in order; reports, or refuses, new ones."""
+    used: list[dict[str, str]] = before.get("versions", [])
+    changed = differences(used[-1], now) if used else []
+    if not changed:
+        return used or [now]
+    sentence = f"{path}: the run was made by other versions: {'; '.join(changed)}"
+    if strict:
+        raise UserError(f"{sentence}; use those, or leave out --strict to continue with these")
+    print(f"warning: {sentence}", file=sys.stderr)
+    return [*used, now]
 
 
 def _refuse_fewer_rounds(folder: Path, rounds: int) -> None:
@@ -118,7 +160,7 @@ def finished(folder: Path, config: RunConfig) -> Sequence[Mapping[str, Any]] | N
     Cheap on purpose: it compares the flags, not the resolved run, so that repeating a finished
     command costs no model. Anything that differs goes the long way and is checked there.
     """
-    success, saved = _read(folder / SUCCESS), _read(folder / "config.json")
+    success, saved = _read(folder / SUCCESS), _read(folder / CONFIG)
     if success is None or saved is None or success.get("flags") != flags_digest(config):
         return None
     broken = [name for name, sha in success["sha256"].items() if _sha256(folder / name) != sha]

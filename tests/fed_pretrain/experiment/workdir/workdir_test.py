@@ -1,0 +1,69 @@
+"""What a work directory says of the versions that made it, and what a failed run leaves of it."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from fed_pretrain.experiment.training.rounds import train
+from fed_pretrain.experiment.workdir import metrics
+from groundwork import versions
+from groundwork.errors import UserError
+from tests.fed_pretrain.experiment.small_runs import rounds_of, small
+
+
+@pytest.fixture
+def run_of_another_numpy(digits_run: Path, tmp_path: Path) -> Path:
+    run = Path(shutil.copytree(digits_run, tmp_path / "run"))
+    config = json.loads((run / "config.json").read_text())
+    config["versions"][-1]["numpy"] = "0.1"
+    (run / "config.json").write_text(json.dumps(config))
+    return run
+
+
+def test_a_config_names_the_versions_that_made_the_run(digits_run: Path) -> None:
+    saved = json.loads((digits_run / "config.json").read_text())
+    assert saved["versions"] == [versions.current()]
+    assert {"python", "tensorflow", "tensorflow-federated", "numpy", "apache-beam"} <= set(
+        saved["versions"][0]
+    )
+    assert "versions" not in saved["identity"]
+
+
+def test_continuing_with_another_version_reports_it_and_records_both(
+    run_of_another_numpy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = train(small(run_of_another_numpy, work={"rounds": 3}))
+    assert rounds_of(result) == [0, 1, 2, 3]
+    reported = capsys.readouterr().err
+    assert f"made by other versions: numpy: '0.1' -> '{versions.current()['numpy']}'" in reported
+    saved = json.loads((run_of_another_numpy / "config.json").read_text())
+    assert [one["numpy"] for one in saved["versions"]] == ["0.1", versions.current()["numpy"]]
+
+
+def test_strict_refuses_to_continue_with_another_version(run_of_another_numpy: Path) -> None:
+    before = (run_of_another_numpy / "config.json").read_bytes()
+    with pytest.raises(UserError, match=r"other versions: numpy: .* leave out --strict"):
+        train(small(run_of_another_numpy, work={"rounds": 3}, saving={"strict": True}))
+    assert (run_of_another_numpy / "config.json").read_bytes() == before
+    assert (run_of_another_numpy / "SUCCESS").exists()
+
+
+def test_a_run_that_is_refused_leaves_no_work_directory(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no-such\.keras"):
+        train(small(tmp_path / "run", start={"spec": f"checkpoint:{tmp_path}/no-such.keras"}))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_fails_at_its_start_leaves_what_was_in_the_folder_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(*_: object) -> None:
+        raise RuntimeError("the evaluation broke")
+
+    (tmp_path / "notes.txt").write_text("mine")
+    monkeypatch.setattr(metrics.MetricsWriter, "append", breaks)
+    with pytest.raises(RuntimeError, match="broke"):
+        train(small(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]

@@ -21,7 +21,7 @@ from fed_pretrain.experiment.assembly.client_states import ClientStates
 from fed_pretrain.experiment.assembly.evaluations import Evaluations
 from fed_pretrain.experiment.assembly.run_config import RunConfig
 from fed_pretrain.experiment.assembly.session import Session, shared
-from fed_pretrain.experiment.training import run_end, stopping
+from fed_pretrain.experiment.training import idle_rounds, run_end, stopping
 from fed_pretrain.experiment.training.costs import Traffic, resident_megabytes
 from fed_pretrain.experiment.training.run_probes import RunProbes
 from fed_pretrain.experiment.training.stopping import (
@@ -211,6 +211,9 @@ class Training:
         row: Row = {"round": round_number}
         if inputs:
             row |= self._train(round_number, inputs)
+        self._state = idle_rounds.after_round(
+            self._layout, self._state, round_number, self._config.algorithm, ran=bool(inputs)
+        )
         files.reach("after-round")
         self._round = round_number
         row |= self._measure(row, before, [one.client_id for one in inputs])

@@ -59,8 +59,11 @@ def _dropped(x: tf.Tensor, rate: float, name: str, certain: bool) -> tf.Tensor:
             return tf.identity(x)
     salt = tf.constant(zlib.crc32(name.encode()) & 0x7FFFFFFF, tf.as_dtype(key.dtype))
     own = tf.random.experimental.stateless_fold_in(key, salt, alg=_ALGORITHM)
-    uniform = tf.random.stateless_uniform(tf.shape(x), own, dtype=x.dtype, alg=_ALGORITHM)
-    kept = tf.cast(uniform >= rate, x.dtype)
+    # Whole 32 bits: TensorFlow's floats of the same key differ between plain kernels and XLA's.
+    bits = tf.random.stateless_uniform(
+        tf.shape(x), own, minval=None, maxval=None, dtype=tf.int32, alg=_ALGORITHM
+    )
+    kept = tf.cast(bits >= int(rate * 2**32) - 2**31, x.dtype)
     return tf.ensure_shape(x * kept / (1.0 - rate), x.shape)
 
 

@@ -161,8 +161,7 @@ class NativeExecutor(Executor):
 
         calls = self._options.clients_in_flight or cores()
         self._worker = WorkerProcess(calls, self._options.start_timeout)
-        target = f"localhost:{self._worker.port}"
-        self._channel = grpc.insecure_channel(target, _CHANNEL)
+        self._channel = grpc.insecure_channel(self._worker.address, _CHANNEL)
         _wait_for_channel(grpc, self._channel, self._worker, self._options.start_timeout)
         self._context = tff_private.worker_context(self._channel)
 
@@ -199,8 +198,19 @@ def _arguments(computation: Any, value: Any, clients: Sequence[ClientInput]) -> 
 
 
 def _packed(value: Any, type_spec: Any) -> Any:
-    """`value`, whatever containers it comes in, in those of TFF's type."""
-    return structures.pack(structures.flatten(value, structures.from_type(type_spec)), type_spec)
+    """`value`, whatever containers and floats it comes in, as TFF's type has them."""
+    tree = structures.from_type(type_spec)
+    flat = zip(structures.flatten(value, tree), structures.leaves(tree), strict=True)
+    return structures.pack([_of_dtype(item, leaf) for item, leaf in flat], type_spec)
+
+
+def _of_dtype(value: Any, leaf: structures.TensorLeaf | structures.SequenceLeaf) -> Any:
+    """Arithmetic with NumPy's float32 gives float64, which the worker would refuse."""
+    if isinstance(leaf, structures.SequenceLeaf):
+        return value
+    found = structures.to_host(value)
+    wanted = tf.as_dtype(leaf.dtype).as_numpy_dtype
+    return found if found.dtype == wanted else found.astype(wanted, casting="same_kind")
 
 
 def _client_value(type_spec: Any, client: ClientInput) -> Any:

@@ -5,9 +5,11 @@ import contextlib
 import ctypes
 import os
 import queue
+import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -15,33 +17,62 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from absl import logging
+
+from fed_pretrain.executors.native import sealed_worker
 from groundwork.errors import UserError
 
 _PR_SET_PDEATHSIG = 1
 _POLL_SECONDS = 0.05
+_SEALED_PORT = 10000  # nobody else is in that network
+OPEN_TO_ALL = (
+    "TFF's worker listens on port %d of EVERY network interface and runs what anybody sends it:"
+    " this system permits no network namespace (unshare). Close the port by a firewall or use"
+    " --executor=device. See SECURITY.md."
+)
 
 
 class WorkerProcess:
-    """Starts the binary on a free port; its output goes to a temporary log file."""
+    """Starts the binary where only this user reaches it, or else on a free port, with a warning.
+
+    Its output goes to a temporary log file. `address` is where gRPC finds it.
+    """
 
     def __init__(self, max_concurrent_calls: int, start_timeout: float) -> None:
         import tensorflow_federated as tff
 
-        self.port = _free_port()
         self._log = tempfile.TemporaryFile(prefix="tff-worker-")  # noqa: SIM115
         binary = Path(tff.__file__).parent / "data" / "worker_binary"
-        command = [
+        self._command = [
             str(binary),
-            f"--port={self.port}",
             f"--max_concurrent_computation_calls={max_concurrent_calls}",
         ]
-        self._process = _Launcher.start(command, self._log.fileno(), _environment())
+        self._process: Any = None
+        self._name: str | tuple[str, int] = ""
+        self._folder = Path(tempfile.mkdtemp(prefix="tff-worker-"))
         atexit.register(self.stop)
         try:
+            self._start_sealed()
             self._wait_for_port(start_timeout)
         except BaseException:
             self.stop()
             raise
+
+    def _start_sealed(self) -> None:
+        path = self._folder / "socket"
+        relay = [sys.executable, "-I", sealed_worker.__file__, str(path), str(_SEALED_PORT)]
+        command = [*relay, *self._command, f"--port={_SEALED_PORT}"]
+        self._family, self._name = socket.AF_UNIX, str(path)
+        self.address = f"unix:{path}"
+        self._process = _Launcher.start(command, self._log.fileno(), _environment())
+
+    def _start_open(self) -> None:
+        port = _free_port()
+        logging.log_first_n(logging.WARNING, OPEN_TO_ALL, 1, port)
+        self._family, self._name = socket.AF_INET, ("127.0.0.1", port)
+        self.address = f"localhost:{port}"
+        command = [*self._command, f"--port={port}"]
+        self._process = _Launcher.start(command, self._log.fileno(), _environment())
 
     @property
     def pid(self) -> int:
@@ -53,10 +84,12 @@ class WorkerProcess:
     def stop(self) -> None:
         """Kills and reaps the child; safe to call again."""
         atexit.unregister(self.stop)
-        if self._process.poll() is None:
-            self._process.kill()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout=10)
+        if self._process is not None:
+            if self._process.poll() is None:
+                self._process.kill()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=10)
+        shutil.rmtree(self._folder, ignore_errors=True)
         if not self._log.closed:
             self._log.close()
 
@@ -77,9 +110,12 @@ class WorkerProcess:
     def _wait_for_port(self, timeout: float) -> None:
         deadline = time.monotonic() + timeout
         while True:
+            if self._process.poll() == sealed_worker.NOT_PERMITTED:
+                self._start_open()
             self.check_alive()
-            with contextlib.suppress(OSError):
-                socket.create_connection(("localhost", self.port), timeout=1).close()
+            with contextlib.suppress(OSError), socket.socket(self._family) as probe:
+                probe.settimeout(1)
+                probe.connect(self._name)
                 return
             if time.monotonic() > deadline:
                 raise UserError(

@@ -99,6 +99,8 @@ def train(executor: Executor, made: Algorithm, rounds: int = 3) -> Finished:
     state, states = start(executor, made), {}
     for number in range(1, rounds + 1):
         inputs = clients(number, states, made.initial_client_state())
+        if made.first_pass is not None:
+            state = made.first_pass.run(executor, state, inputs)
         output = executor.run_round(made, state, inputs)
         state = output.state
         states.update(output.client_states)

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_federated as tff
 
+from fed_pretrain.algorithms.client_updates import known_updates
 from tests.fed_pretrain.executors import digits
 
 SGD_BOUND = 1e-5
@@ -16,21 +17,31 @@ ADAM_BOUND = 1e-4  # Adam divides by the root of tiny second moments: rounding g
 FEDAVG: dict[str, Any] = {}
 FEDADAM = {"server_optimizer": "adam", "server_learning_rate": 0.01, "server_epsilon": 1e-3}
 SCAFFOLD = {"client_update": "scaffold"}
+MIME = {"client_update": "mime", "server_momentum": 0.9}
 OTHERS = {
     "fedprox": {"client_update": "proximal", "proximal_strength": 0.1},
     "fednova": {"client_update": "nova"},
     "mimelite": {"client_update": "mimelite", "server_momentum": 0.9},
+    "nova authors": {"client_update": "nova_authors"},
+    "gd": {"client_update": "gd"},
+    "fedsgd": {"client_update": "fedsgd"},
+    "quantised": {"compression": "quantize", "weighting": "uniform"},
+    "secure": {"secure_aggregation": True},
     "feddyn": {"client_update": "feddyn"},
     "dp without noise": {"dp_noise_multiplier": 0.0, "weighting": "uniform"},
 }
 
 
-@pytest.mark.parametrize("settings", [FEDAVG, SCAFFOLD], ids=["fedavg", "scaffold"])
+@pytest.mark.parametrize("settings", [FEDAVG, SCAFFOLD, MIME], ids=["fedavg", "scaffold", "mime"])
 def test_native_and_device_agree(native, on_device, settings):
     _agree(native, on_device(**settings), settings, SGD_BOUND)
 
 
-@pytest.mark.parametrize("settings", [FEDAVG, SCAFFOLD], ids=["fedavg", "scaffold"])
+@pytest.mark.parametrize(
+    "settings",
+    [FEDAVG, SCAFFOLD, pytest.param(MIME, marks=pytest.mark.slow)],
+    ids=["fedavg", "scaffold", "mime"],
+)
 def test_beam_and_device_agree(beam, on_device, settings):
     _agree(beam, on_device(**settings), settings, SGD_BOUND)
 
@@ -70,6 +81,11 @@ def test_all_map_and_sum_clients_alike(native, beam, device):
         total = executor.sum_clients(_scaled, scales, clients)
         assert total["pixels"] == sum(one["pixels"] for one in expected)
         assert total["labels"] == sum(one["labels"] for one in expected)
+
+
+def test_every_client_update_is_compared() -> None:
+    compared = {s.get("client_update", "sgd") for s in (FEDAVG, SCAFFOLD, MIME, *OTHERS.values())}
+    assert compared == set(known_updates.names())
 
 
 @pytest.mark.slow

@@ -39,6 +39,19 @@ def test_a_share_of_the_rate_is_dropped_and_the_rest_scaled_so_that_the_mean_sta
     assert abs(kept.mean() - 1) < 0.1
 
 
+def test_a_compiled_layer_has_the_mask_of_a_plain_one():
+    layer = KeyedDropout(0.3, name="drop")
+
+    def drawn(key: tf.Tensor) -> tf.Tensor:
+        with dropout.keyed(key):
+            return layer(tf.ones((64, 33)), training=True)
+
+    key = key_of("a", 1)
+    compiled = tf.function(drawn, jit_compile=True)(key).numpy()
+    np.testing.assert_array_equal(compiled == 0, drawn(key).numpy() == 0)
+    assert abs((compiled == 0).mean() - 0.3) < 0.05
+
+
 def test_masks_depend_on_the_key_alone_when_a_graph_is_imported_again():
     with tf.Graph().as_default() as graph:
         key = tf.compat.v1.placeholder(tf.int32, [2], name="key")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from absl import flags, logging
 
-from groundwork import plugins
+from groundwork import filesystems, plugins
 from groundwork.errors import UserError
 
 USER_ERROR_EXIT = 2
@@ -70,6 +70,7 @@ def run(main: Callable[[], int | None]) -> None:
         if len(argv) > 1:
             return _refuse(f"unexpected argument {argv[1]!r}: every setting is a --flag")
         try:
+            _check_paths()
             return main() or 0
         except UserError as error:
             return _refuse(str(error))
@@ -102,6 +103,14 @@ def run(main: Callable[[], int | None]) -> None:
             raise
         code = _READER_LEFT_EXIT
     sys.exit(code)
+
+
+def _check_paths() -> None:
+    """No flag takes a URL: whatever begins with a scheme was meant as a path."""
+    for name, value in flags.FLAGS.flag_values_dict().items():
+        for text in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(text, str):
+                filesystems.check_local(name, text)
 
 
 def _reader_left() -> bool:

@@ -8,6 +8,7 @@ from data_prep.partitions.partition_config import PartitionConfig, SplitConfig
 from data_prep.sources import known_sources
 from data_prep.sources.parsing import vocabulary
 from data_prep.sources.source import ClientLimits, Source, SourceReader, WorkUnit, resolve_options
+from groundwork import filesystems
 from groundwork.errors import UserError
 
 NO_MAXIMUM = 1 << 62
@@ -152,6 +153,8 @@ def _check_numbers(config: PrepareConfig) -> None:
             raise UserError(f"--{name}={value}: at least {smallest} is wanted")
     if not config.output:
         raise UserError("--output is missing: name the folder of the new dataset")
+    filesystems.check_local("output", config.output)
+    filesystems.check_local("input", config.input)
 
 
 def _check_partition(source: Source, reader: SourceReader, partition: PartitionConfig) -> None:

@@ -6,6 +6,7 @@ bytes. The draw works on the examples in their final order, so files and workers
 
 import hashlib
 import io
+import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,7 +18,7 @@ from groundwork import files
 
 STAGE = "indexed"
 FOLDER = "assigned"
-NAMES = "clients.txt"
+NAMES = "clients.json"
 _COLUMNS = (
     ("order", np.int64),
     ("content", np.uint64),
@@ -89,7 +90,7 @@ def assign(job: Job) -> None:
     for unit, part in enumerate(np.split(clients, borders)):
         _save(job, f"clients-{unit:06d}.npy", part)
     job.save_result("drawn", 0, drawn.report)
-    files.write_text(job.folder(FOLDER) / NAMES, "".join(f"{name}\n" for name in drawn.names))
+    files.write_json(job.folder(FOLDER) / NAMES, list(drawn.names))
 
 
 def _natural_names(job: Job) -> dict[int, str]:
@@ -109,4 +110,4 @@ def load(job: Job, unit: int) -> np.ndarray:
 
 
 def client_names(job: Job) -> Sequence[bytes]:
-    return (job.folder(FOLDER) / NAMES).read_bytes().split(b"\n")[:-1]
+    return [name.encode() for name in json.loads((job.folder(FOLDER) / NAMES).read_bytes())]

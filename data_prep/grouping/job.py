@@ -15,8 +15,11 @@ from data_prep.partitions.partition_config import PartitionConfig, SplitConfig
 from data_prep.sources.source import ClientLimits, SourceReader, WorkUnit
 from data_prep.store.features import FeatureSpec
 from groundwork import files
+from groundwork.errors import UserError
+from groundwork.staging import Interrupted
 
 FAILURE = "failure.txt"
+_SOUND = "what is done is sound\n"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,13 +73,19 @@ class Job:
             raise RuntimeError(f"{stage}: the pipeline ended without the pieces {missing[:5]}")
         return [value for value in found if value is not None]
 
-    def fail(self, sentence: str) -> None:
-        """Tells everyone that the job has no use any more; the first sentence stands."""
+    def fail(self, sentence: str, *, sound: bool = False) -> None:
+        """Ends the job for everyone, by the first sentence; `sound`: what is done can be kept."""
         if not self.failed():
-            files.write_text(self.staging / FAILURE, sentence)
+            files.write_text(self.staging / FAILURE, _SOUND * sound + sentence)
 
     def failed(self) -> bool:
         return (self.staging / FAILURE).exists()
 
-    def failure(self) -> str | None:
-        return (self.staging / FAILURE).read_text() if self.failed() else None
+    def check(self) -> None:
+        """Raises what the job failed with."""
+        if not self.failed():
+            return
+        text = (self.staging / FAILURE).read_text()
+        if text.startswith(_SOUND):
+            raise Interrupted(text.removeprefix(_SOUND))
+        raise UserError(text)

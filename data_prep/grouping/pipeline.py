@@ -12,6 +12,9 @@ from data_prep.grouping.reading import TooManyBadRecords
 from groundwork import files
 from groundwork.errors import UserError
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_AGAIN = "run the same command, which goes on from what is done"
+
 
 class Stage(beam.DoFn):
     """Calls `work(job, number)`; what the user must mend becomes the job's failure, not a trace.
@@ -32,15 +35,17 @@ class Stage(beam.DoFn):
         except (UserError, TooManyBadRecords) as error:
             self._job.fail(str(error))
         except OSError as error:
-            self._job.fail(_told(error))
+            self._job.fail(_described(error), sound=error.errno in _NO_ROOM)
         else:
             yield from done
 
 
-def _told(error: OSError) -> str:
+def _described(error: OSError) -> str:
     where = f" while writing {error.filename}" if error.filename else ""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"the disk of --output is full{where}: free some space and run the same command"
+    if error.errno == errno.EFBIG:
+        return f"a file grew too large{where}: raise the limit (ulimit -f) and {_AGAIN}"
+    if error.errno in _NO_ROOM:
+        return f"the disk of --output is full{where}: free some space and {_AGAIN}"
     return f"{error.filename or 'a file'}: {error.strerror or error}"
 
 

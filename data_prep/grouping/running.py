@@ -42,8 +42,7 @@ def run(job: Job, *, workers: int, beam_options: Sequence[str], expected: int | 
                 "a worker process died, perhaps killed by the system (out of memory?): the same "
                 "command goes on from what is done; --workers=1 or a smaller --spill_mb may help"
             ) from None
-    if sentence := job.failure():
-        raise UserError(sentence)
+    job.check()
 
 
 def _pipeline(runner: PipelineRunner | None, options: PipelineOptions) -> beam.Pipeline:

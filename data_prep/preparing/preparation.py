@@ -57,6 +57,8 @@ def describe_request(opened: Opened) -> dict[str, Any]:
         config.vocabulary,
         _vocabulary_file(config.vocabulary),
     ]
+    if config.max_bad_records:  # Requests of older versions stay as they are.
+        asked.append({"max_bad_records": config.max_bad_records})
     request = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
     return {
         "source": source,
@@ -167,11 +169,6 @@ def check_output(opened: Opened, request: str = "") -> bool:
     )
 
 
-WHOLE_BYTES = 256 << 20
-"""Files up to this size are hashed whole; of larger ones, three pieces."""
-_PIECE = 4 << 20
-
-
 def describe(units: Iterable[WorkUnit]) -> dict[str, Any]:
     """{"files", "bytes", "fingerprint"} of the input that the units read."""
     units = list(units)
@@ -191,18 +188,12 @@ def describe(units: Iterable[WorkUnit]) -> dict[str, Any]:
 def _content(path: str) -> tuple[int, str]:
     try:
         status = os.stat(path)
-        return status.st_size, _hashed(path, status.st_size, status.st_mtime_ns)
+        return status.st_size, _hashed(path, status.st_size, status.st_mtime_ns, status.st_ino)
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
 
 
 @functools.lru_cache(maxsize=4096)
-def _hashed(path: str, size: int, modified: int) -> str:
+def _hashed(path: str, size: int, modified: int, inode: int) -> str:
     with open(path, "rb") as file:
-        if size <= WHOLE_BYTES:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-        state = hashlib.sha256()
-        for start in (0, size // 2, size - _PIECE):
-            file.seek(start)
-            state.update(file.read(_PIECE))
-        return "pieces:" + state.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

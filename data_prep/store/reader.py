@@ -69,6 +69,7 @@ class PreparedDataset:
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
+        self._manifest_status = self._status()
         self.manifest: Manifest = manifests.read(self.path)
         self.fingerprint: str = self.manifest.fingerprint
         self._lock = threading.Lock()
@@ -103,7 +104,11 @@ class PreparedDataset:
         stored = self.split(split).index
         with self._lock:
             if split not in self._indexes:
-                self._indexes[split] = client_index.read(self.path, stored)
+                try:
+                    self._indexes[split] = client_index.read(self.path, stored)
+                except UserError:
+                    self._check_same()
+                    raise
             return self._indexes[split]
 
     def read_client(self, split: str, client_id: str) -> "dict[str, tf.Tensor]":
@@ -175,10 +180,32 @@ class PreparedDataset:
         with self._lock:
             if key not in self._descriptors:
                 try:
-                    self._descriptors[key] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
                 except OSError as error:
                     raise UserError(f"{path} cannot be opened: {error.strerror}") from None
+                try:
+                    self._check_same()
+                except UserError:
+                    os.close(descriptor)
+                    raise
+                self._descriptors[key] = descriptor
             return self._descriptors[key]
+
+    def _status(self) -> tuple[int, int, int] | None:
+        try:
+            status = os.stat(self.path / manifests.FILE_NAME)
+        except OSError:
+            return None
+        return status.st_ino, status.st_mtime_ns, status.st_size
+
+    def _check_same(self) -> None:
+        """What was just opened is of this manifest: a folder replaced since holds another one."""
+        status = self._status()
+        if status == self._manifest_status:
+            return
+        if status is None or manifests.read(self.path).fingerprint != self.fingerprint:
+            raise UserError(f"{self.path} was replaced by another dataset while it was in use")
+        self._manifest_status = status
 
     def _check_size(self, shard: Shard) -> None:
         path = self.path / shard.file

@@ -1,6 +1,5 @@
 import dataclasses
 import errno
-import itertools
 import json
 import os
 from collections.abc import Iterator
@@ -9,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from data_prep.grouping import running
+from data_prep.grouping import merging, running, runs
 from data_prep.preparing import preparation, request
 from data_prep.preparing.preparation import PrepareConfig, prepare
 from data_prep.sources.source import (
@@ -23,7 +22,7 @@ from data_prep.sources.source import (
 )
 from data_prep.store.features import FeatureSpec
 from data_prep.store.reader import PreparedDataset
-from groundwork import files, staging
+from groundwork import staging
 from groundwork.errors import UserError
 
 
@@ -187,21 +186,59 @@ def test_an_output_that_holds_other_things_is_left_alone(tmp_path: Path) -> None
         prepare(PrepareConfig("digits", str(tmp_path / "file")))
 
 
-def test_a_full_disk_gives_one_sentence_and_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("number", "sentence"),
+    [
+        (errno.ENOSPC, "disk of --output is full"),
+        (errno.EDQUOT, "disk of --output is full"),
+        (errno.EFBIG, "grew too large"),
+    ],
+)
+def test_a_full_disk_gives_one_sentence_and_the_same_command_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, sentence: str
 ) -> None:
-    calls = itertools.count()
-    original = os.fsync
+    config = PrepareConfig("digits", str(tmp_path / "out"))
 
-    def full(descriptor: int) -> None:
-        if next(calls) == 3:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        original(descriptor)
+    def full(*_: Any) -> None:
+        raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(files.os, "fsync", full)
-    with pytest.raises(UserError, match="disk of --output is full"):
-        prepare(PrepareConfig("digits", str(tmp_path / "out")))
-    assert_nothing_is_left(tmp_path)
+    def read_again(*_: Any) -> None:
+        raise AssertionError("what was read and sorted before is whole")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(merging, "merge", full)
+        with pytest.raises(UserError, match=sentence):
+            prepare(config)
+    whole = prepare(dataclasses.replace(config, output=str(tmp_path / "never_full")))
+    monkeypatch.setattr(runs, "TaskReader", read_again)
+    assert prepare(config).fingerprint == whole.fingerprint
+    assert not staging.folder_of(tmp_path / "out").exists()
+
+
+def test_client_ids_with_newlines_survive_natural_shuffled(tmp_path: Path) -> None:
+    records = [good(n, client) for n, client in enumerate(["a\nb", "c", "d", "a\nb", "e\r\u2028f"])]
+    dataset = run(tmp_path, *records, partition="natural_shuffled")
+    assert set(dataset.index("train").client_ids) == {"a\nb", "c", "d", "e\r\u2028f"}
+
+
+def test_bad_records_that_may_be_left_out_belong_to_the_request(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("client_id,label\n" + "a,1\n" * 10)
+    config = PrepareConfig("csv", str(tmp_path / "out"), input=str(path))
+    prepare(config)
+    with pytest.raises(UserError, match="made with other settings"):
+        prepare(dataclasses.replace(config, max_bad_records=3))
+
+
+@pytest.mark.parametrize("name", ["output", "input"])
+def test_a_url_is_refused_before_anything_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = {"output": "out"} | {name: "gs://bucket/x"}
+    with pytest.raises(UserError, match=f"--{name}=gs://bucket/x: gs:// is not supported"):
+        prepare(PrepareConfig("digits", **settings))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_input_that_vanishes_while_it_is_read_is_named(tmp_path: Path) -> None:

@@ -25,3 +25,16 @@ def test_folders_and_times_do_not_count_but_names_and_content_do(tmp_path: Path)
     assert fingerprint(first) != fingerprint(second)
     described = preparation.describe(file_units(input_files(str(first))))
     assert (described["files"], described["bytes"]) == (2, 6)
+
+
+def test_a_changed_byte_anywhere_in_a_large_file_counts(tmp_path: Path) -> None:
+    """The file is sparse: 300 MiB of zeros and one byte far from its start, middle and end."""
+    path = tmp_path / "large.txt"
+    found = set()
+    for byte in (b"a", b"b"):
+        with open(path, "wb") as file:
+            file.truncate(300 << 20)
+            file.seek(100 << 20)
+            file.write(byte)
+        found.add(fingerprint(tmp_path))
+    assert len(found) == 2

@@ -138,3 +138,24 @@ def test_a_flipped_byte_of_a_client_is_refused_when_that_client_is_read(copy: Pa
         open_dataset(copy).read_client("train", "form_05")
     other = next(client for client in index.client_ids if client != "form_05")
     open_dataset(copy).read_client("train", other)
+
+
+@pytest.mark.parametrize("index_first", [False, True])
+def test_a_reader_from_before_an_overwrite_reads_nothing_of_the_new_dataset(
+    tmp_path: Path, index_first: bool
+) -> None:
+    before = prepared_digits(tmp_path, split="none", shards=3)
+    if index_first:
+        before.index("train")
+    prepared_digits(
+        tmp_path, split="none", shards=3, partition="iid", num_clients=9, overwrite=True
+    )
+    with pytest.raises(UserError, match="was replaced by another dataset"):
+        before.read_records("train", "form_03")
+
+
+def test_a_reader_holds_on_to_the_files_it_had_opened(tmp_path: Path) -> None:
+    before = prepared_digits(tmp_path, split="none", shards=1)
+    records = before.read_records("train", "form_03")
+    prepared_digits(tmp_path, split="none", shards=2, overwrite=True)
+    assert before.read_records("train", "form_03") == records

@@ -85,12 +85,12 @@ class ExpectedFeature:
 class ModelChoice:
     """A model a task can train, and how the task's rows must look for it.
 
-    name: a name of models/registry.py, or any name when `build` is given.
+    name: a name of models/known_models.py, or any name when `build` is given.
     encoder: makes the rows this model reads; None takes the task's own.
     start: the start the task expects this model to have, shown to the user.
     preprocessing, input_size, channels: of images, unless the options say otherwise.
     arguments: further arguments of the model's builder.
-    build: builds the model from outside models/registry.py, with the same arguments.
+    build: builds the model from outside models/known_models.py, with the same arguments.
     defaults: where this model's rows ask for others than the task's.
     """
 

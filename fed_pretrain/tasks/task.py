@@ -29,7 +29,7 @@ Spec = collections.OrderedDict[str, tf.TensorSpec]
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """A picklable description; `registry.load` makes it."""
+    """A picklable description; `known_tasks.load` makes it."""
 
     definition: TaskDefinition
     dataset: PreparedDataset

@@ -112,7 +112,7 @@ def _choice(
 
 
 def check_model(definition: TaskDefinition, model: str | None) -> None:
-    """Refuses a model that neither the task lists nor models/known_models.py, or of another kind."""
+    """Refuses a model that neither the task lists nor known_models, or of another kind."""
     if definition.choice(model) is None:
         _registered_model(definition, str(model))
 

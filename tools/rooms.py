@@ -20,8 +20,8 @@ PAGE = ROOT / "docs" / "architecture.md"
 TOP = ("groundwork", "data_prep", "fed_pretrain", "pipelines")
 _BLOCK = re.compile(r"(<!-- generated: (?P<name>\w+) -->\n).*?(<!-- end -->)", re.S)
 
-# room -> the rooms it may import. A room includes the rooms in it that have no row of their own, and
-# every room may import groundwork.
+# room -> the rooms it may import. A room includes the rooms in it that have no row of their own,
+# and every room may import groundwork.
 ARROWS = {
     "groundwork": "",
     "data_prep.store": "",

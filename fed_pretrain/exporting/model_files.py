@@ -7,7 +7,7 @@ import os
 import shutil
 import time
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,9 @@ from groundwork.errors import UserError
 
 LABELS_FILE = "labels.json"
 FORMATS = ("keras", "savedmodel", "tflite", "npz")
+_HARMLESS_MODULES = ("keras.layers", "keras.initializers", "keras.regularizers")
+# Layers that call a function which the file names or holds.
+_CALLING_LAYERS = ("Lambda", "TFOpLambda", "SlicingOpLambda", "TFSMLayer")
 # Zip entries carry a time; a fixed one makes equal models equal files.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -100,10 +103,40 @@ def load(run: Path, which: str) -> tuple[tf.keras.Model, list[str]]:
     path = run / f"{which}.keras"
     if not path.exists():
         raise UserError(f"--run={run}: there is no {path.name}; is the run finished?")
+    if not zipfile.is_zipfile(path):
+        raise UserError(f"{path}: refused, it is no .keras archive; other formats can hold code")
     # Registers our own layers, for models that plain Keras layers cannot express.
     import fed_pretrain.models.known_models  # noqa: F401
 
+    with zipfile.ZipFile(path) as archive:
+        for part in _parts(json.loads(archive.read("config.json"))):
+            if not _is_harmless(part):
+                raise UserError(
+                    f"{path}: refused, its part {part['class_name']!r} of {part.get('module')!r} "
+                    "is neither a plain Keras layer nor one of ours, so it could run code"
+                )
     return tf.keras.models.load_model(path, compile=False), read_labels(path)
+
+
+def _parts(config: Any) -> Iterator[dict[str, Any]]:
+    """Everything that Keras would build from a configuration."""
+    if isinstance(config, dict) and "class_name" in config:
+        yield config
+    if isinstance(config, dict | list):
+        for value in config.values() if isinstance(config, dict) else config:
+            yield from _parts(value)
+
+
+def _is_harmless(part: Mapping[str, Any]) -> bool:
+    """Keras imports the module that a part names and calls what it finds there."""
+    module, name = part.get("module"), part["class_name"]
+    if name == "function":
+        return tf.keras.saving.get_registered_object(str(part.get("config"))) is not None
+    if str(part.get("registered_name")).startswith("fed_pretrain>"):
+        return tf.keras.saving.get_registered_object(part["registered_name"]) is not None
+    if (module, name) == ("keras.src.engine.functional", "Functional"):
+        return True
+    return module in _HARMLESS_MODULES and name not in _CALLING_LAYERS
 
 
 def export(run: Path, which: str, file_format: str, output: Path | None = None) -> Exported:

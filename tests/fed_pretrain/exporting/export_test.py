@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -132,3 +133,50 @@ def test_what_cannot_be_exported_or_predicted_is_refused(digits_run, tmp_path):
     (tmp_path / "text.png").write_text("not an image")
     with pytest.raises(UserError, match="not a readable image"):
         prediction.predict(digits_run, "final", tmp_path / "text.png")
+
+
+def planted(folder, layer, file_format):
+    """A run folder whose final.keras runs code when Keras loads it."""
+    model = tf.keras.Sequential([tf.keras.layers.InputLayer((2,)), layer])
+    model.save(folder / f"model.{file_format}")
+    os.replace(folder / f"model.{file_format}", folder / "final.keras")
+    return folder
+
+
+@pytest.mark.parametrize("file_format", ["h5", "tf", "keras"])
+def test_a_model_file_that_holds_code_is_refused_before_it_is_built(file_format, tmp_path):
+    seen = str(tmp_path / "ran")
+
+    def write(x):
+        with open(seen, "w"):
+            return x
+
+    run = planted(tmp_path, tf.keras.layers.Lambda(write), file_format)
+    os.remove(seen)
+    with pytest.raises(UserError, match="refused, it"):
+        model_files.export(run, "final", "npz")
+    assert not os.path.exists(seen)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"module": "os", "class_name": "system", "config": "true", "registered_name": None},
+        {"module": "builtins", "class_name": "function", "config": "eval"},
+        {
+            "module": "keras.layers",
+            "class_name": "TFOpLambda",
+            "config": {"function": "io.read_file"},
+        },
+    ],
+)
+def test_a_configuration_that_names_foreign_code_is_refused(part, digits_run, tmp_path):
+    with zipfile.ZipFile(digits_run / "final.keras") as old:
+        entries = {name: old.read(name) for name in old.namelist()}
+    config = json.loads(entries["config.json"])
+    config["config"]["layers"].append(part)
+    with zipfile.ZipFile(tmp_path / "final.keras", "w") as new:
+        for name, content in (entries | {"config.json": json.dumps(config)}).items():
+            new.writestr(name, content)
+    with pytest.raises(UserError, match=f"refused, its part '{part['class_name']}'"):
+        model_files.load(tmp_path, "final")

@@ -22,10 +22,18 @@ _PROBES = flags.FLAGS["probes"]
 _PROBES.help = "Comma-separated probes: " + "; ".join(
     f"{name}: {probe.help}" for name, probe in known_probes.at_checkpoints().items()
 )
-# The curvature's flags are flags of a run, too.
-_OPTIONS = [one for one in known_probes.options() if one is not CurvatureConfig]
-for _one in _OPTIONS:
-    settings.define(_one, "Probes")
+_OPTIONS: list[type] = []
+
+
+def _define_options() -> None:
+    """Flags of the probes known so far; the curvature's are flags of a run, too."""
+    for one in known_probes.options():
+        if one is not CurvatureConfig and one not in _OPTIONS:
+            settings.define(one, "Probes")
+            _OPTIONS.append(one)
+
+
+_define_options()
 _RUN = flags.DEFINE_string("run", None, "Work directory of a run to look at, in place of a start.")
 _ROUND = flags.DEFINE_string("round", "last", "Of --run: a round's number, start, best or last.")
 _OTHER_RUN = flags.DEFINE_string(
@@ -71,4 +79,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(main, after_plugins=_define_options)

@@ -61,8 +61,11 @@ def enter_callers_folder() -> None:
         os.chdir(folder)
 
 
-def run(main: Callable[[], int | None]) -> None:
-    """Parses the flags, calls `main()` and turns a UserError into one line and exit code 2."""
+def run(main: Callable[[], int | None], after_plugins: Callable[[], None] = lambda: None) -> None:
+    """Parses the flags, calls `main()` and turns a UserError into one line and exit code 2.
+
+    `after_plugins` defines the flags that the plugins bring.
+    """
     quiet_libraries()
     enter_callers_folder()
 
@@ -78,6 +81,7 @@ def run(main: Callable[[], int | None]) -> None:
     def parse(argv: Sequence[str]) -> list[str]:
         try:
             load_plugins(argv)
+            after_plugins()
         except (flags.Error, UserError) as error:
             sys.exit(_refuse(str(error)))
         if any(argument in _HELP for argument in argv[1:]):

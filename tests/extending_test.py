@@ -103,3 +103,23 @@ def test_a_plugin_that_cannot_be_imported_is_named_in_one_sentence(folder: Path)
         assert f"error: --plugin={name} cannot be imported" in done.stderr
         assert why in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_a_probe_of_a_plugin_brings_its_options_as_flags(tmp_path: Path) -> None:
+    (tmp_path / "my_norm.py").write_text(
+        "import dataclasses\n"
+        "from fed_pretrain.probes.known_probes import register\n"
+        "from fed_pretrain.probes.probe import Probe\n"
+        "from groundwork.settings import setting\n\n"
+        "@dataclasses.dataclass(frozen=True)\n"
+        "class NormOptions:\n"
+        "    norm_power: int = setting(2, 'Power of the norm.')\n\n"
+        "@register\n"
+        "class Norm(Probe):\n"
+        "    name, help, options = 'norm', 'the norm of the weights', (NormOptions,)\n"
+    )
+    wrong = ("--plugin=my_norm", "--norm_power=often")
+    done = python(tmp_path, "-m", "fed_pretrain.analyze", *wrong)
+    assert done.returncode == 2
+    assert "--norm_power=often" in done.stderr
+    assert "Unknown" not in done.stderr

@@ -42,7 +42,10 @@ def main() -> None:
     parser.add_argument("--examples", type=int, default=2000)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--peers", default="", help="Python of the peers' environment")
+    parser.add_argument("--smoke", action="store_true", help="the smallest figures, in seconds")
     arguments = parser.parse_args()
+    if arguments.smoke:
+        arguments.examples, arguments.repeats = 64, 1
     cores = len(os.sched_getaffinity(0))
     load = os.getloadavg()[0]
     print(f"{processor()}, {cores} cores, load {load:.1f} at the start", flush=True)
@@ -50,7 +53,8 @@ def main() -> None:
         file = pathlib.Path(folder) / "problem.npz"
         problem = Problem(arguments.examples)
         problem.save(file)
-        report("matvec", problem.cost_of_a_matvec(max(3, arguments.repeats)))
+        turns = 1 if arguments.smoke else max(3, arguments.repeats)
+        report("matvec", problem.cost_of_a_matvec(turns))
         if not arguments.peers:
             compare({"fed_pretrain": problem.solve}, arguments.repeats)
             return
@@ -166,15 +170,13 @@ class Peers:
         return line
 
 
-def gradient(
-    task: Any, model: Any, variables: Any, vector: Any, x: Any, y: Any
-) -> tuple[list[Any], Any]:
+def gradient(batch: Any) -> tuple[list[Any], Any]:
     """The gradient in the place of a product, through the same pipes."""
     import tensorflow as tf
 
     with tf.GradientTape() as tape:
-        sums = task.statistics(y, model(x, training=False))
-    return tape.gradient(sums["loss_sum"], variables), sums
+        sums = batch.statistics(batch.logits())
+    return tape.gradient(sums["loss_sum"], batch.variables), sums
 
 
 def spent(operator: Any, vector: np.ndarray) -> float:

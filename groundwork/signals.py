@@ -1,8 +1,8 @@
 """A stop on the user's signal: what is under way is finished and saved first."""
 
+import contextlib
 import os
 import signal
-import sys
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -10,6 +10,12 @@ from typing import Any
 def exit_code(name: str) -> int:
     """What a shell reports of a program that this signal ended: 130 for SIGINT, 143 for SIGTERM."""
     return 128 + signal.Signals[name]
+
+
+def say(message: str) -> None:
+    """Writes to standard error by its descriptor, whatever `sys.stderr` is; it never raises."""
+    with contextlib.suppress(OSError):
+        os.write(2, f"\n{message}\n".encode())
 
 
 class GracefulStop:
@@ -22,13 +28,10 @@ class GracefulStop:
     def _handle(self, number: int, frame: FrameType | None) -> None:
         name = signal.Signals(number).name
         if self.requested is not None:
-            os.write(sys.stderr.fileno(), b"\nstopped at once; what was saved is kept\n")
+            say("stopped at once; what was saved is kept")
             os._exit(exit_code(name))
         self.requested = name
-        os.write(
-            sys.stderr.fileno(),
-            f"\n{name}: finishing this round, then saving (again to stop at once)\n".encode(),
-        )
+        say(f"{name}: finishing this round, then saving (again to stop at once)")
 
     def __enter__(self) -> "GracefulStop":
         try:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from groundwork import files, plugins
+from groundwork import files, plugins, signals
 from groundwork.errors import UserError
 from groundwork.locks import WorkdirLock
 from groundwork.progress import duration
@@ -183,7 +183,7 @@ class _stop_on_signal:
         self._previous: dict[int, Any] = {}
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        os.write(2, b"\nstopping: running cells save first; the same command continues\n")
+        signals.say("stopping: running cells save first; the same command continues")
         self._execution.stop()
 
     def __enter__(self) -> None:

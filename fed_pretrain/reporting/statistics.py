@@ -41,25 +41,10 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def kendall_tau_b(first: Sequence[float], second: Sequence[float]) -> float:
-    """(P - Q) / sqrt((n0 - t1)(n0 - t2)); NaN when all values of one side tie."""
-    concordant = discordant = ties_first = ties_second = pairs = 0
-    for i in range(len(first)):
-        for j in range(i):
-            a = np.sign(first[i] - first[j])
-            b = np.sign(second[i] - second[j])
-            pairs += 1
-            ties_first += a == 0
-            ties_second += b == 0
-            concordant += a * b > 0
-            discordant += a * b < 0
-    scale = math.sqrt((pairs - ties_first) * (pairs - ties_second))
-    return (concordant - discordant) / scale if scale else math.nan
+    """NaN when all values of one side tie."""
+    return float(scipy.stats.kendalltau(first, second).correlation)
 
 
 def ranks(values: Sequence[float]) -> list[int]:
     """1 for the highest value; ties in the given order."""
-    order = sorted(range(len(values)), key=lambda index: -values[index])
-    result = [0] * len(values)
-    for rank, index in enumerate(order, start=1):
-        result[index] = rank
-    return result
+    return [int(rank) for rank in scipy.stats.rankdata(-np.asarray(values), method="ordinal")]

@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -105,7 +106,6 @@ def _write_figure(folder: Path, named: NamedFigure) -> _Drawn:
     files.write_text(folder / f"{name}.svg", svg.replace("<svg ", ink, 1))
     files.write_bytes(folder / f"{name}.png", style.to_png(named.figure))
     inches = named.figure.get_figwidth()
-    style.close(named.figure)
     return _Drawn(named.caption, svg, inches > _WIDE_INCHES, round(inches * _PIXELS_AN_INCH))
 
 
@@ -116,9 +116,19 @@ def _file_name(name: str) -> str:
 def to_csv(table: Table) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(table.header)
-    writer.writerows(table.rows)
+    writer.writerows([_inert(cell) for cell in row] for row in (table.header, *table.rows))
     return text.getvalue()
+
+
+_NUMBER = r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?"
+_FIGURE = re.compile(rf"{_NUMBER}( ± {_NUMBER})?( \([^()]*\))?")
+
+
+def _inert(cell: str) -> str:
+    """A spreadsheet would run a name that begins as a formula does; a negative number is none."""
+    cell = cell.replace("\r", " ")  # The writer does not quote it, and a reader ends the row there.
+    formula = cell.startswith(("=", "+", "-", "@", "\t")) and not _FIGURE.fullmatch(cell)
+    return f"'{cell}" if formula else cell
 
 
 def to_latex(table: Table) -> str:

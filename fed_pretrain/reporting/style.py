@@ -7,10 +7,6 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 # Okabe and Ito's palette; random is always vermilion, the first pre-trained start always blue.
@@ -43,6 +39,8 @@ _SETTINGS: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "fed_pretrain",
     "text.color": _INK,
+    # A name may hold a dollar sign: nothing here is a formula.
+    "text.parse_math": False,
     "xtick.color": _INK,
     "ytick.color": _INK,
 }
@@ -50,7 +48,7 @@ _SETTINGS: Any = {
 
 def look() -> AbstractContextManager[None]:
     """Everything drawn inside has the report's look; legends and titles take it when made."""
-    return plt.rc_context(_SETTINGS)
+    return matplotlib.rc_context(_SETTINGS)
 
 
 def figure(
@@ -62,9 +60,8 @@ def figure(
 ) -> tuple[Figure, list[Any]]:
     """A figure and its axes, row by row."""
     with look():
-        made, axes = plt.subplots(
-            rows, columns, figsize=(width, height), squeeze=False, sharey=same_heights
-        )
+        made = Figure(figsize=(width, height))
+        axes = made.subplots(rows, columns, squeeze=False, sharey=same_heights)
     made.patch.set_alpha(0.0)
     for one in axes.flat:
         one.patch.set_alpha(0.0)
@@ -94,7 +91,3 @@ def to_png(made: Figure) -> bytes:
         made.patch.set_alpha(1.0)
         made.savefig(content, format="png", facecolor="white", dpi=160, metadata={"Software": None})
     return content.getvalue()
-
-
-def close(made: Figure) -> None:
-    plt.close(made)

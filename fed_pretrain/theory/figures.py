@@ -5,10 +5,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -46,17 +42,16 @@ def draw_all(table: Sequence[Row]) -> dict[str, bytes]:
 
 
 def _png(draw: Callable[[list[Row]], Figure], rows: list[Row]) -> bytes:
-    with plt.rc_context(_SETTINGS):
+    with matplotlib.rc_context(_SETTINGS):
         made = draw(rows)
         content = io.BytesIO()
         made.savefig(content, format="png", dpi=140, facecolor="white", metadata={"Software": None})
-        plt.close(made)
     return content.getvalue()
 
 
 def _panels(columns: int, rows: int = 1, width: float = 3.5) -> tuple[Figure, list[Any]]:
-    made, axes = plt.subplots(rows, columns, figsize=(width * columns, 3.0 * rows), squeeze=False)
-    return made, list(axes.flat)
+    made = Figure(figsize=(width * columns, 3.0 * rows))
+    return made, list(made.subplots(rows, columns, squeeze=False).flat)
 
 
 def _line(axis: Any, rows: Sequence[Row], x: str, y: str, **style: Any) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import scipy.stats
 
 from fed_pretrain.theory.bound import error_bound
 from fed_pretrain.theory.laboratory import Results
@@ -24,8 +25,6 @@ MEASURES = (
     "hidden_signal",
     "hidden_noise",
 )
-# 97.5 % points of Student's t by degrees of freedom; beyond, the normal's.
-_T = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14, 2.13)
 Row = dict[str, Any]
 
 
@@ -101,7 +100,7 @@ def mean_and_interval(values: np.ndarray) -> tuple[float | None, float | None]:
         return None, None
     if len(values) == 1:
         return float(values[0]), None
-    quantile = _T[len(values) - 2] if len(values) - 2 < len(_T) else 1.96
+    quantile = float(scipy.stats.t.ppf(0.975, len(values) - 1))
     return float(values.mean()), float(quantile * values.std(ddof=1) / np.sqrt(len(values)))
 
 

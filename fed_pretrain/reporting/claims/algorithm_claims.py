@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from fed_pretrain.algorithms import known_server_optimizers
 from fed_pretrain.reporting.captions import works_unequally
 from fed_pretrain.reporting.claims.claim import FIRST, MARGIN, Claim
 from fed_pretrain.reporting.claims.pairing import accuracies, difference_of_best, seeds
@@ -65,7 +66,7 @@ def _chosen(run: Run, part: str) -> str:
 
 
 def _is_adaptive(run: Run) -> bool:
-    return _chosen(run, "server_optimizer") not in ("", "sgd")
+    return known_server_optimizers.is_adaptive(_chosen(run, "server_optimizer"))
 
 
 def _has_client(*updates: str) -> Callable[[Run], bool]:

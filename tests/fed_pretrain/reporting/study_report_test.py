@@ -1,14 +1,18 @@
 import csv
+import io
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 from PIL import Image
 
 from fed_pretrain.reporting.claims import ledger
+from fed_pretrain.reporting.part import Table
 from fed_pretrain.reporting.results import Analysis, Study, load_study
 from fed_pretrain.reporting.sections import iid_gap
-from fed_pretrain.reporting.study_report import ReportConfig, make_report
+from fed_pretrain.reporting.study_report import ReportConfig, make_report, to_csv
 from groundwork.errors import UserError
 
 ALGORITHMS = {"fedavg": 0.0, "fedadam": 0.02, "fedprox": -0.01}
@@ -209,3 +213,34 @@ def test_the_distance_between_iid_and_non_iid_solutions_is_a_table_over_seeds(tm
     (table,) = iid_gap.solutions_apart(study, "toy")
     assert table.rows == [["fedavg · random", "2.000 ± 1.414", "0.500 ± 0.000", "60.000"]]
     assert iid_gap.solutions_apart(study, "another") == []
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+cmd", "-2+3+cmd|' /C calc'!A0", "@SUM(A1)", "\tx"])
+def test_a_name_that_a_spreadsheet_would_run_is_quoted_in_a_csv(name):
+    text = io.StringIO(to_csv(Table("it", "", ["", name], [[name, "1.0"]])), newline="")
+    assert list(csv.reader(text)) == [["", f"'{name}"], [f"'{name}", "1.0"]]
+
+
+def test_a_carriage_return_in_a_name_does_not_end_a_row():
+    text = io.StringIO(to_csv(Table("it", "", ["x"], [["name\r=1"]])), newline="")
+    assert list(csv.reader(text)) == [["x"], ["name =1"]]
+
+
+@pytest.mark.parametrize("cell", ["-0.100", "-0.1 ± 0.05", "-1e-05 ± 0.2 (95 %, 3 seeds)", "–"])
+def test_a_negative_figure_stays_as_it_is_in_a_csv(cell):
+    assert list(csv.reader(to_csv(Table("it", "", ["x"], [[cell]])).splitlines()))[1] == [cell]
+
+
+def test_dollars_in_a_name_do_not_break_a_figure(study_file, tmp_path):
+    text = study_file.read_text().replace('"fedprox"', '"a $ {sign$"')
+    study_file.write_text(text)
+    page = make_report(ReportConfig(str(tmp_path / "report"), str(study_file))).read_text()
+    assert "a $ {sign$  0." in page
+
+
+def test_drawing_leaves_matplotlibs_backend_alone():
+    code = (
+        "import sys; from fed_pretrain.reporting import style; made, _ = style.figure();"
+        " style.to_png(made); style.to_svg(made); sys.exit('matplotlib.pyplot' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -3,7 +3,6 @@
 import pytest
 
 from benchmarks.rounds import growth_figure
-from fed_pretrain.reporting import style
 
 
 def point(axis, model, value, seconds, megabytes):
@@ -26,9 +25,7 @@ POINTS = [
 
 @pytest.fixture(scope="module")
 def panels():
-    made = growth_figure.draw(POINTS)
-    yield made.axes
-    style.close(made)
+    return growth_figure.draw(POINTS).axes
 
 
 def test_every_point_is_drawn_in_time_and_in_memory(panels):

@@ -54,7 +54,7 @@ def write_text(path: str | os.PathLike[str], content: str) -> None:
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
     """Writes `value` with sorted keys, so that equal values give equal bytes.
 
-    NaN and the infinities are no JSON and refused: the caller says what null stands for.
+    NaN and the infinities are not JSON and are refused: the caller decides what null means.
     """
     try:
         text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)

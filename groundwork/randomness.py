@@ -27,7 +27,7 @@ def key(seed: int, purpose: str, *parts: int | str) -> int:
 
 
 def generator(seed: int, purpose: str, *parts: int | str) -> np.random.Generator:
-    """A NumPy generator of its own for this choice."""
+    """A separate NumPy generator for this choice."""
     words = np.frombuffer(_digest(seed, purpose, parts)[:16], dtype=np.uint64)
     return np.random.Generator(np.random.Philox(key=words))
 

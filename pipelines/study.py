@@ -62,7 +62,7 @@ def main() -> int:
     for step_id, why in result.failed.items():
         print(f"failed: {step_id}: {why}")
     if result.failed:
-        print(f"the log of a step stands beside its folder below {_WORKDIR.value}/steps")
+        print(f"the log of a step is beside its folder below {_WORKDIR.value}/steps")
     if result.stopped:
         print("stopped; continue with the same command")
     if result.report is not None:

@@ -80,7 +80,7 @@ def run(config: StudyConfig) -> StudyResult:
 
 
 def _forget_stale(execution: Execution) -> str:
-    """A refusal is told beside what the study came to, not in its place."""
+    """A refusal is reported with what the study came to, not in its place."""
     try:
         return f"removed {forget_stale_outputs(execution)} outputs of former settings"
     except UserError as refusal:

@@ -1,4 +1,4 @@
-"""Lets every Beam option stand on the command line of a binary beside its own flags."""
+"""Lets a program take every Beam option beside its own flags."""
 
 import argparse
 import logging

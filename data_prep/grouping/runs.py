@@ -128,7 +128,7 @@ def _chunks(path: Path, start: int, end: int) -> Iterator[bytes]:
 
 
 def entries(path: Path, low: int, high: int, *, payloads: bool = True) -> Iterator[Entry]:
-    """The entries of a run whose hash lies in [low, high), in order."""
+    """The entries of a run whose hash is in [low, high), in order."""
     buffer = b""
     position = 0
     size = _ENTRY.size

@@ -73,7 +73,7 @@ def _index(folder: Path, name: str, split: Split, index: ClientIndex) -> Iterato
     if len(index) != split.clients or int(index.num_examples.sum()) != split.examples:
         yield f"{where}: its clients and examples are not the manifest's"
     if len(set(index.client_ids)) != len(index):
-        yield f"{where}: a client stands in {name} twice"
+        yield f"{where}: a client is in {name} twice"
     if index.label_counts is not None and not np.array_equal(
         index.label_counts.sum(axis=1), index.num_examples
     ):

@@ -134,7 +134,7 @@ class SplitConfig:
     drawn by a hash. `by_example`: at random within each client. `by_order`: each client's first
     examples (by time or row) train, its last ones test. `by_cutoff`: the feature `created`
     (seconds), or the order value where there is none, against one or two cut-offs. `auto`: `source`
-    where it ships splits, else `by_example`. `none`: everything trains.
+    where it ships splits, otherwise `by_example`. `none`: everything trains.
     """
 
     rule: str = "auto"

@@ -149,7 +149,7 @@ def _expected(opened: Opened) -> int | None:
 
 
 def check_output(opened: Opened, request: str = "") -> bool:
-    """Whether the request's dataset stands there; refuses an output that holds anything else."""
+    """Whether the request's dataset is there; refuses an output that holds anything else."""
     output = Path(opened.config.output).absolute()
     if not output.exists():
         return False

@@ -79,7 +79,7 @@ class SourceReader(Protocol):
     """A source opened on an input. Picklable.
 
     It may also have `client_limits` (ClientLimits), and `splits` and `natural` where these depend
-    on the input or the options; they then stand for the Source's.
+    on the input or the options; they then replace the Source's.
     """
 
     @property
@@ -180,7 +180,7 @@ def _files_below(path: Path) -> list[Path]:
 
 
 def file_units(files: list[Path], *, split: Mapping[Path, str] | None = None) -> list[WorkUnit]:
-    """One unit a file, named by the shortest path that tells the files apart.
+    """One unit a file, named by the shortest path that distinguishes the files.
 
     Where the names differ, ids and ordinals follow the names alone, so moving the input to another
     folder changes nothing.
@@ -200,7 +200,7 @@ def file_units(files: list[Path], *, split: Mapping[Path, str] | None = None) ->
 
 
 class ClientLimits(NamedTuple):
-    """Clients whose size lies outside are left out whole, and counted.
+    """Clients of another size are left out whole, and counted.
 
     The size is the number of examples; with `feature`, of those whose int64 feature of that name
     is 0 (the first chunks: that counts comments, not chunks).

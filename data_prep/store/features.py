@@ -57,7 +57,7 @@ class FeatureSpec:
 
 
 def checked(features: Iterable[FeatureSpec]) -> tuple[FeatureSpec, ...]:
-    """Sorts the features by name, as they stand in a record, and refuses doubled names."""
+    """Sorts the features by name, as records hold them, and refuses a name given twice."""
     ordered = tuple(sorted(features, key=lambda feature: feature.name))
     names = [feature.name for feature in ordered]
     doubled = {name for name in names if names.count(name) > 1}

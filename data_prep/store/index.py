@@ -79,7 +79,7 @@ def write(folder: Path, split: str, tables: Iterable[pa.Table]) -> StoredFile:
 
 
 class ClientIndex:
-    """One split's clients, in the order they stand in the shards."""
+    """One split's clients, in the order of the shards."""
 
     def __init__(self, table: pa.Table) -> None:
         self._table = table

@@ -26,7 +26,7 @@ class StoredFile:
 
 
 def stored_file(path: Path) -> StoredFile:
-    """A file that lies there complete, as the manifest names it."""
+    """A complete file that the manifest names."""
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return StoredFile(path.name, path.stat().st_size, digest)
@@ -61,7 +61,7 @@ class Manifest:
     """Per split: what the partition turned out to be."""
     extra: Mapping[str, Any]
     other_files: tuple[StoredFile, ...]
-    """What lies beside the shards and belongs to the dataset: a vocabulary."""
+    """What belongs to the dataset besides the shards: a vocabulary."""
     request: str
     """Hash of everything asked for: the same request finds its dataset finished."""
     command: str

@@ -24,7 +24,7 @@ _CHUNK = 1 << 20
 
 
 def open_dataset(path: str | os.PathLike[str]) -> "PreparedDataset":
-    """Opens the dataset whose manifest lies in `path`; UserError on anything wrong."""
+    """Opens the dataset whose manifest is in `path`; UserError on anything wrong."""
     return PreparedDataset(Path(path))
 
 
@@ -224,7 +224,7 @@ class WithoutClients(PreparedDataset):
     """The same files; in no split's index do the clients left out appear.
 
     Its fingerprint is that of the files. Pickled it becomes the whole dataset: who takes part is
-    decided by whoever holds the index, and a worker only reads the clients it is told to.
+    decided by whoever holds the index, and a worker only reads the clients it is given.
     """
 
     def __init__(self, whole: PreparedDataset, left_out: Iterable[str]) -> None:

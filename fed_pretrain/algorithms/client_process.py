@@ -131,7 +131,7 @@ def build(
 
 
 def _tap(client_state: Any) -> Any:
-    """An aggregate that ignores its input: the new state stands in the client's own result.
+    """An aggregate that ignores its input: the new state is in the client's own result.
 
     The map-reduce form has no client-placed results; an executor finds `client_state` in what
     `work` returns. What the server learns is a zero.

@@ -158,7 +158,7 @@ def resolve(
 
     A user who names another client update or server optimizer gets the defaults of the algorithm
     that has this optimizer (its learning rates fit it), and the update asked for. Momentum is a
-    part of its own: FedAvg with MimeLite's clients has none, FedAvgM with them has what is given.
+    separate part: FedAvg with MimeLite's clients has none, FedAvgM with them has what is given.
     """
     given = dict(overrides or {})
     by_parts, name = name is None, name or _nearest(given)

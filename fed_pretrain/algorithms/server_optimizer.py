@@ -31,7 +31,7 @@ def scheduled(config: AlgorithmConfig) -> Any:
 
 
 def plain(config: AlgorithmConfig) -> Any:
-    """SGD with the server's learning rate and schedule (MimeLite and Mime move by it)."""
+    """SGD with the server's learning rate and schedule (MimeLite and Mime use it)."""
     return scheduled(
         dataclasses.replace(
             config, server_optimizer="sgd", server_momentum=0.0, server_weight_decay=0.0

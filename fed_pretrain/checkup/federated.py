@@ -57,7 +57,7 @@ def one_round(executor: str, timeout_seconds: float) -> Verdict:
 
 
 def ask(question: str, timeout_seconds: float) -> dict[str, Any]:
-    """Runs one_round.py in a process group of its own, which is ended whatever happens."""
+    """Runs one_round.py in a separate process group, which is ended whatever happens."""
     child = subprocess.Popen(
         [sys.executable, "-m", "fed_pretrain.checkup.one_round", question],
         stdout=subprocess.PIPE,

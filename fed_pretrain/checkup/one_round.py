@@ -1,4 +1,4 @@
-"""One federated round whose answer NumPy knows, through one executor; a process of its own.
+"""One federated round whose answer NumPy knows, through one executor; a separate process.
 
 `python -m fed_pretrain.checkup.one_round EXECUTOR` prints a line of JSON. Alone in a process, a
 worker that hangs or a library that crashes is a verdict and not the end of the examination.

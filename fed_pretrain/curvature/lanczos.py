@@ -13,7 +13,7 @@ End = Literal["largest", "smallest"]
 
 @dataclass(frozen=True)
 class Eigenpair:
-    """`residual` is ||H v - value v||, measured with a product of its own.
+    """`residual` is ||H v - value v||, measured with a separate product.
 
     Some true eigenvalue lies within `residual` of `value`.
     """

@@ -48,7 +48,7 @@ def draw(index: Any, examples: int | None, seed: int) -> Sample:
 
 
 def of_client(index: Any, client_id: str, examples: int | None, seed: int) -> Sample:
-    """At most so many of one client's examples, without replacement."""
+    """At most this many of one client's examples, without replacement."""
     size = int(index.num_examples[index.position(client_id)])
     rows = np.arange(size)
     if examples is not None and examples < size:

@@ -65,7 +65,7 @@ class KerasFiles:
 
 
 def save_keras(model: tf.keras.Model, labels: Sequence[str], path: Path) -> None:
-    """`.keras` is a zip: the labels lie in it as labels.json, which Keras passes over."""
+    """`.keras` is a zip: it holds the labels as labels.json, which Keras ignores."""
     temporary = path.with_name(f"{files.TEMPORARY_PREFIX}{os.getpid()}-{path.name}")
     try:
         model.save(temporary)
@@ -171,7 +171,7 @@ def _saved_model(model: tf.keras.Model, labels: Sequence[str], path: Path) -> Ex
         raise UserError(f"--output: {path} exists already; remove it or name another place")
     temporary = path.with_name(f"{files.TEMPORARY_PREFIX}{os.getpid()}-{path.name}")
     try:
-        # Keras tells the temporary place on stdout.
+        # Keras prints the temporary place.
         with contextlib.redirect_stdout(io.StringIO()):
             model.export(str(temporary))
         files.write_json(temporary / LABELS_FILE, list(labels))

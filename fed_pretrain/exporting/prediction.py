@@ -80,7 +80,7 @@ def _rows(task: Task, file: Path) -> Iterator[tuple[str, np.ndarray, Any]]:
 def read_image(file: Path, shape: Sequence[int | None]) -> np.ndarray:
     """The image in the size and channels of the stored ones, uint8.
 
-    A transparent image stands on white.
+    A transparent image gets a white background.
     """
     from PIL import Image, UnidentifiedImageError
 

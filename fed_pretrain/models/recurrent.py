@@ -35,7 +35,7 @@ def char_lstm(
     units: int = 128,
     cudnn: bool = True,
 ) -> tf.keras.Model:
-    """`vocab_size` (default: `num_classes`) ids can stand in a window."""
+    """`vocab_size` (default: `num_classes`) ids can be in a window."""
     layers = tf.keras.layers
     ids = tf.keras.Input(shape=(sequence_length,), dtype="int32", name="x")
     embedded = layers.Embedding(vocab_size or num_classes, embedding, name="embedding")(ids)

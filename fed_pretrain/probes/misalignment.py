@@ -122,7 +122,7 @@ def fractions(now: Means, final: Means) -> tuple[float, dict[str, float]]:
 class ClassMeans:
     """What each filter answers to the examples of each class, for any weights.
 
-    Sums over the examples stand in for the means: only their signs are looked at.
+    Sums over the examples replace the means: only their signs matter.
     """
 
     def __init__(self, build_model: "BuildModel", x: np.ndarray, y: np.ndarray) -> None:

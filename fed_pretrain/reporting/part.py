@@ -1,4 +1,4 @@
-"""The pieces of a report: sections with figures and tables, each also a file of its own."""
+"""The pieces of a report: sections with figures and tables, each also a separate file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

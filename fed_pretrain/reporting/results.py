@@ -22,7 +22,7 @@ _AFTERWARDS = {
 
 @dataclass(frozen=True)
 class Run:
-    """One finished training run and where it stands in the grid."""
+    """One finished training run and its place in the grid."""
 
     coordinates: Mapping[str, Any]
     folder: Path
@@ -53,7 +53,7 @@ class Run:
     def series(self, column: str) -> tuple[list[int], list[float]]:
         """Rounds and values of a column, without the rows that lack it.
 
-        What compares a round with the last one is known only after the run, in a file of its own.
+        What compares a round with the last one is known only after the run, in a separate file.
         """
         if column in _AFTERWARDS:
             name, key = _AFTERWARDS[column]

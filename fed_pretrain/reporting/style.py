@@ -74,7 +74,7 @@ def start_colours(starts: Sequence[str], random_start: str | None) -> dict[str, 
 
 
 def to_svg(made: Figure) -> str:
-    """An SVG for the page: no size of its own, ink in the page's text colour."""
+    """An SVG for the page: no fixed size, ink in the page's text colour."""
     with look():
         text = io.StringIO()
         made.savefig(text, format="svg", transparent=True, metadata={"Date": None})

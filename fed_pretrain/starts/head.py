@@ -38,7 +38,7 @@ def size(translation: Translation) -> int | None:
 def class_indices(
     label_names: Sequence[str] | None, translation: Translation, file: str | None
 ) -> list[int]:
-    """The rows of the file's head that stand for the task's classes, in the task's order."""
+    """The rows of the file's head of the task's classes, in the task's order."""
     classes = size(translation)
     if classes is None:
         raise UserError("--start_head=slice: the file has no head to cut classes from")

@@ -65,7 +65,7 @@ def vocabulary(encoder: Any, parts: Sequence[str] = _ENTRIES) -> Sequence[str] |
 
 
 def check_vocabulary(task: Any, metadata: Mapping[str, Any], path: str) -> None:
-    """Refuses weights whose rows stand for other words than the task's."""
+    """Refuses weights whose rows mean other words than the task's."""
     theirs, ours = metadata.get("vocabulary_sha256"), vocabulary_digest(task)
     if theirs is not None and ours is not None and theirs != ours:
         raise UserError(

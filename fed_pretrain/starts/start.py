@@ -157,7 +157,7 @@ def _num_classes(policy: str, task: Any, translation: Translation) -> int:
 
 
 def _preprocessing(task: Any, translation: Translation, metadata: Mapping[str, Any]) -> str | None:
-    """The user's choice, else what the weights were trained with, else the model's own (None)."""
+    """The user's choice, what the weights were trained with, or the model's own (None)."""
     if task.kind != "image":
         return None
     wanted = translation.preprocessing or metadata.get("preprocessing")

@@ -59,7 +59,7 @@ class StartConfig:
         HEAD_AUTO,
         "The layer of the classes: new (seeded, the task's size), keep, slice (the task's classes "
         "out of the file's), or auto: keep for language models and for own checkpoints with the "
-        "same labels, else new.",
+        "same labels, otherwise new.",
         flag="start_head",
         choices=HEADS,
     )

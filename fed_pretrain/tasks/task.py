@@ -64,7 +64,7 @@ class Task:
 
     @property
     def preprocessing(self) -> str:
-        """The normalisation in front of the model: the user's, else the model's."""
+        """The normalisation in front of the model: the user's, otherwise the model's."""
         return self.options.preprocessing or self.choice.preprocessing
 
     @property

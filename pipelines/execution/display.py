@@ -138,7 +138,7 @@ _BLOCK = 1 << 14
 
 
 class _Line(Progress):
-    """The whole line is the study's own: a count of steps cannot tell the time they take."""
+    """The whole line is the study's own: a count of steps does not give the time they take."""
 
     def _line(self, done: int, detail: str, elapsed: float) -> str:
         return detail
@@ -182,7 +182,7 @@ class Display:
         for state in states:
             before = self._shown.get(state.step.step_id)
             self._shown[state.step.step_id] = state.status
-            # How many steps were done before is told by the study's description.
+            # The study's description says how many steps were done before.
             if state.status == before or (first and state.status == "skipped"):
                 continue
             if before == "running" and state.status == "waiting":

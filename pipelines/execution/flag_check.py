@@ -1,7 +1,7 @@
 """Refuses wrong names and values of flags in every section of a plan before anything runs.
 
 Each step's command line is parsed by its own binary, in one process a binary; folders that do not
-exist yet are stood in for. What a binary says of a flag is told with the place that sets it.
+exist yet are replaced. What a binary says of a flag is reported with the place that sets it.
 """
 
 import contextlib

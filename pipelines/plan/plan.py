@@ -1,7 +1,7 @@
 """A plan: the declarative description of a study, read from YAML and checked.
 
 A plan names tasks, starts, algorithms, partitions, sweeps and seeds; `expansion` turns their
-product into steps. Mistakes are told with the line and the nearest right key.
+product into steps. Mistakes are reported with the line and the nearest right key.
 """
 
 from collections.abc import Mapping, Sequence

@@ -55,7 +55,7 @@ def _check_word(
 
 
 def _plainest_first(error: jsonschema.ValidationError) -> tuple[bool, list[str]]:
-    """A misspelt key also makes the right one missing: tell the misspelling."""
+    """A misspelt key also makes the right one missing: report the misspelling."""
     misspelt = error.validator == "additionalProperties"
     return not misspelt, list(map(str, error.absolute_path))
 

@@ -36,7 +36,7 @@ def _at(line: int) -> Callable[[], int]:
 
 
 def _records(path: str) -> Iterator[bytes | BadRecord]:
-    """The records with their checksums tested; damage ends the file, for nothing tells the next."""
+    """The records with their checksums tested; damage ends the file: the next cannot be found."""
     number = 0
     try:
         with compressed.open_bytes(path) as file:

@@ -102,7 +102,7 @@ _TFF = "https://storage.googleapis.com/tff-datasets-public"
 class PublicFile(NamedTuple):
     download: Download
     unpacks_to: str | None = None
-    """Name of the file that stands in for it when it is there already."""
+    """Name of the file that replaces it when it is there already."""
 
 
 EMNIST = PublicFile(
@@ -122,7 +122,7 @@ CIFAR10 = PublicFile(
 
 
 def input_or_download(pattern: str, public: PublicFile) -> str:
-    """`pattern` itself, or with download:FOLDER the file that stands there afterwards."""
+    """`pattern` itself, or with download:FOLDER the file that is there afterwards."""
     if not pattern.startswith(PREFIX):
         return pattern
     folder = Path(pattern.removeprefix(PREFIX) or ".")

@@ -244,7 +244,7 @@ def users(path: str) -> Iterator[User | BadRecord]:
 
 def _user(path: str, user: str, content: Any, seen: set[str]) -> User | BadRecord:
     if user in seen:
-        return BadRecord("duplicate_client", path, None, f"user {user!r} stands there twice")
+        return BadRecord("duplicate_client", path, None, f"user {user!r} is there twice")
     seen.add(user)
     if not isinstance(content, dict) or "x" not in content or "y" not in content:
         return BadRecord("missing_field", path, None, f"user {user!r} has no x and y")

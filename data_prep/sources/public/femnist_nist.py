@@ -1,7 +1,7 @@
 """FEMNIST made from NIST Special Database 19: the trees `by_write` and `by_class`.
 
 `by_write` knows the writer, `by_class` the label; as in LEAF the two are joined by the md5 of the
-PNG files, a file that stands in several classes takes the first, and 128x128 images shrink to 28x28
+PNG files, a file that is in several classes takes the first, and 128x128 images shrink to 28x28
 by Lanczos without blur or crop (unlike EMNIST: do not mix the two). LEAF's doubled first images are
 not made, unless `duplicates=keep` asks for LEAF's own numbers.
 """

@@ -1,7 +1,7 @@
 """Stack Exchange's Posts.xml, plain or inside its .7z: one <row .../> a line.
 
 Read line by line, as the dumps are written: that keeps a damaged row to itself, and lets several
-workers share one plain file of 100 GB. An answer carries no title and no tags of its own.
+workers share one plain file of 100 GB. An answer has no title and no tags.
 """
 
 import dataclasses

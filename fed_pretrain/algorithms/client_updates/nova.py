@@ -1,4 +1,4 @@
-"""FedNova (Wang et al. 2020): updates divided by how much work they stand for.
+"""FedNova (Wang et al. 2020): updates divided by how much work they represent.
 
 Canonical: x <- x - eta_s * tau_eff * sum_i p_i Delta_i / a_i with tau_eff = sum_i p_i a_i, where
 a_i = ||a_i||_1 is tau_i for plain SGD, and for momentum rho or a proximal term mu the normaliser of

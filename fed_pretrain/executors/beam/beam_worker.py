@@ -40,7 +40,7 @@ class Worked:
 
 @dataclasses.dataclass(frozen=True)
 class ClientTask:
-    """Runs a client graph; `shared_first` tells where the broadcast enters."""
+    """Runs a client graph; `shared_first` says where the broadcast enters."""
 
     spec: GraphSpec
     data_index: int

@@ -82,7 +82,7 @@ class ImportedGraph:
     def __call__(
         self, flat: Sequence[Any], variables: Sequence[tf.Tensor] | None = None
     ) -> list[tf.Tensor]:
-        """The flat result; without `variables` of its own the call makes and drops some."""
+        """The flat result; without `variables` the call makes and drops some."""
         if variables is None and self._handles:
             with self._own_variables() as own:
                 return self(flat, own)

@@ -1,4 +1,4 @@
-"""TFF's worker in a network of its own: `python sealed_worker.py SOCKET PORT COMMAND...`.
+"""TFF's worker in a private network: `python sealed_worker.py SOCKET PORT COMMAND...`.
 
 The worker listens on every interface and asks for no password. In a new network namespace its only
 interface is a loopback that no other process has. The way in is a Unix socket, which a child of the

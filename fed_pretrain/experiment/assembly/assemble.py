@@ -83,7 +83,7 @@ class Assembly:
 
 
 def assemble(given: RunConfig, session: Session) -> Assembly:
-    """Opens, resolves and builds; every mistake in the config is told before any training."""
+    """Opens, resolves and builds; every mistake in the config is reported before any training."""
     plugins.load(given.plugins)
     # Before the first tensor: the executor sets TensorFlow's threads and devices.
     executor = session.executor(given.executor)

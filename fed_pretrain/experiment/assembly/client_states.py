@@ -10,7 +10,7 @@ _PREFIX = "clients/"
 
 
 class ClientStates:
-    """A client without a state of its own yet has the algorithm's initial one."""
+    """A client without a state has the algorithm's initial one."""
 
     def __init__(self, algorithm: Any) -> None:
         self._initial = (

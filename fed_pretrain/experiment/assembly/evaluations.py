@@ -30,7 +30,7 @@ class Evaluations:
     ) -> dict[str, Any]:
         """The evaluation columns; `cohort` is empty in round 0.
 
-        With --eval_clients `on_client` is told the figures of every client, in order.
+        With --eval_clients `on_client` gets the figures of every client, in order.
         """
         figures = _prefixed("eval", self._global(self._config.eval_split)(model))
         if self._config.eval_clients:

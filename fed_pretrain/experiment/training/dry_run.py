@@ -23,7 +23,7 @@ _PROBE_CLIENTS = 4
 
 
 def describe(config: RunConfig, session: Session | None = None) -> str:
-    """Assembles the run, tries a part of its first round and tells what it found."""
+    """Assembles the run, tries a part of its first round and reports what it found."""
     began = time.perf_counter()
     assembly = assemble(config, session or shared())
     trial = _try_clients(assembly)

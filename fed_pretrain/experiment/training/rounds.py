@@ -252,7 +252,7 @@ class Training:
         return row | {f"seconds_{name}": value for name, value in output.seconds.items()}
 
     def _measure(self, row: Row, before: ModelArrays, clients: Sequence[str]) -> Row:
-        """Traffic, probes and evaluation of the round that `row` tells of."""
+        """Traffic, probes and evaluation of the round that `row` describes."""
         down, up = self._traffic.round(clients)
         measured: Row = {"clients": len(clients), "bytes_down": down, "bytes_up": up}
         measured["examples"] = row.get("examples", 0)
@@ -287,7 +287,7 @@ class Training:
 
 
 def hyperparameters(assembly: Assembly) -> dict[str, str | int | float | bool]:
-    """What tells the runs of a study apart."""
+    """What distinguishes the runs of a study."""
     config = assembly.config
     values: dict[str, Any] = {
         "task": config.task,

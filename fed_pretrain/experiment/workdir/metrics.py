@@ -2,7 +2,7 @@
 
 `metrics.jsonl` is the record. The CSV and the TensorBoard events follow from it, so a resumed run
 rewrites them from the rows that its checkpoint vouches for. Columns that depend on the machine
-have `seconds` or `memory` in their names and stand last.
+have `seconds` or `memory` in their names and come last.
 """
 
 import csv

@@ -64,7 +64,7 @@ def pretrained_bears_local_steps(
 
 LOCAL_STEPS = Claim(
     "local_steps",
-    "Pre-trained runs bear more local steps without losing accuracy.",
+    "Pre-trained runs tolerate more local steps without losing accuracy.",
     FIRST,
     f"final accuracy, pre-trained start: most minus fewest local steps, plus {MARGIN}",
     pretrained_bears_local_steps,

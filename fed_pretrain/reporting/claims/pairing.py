@@ -13,7 +13,7 @@ def seeds(study: Study, **wanted: object) -> list[int]:
 
 
 def pairs(first: Iterable[Run], second: Iterable[Run], apart: str) -> list[tuple[Run, Run]]:
-    """Runs that stand at the same place of the grid but for the coordinate they are compared in."""
+    """Runs at the same place of the grid but for the coordinate they are compared in."""
 
     def place(run: Run) -> frozenset[tuple[str, object]]:
         return frozenset((k, v) for k, v in run.coordinates.items() if k != apart)

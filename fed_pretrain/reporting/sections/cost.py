@@ -12,7 +12,7 @@ from fed_pretrain.reporting.statistics import spread
 
 
 def target(study: Study, task: str) -> float:
-    """Nine tenths of the best mean accuracy with a random start that learned, else with any."""
+    """Nine tenths of the best mean accuracy with a random start that learned, or with any."""
     random_start = study.random_start(task)
     learned = random_start is not None and left_chance(study, task, random_start)
     starts = [random_start] if learned else study.starts(task)

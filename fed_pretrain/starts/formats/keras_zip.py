@@ -28,7 +28,7 @@ def read(path: str) -> dict[str, np.ndarray]:
     tensors = {}
     for name, tensor in keras_h5.read_opened(io.BytesIO(content), path).items():
         match = _LAYERS.match(name)
-        if match:  # The optimizer's variables stand beside the layers.
+        if match:  # The optimizer's variables are beside the layers.
             tensors[f"{layers.get(match.group(1), match.group(1))}/{match.group(2)}"] = tensor
     return tensors
 

@@ -38,7 +38,7 @@ def result_of(workdir: str) -> str:
     folder = folder / "checkpoints" if (folder / "checkpoints").is_dir() else folder
     files = sorted(folder.glob("round-*.ckpt"))
     if not files:
-        raise UserError(f"{workdir}: no checkpoint round-NNNNNN.ckpt stands in {folder}")
+        raise UserError(f"{workdir}: there is no checkpoint round-NNNNNN.ckpt in {folder}")
     return str(files[-1])
 
 

@@ -67,7 +67,7 @@ CHITCHAT = TaskDefinition(
 
 
 def prompt_labels(dataset: PreparedDataset) -> Labels:
-    """The prompts the manifest lists, else those that occur; a missing one is no label."""
+    """The prompts the manifest lists, otherwise those that occur; a missing one has no label."""
     listed = dataset.manifest.extra.get("prompts")
     if listed is None:
         listed = {

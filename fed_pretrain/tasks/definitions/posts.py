@@ -1,7 +1,7 @@
 """What people write on a site, by author: the next word, and the next character.
 
 For both tasks of "Where to Begin?": its text models, and the settings it gives for Stack Overflow,
-which stand in for Reddit too, whose it does not give.
+which are used for Reddit too, since the paper gives none for it.
 """
 
 import dataclasses

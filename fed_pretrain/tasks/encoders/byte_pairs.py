@@ -113,7 +113,7 @@ def _kind(character: str) -> str:
 
 @functools.cache
 def _byte_letters() -> tuple[str, ...]:
-    """A visible letter for each byte: itself where it shows, else one from 256 on."""
+    """A visible letter for each byte: itself where it is visible, otherwise one from 256 on."""
     shown = {*range(33, 127), *range(161, 173), *range(174, 256)}
     letters = []
     hidden = 256
@@ -124,7 +124,7 @@ def _byte_letters() -> tuple[str, ...]:
 
 
 def read_byte_pairs(vocabulary: Path, merges: Path) -> BytePairs:
-    """The `vocab.json` and `merges.txt` that lie beside a published GPT-2 checkpoint."""
+    """The `vocab.json` and `merges.txt` that come with a published GPT-2 checkpoint."""
     try:
         numbers = json.loads(vocabulary.read_text(encoding="utf-8"))
         pieces = sorted(numbers, key=numbers.__getitem__)

@@ -19,7 +19,7 @@ from groundwork.errors import UserError
 PADDING = 0
 PUBLIC_VECTORS = "glove"
 DEFAULT_VOCABULARY_SIZE = 10_000
-# What stands for padding and a sentence's ends among words: LEAF's own signs.
+# The words for padding and a sentence's ends, as LEAF writes them.
 LEAF_PADDING, LEAF_BEGIN, LEAF_END = "<PAD>", "<BOS>", "<EOS>"
 
 Tokenizer = Callable[[str], list[str]]

@@ -112,7 +112,7 @@ def test_the_python_shown_runs(tmp_path: Path) -> None:
 
 def _checkout_look_alike(folder: Path) -> Path:
     """An empty folder that shows the project's code, so that what commands write stays in it."""
-    for name in ("data_prep", "fed_pretrain", "pipelines"):
+    for name in ("data_prep", "fed_pretrain", "groundwork", "pipelines"):
         (folder / name).symlink_to(ROOT / name)
     (folder / ".venv").symlink_to(Path(sys.prefix))
     return folder

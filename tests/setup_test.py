@@ -16,7 +16,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = tmp_path_factory.mktemp("source")
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
-    for name in ("data_prep", "fed_pretrain", "pipelines"):
+    for name in ("data_prep", "fed_pretrain", "groundwork", "pipelines"):
         shutil.copytree(
             ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "BUILD")
         )
@@ -35,7 +35,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_module_and_data_file_is_installed(installed: Path) -> None:
     wanted = {
         path.relative_to(ROOT).as_posix()
-        for top in ("data_prep", "fed_pretrain", "pipelines")
+        for top in ("data_prep", "fed_pretrain", "groundwork", "pipelines")
         for path in (ROOT / top).rglob("*")
         if path.is_file() and path.suffix not in (".pyc", "") and path.name != "BUILD"
     }

@@ -65,13 +65,15 @@ def _strings(attributes: Any, key: str) -> list[str]:
 
 
 def _refuse_links(group: h5py.Group, name: str) -> None:
-    """An external link would make HDF5 open another file of the reader's machine."""
+    """Links, raw storage and virtual datasets would make HDF5 open other files of this machine."""
     for key in group:
         if isinstance(group.get(key, getlink=True), h5py.ExternalLink):
             raise UserError(f"{name}: refused, its entry {key!r} is a link to another file")
         item = group.get(key)
         if isinstance(item, h5py.Group):
             _refuse_links(item, name)
+        elif isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
+            raise UserError(f"{name}: refused, the values of {key!r} are in another file")
 
 
 def _first_line(error: Exception) -> str:

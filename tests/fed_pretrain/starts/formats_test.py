@@ -4,6 +4,7 @@ import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import safetensors.numpy
@@ -194,3 +195,19 @@ def test_gguf_blocks_unpack_as_their_definition_says(tmp_path: Path) -> None:
     content += bytes(-len(content) % 32) + block
     (tmp_path / "t.gguf").write_bytes(content)
     np.testing.assert_array_equal(gguf.read(str(tmp_path / "t.gguf"))["t"], quants * 0.5)
+
+
+def test_values_of_an_hdf5_file_that_are_in_another_file_are_refused(tmp_path):
+    secret = tmp_path / "secret.bin"
+    secret.write_bytes(b"12345678")
+    with h5py.File(tmp_path / "raw.h5", "w") as file:
+        file.create_dataset("w", (8,), "u1", external=[(str(secret), 0, 8)])
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["w"] = np.ones(3)
+    layout = h5py.VirtualLayout((3,), "f8")
+    layout[:] = h5py.VirtualSource(str(tmp_path / "other.h5"), "w", (3,))
+    with h5py.File(tmp_path / "virtual.h5", "w") as file:
+        file.create_virtual_dataset("w", layout)
+    for name in ("raw.h5", "virtual.h5"):
+        with pytest.raises(UserError, match="'w' are in another file"):
+            detect.read(str(tmp_path / name))

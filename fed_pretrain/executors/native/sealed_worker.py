@@ -60,17 +60,14 @@ def main(path: Path, port: int, command: list[str]) -> int:
     die_with_parent(parent, signal.SIGKILL)  # again: a new namespace forgets it
     worker = os.getpid()
     if os.fork() == 0:
-        signal.signal(signal.SIGTERM, lambda *unused: _end(path))
+        # Blocked and waited for: a handler could run just before this thread begins to wait.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         die_with_parent(worker, signal.SIGTERM)
         threading.Thread(target=_relay, args=(path, port), daemon=True).start()
-        while True:
-            signal.pause()
+        signal.sigwait({signal.SIGTERM})
+        shutil.rmtree(path.parent, ignore_errors=True)
+        os._exit(0)
     os.execv(command[0], command)
-
-
-def _end(path: Path) -> None:
-    shutil.rmtree(path.parent, ignore_errors=True)
-    os._exit(0)
 
 
 def _relay(path: Path, port: int) -> None:

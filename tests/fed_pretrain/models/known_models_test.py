@@ -1,3 +1,4 @@
+import dataclasses
 import pickle
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from fed_pretrain.models import bert_encoder, gpt2, known_models
+from groundwork.errors import UserError
 
 # (model, classes, arguments, trainable parameters, output shape). Sources of the counts:
 # torchvision's model tables (squeezenet, resnet18, vgg11), HuggingFace's (gpt2, distilgpt2), the
@@ -134,5 +136,6 @@ def test_a_model_from_outside_is_built_by_its_name_and_refused_twice(monkeypatch
     known_models.register(own)
     assert known_models.build("mine", 3, input_shape=(4, 4, 1)).output_shape == (None, 3)
     assert any(row["model"] == "mine" for row in known_models.describe())
-    with pytest.raises(ValueError, match="registered already"):
-        known_models.register(own)
+    known_models.register(own)  # a module may be imported again
+    with pytest.raises(UserError, match="already a model named 'mine'"):
+        known_models.register(dataclasses.replace(own, origin="another user's"))

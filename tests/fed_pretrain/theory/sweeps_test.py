@@ -104,7 +104,7 @@ def test_phase_diagrams_are_drawn_of_any_grid():
 def test_an_interval_is_students_t_over_the_seeds():
     mean, half = tables.mean_and_interval(np.array([1.0, 2.0, 3.0, np.nan]))
     assert mean == 2.0
-    assert half == pytest.approx(4.30 / np.sqrt(3))
+    assert half == pytest.approx(4.302653 / np.sqrt(3))
     assert tables.mean_and_interval(np.array([5.0])) == (5.0, None)
     assert tables.mean_and_interval(np.array([np.nan, np.inf])) == (None, None)
 

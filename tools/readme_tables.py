@@ -123,21 +123,19 @@ def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     )
 
 
-def fresh(text: str) -> str:
-    """The README's text with every generated table written anew."""
-    return _BLOCK.sub(lambda found: f"{found[1]}{TABLES[found['name']]()}{found[4]}", text)
+def fresh(text: str, blocks: Mapping[str, Callable[[], str]] = TABLES) -> str:
+    """A page's text with every generated block rewritten."""
+    return _BLOCK.sub(lambda found: f"{found[1]}{blocks[found['name']]()}{found[4]}", text)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.parse_args()
-    text = README.read_text()
-    updated = fresh(text)
+def rewrite(page: Path, blocks: Mapping[str, Callable[[], str]] = TABLES) -> None:
+    text = page.read_text()
+    updated = fresh(text, blocks)
     if updated != text:
-        files.write_text(README, updated)
-    print(f"README tables: {'written anew' if updated != text else 'fresh'}")
-    return 0
+        files.write_text(page, updated)
+    print(f"{page.relative_to(ROOT)}: {'rewritten' if updated != text else 'up to date'}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    rewrite(README)

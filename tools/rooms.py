@@ -6,19 +6,15 @@ follows them, too.
 """
 
 import ast
-import re
-import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from groundwork import files
 from tools import readme_tables
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "architecture.md"
 TOP = ("groundwork", "data_prep", "fed_pretrain", "pipelines")
-_BLOCK = re.compile(r"(<!-- generated: (?P<name>\w+) -->\n).*?(<!-- end -->)", re.S)
 
 # room -> the rooms it may import. A room includes the rooms in it that have no row of their own,
 # and every room may import groundwork.
@@ -154,20 +150,8 @@ def table() -> str:
     return readme_tables.markdown(("room", "holds", "may import, besides `groundwork`"), rows)
 
 
-def fresh(text: str) -> str:
-    """The page's text with its picture and its table rewritten."""
-    blocks = {"rooms": picture, "arrows": table}
-    return _BLOCK.sub(lambda found: f"{found[1]}{blocks[found['name']]()}{found[3]}", text)
-
-
-def main() -> int:
-    text = PAGE.read_text()
-    updated = fresh(text)
-    if updated != text:
-        files.write_text(PAGE, updated)
-    print(f"{PAGE.relative_to(ROOT)}: {'rewritten' if updated != text else 'up to date'}")
-    return 0
+BLOCKS = {"rooms": picture, "arrows": table}
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    readme_tables.rewrite(PAGE, BLOCKS)

@@ -12,6 +12,7 @@ import numpy as np
 from groundwork import randomness
 
 PADDING_ROW = -1
+TRAIN_SPLIT = "train"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fed_pretrain.clients.local_work import LocalWork
+from fed_pretrain.clients.local_work import TRAIN_SPLIT, LocalWork
 from fed_pretrain.executors.executor import ClientInput
 from fed_pretrain.probes.probe import Content, Probe
-from fed_pretrain.probes.subject import TRAIN_SPLIT, Subject
+from fed_pretrain.probes.subject import Subject
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

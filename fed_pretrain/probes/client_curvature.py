@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fed_pretrain.clients.local_work import TRAIN_SPLIT
 from fed_pretrain.curvature import curvature_config, lanczos
 from fed_pretrain.curvature.curvature_config import CurvatureConfig
 from fed_pretrain.probes import curvature
 from fed_pretrain.probes.probe import Content, Probe
-from fed_pretrain.probes.subject import TRAIN_SPLIT
 from groundwork.progress import Progress
 
 if TYPE_CHECKING:

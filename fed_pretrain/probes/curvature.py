@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from fed_pretrain.clients.local_work import TRAIN_SPLIT
 from fed_pretrain.curvature import curvature_config, lanczos, spectrum
 from fed_pretrain.curvature.curvature_config import EACH, Block, CurvatureConfig
 from fed_pretrain.curvature.lanczos import LanczosResult
 from fed_pretrain.curvature.linear_operator import NotFinite, Operator
 from fed_pretrain.models.weights import Weights
 from fed_pretrain.probes.probe import Content, Probe, RoundLog, RoundObservation
-from fed_pretrain.probes.subject import TRAIN_SPLIT, Subject
+from fed_pretrain.probes.subject import Subject
 from groundwork.errors import UserError
 from groundwork.progress import Progress
 

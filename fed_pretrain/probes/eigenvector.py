@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fed_pretrain.clients.local_work import TRAIN_SPLIT
 from fed_pretrain.curvature.curvature_config import CurvatureConfig
 from fed_pretrain.executors.executor import ClientInput, Executor
 from fed_pretrain.models.weights import FlatVectors, Weights, moved
 from fed_pretrain.probes import curvature, landscape
 from fed_pretrain.probes.probe import Content, Probe
-from fed_pretrain.probes.subject import TRAIN_SPLIT
 from groundwork.errors import UserError
 from groundwork.progress import Progress
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fed_pretrain.clients.local_work import TRAIN_SPLIT
 from fed_pretrain.curvature.curvature_config import number_of_examples
 from fed_pretrain.models.weights import Weights, mixture
 from fed_pretrain.probes.probe import Content, Probe
-from fed_pretrain.probes.subject import TRAIN_SPLIT, Subject
+from fed_pretrain.probes.subject import Subject
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fed_pretrain.clients.local_work import TRAIN_SPLIT
 from fed_pretrain.models.weights import Weights
 from fed_pretrain.probes.probe import Content, Probe
-from fed_pretrain.probes.subject import TRAIN_SPLIT, Snapshots, Subject
+from fed_pretrain.probes.subject import Snapshots, Subject
 from groundwork.errors import UserError
 
 if TYPE_CHECKING:

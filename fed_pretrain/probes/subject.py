@@ -23,7 +23,6 @@ Updates = Iterator[tuple[list[np.ndarray], float]]
 """Each client's update and its weight in the round's mean, in the cohort's order."""
 OnClient = Callable[[str, Mapping[str, float]], None]
 """Receives each client's id and figures, in order."""
-TRAIN_SPLIT = "train"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import atexit
 import contextlib
-import ctypes
+import functools
 import os
 import queue
 import shutil
@@ -22,7 +22,6 @@ from absl import logging
 from fed_pretrain.executors.native import sealed_worker
 from groundwork.errors import UserError
 
-_PR_SET_PDEATHSIG = 1
 _POLL_SECONDS = 0.05
 _SEALED_PORT = 10000  # nobody else is in that network
 OPEN_TO_ALL = (
@@ -159,21 +158,13 @@ class _Launcher:
 
 
 def _popen(command: Sequence[str], log: int, env: dict[str, str]) -> "subprocess.Popen[bytes]":
-    libc = ctypes.CDLL(None, use_errno=True)  # loaded before the fork: no work in the child
-    parent = os.getpid()
-
-    def die_with_parent() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
-
     return subprocess.Popen(
         list(command),
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
         env=env,
-        preexec_fn=die_with_parent,
+        preexec_fn=functools.partial(sealed_worker.die_with_parent, os.getpid(), signal.SIGKILL),
         start_new_session=True,  # Ctrl-C is ours to handle, not the worker's
     )
 

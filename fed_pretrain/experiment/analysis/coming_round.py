@@ -8,13 +8,17 @@ from fed_pretrain.algorithms.client_updates import known_updates
 from fed_pretrain.experiment.assembly.assemble import Assembly
 from fed_pretrain.experiment.assembly.client_states import ClientStates
 from fed_pretrain.experiment.training import rounds
-from fed_pretrain.experiment.workdir.checkpoints import KeptWeights, StateLayout
+from fed_pretrain.experiment.workdir.checkpoints import (
+    CLIENT_ROUND,
+    PAST_MODELS,
+    KeptWeights,
+    StateLayout,
+)
 from fed_pretrain.models.weights import ModelArrays
 from fed_pretrain.probes.local_updates import local_updates
 from fed_pretrain.probes.subject import ComingRound
 
-_ROUND = "state/client_work/round"
-_RULE, _OLD_MODELS = "state/client_work/rule", "state/distributor"
+_RULE = "state/client_work/rule"
 
 
 def after(
@@ -30,7 +34,7 @@ def after(
     initial = assembly.executor.initialize(algorithm.process)
     model = (weights.trainable, weights.non_trainable)
     arrays = layout.to_arrays(layout.with_model(initial, model))
-    arrays[_ROUND] = np.asarray(round_number, arrays[_ROUND].dtype)
+    arrays[CLIENT_ROUND] = np.asarray(round_number, arrays[CLIENT_ROUND].dtype)
     states = ClientStates(algorithm)
     held = {} if kept is None else dict(kept.arrays(round_number))
     whole = all(path in held for path in layout.paths)
@@ -58,7 +62,7 @@ def _missing(assembly: Assembly, layout: StateLayout, round_number: int) -> str 
         lost.append("the server state of the client update")
     if assembly.algorithm.client_state_spec is not None:
         lost.append("the clients' states")
-    if any(path.startswith(_OLD_MODELS) for path in layout.paths):
+    if any(path.startswith(PAST_MODELS) for path in layout.paths):
         lost.append("the models of earlier rounds")
     if not lost:
         return None

@@ -8,7 +8,7 @@ from typing import Any
 from fed_pretrain.algorithms import known_algorithms as algorithms
 from fed_pretrain.algorithms.algorithm import Algorithm
 from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
-from fed_pretrain.clients.local_work import LocalWork
+from fed_pretrain.clients.local_work import TRAIN_SPLIT, LocalWork
 from fed_pretrain.executors.executor import Executor
 from fed_pretrain.experiment.assembly import exclusion
 from fed_pretrain.experiment.assembly.exclusion import Exclusion
@@ -30,8 +30,6 @@ from fed_pretrain.tasks.definition import TaskDefaults
 from fed_pretrain.tasks.task import Task
 from groundwork import plugins
 from groundwork.errors import UserError
-
-TRAIN_SPLIT = "train"
 
 
 @dataclasses.dataclass(frozen=True)

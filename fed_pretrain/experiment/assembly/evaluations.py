@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from fed_pretrain.clients.local_work import TRAIN_SPLIT
 from fed_pretrain.executors.executor import ClientInput
-from fed_pretrain.experiment.assembly.assemble import TRAIN_SPLIT, Assembly
+from fed_pretrain.experiment.assembly.assemble import Assembly
 from fed_pretrain.models.weights import ModelArrays
 from fed_pretrain.tasks.evaluation import ClientEvaluation, GlobalEvaluation
 

@@ -8,12 +8,10 @@ import tensorflow as tf
 from fed_pretrain.algorithms import schedule
 from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
 from fed_pretrain.executors.graphs import structures
-from fed_pretrain.experiment.workdir.checkpoints import StateLayout
+from fed_pretrain.experiment.workdir.checkpoints import CLIENT_ROUND, PAST_MODELS, StateLayout
 
-_CLIENT_ROUND = "state/client_work/round"
 _SERVER_ROUND = "state/finalizer/round_num"
 _SERVER_RATE = "state/finalizer/optimizer/learning_rate"
-_PAST = "state/distributor/"
 
 
 def after_round(
@@ -29,8 +27,8 @@ def after_round(
     moved: dict[str, Any] = {}
     if not ran:
         moved |= _shifted(leaves)
-    if _CLIENT_ROUND in leaves and _number(leaves[_CLIENT_ROUND]) != round_number:
-        moved[_CLIENT_ROUND] = np.int32(round_number)
+    if CLIENT_ROUND in leaves and _number(leaves[CLIENT_ROUND]) != round_number:
+        moved[CLIENT_ROUND] = np.int32(round_number)
     if _SERVER_ROUND in leaves and _number(leaves[_SERVER_ROUND]) != round_number:
         factor = schedule.server(config).factor(tf.constant(round_number))
         moved[_SERVER_ROUND] = np.int32(round_number)
@@ -43,7 +41,7 @@ def after_round(
 def _shifted(leaves: dict[str, Any]) -> dict[str, Any]:
     """The past models, the server's own as the newest of them: `distributor/AGE/TENSOR`."""
     newest = [leaf for path, leaf in leaves.items() if path.startswith("model/trainable/")]
-    past = [path for path in leaves if path.startswith(_PAST)]
+    past = [path for path in leaves if path.startswith(PAST_MODELS)]
     return dict(zip(past, [*newest, *(leaves[path] for path in past)], strict=False))
 
 

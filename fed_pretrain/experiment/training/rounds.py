@@ -14,9 +14,9 @@ from fed_pretrain.algorithms import schedule
 from fed_pretrain.clients import sampling as cohorts
 from fed_pretrain.clients import uneven_work
 from fed_pretrain.clients.client_reader import CohortPrefetch
-from fed_pretrain.clients.local_work import LocalWork
+from fed_pretrain.clients.local_work import TRAIN_SPLIT, LocalWork
 from fed_pretrain.executors.executor import ClientInput
-from fed_pretrain.experiment.assembly.assemble import TRAIN_SPLIT, Assembly, assemble
+from fed_pretrain.experiment.assembly.assemble import Assembly, assemble
 from fed_pretrain.experiment.assembly.client_states import ClientStates
 from fed_pretrain.experiment.assembly.evaluations import Evaluations
 from fed_pretrain.experiment.assembly.run_config import RunConfig
@@ -24,10 +24,7 @@ from fed_pretrain.experiment.assembly.session import Session, shared
 from fed_pretrain.experiment.training import idle_rounds, run_end, stopping
 from fed_pretrain.experiment.training.costs import Traffic, resident_megabytes
 from fed_pretrain.experiment.training.run_probes import RunProbes
-from fed_pretrain.experiment.training.stopping import (
-    Limits,
-    reason_to_stop,
-)
+from fed_pretrain.experiment.training.stopping import reason_to_stop
 from fed_pretrain.experiment.workdir import workdir
 from fed_pretrain.experiment.workdir.checkpoints import CheckpointFolder, StateLayout
 from fed_pretrain.experiment.workdir.metrics import (
@@ -158,9 +155,8 @@ class Training:
             return f"stopped by {self._stop.requested}"
         if self._round >= self._rounds:
             return f"all {self._rounds} rounds done"
-        limits = self._config.limits
-        chosen = Limits(limits.target_accuracy, limits.patience, limits.max_seconds)
-        return reason_to_stop(self._metrics.rows, chosen, time.monotonic() - self._began)
+        seconds = time.monotonic() - self._began
+        return reason_to_stop(self._metrics.rows, self._config.limits, seconds)
 
     def _begin_or_resume(self) -> None:
         self._checkpoints.remove_leftovers()
@@ -234,7 +230,7 @@ class Training:
         output = executor.run_round(algorithm, state, inputs)
         sums = algorithm.train_sums(output.metrics)
         if sums["nonfinite"]:
-            stopping.handle(self._assembly, state, inputs, round_number)
+            stopping.handle_nonfinite(self._assembly, state, inputs, round_number)
         self._state = output.state
         self._clients.update(output.client_states)
         self._observed = {

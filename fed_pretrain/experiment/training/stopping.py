@@ -2,26 +2,18 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from fed_pretrain.executors.executor import ClientInput
 from fed_pretrain.experiment.assembly.assemble import Assembly
-from fed_pretrain.experiment.assembly.run_config import STOP
+from fed_pretrain.experiment.assembly.run_config import STOP, LimitConfig
 from fed_pretrain.experiment.workdir.metrics import best_index
 from groundwork.errors import UserError
 
 
-@dataclass(frozen=True)
-class Limits:
-    """Each limit is off at 0."""
-
-    target_accuracy: float = 0.0
-    patience: int = 0
-    seconds: float = 0.0
-
-
-def reason_to_stop(rows: Sequence[Mapping[str, Any]], limits: Limits, seconds: float) -> str | None:
+def reason_to_stop(
+    rows: Sequence[Mapping[str, Any]], limits: LimitConfig, seconds: float
+) -> str | None:
     """Why the run should end after the last of `rows`; a pure function of what is on disk.
 
     Only the time limit depends on the machine: a run that must repeat byte for byte leaves it off.
@@ -35,12 +27,12 @@ def reason_to_stop(rows: Sequence[Mapping[str, Any]], limits: Limits, seconds: f
         since_best = len(evaluated) - 1 - best_index(evaluated)
         if since_best >= limits.patience:
             return f"evaluation accuracy has not improved for {since_best} evaluations"
-    if limits.seconds and seconds >= limits.seconds:
-        return f"reached the time limit of {limits.seconds:.0f} seconds"
+    if limits.max_seconds and seconds >= limits.max_seconds:
+        return f"reached the time limit of {limits.max_seconds:.0f} seconds"
     return None
 
 
-def handle(
+def handle_nonfinite(
     assembly: Assembly, state: Any, inputs: Sequence[ClientInput], round_number: int
 ) -> None:
     """Names the clients; `stop` ends the run, `drop_client` goes on without their updates."""

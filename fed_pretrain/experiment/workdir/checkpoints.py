@@ -19,6 +19,8 @@ from groundwork.array_file import Checkpoint
 from groundwork.errors import UserError
 
 SNAPSHOTS = "snapshots"
+# Places in a state: the round that clients schedule by, the models that late clients begin with.
+CLIENT_ROUND, PAST_MODELS = "state/client_work/round", "state/distributor/"
 
 _FILE_NAME = re.compile(r"^round-(\d{6,})\.ckpt$")
 

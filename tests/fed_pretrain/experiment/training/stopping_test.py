@@ -1,6 +1,7 @@
 import math
 
-from fed_pretrain.experiment.training.stopping import Limits, reason_to_stop
+from fed_pretrain.experiment.assembly.run_config import LimitConfig
+from fed_pretrain.experiment.training.stopping import reason_to_stop
 from fed_pretrain.experiment.workdir.metrics import best_index, best_round
 
 
@@ -12,23 +13,23 @@ def rows(*losses):
 
 
 def test_without_limits_nothing_stops_a_run():
-    assert reason_to_stop(rows(1, 2, 3, 4), Limits(), seconds=1e9) is None
+    assert reason_to_stop(rows(1, 2, 3, 4), LimitConfig(), seconds=1e9) is None
 
 
 def test_the_target_accuracy_stops_the_run_that_reaches_it():
-    limits = Limits(target_accuracy=0.9)
+    limits = LimitConfig(target_accuracy=0.9)
     assert reason_to_stop(rows(5, 2), limits, 0) is None
     assert "target accuracy" in reason_to_stop(rows(5, 1), limits, 0)
 
 
 def test_patience_counts_evaluations_since_the_best_one():
-    limits = Limits(patience=2)
+    limits = LimitConfig(patience=2)
     assert reason_to_stop(rows(3, 1, 2), limits, 0) is None
     assert "not improved for 2" in reason_to_stop(rows(3, 1, 2, 1), limits, 0)
 
 
 def test_the_time_limit_stops_the_run():
-    assert "time limit" in reason_to_stop(rows(1), Limits(seconds=5), 5.1)
+    assert "time limit" in reason_to_stop(rows(1), LimitConfig(max_seconds=5), 5.1)
 
 
 def test_a_nan_accuracy_is_never_the_best_and_the_earliest_wins_a_tie():

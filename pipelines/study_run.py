@@ -6,12 +6,12 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from groundwork import files, plugins, signals
+from groundwork import plugins, signals
 from groundwork.errors import UserError
 from groundwork.locks import WorkdirLock
 from groundwork.progress import duration
@@ -21,9 +21,9 @@ from pipelines.execution.execution import Execution, StepState, forget_stale_out
 from pipelines.plan import plan as plan_module
 from pipelines.plan import plan_checks
 from pipelines.plan.expansion import expand
-from pipelines.plan.plan import Plan
 from pipelines.plan.steps import Step
 from pipelines.schedulers import step_commands
+from pipelines.study_file import StudyFile
 
 CORES_PER_CELL = 2
 MEMORY_PER_CELL = 3e9
@@ -208,32 +208,3 @@ def words() -> plan_module.Words:
         claims=[claim.key for claim in ledger.CLAIMS],
         sections=known_sections.names(),
     )
-
-
-class StudyFile:
-    """Written anew whenever a step stands elsewhere than before."""
-
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
-        self._written: dict[str, str] = {}
-
-    def update(self, execution: Execution) -> None:
-        states = execution.states.values()
-        statuses = {state.step.step_id: state.status for state in states}
-        if statuses != self._written:
-            self._written = statuses
-            records = [_record(state, execution.workdir) for state in states]
-            content = {"plan": asdict(self._plan), "steps": records}
-            files.write_json(execution.workdir / "study.json", content)
-
-
-def _record(state: StepState, workdir: Path) -> Mapping[str, Any]:
-    return {
-        "id": state.step.step_id,
-        "kind": state.step.kind,
-        "coordinates": dict(state.step.coordinates),
-        "status": "done" if state.status == "skipped" else state.status,
-        "message": state.message,
-        "output": str(state.output.relative_to(workdir)) if state.output else None,
-        "seconds": round(state.seconds, 3),
-    }

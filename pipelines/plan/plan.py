@@ -20,6 +20,8 @@ PLANS_FOLDER = Path(__file__).parent.parent / "plans"
 
 @dataclass(frozen=True)
 class TaskPlan:
+    """`title` and `start_titles` are what the report calls the task and its starts."""
+
     task: str
     dataset: Flags
     partitions: Mapping[str, Flags]
@@ -27,6 +29,8 @@ class TaskPlan:
     starts: Mapping[str, Flags]
     pretrain: Mapping[str, Flags]
     rates: Mapping[str, Flags]
+    title: str = ""
+    start_titles: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ class Plan:
     sections: tuple[str, ...]
     claims: tuple[str, ...]
     budget: Budget
+    algorithm_titles: Mapping[str, str] = field(default_factory=dict)
 
 
 def shipped() -> list[str]:
@@ -139,7 +144,8 @@ def build(document: Document) -> Plan:
         plugins=tuple(value.get("plugins", ())),
         settings=value.get("settings", {}),
         tasks={name: _task(task) for name, task in value["tasks"].items()},
-        algorithms=value["algorithms"],
+        algorithms=_without_titles(value["algorithms"]),
+        algorithm_titles=_titles(value["algorithms"]),
         sweep=value.get("sweep", {}),
         seeds=tuple(value.get("seeds", (0,))),
         tuning=TuningPlan(**{"settings": {}, **tuning}) if tuning else None,
@@ -165,7 +171,20 @@ def _task(value: Mapping[str, Any]) -> TaskPlan:
         dataset=value.get("dataset", {}),
         partitions=value.get("partitions", {"": {}}),
         settings=value.get("settings", {}),
-        starts=value["starts"],
+        starts=_without_titles(value["starts"]),
         pretrain=value.get("pretrain", {}),
         rates=value.get("rates", {}),
+        title=value.get("title", ""),
+        start_titles=_titles(value["starts"]),
     )
+
+
+def _titles(named: Mapping[str, Flags]) -> dict[str, str]:
+    return {name: str(flags["title"]) for name, flags in named.items() if "title" in flags}
+
+
+def _without_titles(named: Mapping[str, Flags]) -> dict[str, Flags]:
+    return {
+        name: {key: value for key, value in flags.items() if key != "title"}
+        for name, flags in named.items()
+    }

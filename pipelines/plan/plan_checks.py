@@ -159,6 +159,7 @@ _TASK: dict[str, Any] = {
     "additionalProperties": False,
     "properties": {
         "task": {"type": "string"},
+        "title": {"type": "string"},
         "dataset": _FLAGS,
         "partitions": _NAMED_FLAGS,
         "settings": _FLAGS,

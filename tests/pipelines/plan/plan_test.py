@@ -240,3 +240,17 @@ def test_other_words_make_another_report_of_the_same_runs(tmp_path):
     after = keys(TEXT.replace("title: A toy", "title: Another"))
     changed = {name for name in before if before[name] != after[name]}
     assert changed == {"report"}
+
+
+def test_titles_are_for_the_report_and_are_no_flags(tmp_path):
+    text = (
+        TEXT.replace("    task: digits\n", "    task: digits\n    title: Old digits\n", 1)
+        .replace("random: {start: random}", "random: {start: random, title: fresh weights}")
+        .replace("{algorithm: fedavg}", "{algorithm: fedavg, title: FedAvg}")
+    )
+    plain, titled = plans.load(write(tmp_path, TEXT)), plans.load(write(tmp_path, text))
+    assert titled.tasks["digits"].title == "Old digits"
+    assert titled.tasks["digits"].start_titles == {"random": "fresh weights"}
+    assert titled.algorithm_titles == {"fedavg": "FedAvg"}
+    steps = [{step.step_id: step.flags for step in expand(plan)} for plan in (plain, titled)]
+    assert steps[0] == steps[1]

@@ -1,0 +1,85 @@
+"""`study.json`: the plan, where every step is, and how the results were made."""
+
+import json
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from groundwork import files, versions
+from pipelines.execution.execution import Execution, StepState
+from pipelines.plan.plan import Plan
+
+NAME = "study.json"
+
+
+class StudyFile:
+    """Written anew whenever a step's status is another than before.
+
+    `passes` has an entry for each time that the study was begun or continued and ran a step.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._written: dict[str, str] = {}
+        self._former: list[Mapping[str, Any]] = []
+        self._pass = {
+            "command": _command(),
+            "begin": _now(),
+            "commit": versions.current().get("commit"),
+            "dirty": versions.dirty(),
+            "versions": versions.current(),
+            "machine": versions.machine(),
+        }
+
+    def update(self, execution: Execution) -> None:
+        states = execution.states.values()
+        statuses = {state.step.step_id: state.status for state in states}
+        if statuses == self._written:
+            return
+        path = execution.workdir / NAME
+        if not self._written:
+            self._former = _passes(path)
+        self._written = statuses
+        worked = any(state.attempts for state in states)
+        now = [{**self._pass, "end": _now()}] if worked or not self._former else []
+        content = {
+            "plan": asdict(self._plan),
+            "passes": [*self._former, *now],
+            "steps": [_record(state, execution.workdir) for state in states],
+        }
+        files.write_json(path, content)
+
+
+def _passes(path: Path) -> list[Mapping[str, Any]]:
+    """Those of a former command; none where there was no study, or one of an older version."""
+    try:
+        return list(json.loads(path.read_text(encoding="utf-8")).get("passes", []))
+    except (OSError, ValueError):
+        return []
+
+
+def _command() -> str:
+    """As it would be typed: the program as a module, not as the file that Python ran."""
+    main = getattr(sys.modules.get("__main__"), "__spec__", None)
+    program = ["python", "-m", main.name] if main is not None else sys.argv[:1]
+    return shlex.join([*program, *sys.argv[1:]])
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _record(state: StepState, workdir: Path) -> Mapping[str, Any]:
+    return {
+        "id": state.step.step_id,
+        "kind": state.step.kind,
+        "coordinates": dict(state.step.coordinates),
+        "status": "done" if state.status == "skipped" else state.status,
+        "message": state.message,
+        "output": str(state.output.relative_to(workdir)) if state.output else None,
+        "seconds": round(state.seconds, 3),
+    }

@@ -18,6 +18,7 @@ def final_accuracy(study: Study, task: str, random_start: str, start: str) -> li
 
 ACCURACY = Claim(
     "accuracy",
+    "Higher final accuracy",
     "A pre-trained start ends with higher accuracy.",
     FIRST,
     "final accuracy, pre-trained minus random, mean over algorithms and points of a sweep",
@@ -48,6 +49,7 @@ def _gaps(study: Study, task: str, start: str) -> dict[int, float]:
 
 IID_GAP = Claim(
     "iid_gap",
+    "Smaller non-IID gap",
     "Pre-training shrinks the gap between IID and non-IID data.",
     FIRST,
     "gap with random minus gap with pre-trained start",
@@ -64,6 +66,7 @@ def pretrained_bears_local_steps(
 
 LOCAL_STEPS = Claim(
     "local_steps",
+    "Bears more local steps",
     "Pre-trained runs tolerate more local steps without losing accuracy.",
     FIRST,
     f"final accuracy, pre-trained start: most minus fewest local steps, plus {MARGIN}",
@@ -79,6 +82,7 @@ def random_loses_by_local_steps(
 
 LOCAL_STEPS_RANDOM = Claim(
     "local_steps_random",
+    "Local steps cost random",
     "From random weights more local steps cost accuracy.",
     FIRST,
     "final accuracy, random start: fewest minus most local steps",

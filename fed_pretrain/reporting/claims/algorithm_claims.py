@@ -22,11 +22,13 @@ def spread_shrinks(study: Study, task: str, random_start: str, start: str) -> li
 
 SPREAD = Claim(
     "spread",
+    "Choice matters less",
     "With a pre-trained start the choice of algorithm matters less.",
     FIRST,
     "best minus worst algorithm: random minus pre-trained",
     spread_shrinks,
     needs_learning=True,
+    margin=0.01,
 )
 
 
@@ -51,12 +53,15 @@ def ranking_changes(study: Study, task: str, random_start: str, start: str) -> l
 
 RANKING = Claim(
     "ranking",
+    "Algorithms rank anew",
     "A pre-trained start ranks the algorithms anew.",
     FIRST,
     "Kendall's tau between two seeds of one start minus tau between the two starts",
     ranking_changes,
     needs_learning=True,
-    unit=("pair of seeds", "pairs of seeds"),
+    replicate=("pair of seeds", "pairs of seeds"),
+    unit="reversed pairs",
+    margin=None,
 )
 
 
@@ -79,6 +84,7 @@ def adaptive_server(study: Study, task: str, random_start: str, start: str) -> l
 
 ADAPTIVE_SERVER = Claim(
     "adaptive_server",
+    "Adaptive server wins",
     "With a pre-trained start an adaptive server is the choice that matters.",
     FIRST,
     "best adaptive minus best non-adaptive server, pre-trained start",
@@ -96,6 +102,7 @@ def full_batch_is_enough(study: Study, task: str, random_start: str, start: str)
 
 FULL_BATCH = Claim(
     "full_batch",
+    "Full batch suffices",
     "With a pre-trained start one full-batch step a client does about as well as local SGD.",
     FIRST,
     f"adaptive server: full-batch minus SGD clients, pre-trained start, plus {MARGIN}",
@@ -115,6 +122,7 @@ def plain_adam_bears_unequal_work(
 
 UNEQUAL_WORK = Claim(
     "unequal_work",
+    "Plain SGD bears unequal work",
     "Where clients do unequal work, plain SGD clients with an adaptive server are best from a"
     " pre-trained start.",
     FIRST,
@@ -132,6 +140,7 @@ def normalising_helps_random(study: Study, task: str, random_start: str, start: 
 
 UNEQUAL_WORK_RANDOM = Claim(
     "unequal_work_random",
+    "Unequal work favours Nova",
     "Where clients do unequal work, normalised averaging beats plain SGD clients from random"
     " weights.",
     FIRST,

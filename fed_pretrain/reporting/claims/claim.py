@@ -20,14 +20,20 @@ MARGIN = 0.02
 class Claim:
     """A sentence, and where its statistic is above zero it holds.
 
+    short: its name in two to five words.
+    unit: of the effect.
+    margin: an effect below it is as good as none; None where no size is too small to matter.
     needs_learning: compares what training did, so a random start still at chance decides nothing.
-    unit: what the statistic has one value of, in the singular and the plural.
+    replicate: what the statistic has one value of, in the singular and the plural.
     """
 
     key: str
+    short: str
     sentence: str
     paper: str
     statistic: str
     statistic_by_seed: PerSeed
+    unit: str = "accuracy"
+    margin: float | None = MARGIN
     needs_learning: bool = False
-    unit: tuple[str, str] = ("seed", "seeds")
+    replicate: tuple[str, str] = ("seed", "seeds")

@@ -48,11 +48,14 @@ def same_basin(study: Study, task: str, random_start: str, start: str) -> list[f
 
 SAME_BASIN = Claim(
     "same_basin",
+    "One loss basin",
     "IID and non-IID training from a pre-trained start end in one loss basin.",
     THIRD,
     "barrier between the two final models (nats): random minus pre-trained",
     same_basin,
     needs_learning=True,
+    unit="nat",
+    margin=0.05,
 )
 
 
@@ -62,10 +65,13 @@ def loss_not_lower(study: Study, task: str, random_start: str, start: str) -> li
 
 START_LOSS = Claim(
     "start_loss",
+    "Higher loss at start",
     "A pre-trained start need not begin at a lower loss (holds where it is higher).",
     FIRST,
     "loss at round 0, pre-trained minus random",
     loss_not_lower,
+    unit="nat",
+    margin=0.05,
 )
 
 
@@ -91,10 +97,13 @@ def flatter(study: Study, task: str, random_start: str, start: str) -> list[floa
 
 CURVATURE = Claim(
     "curvature",
+    "Flatter start",
     "The top Hessian eigenvalue is lower at a pre-trained start.",
     FIRST,
     "log of the ratio of top eigenvalues, random over pre-trained",
     flatter,
+    unit="log ratio",
+    margin=math.log(1.25),
 )
 
 
@@ -111,21 +120,27 @@ def column_mean(column: str, sign: float) -> PerSeed:
 
 COSINE = Claim(
     "cosine",
+    "Updates align more",
     "Client updates point more the same way from a pre-trained start.",
     FIRST,
     "mean pairwise cosine over all rounds, pre-trained minus random",
     column_mean("mean_pairwise_cosine", 1.0),
     needs_learning=True,
+    unit="cosine",
+    margin=0.01,
 )
 
 
 DIVERSITY = Claim(
     "diversity",
+    "Lower gradient diversity",
     "Gradient diversity is lower from a pre-trained start.",
     FIRST,
     "gradient diversity over all rounds, random minus pre-trained",
     column_mean("gradient_diversity", -1.0),
     needs_learning=True,
+    unit="diversity",
+    margin=None,
 )
 
 
@@ -136,11 +151,14 @@ def starts_nearer(study: Study, task: str, random_start: str, start: str) -> lis
 
 DISTANCE = Claim(
     "distance",
+    "Start is nearer",
     "A pre-trained start lies nearer to where training ends.",
     FIRST,
     "distance to the final weights at round 0, random minus pre-trained",
     starts_nearer,
     needs_learning=True,
+    unit="distance",
+    margin=None,
 )
 
 
@@ -153,9 +171,12 @@ def fewer_misaligned(study: Study, task: str, random_start: str, start: str) -> 
 
 MISALIGNED = Claim(
     "misaligned",
+    "Fewer misaligned filters",
     "A pre-trained start has fewer misaligned filters (our surrogate measure).",
     SECOND,
     "misaligned fraction at round 0, random minus pre-trained",
     fewer_misaligned,
     needs_learning=True,
+    unit="share of filters",
+    margin=0.05,
 )

@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from fed_pretrain.reporting.captions import left_chance
 from fed_pretrain.reporting.claims import accuracy_claims, algorithm_claims, landscape_claims
 from fed_pretrain.reporting.claims.claim import Claim
+from fed_pretrain.reporting.claims.row import Row
+from fed_pretrain.reporting.claims.row import Verdict as Word
 from fed_pretrain.reporting.part import Section, Table, significant
 from fed_pretrain.reporting.results import Study
 from fed_pretrain.reporting.statistics import Spread, spread
@@ -100,13 +102,13 @@ def judge(claim: Claim, place: str, values: Sequence[float]) -> Verdict:
         claim.paper,
         place,
         claim.statistic,
-        _measured(result, claim.unit),
+        _measured(result, claim.replicate),
         _verdict(result),
     )
 
 
-def _measured(result: Spread, unit: tuple[str, str]) -> str:
-    count = f"{result.count} {unit[result.count != 1]}"
+def _measured(result: Spread, replicate: tuple[str, str]) -> str:
+    count = f"{result.count} {replicate[result.count != 1]}"
     if math.isnan(result.half_width):
         return f"{significant(result.mean)} ({count})"
     return f"{significant(result.mean)} ± {significant(result.half_width)} (95 %, {count})"
@@ -118,3 +120,45 @@ def _verdict(result: Spread) -> str:
     if result.mean - result.half_width > 0:
         return HOLDS
     return FAILS if result.mean + result.half_width < 0 else OPEN
+
+
+def rows(study: Study) -> list[Row]:
+    """A row for each claim of the plan, task and pre-trained start that the study can speak of."""
+    wanted = list(study.plan.get("claims") or ())
+    chosen = [claim for claim in CLAIMS if not wanted or claim.key in wanted]
+    return [row for claim in chosen for row in _judged(study, claim)]
+
+
+_WORDS = {HOLDS: Word.HOLDS, FAILS: Word.FAILS, OPEN: Word.UNDECIDED}
+
+
+def _judged(study: Study, claim: Claim) -> Iterator[Row]:
+    for task in study.tasks:
+        random_start = study.random_start(task)
+        if random_start is None:
+            continue
+        for start in study.pretrained_starts(task):
+            values = claim.statistic_by_seed(study, task, random_start, start)
+            if values:
+                at_chance = claim.needs_learning and not left_chance(study, task, random_start)
+                result = spread(values)
+                ends = (result.mean - result.half_width, result.mean + result.half_width)
+                interval = None if math.isnan(result.half_width) else ends
+                word = Word.UNDECIDED if at_chance else _WORDS[_verdict(result)]
+                open_row = word is Word.UNDECIDED
+                why = f"{random_start} stayed at chance" if at_chance else "too few seeds to tell"
+                yield Row(
+                    claim=claim,
+                    task=task,
+                    random=random_start,
+                    start=start,
+                    values=dict(enumerate(values)),
+                    estimate=result.mean,
+                    interval=interval,
+                    adjusted_interval=interval,
+                    p=None,
+                    adjusted_p=None,
+                    verdict=word,
+                    why=why if open_row else "",
+                    group=("chance" if at_chance else "seeds") if open_row else "",
+                )

@@ -188,6 +188,13 @@ for _spec in (
     ),
     ModelSpec("linear", "image", _own("small_cnns", "linear"), ("head",), "softmax regression"),
     ModelSpec("char_lstm", "text", _own("recurrent", "char_lstm"), ("output",), "textgenrnn 2.0"),
+    ModelSpec(
+        "char_cnn",
+        "text",
+        _own("char_cnn"),
+        ("output",),
+        "our own, two causal convolutions, 30k parameters",
+    ),
     ModelSpec("char_cnn_lm", "text", _own("char_cnn_lm"), ("output",), "Kim et al. 2016 (CharLM)"),
     ModelSpec(
         "word_bag", "text", _own("recurrent", "word_bag"), ("head",), "Joulin et al. 2017, unigrams"

@@ -11,6 +11,7 @@ from fed_pretrain.tasks.definition import (
     TaskDefinition,
     TaskOptions,
 )
+from fed_pretrain.tasks.encoders.character_rows import character_rows
 from fed_pretrain.tasks.encoders.characters import character_windows
 from fed_pretrain.tasks.encoders.text_labels import (
     HashedWords,
@@ -25,7 +26,7 @@ from fed_pretrain.tasks.encoders.words import Words
 WORDS, LABELLED_WORDS = 20, 32
 MISSING_PROMPTS = {"", "(no prompt)"}
 
-# Ours. A message of 48 characters is 49 rows of the character model, one of the word models.
+# Ours. A message of 48 characters is 49 windows of the character LSTM, one row of the others.
 _CHARACTERS = TaskDefaults(
     clients_per_round=10,
     batch_size=64,
@@ -37,6 +38,7 @@ _CHARACTERS = TaskDefaults(
 _MESSAGES = dataclasses.replace(
     _CHARACTERS, batch_size=16, max_examples=100, evaluation_examples=5_000
 )
+_ROWS = dataclasses.replace(_MESSAGES, max_examples=32, evaluation_examples=2_000)
 
 # The word models read the most frequent words of the training messages; a public vocabulary
 # (--vocabulary=glove) needs the large packages.
@@ -50,6 +52,7 @@ CHITCHAT = TaskDefinition(
     encoder=character_windows,
     models=(
         ModelChoice("char_lstm", start="package:textgenrnn"),
+        ModelChoice("char_cnn", encoder=character_rows, defaults=_ROWS),
         ModelChoice(
             "word_lstm",
             encoder=Words(WORDS),

@@ -8,6 +8,7 @@ import dataclasses
 
 from fed_pretrain.tasks.definition import ExpectedFeature, ModelChoice, TaskDefaults, TaskDefinition
 from fed_pretrain.tasks.encoders.byte_pairs import BytePairText
+from fed_pretrain.tasks.encoders.character_rows import character_rows
 from fed_pretrain.tasks.encoders.characters import character_windows
 from fed_pretrain.tasks.encoders.word_characters import SpelledWords
 from fed_pretrain.tasks.encoders.words import Words
@@ -54,6 +55,9 @@ def next_character(name: str, what: str) -> TaskDefinition:
         kind="text",
         expects=(ExpectedFeature("text", "text"),),
         encoder=character_windows,
-        models=(ModelChoice("char_lstm", start="package:textgenrnn"),),
+        models=(
+            ModelChoice("char_lstm", start="package:textgenrnn"),
+            ModelChoice("char_cnn", encoder=character_rows, defaults=_WORDS),
+        ),
         defaults=_CHARACTERS,
     )

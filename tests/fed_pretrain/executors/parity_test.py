@@ -8,8 +8,15 @@ import pytest
 import tensorflow as tf
 import tensorflow_federated as tff
 
+from fed_pretrain.algorithms import compose
+from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
 from fed_pretrain.algorithms.client_updates import known_updates
+from fed_pretrain.clients.local_work import LocalWork
+from fed_pretrain.executors.executor import ClientInput
+from fed_pretrain.tasks import known_tasks
+from fed_pretrain.tasks.definition import TaskOptions
 from tests.fed_pretrain.executors import digits
+from tests.fed_pretrain.tasks import miniature
 
 SGD_BOUND = 1e-5
 ADAM_BOUND = 1e-4  # Adam divides by the root of tiny second moments: rounding grows there.
@@ -117,3 +124,22 @@ def _agree(executor: Any, reference: digits.Finished, settings: Any, bound: floa
     assert digits.difference(finished.metrics["client_work"], reference.metrics["client_work"]) < (
         100 * bound
     )
+
+
+@pytest.mark.slow
+def test_all_agree_on_a_model_that_predicts_at_every_place(native, beam, device, tmp_path):
+    clients = miniature.texts(("to be", "or not"), ("that is the question",), ("a",))
+    dataset = miniature.write(tmp_path, miniature.TEXT, {"train": clients})
+    task = known_tasks.load("chitchat", dataset, "char_cnn", TaskOptions(sequence_length=8))
+    config = AlgorithmConfig(population=3, clients_per_round=3, alignment="none")
+    made = compose.build(config, task.model_fn(), task.payload_spec(2), task.objective)
+    reader, work = task.reader("train"), LocalWork(2)
+    inputs = [ClientInput(name, reader.bind(name, work, 3, 1)) for name in reader.client_ids]
+    first = device.initialize(made.process)
+    expected, *others = (
+        executor.run_round(made, first, inputs).state.global_model_weights.trainable
+        for executor in (device, native, beam)
+    )
+    assert digits.difference(expected, first.global_model_weights.trainable) > 1e-3
+    for weights in others:
+        assert digits.difference(weights, expected) < SGD_BOUND

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fed_pretrain.models import dropout, gpt2, recurrent, small_cnns
+from fed_pretrain.models import char_cnn, dropout, gpt2, recurrent, small_cnns
 
 BUILDERS = {
     "emnist_cnn": lambda: small_cnns.emnist_cnn(4, (8, 8, 1)),
     "group_norm": lambda: small_cnns.small_cnn(4, (8, 8, 2), norm="group"),
+    "char_cnn": lambda: char_cnn.build(6, sequence_length=5, embedding=3, width=4),
     "char_lstm": lambda: recurrent.char_lstm(6, sequence_length=5, embedding=3, units=4),
     "char_lstm_plain": lambda: recurrent.char_lstm(
         6, sequence_length=5, embedding=3, units=4, cudnn=False

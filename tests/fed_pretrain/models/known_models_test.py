@@ -30,6 +30,7 @@ PUBLISHED = [
     ("distilgpt2", 50_257, {}, 81_912_576, (None, 64, 50_257)),
     ("bert_encoder", 2, {"pooling": "cls"}, 22_713_216 + 2 * 385, (None, 2)),
     # Ours: pinned so that a change is seen.
+    ("char_cnn", 98, {}, 30_114, (None, 64, 98)),
     ("edge_cnn", 62, {}, 22_974, (None, 62)),
     ("small_cnn", 10, {}, 66_570, (None, 10)),
     ("linear", 10, {}, 7_850, (None, 10)),
@@ -53,6 +54,7 @@ SMALL = {
     "vgg11": {"input_shape": (32, 32, 3)},
     "linear": {"input_shape": (8, 8, 1)},
     "char_lstm": {"sequence_length": 5, "vocab_size": 9},
+    "char_cnn": {"sequence_length": 5, "vocab_size": 9},
     "char_cnn_lm": {"sequence_length": 3, "vocab_size": 9, "word_length": 8},
     "word_bag": {"sequence_length": 5, "vocab_size": 9},
     "word_lstm": {"sequence_length": 5, "vocab_size": 9, "embedding": 4, "units": 6},

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fed_pretrain.models import bert_encoder, char_cnn_lm, gpt2, recurrent, small_cnns, squeezenet
+from fed_pretrain.models import (
+    bert_encoder,
+    char_cnn,
+    char_cnn_lm,
+    gpt2,
+    recurrent,
+    small_cnns,
+    squeezenet,
+)
 
 BUILDERS = {
     "squeezenet": lambda: squeezenet.build(3, (28, 28, 1)),
@@ -20,6 +28,7 @@ BUILDERS = {
     "word_lstm_tied": lambda: recurrent.word_lstm(
         5, sequence_length=4, embedding=3, units=4, tied=True, cudnn=False
     ),
+    "char_cnn": lambda: char_cnn.build(5, sequence_length=4, embedding=3, width=4),
     "char_cnn_lm": lambda: char_cnn_lm.build(
         5,
         7,

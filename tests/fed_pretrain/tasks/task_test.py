@@ -107,6 +107,8 @@ def test_text_tasks_train_a_step_with_character_models(tmp_path):
     for name in ("chitchat", "shakespeare", "reddit_char", "stackoverflow_char"):
         before, after = losses_of_one_step(text_task(tmp_path / name, name))
         assert after < before
+    before, after = losses_of_one_step(text_task(tmp_path / "places", "chitchat", "char_cnn"))
+    assert after < before
 
 
 @pytest.mark.parametrize("model", ["word_lstm", "char_cnn_lm"])

@@ -1,0 +1,73 @@
+"""A text as one row of characters, for models that predict at every place of it."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from data_prep.store.reader import PreparedDataset
+from fed_pretrain.clients.encoder import PADDING_LABEL, Encoder, Features, as_texts
+from fed_pretrain.tasks.definition import TaskOptions
+from fed_pretrain.tasks.encoders.characters import (
+    PADDING,
+    PRINTABLE,
+    UNKNOWN,
+    CharacterVocabulary,
+    read_vocabulary,
+)
+
+DEFAULT_LENGTH = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class CharacterRows(Encoder):
+    """x: the boundary and the first characters of a text; y: what follows each of them.
+
+    A text that is longer is cut; the places after a shorter one do not count, nor does a next
+    character outside the vocabulary.
+    """
+
+    vocabulary: CharacterVocabulary
+    length: int = DEFAULT_LENGTH
+    field: str = "text"
+
+    x_dtype = "int32"
+
+    @property
+    def x_shape(self) -> tuple[int, ...]:  # type: ignore[override]
+        return (self.length,)
+
+    @property
+    def y_shape(self) -> tuple[int, ...]:  # type: ignore[override]
+        return (self.length,)
+
+    @property
+    def num_classes(self) -> int:  # type: ignore[override]
+        return self.vocabulary.size
+
+    @property
+    def unscored(self) -> tuple[int, ...]:  # type: ignore[override]
+        return (self.vocabulary.boundary,)
+
+    def encode(self, features: Features) -> tuple[np.ndarray, np.ndarray]:
+        texts = as_texts(features[self.field])
+        x = np.full((len(texts), self.length), PADDING, np.int32)
+        y = np.full((len(texts), self.length), PADDING_LABEL, np.int32)
+        edge = [self.vocabulary.boundary]
+        for row, text in enumerate(texts):
+            ids = self.vocabulary.ids(text[: self.length])
+            whole = np.concatenate([edge, ids, edge])[: self.length + 1]
+            x[row, : len(whole) - 1] = whole[:-1]
+            y[row, : len(whole) - 1] = np.where(whole[1:] == UNKNOWN, PADDING_LABEL, whole[1:])
+        return x, y
+
+    def model_arguments(self) -> dict[str, Any]:
+        return {"vocab_size": self.vocabulary.size, "sequence_length": self.length}
+
+
+def character_rows(dataset: PreparedDataset, options: TaskOptions) -> CharacterRows:
+    """Rows over the user's vocabulary or printable ASCII."""
+    vocabulary = CharacterVocabulary(PRINTABLE)
+    if options.vocabulary is not None:
+        vocabulary = read_vocabulary(options.vocabulary)
+    return CharacterRows(vocabulary, options.sequence_length or DEFAULT_LENGTH)

@@ -4,13 +4,16 @@ The dependencies stand in requirements.lock, because pip cannot resolve tensorfl
 pins any more; none are declared here, so that no installer tries to.
 """
 
+import runpy
 from pathlib import Path
 
 import setuptools
 
+_VERSIONS = Path(__file__).with_name("groundwork") / "versions.py"
+
 setuptools.setup(
     name="fed_pretrain",
-    version="0.1.0",
+    version=runpy.run_path(str(_VERSIONS))["VERSION"],
     description="Where should federated training begin? A TensorFlow Federated pipeline.",
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",

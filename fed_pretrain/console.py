@@ -3,6 +3,8 @@
 import runpy
 import sys
 
+from groundwork import command_line, versions
+
 COMMANDS = {
     "doctor": "fed_pretrain.doctor",
     "prepare": "data_prep.prepare",
@@ -25,6 +27,9 @@ def main() -> int:
         print("usage: fed-pretrain COMMAND --flag=value ...   (COMMAND --help lists its flags)")
         for name, module in COMMANDS.items():
             print(f"  {name:12} python -m {module}")
+        return 0
+    if command == command_line.VERSION:
+        print(versions.table())
         return 0
     if command not in COMMANDS:
         known = ", ".join(COMMANDS)

@@ -7,7 +7,6 @@ Examples:
 
 from absl import flags
 
-from fed_pretrain.reporting import study_report
 from groundwork import command_line
 from groundwork.errors import UserError
 
@@ -22,6 +21,8 @@ def main() -> int:
         raise UserError("give either --study=FILE or --runs=DIR,DIR")
     if not _OUTPUT.value:
         raise UserError("--output is missing: the folder of the report")
+    from fed_pretrain.reporting import study_report
+
     page = study_report.make_report(
         study_report.ReportConfig(_OUTPUT.value, _STUDY.value, tuple(_RUNS.value))
     )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from absl import flags, logging
 
-from groundwork import filesystems, plugins
+from groundwork import filesystems, plugins, versions
 from groundwork.errors import UserError
 
 USER_ERROR_EXIT = 2
@@ -17,6 +17,7 @@ USER_ERROR_EXIT = 2
 _READER_LEFT_EXIT = 128 + signal.SIGPIPE
 _HELP = ("--help", "-help", "-h", "--helpshort")
 _HELP_FULL = "--helpfull"
+VERSION = "--version"
 _WIDTH = 96
 _groups: dict[str, str] = {}
 
@@ -79,6 +80,9 @@ def run(main: Callable[[], int | None], after_plugins: Callable[[], None] = lamb
             return _refuse(str(error))
 
     def parse(argv: Sequence[str]) -> list[str]:
+        if VERSION in argv[1:]:
+            print(versions.table(), flush=True)
+            sys.exit(0)
         try:
             load_plugins(argv)
             after_plugins()
@@ -142,7 +146,11 @@ def short_help(main: Callable[[], int | None]) -> str:
         if members:
             lines += ["", f"{heading or 'Flags'}:"]
             lines += [_describe(flag) for flag in members]
-    lines += ["", f"--flagfile=FILE reads flags from a file; {_HELP_FULL} lists every flag."]
+    lines += [
+        "",
+        f"--flagfile=FILE reads flags from a file; {_HELP_FULL} lists every flag; {VERSION} names"
+        " the code,\nthe libraries and the machine.",
+    ]
     return "\n".join(lines)
 
 

@@ -8,7 +8,7 @@ from absl import flags
 
 from groundwork.errors import UserError
 
-_HELP = {"help", "helpshort", "helpfull", "helpxml", "h"}
+_HELP = {"help", "helpshort", "helpfull", "helpxml", "h", "version"}
 _taken: list[str] = []
 
 

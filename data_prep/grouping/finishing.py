@@ -57,7 +57,8 @@ def finish(job: Job) -> None:
             other_files=other_files,
             request=job.described["request"],
             command=job.described["command"],
-            created=manifest.now_with_check(job.described["command"]),
+            versions=job.described["versions"],
+            created=manifest.now_with_check(job.described["command"], job.described["versions"]),
         ),
     )
 

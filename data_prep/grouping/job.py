@@ -41,7 +41,7 @@ class Job:
     vocabulary: str
     """What the vocabulary is made of, or nothing."""
     described: Mapping[str, Any]
-    """What the manifest says of source, partition, request and command."""
+    """What the manifest says of source, partition, request, command and versions."""
 
     @property
     def dataset(self) -> Path:

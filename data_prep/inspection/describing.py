@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from data_prep.store.reader import PreparedDataset
-from groundwork import files
+from groundwork import files, versions
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,6 +27,7 @@ def table(dataset: PreparedDataset) -> str:
         + ", ".join(f"{f.name} {f.dtype}{list(f.shape) or ''}" for f in manifest.features),
         f"examples      {manifest.counts['read']:,} read, {manifest.counts['written']:,} written",
     ]
+    lines += [f"{'':14}{sentence}" for sentence in versions.sentences([manifest.versions])]
     lines += [f"dropped       {n:,} ({why})" for why, n in manifest.counts["dropped"].items()]
     for name, split in manifest.splits.items():
         size = sum(shard.bytes for shard in split.shards)

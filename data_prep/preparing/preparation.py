@@ -20,7 +20,7 @@ from data_prep.sources.source import WorkUnit
 from data_prep.store import features as feature_specs
 from data_prep.store import manifest
 from data_prep.store.reader import PreparedDataset, open_dataset
-from groundwork import files, staging
+from groundwork import files, staging, versions
 from groundwork.errors import UserError
 
 __all__ = ["PrepareConfig", "check_output", "open_source", "prepare", "prepare_opened"]
@@ -66,6 +66,7 @@ def describe_request(opened: Opened) -> dict[str, Any]:
         "extra": extra,
         "request": request,
         "command": config.command or shlex.join(sys.argv),
+        "versions": versions.current(),
     }
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from groundwork.errors import UserError
 
 FILE_NAME = "manifest.json"
 FORMAT_VERSION = 1
-MAY_DIFFER = ("command", "created")
+MAY_DIFFER = ("command", "versions", "created")
 """All that may differ between two equal datasets."""
 
 
@@ -65,8 +66,10 @@ class Manifest:
     request: str
     """Hash of everything asked for: the same request finds its dataset finished."""
     command: str
+    versions: Mapping[str, str]
+    """The code, libraries and machine that made it; empty where an older version recorded none."""
     created: str
-    """UTC time and a checksum over command and time: the one place a damaged command shows."""
+    """UTC time and a checksum over time, command and versions: there their damage shows."""
 
     @property
     def fingerprint(self) -> str:
@@ -74,6 +77,8 @@ class Manifest:
 
     def to_json(self) -> dict[str, Any]:
         value = dataclasses.asdict(self)
+        if not self.versions:
+            del value["versions"]
         value["features"] = [feature.to_json() for feature in self.features]
         value["format_version"] = FORMAT_VERSION
         return json.loads(json.dumps(value))
@@ -94,6 +99,7 @@ class Manifest:
                     name: _split_from_json(split) for name, split in sorted(value["splits"].items())
                 },
                 "label_names": None if labels is None else tuple(labels),
+                "versions": value.get("versions", {}),
                 "other_files": tuple(StoredFile(**stored) for stored in value["other_files"]),
             }
         )
@@ -115,13 +121,16 @@ def fingerprint(value: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def now_with_check(command: str) -> str:
+def now_with_check(command: str, versions: Mapping[str, str]) -> str:
     time = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return f"{time} {_check(command, time)}"
+    return f"{time} {_check(command, versions, time)}"
 
 
-def _check(command: str, time: str) -> str:
-    return hashlib.sha256(f"{command}\n{time}".encode()).hexdigest()[:16]
+def _check(command: str, versions: Mapping[str, str], time: str) -> str:
+    text = f"{command}\n{time}"
+    if versions:
+        text += f"\n{json.dumps(versions, sort_keys=True)}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _text(value: Mapping[str, Any]) -> str:
@@ -132,6 +141,13 @@ def write(folder: Path, manifest: Manifest) -> None:
     value = manifest.to_json()
     value["fingerprint"] = fingerprint(value)
     files.write_text(folder / FILE_NAME, _text(value))
+
+
+def fingerprint_at(folder: str | os.PathLike[str] | None) -> str | None:
+    """The fingerprint of the dataset in a folder; None where there is none."""
+    if folder is None or not (Path(folder) / FILE_NAME).exists():
+        return None
+    return read(Path(folder)).fingerprint
 
 
 def read(folder: Path) -> Manifest:
@@ -161,7 +177,7 @@ def read(folder: Path) -> Manifest:
         time, _, check = value["created"].partition(" ")
         sound = (
             value["fingerprint"] == fingerprint(value)
-            and check == _check(value["command"], time)
+            and check == _check(value["command"], value.get("versions", {}), time)
             and _text(value).encode() == content
         )
     except (KeyError, AttributeError, TypeError):

@@ -36,7 +36,7 @@ from fed_pretrain.tasks import embedded_datasets
 from fed_pretrain.tasks import known_tasks as tasks
 from fed_pretrain.tasks.definition import TaskOptions
 from fed_pretrain.tasks.task import Task
-from groundwork import array_file, files, plugins, randomness
+from groundwork import array_file, files, plugins, randomness, versions
 from groundwork.errors import UserError
 from groundwork.locks import WorkdirLock
 from groundwork.progress import Progress
@@ -313,7 +313,8 @@ def _claim(folder: Path, config: PretrainConfig, task: Task, start: Start) -> No
             )
         return
     files.write_json(folder / "start.json", start.report.as_json())
-    files.write_json(path, {"kind": "pretrain", "identity": identity, "hash": digest(identity)})
+    content = {"kind": "pretrain", "identity": identity, "hash": digest(identity)}
+    files.write_json(path, {**content, "versions": [versions.current()]})
 
 
 def _finished(folder: Path) -> PretrainResult | None:

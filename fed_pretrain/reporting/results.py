@@ -44,6 +44,11 @@ class Run:
     def config(self) -> Mapping[str, Any]:
         return read_json(self.folder / "config.json") or {}
 
+    @property
+    def versions(self) -> Sequence[Mapping[str, str]]:
+        """The code, libraries and machines that worked on it, in order."""
+        return tuple(self.config.get("versions", ()))
+
     @cached_property
     def proxies(self) -> Sequence[str]:
         """What its start was pre-trained on, a sentence each; empty for other starts."""

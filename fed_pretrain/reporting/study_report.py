@@ -18,7 +18,7 @@ from fed_pretrain.reporting.part import NamedFigure, Section, Table, number
 from fed_pretrain.reporting.results import FINAL, Run, Study, load_study, study_of_runs, unique
 from fed_pretrain.reporting.sections.accuracy import final_accuracy
 from fed_pretrain.reporting.statistics import Spread, spread
-from groundwork import files
+from groundwork import files, versions
 from groundwork.errors import UserError
 
 _WIDE_INCHES = 7.0
@@ -220,7 +220,7 @@ def _provenance(study: Study) -> list[str]:
         span = "–".join(str(r) for r in sorted({rounds[0], rounds[-1]})) if rounds else "0"
         lines.append(f"{task}: {len(runs)} runs of {span} rounds, dataset {shown}")
         lines += _proxy_lines(task, runs)
-    return lines
+    return [*lines, *versions.sentences(one for run in study.runs for one in run.versions)]
 
 
 def _proxy_lines(task: str, runs: Sequence[Run]) -> list[str]:

@@ -8,14 +8,14 @@ step is done again exactly when one of these has changed.
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from groundwork import files
+from data_prep.store import manifest
+from groundwork import files, versions
 from groundwork.errors import UserError
 from pipelines.plan.document import Place
 
@@ -97,19 +97,30 @@ def key(step: Step, fingerprints: Mapping[str, str]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _external_files(step: Step) -> list[tuple[str, int, int]]:
-    """Size and time of files the user names: new data under an old name is new data."""
+_CHECKPOINT = "checkpoint:"
+
+
+def _external_files(step: Step) -> list[tuple[str, str]]:
+    """What the user names, by content: new data under an old name is new data.
+
+    A dataset is known by its fingerprint, any other file by its size and time.
+    """
     found = []
-    for name in ("input", "dataset"):
+    for name in ("input", "dataset", "start"):
         value = step.flags.get(name)
-        if isinstance(value, str) and os.path.exists(value):
-            target = Path(value)
-            if target.is_dir():
-                target = target / "manifest.json"
-            if target.exists():
-                status = target.stat()
-                found.append((value, status.st_size, status.st_mtime_ns))
+        if isinstance(value, str) and (name != "start" or value.startswith(_CHECKPOINT)):
+            identity = _identity(Path(value.removeprefix(_CHECKPOINT)))
+            found += [(value, identity)] if identity else []
     return found
+
+
+def _identity(path: Path) -> str | None:
+    if path.is_dir():
+        return manifest.fingerprint_at(path)
+    if not path.exists():
+        return None
+    status = path.stat()
+    return f"{status.st_size} bytes of {status.st_mtime_ns}"
 
 
 @cache
@@ -159,7 +170,12 @@ def read_record(output: Path) -> Record | None:
 
 def write_record(output: Path, step: Step, step_key: str, seconds: float) -> Record:
     record = Record(step_key, fingerprint(output, step), seconds)
-    content = {"id": step.step_id, "coordinates": dict(step.coordinates), **vars(record)}
+    content = {
+        "id": step.step_id,
+        "coordinates": dict(step.coordinates),
+        **vars(record),
+        "versions": versions.current(),
+    }
     files.write_json(output / RECORD, content)
     return record
 

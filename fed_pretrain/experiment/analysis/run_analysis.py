@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from data_prep.store import manifest
 from fed_pretrain.experiment.analysis import subject_of_run
 from fed_pretrain.experiment.analysis.analyze_config import AnalyzeConfig
 from fed_pretrain.experiment.assembly.assemble import Assembly, assemble
@@ -45,6 +46,9 @@ def run_config(folder: str, given: RunConfig) -> RunConfig:
     """The config of the run in `folder`, on this machine's executor, measured as is asked now."""
     saved = saved_config.read(Path(folder))
     plugins.report_unloaded(f"--run={folder}", saved.plugins)
+    if given.dataset is None:
+        found = manifest.fingerprint_at(saved.dataset)
+        workdir.check_dataset(Path(folder), saved.dataset, found)
     by_client = saved.evaluation.eval_clients or given.evaluation.eval_clients
     return dataclasses.replace(
         saved,

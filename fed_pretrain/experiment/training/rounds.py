@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from data_prep.store import manifest
 from fed_pretrain.algorithms import schedule
 from fed_pretrain.clients import sampling as cohorts
 from fed_pretrain.clients import uneven_work
@@ -72,6 +73,8 @@ def train(config: RunConfig, session: Session | None = None) -> RunResult:
     ):
         done = workdir.finished(folder, config)
         if done is not None:
+            found = manifest.fingerprint_at(config.dataset)
+            workdir.check_dataset(folder, config.dataset, found)
             return RunResult(folder, done, "finished before")
         assembly = assemble(config, session or shared())
         return Training(assembly, folder, stop).run()

@@ -123,7 +123,9 @@ def _used_versions(
 ) -> list[dict[str, str]]:
     """The versions that worked on the run, in order; reports, or refuses, new ones."""
     used: list[dict[str, str]] = before.get("versions", [])
-    changed = differences(used[-1], now) if used else []
+    # What an older version did not record is no difference.
+    known = {name: value for name, value in now.items() if used and name in used[-1]}
+    changed = differences(used[-1], known) if used else []
     if not changed:
         return used or [now]
     sentence = f"{path}: the run was made by other versions: {'; '.join(changed)}"
@@ -174,6 +176,17 @@ def finished(folder: Path, config: RunConfig) -> Sequence[Mapping[str, Any]] | N
     return metrics.read_rows(folder / "metrics.jsonl")
 
 
+def check_dataset(folder: Path, path: str | None, fingerprint: str | None) -> None:
+    """Refuses a dataset that has taken the place of the one that the run in `folder` is of."""
+    before = (_read(folder / CONFIG) or {}).get("dataset_fingerprint")
+    if before and fingerprint and before != fingerprint:
+        raise UserError(
+            f"--dataset={path}: the run in {folder} was made of another dataset, which this one has"
+            f" replaced (fingerprint {before[:12]} -> {fingerprint[:12]}); give another --workdir,"
+            " or prepare that dataset again"
+        )
+
+
 def success_facts(folder: Path) -> dict[str, Any]:
     """What SUCCESS says of the run; empty before it is finished."""
     return _read(folder / SUCCESS) or {}
@@ -217,6 +230,7 @@ def of_start(assembly: Assembly) -> dict[str, Any]:
         **model_facts(assembly),
         "start_digest": assembly.start.digest,
         "seed": assembly.config.seed,
+        "versions": versions.current(),
         "where": "the start, before any update",
     }
 

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from pathlib import Path
 
@@ -5,6 +6,7 @@ import pytest
 
 from data_prep.store import manifest
 from data_prep.store.reader import PreparedDataset
+from groundwork import versions
 from groundwork.errors import UserError
 from tests.data_prep.store.small_dataset import prepared_digits
 
@@ -26,7 +28,31 @@ def test_command_and_time_do_not_change_the_fingerprint_but_everything_else_does
     for key in value:
         changed = value | {key: "something else"}
         same = manifest.fingerprint(changed) == digits.fingerprint
-        assert same == (key in ("command", "created")), key
+        assert same == (key in ("command", "versions", "created")), key
+
+
+def test_it_names_the_versions_that_made_it_and_damage_to_them_is_noticed(
+    digits: PreparedDataset, tmp_path: Path
+) -> None:
+    assert digits.manifest.versions == versions.current()
+    manifest.write(tmp_path, digits.manifest)
+    path = tmp_path / "manifest.json"
+    path.write_text(path.read_text().replace('"numpy": "1.', '"numpy": "2.'))
+    with pytest.raises(UserError, match="damaged"):
+        manifest.read(tmp_path)
+
+
+def test_a_manifest_of_before_versions_were_recorded_is_read(
+    digits: PreparedDataset, tmp_path: Path
+) -> None:
+    command = digits.manifest.command
+    older = dataclasses.replace(
+        digits.manifest, versions={}, created=manifest.now_with_check(command, {})
+    )
+    manifest.write(tmp_path, older)
+    assert "versions" not in json.loads((tmp_path / "manifest.json").read_text())
+    assert manifest.read(tmp_path) == older
+    assert older.fingerprint == digits.fingerprint
 
 
 def test_read_is_written_plus_dropped(digits: PreparedDataset) -> None:

@@ -82,7 +82,8 @@ def write(
             other_files=(),
             request="",
             command="",
-            created=manifest.now_with_check(""),
+            versions={},
+            created=manifest.now_with_check("", {}),
         ),
     )
     return open_dataset(folder)

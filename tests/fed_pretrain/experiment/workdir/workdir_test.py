@@ -1,13 +1,18 @@
 """What a work directory says of the versions that made it, and what a failed run leaves of it."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
 
 import pytest
 
+from data_prep.store import manifest
+from fed_pretrain.experiment.analysis import run_analysis
+from fed_pretrain.experiment.assembly.run_config import RunConfig
 from fed_pretrain.experiment.training.rounds import train
 from fed_pretrain.experiment.workdir import metrics
+from fed_pretrain.tasks import embedded_datasets
 from groundwork import versions
 from groundwork.errors import UserError
 from tests.fed_pretrain.experiment.small_runs import rounds_of, small
@@ -48,6 +53,38 @@ def test_strict_refuses_to_continue_with_another_version(run_of_another_numpy: P
         train(small(run_of_another_numpy, work={"rounds": 3}, saving={"strict": True}))
     assert (run_of_another_numpy / "config.json").read_bytes() == before
     assert (run_of_another_numpy / "SUCCESS").exists()
+
+
+@pytest.fixture(scope="module")
+def run_on_own_dataset(tmp_path_factory: pytest.TempPathFactory) -> RunConfig:
+    folder = tmp_path_factory.mktemp("own")
+    shutil.copytree(embedded_datasets.open_for_task("digits", None).path, folder / "dataset")
+    config = small(folder / "run", model="linear", dataset=str(folder / "dataset"))
+    train(dataclasses.replace(config, work=dataclasses.replace(config.work, rounds=1)))
+    return dataclasses.replace(config, work=dataclasses.replace(config.work, rounds=1))
+
+
+def test_a_finished_run_whose_dataset_was_replaced_says_so(
+    run_on_own_dataset: RunConfig, tmp_path: Path
+) -> None:
+    config = run_on_own_dataset
+    dataset = Path(config.dataset or "")
+    before = manifest.read(dataset)
+    shutil.copytree(dataset, tmp_path / "kept")
+    manifest.write(dataset, dataclasses.replace(before, request="another"))
+    try:
+        with pytest.raises(UserError, match=r"--dataset=.*another dataset, which this one has"):
+            train(config)
+        with pytest.raises(UserError, match=r"--dataset=.*another dataset, which this one has"):
+            run_analysis.run_config(config.workdir, RunConfig("digits", ""))
+        elsewhere = RunConfig("digits", "", dataset=str(tmp_path / "kept"))
+        assert run_analysis.run_config(config.workdir, elsewhere).dataset == elsewhere.dataset
+    finally:
+        manifest.write(dataset, before)
+    # Made again with the same content it is the same dataset, and a deleted one was no other.
+    assert train(config).reason == "finished before"
+    shutil.rmtree(dataset)
+    assert train(config).reason == "finished before"
 
 
 def test_a_run_that_is_refused_leaves_no_work_directory(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def run(config: StudyConfig) -> StudyResult:
     if config.only and config.forget_stale:
         raise UserError("--forget_stale is for a whole study, not for --step")
     plan, steps = _checked_steps(config)
-    parallel = config.parallel or plan.budget.parallel or room_for_cells()
+    parallel = config.parallel or plan.budget.parallel or room_for_cells(steps)
     planned = plan.budget.minutes * 60 if plan.budget.minutes else None
     time_left = TimeLeft(last_round, parallel, planned)
     execution = Execution(
@@ -132,11 +132,23 @@ def _checked_steps(config: StudyConfig) -> tuple[plan_module.Plan, list[Step]]:
     return plan, steps
 
 
-def room_for_cells() -> int:
-    """How many cells fit at once: the executor of one cell uses two cores well."""
+def room_for_cells(steps: Sequence[Step]) -> int:
+    """How many cells fit at once: a run uses two cores well, one of a small model a single one."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
     by_memory = int(memory // MEMORY_PER_CELL)
-    return max(1, min((os.cpu_count() or 1) // CORES_PER_CELL, by_memory))
+    small = all(_is_small(step) for step in steps if step.kind == "train")
+    by_cores = (os.cpu_count() or 1) // (1 if small else CORES_PER_CELL)
+    return max(1, min(by_cores, by_memory))
+
+
+def _is_small(step: Step) -> bool:
+    from fed_pretrain.models import known_models
+    from fed_pretrain.tasks import known_tasks
+
+    model = step.flags.get("model")
+    choice = known_tasks.get(step.flags["task"]).choice(model)
+    name = choice.name if choice is not None else model
+    return name in known_models.names() and known_models.get(name).small
 
 
 def describe(plan: plan_module.Plan, execution: Execution, time_left: TimeLeft) -> str:
@@ -149,18 +161,27 @@ def describe(plan: plan_module.Plan, execution: Execution, time_left: TimeLeft) 
     lines += [f"  reduced: {reduction}" for reduction in plan.reductions]
     numbers = ", ".join(f"{number} {kind}" for kind, number in counts.items())
     lines.append(f"  steps: {numbers}{already}")
-    for name, task in plan.tasks.items():
-        lines.append(
-            f"  {name}: {len(task.starts)} starts ({', '.join(task.starts)})"
-            f" x {len(plan.algorithms)} algorithms x {len(plan.seeds)} seeds"
-        )
-    for axis, points in plan.sweep.items():
-        lines.append(f"  sweep {axis}: {', '.join(points)}")
     trains = [state.step for state in states if state.step.kind == "train"]
+    for name in plan.tasks:
+        runs = [step.coordinates for step in trains if step.coordinates["task"] == name]
+        lines += _grid(name, runs)
     rounds = sum(int(step.flags.get("rounds", 0)) for step in trains)
     lines.append(f"  federated rounds: {rounds:,}")
     lines.append(f"  estimate: {_estimate(states, time_left)}")
     return "\n".join(lines)
+
+
+def _grid(task: str, runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the runs of a task are the product of, a line for each of its partitions."""
+    lines = []
+    for partition in dict.fromkeys(run["partition"] for run in runs):
+        own = [run for run in runs if run["partition"] == partition]
+        axes = [axis for axis in own[0] if axis not in ("task", "partition")]
+        values = {axis: list(dict.fromkeys(str(run[axis]) for run in own)) for axis in axes}
+        product = " x ".join(f"{axis} {', '.join(named)}" for axis, named in values.items())
+        where = f"{task} ({partition})" if partition else task
+        lines.append(f"  {where}: {len(own)} runs: {product}")
+    return lines
 
 
 def _estimate(states: Sequence[StepState], time_left: TimeLeft) -> str:

@@ -24,6 +24,7 @@ class ModelSpec:
     Image builders take (num_classes, input_shape, inputs=None, **kw): the body is built on the
     Keras tensor `inputs` where one is given. Text builders take (num_classes, vocab_size,
     sequence_length, **kw). All return logits. `head` names the layers as wide as `num_classes`.
+    small: under 100,000 weights, so that a run of it keeps about one core busy.
     """
 
     name: str
@@ -33,6 +34,7 @@ class ModelSpec:
     origin: str
     arguments: tuple[tuple[str, object], ...] = ()
     preprocessing: str = "unit"
+    small: bool = False
 
     def builder(self) -> Builder:
         """The build function; its module is imported only now."""
@@ -171,6 +173,7 @@ for _spec in (
         _own("small_cnns", "edge_cnn"),
         ("head",),
         "our own, under 30k parameters",
+        small=True,
     ),
     ModelSpec(
         "small_cnn",
@@ -186,7 +189,14 @@ for _spec in (
         ("classifier", "classifier_6"),
         "Simonyan and Zisserman 2015; torchvision vgg11",
     ),
-    ModelSpec("linear", "image", _own("small_cnns", "linear"), ("head",), "softmax regression"),
+    ModelSpec(
+        "linear",
+        "image",
+        _own("small_cnns", "linear"),
+        ("head",),
+        "softmax regression",
+        small=True,
+    ),
     ModelSpec("char_lstm", "text", _own("recurrent", "char_lstm"), ("output",), "textgenrnn 2.0"),
     ModelSpec(
         "char_cnn",
@@ -194,6 +204,7 @@ for _spec in (
         _own("char_cnn"),
         ("output",),
         "our own, two causal convolutions, 30k parameters",
+        small=True,
     ),
     ModelSpec("char_cnn_lm", "text", _own("char_cnn_lm"), ("output",), "Kim et al. 2016 (CharLM)"),
     ModelSpec(

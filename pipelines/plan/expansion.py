@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pipelines.plan.document import Place
-from pipelines.plan.plan import AnalysisPlan, Budget, Flags, Plan, TaskPlan
+from pipelines.plan.plan import Budget, Flags, Plan, TaskPlan
 from pipelines.plan.plan_checks import PRETRAINED, PRETRAINED_FILES
 from pipelines.plan.steps import Input, Step
 
@@ -59,78 +59,120 @@ def _step(layers: Sequence[Layer], **others: Any) -> Step:
 
 
 def _task_steps(plan: Plan, task_name: str, task: TaskPlan) -> Iterator[Step]:
-    for partition in task.partitions:
-        yield from _prepare(task_name, task, partition)
-    for name, flags in task.pretrain.items():
-        yield _pretrain(task_name, task, name, flags)
-    for partition, start, algorithm in itertools.product(
-        task.partitions, task.starts, plan.algorithms
-    ):
-        tune = _tune(plan, task_name, task, partition, start, algorithm)
-        if tune is not None:
-            yield tune
-        for cell in _cells(plan, task_name, task, partition, start, algorithm):
-            yield _train(plan, cell, tune)
-    yield from _analyses(plan, task_name, task)
+    within = {partition: plan.within(task_name, partition) for partition in task.partitions}
+    for partition, narrowed in within.items():
+        for seed in _own_seeds("dataset", task, narrowed.seeds):
+            yield from _prepare(task_name, task, partition, seed)
+    for name in task.pretrain:
+        yield from _pretrain(plan, task_name, task, name)
+    for partition, narrowed in within.items():
+        for start, algorithm in itertools.product(task.starts, narrowed.algorithms):
+            tune = _tune(narrowed, task_name, task, partition, start, algorithm)
+            if tune is not None:
+                yield tune
+            for cell in _cells(narrowed, task_name, task, partition, start, algorithm):
+                yield _train(narrowed, cell, tune)
+    yield from _analyses(within, task_name, task)
 
 
-def _dataset_layers(task_name: str, task: TaskPlan, partition: str) -> list[Layer]:
+def _own_seeds(what: str, task: TaskPlan, seeds: Sequence[int]) -> Sequence[int | None]:
+    """Each seed where each has its own; otherwise None alone, which is one for all of them."""
+    return seeds if what in task.per_seed else (None,)
+
+
+def _own_seed(what: str, task: TaskPlan, seed: int) -> int | None:
+    return seed if what in task.per_seed else None
+
+
+def _dataset_layers(
+    task_name: str, task: TaskPlan, partition: str, seed: int | None
+) -> list[Layer]:
     return [
         Layer(("tasks", task_name, "dataset"), task.dataset),
         Layer(("tasks", task_name, "partitions", partition), task.partitions[partition]),
+        *_seed_layer(task_name, seed),
     ]
 
 
-def _dataset(task_name: str, task: TaskPlan, partition: str) -> list[Layer]:
+def _seed_layer(task_name: str, seed: int | None) -> list[Layer]:
+    place = ("tasks", task_name, "per_seed")
+    return [] if seed is None else [Layer(place, {"seed": seed})]
+
+
+def _dataset(task_name: str, task: TaskPlan, partition: str, seed: int) -> list[Layer]:
     """The step that prepares the data, the user's own folder, or nothing (the task's default)."""
-    for layer in reversed(_dataset_layers(task_name, task, partition)):
+    own = _own_seed("dataset", task, seed)
+    layers = _dataset_layers(task_name, task, partition, own)
+    for layer in reversed(layers):
         if "path" in layer.flags:
             return [Layer((*layer.place, "path"), {"dataset": str(layer.flags["path"])})]
-    if not _merged(_dataset_layers(task_name, task, partition)):
+    if not _merged(layers):
         return []
-    prepared = Input(_prepare_id(task_name, partition))
+    prepared = Input(_place("prepare", task_name, partition, own))
     return [Layer(("tasks", task_name, "dataset"), {"dataset": prepared})]
 
 
-def _prepare_id(task_name: str, partition: str) -> str:
-    return "/".join(filter(None, ("prepare", task_name, partition)))
+def _place(*parts: object) -> str:
+    return "/".join(str(part) for part in parts if part not in ("", None))
 
 
-def _prepare(task_name: str, task: TaskPlan, partition: str) -> Iterator[Step]:
-    layers = _dataset_layers(task_name, task, partition)
+def _seeded(coordinates: Mapping[str, Any], seed: int | None) -> Mapping[str, Any]:
+    return coordinates if seed is None else {**coordinates, "seed": seed}
+
+
+def _prepare(task_name: str, task: TaskPlan, partition: str, seed: int | None) -> Iterator[Step]:
+    layers = _dataset_layers(task_name, task, partition, seed)
     flags = _merged(layers)
     if flags and "path" not in flags:
-        yield _step(
-            layers,
-            step_id=_prepare_id(task_name, partition),
-            kind="prepare",
-            module="data_prep.prepare",
-            output_flag="output",
-            coordinates={"task": task_name, "partition": partition},
-            affinity="data_prep.prepare",
-        )
+        coordinates = _seeded({"task": task_name, "partition": partition}, seed)
+        yield _preparation(_place("prepare", task_name, partition, seed), layers, coordinates)
 
 
-def _pretrain(task_name: str, task: TaskPlan, name: str, flags: Flags) -> Step:
-    """Central pre-training on proxy data; without its own dataset it uses the first partition's."""
-    layers = [
-        Layer(("tasks", task_name), {"task": task.task}),
-        Layer(("tasks", task_name, "pretrain", name), flags),
-    ]
-    if "dataset" not in flags and _merged(layers)["task"] == task.task:
-        layers += _dataset(task_name, task, next(iter(task.partitions)))
+def _preparation(step_id: str, layers: Sequence[Layer], coordinates: Mapping[str, Any]) -> Step:
     return _step(
         layers,
-        step_id=f"pretrain/{task_name}/{name}",
-        kind="pretrain",
-        module="fed_pretrain.pretrain",
-        output_flag="workdir",
-        coordinates={"task": task_name, "pretrain": name},
-        affinity=f"fed_pretrain.pretrain/{task_name}",
+        step_id=step_id,
+        kind="prepare",
+        module="data_prep.prepare",
+        output_flag="output",
+        coordinates=coordinates,
+        affinity="data_prep.prepare",
     )
 
 
-def _base(plan: Plan, task_name: str, task: TaskPlan, partition: str, start: str) -> list[Layer]:
+def _pretrain(plan: Plan, task_name: str, task: TaskPlan, name: str) -> Iterator[Step]:
+    """Central pre-training on proxy data; without its own dataset it uses the first partition's."""
+    first = next(iter(task.partitions))
+    place = ("tasks", task_name, "pretrain", name)
+    flags = dict(task.pretrain[name])
+    proxy = flags.get("dataset")
+    if isinstance(proxy, Mapping):
+        prepare_id = _place("prepare", task_name, name)
+        coordinates = {"task": task_name, "pretrain": name}
+        yield _preparation(prepare_id, [Layer((*place, "dataset"), proxy)], coordinates)
+        flags["dataset"] = Input(prepare_id)
+    seeds = dict.fromkeys(
+        seed for partition in task.partitions for seed in plan.within(task_name, partition).seeds
+    )
+    for seed in _own_seeds("pretrain", task, tuple(seeds)):
+        layers = [Layer(("tasks", task_name), {"task": task.task}), *_seed_layer(task_name, seed)]
+        layers += [Layer(place, flags)]
+        if "dataset" not in flags and _merged(layers)["task"] == task.task:
+            layers += _dataset(task_name, task, first, plan.seeds[0] if seed is None else seed)
+        yield _step(
+            layers,
+            step_id=_place("pretrain", task_name, name, seed),
+            kind="pretrain",
+            module="fed_pretrain.pretrain",
+            output_flag="workdir",
+            coordinates=_seeded({"task": task_name, "pretrain": name}, seed),
+            affinity=f"fed_pretrain.pretrain/{task_name}",
+        )
+
+
+def _base(
+    plan: Plan, task_name: str, task: TaskPlan, partition: str, start: str, seed: int
+) -> list[Layer]:
     """The layers that every use of a start shares."""
     place = ("tasks", task_name)
     layers = [
@@ -138,13 +180,14 @@ def _base(plan: Plan, task_name: str, task: TaskPlan, partition: str, start: str
         Layer(("settings",), plan.settings),
         Layer((*place, "settings"), task.settings),
         Layer((*place, "starts", start), task.starts[start]),
-        *_dataset(task_name, task, partition),
+        *_dataset(task_name, task, partition, seed),
     ]
     merged = _merged(layers)
     for flag, file in PRETRAINED_FILES.items():
         value = str(merged.get(flag, ""))
         if value.startswith(PRETRAINED):
-            made = Input(f"pretrain/{task_name}/{value.removeprefix(PRETRAINED)}", file)
+            own = _own_seed("pretrain", task, seed)
+            made = Input(_place("pretrain", task_name, value.removeprefix(PRETRAINED), own), file)
             layers.append(Layer((*place, "starts", start), {flag: made}))
     return layers
 
@@ -152,8 +195,7 @@ def _base(plan: Plan, task_name: str, task: TaskPlan, partition: str, start: str
 def _cells(
     plan: Plan, task_name: str, task: TaskPlan, partition: str, start: str, algorithm: str
 ) -> Iterator[Cell]:
-    layers = [
-        *_base(plan, task_name, task, partition, start),
+    chosen = [
         Layer(("algorithms", algorithm), plan.algorithms[algorithm]),
         *(
             Layer(("tasks", task_name, "rates", key), task.rates.get(key, {}))
@@ -174,7 +216,9 @@ def _cells(
                 **{axis: value for axis, (value, _) in zip(plan.sweep, point, strict=True)},
                 "seed": seed,
             }
-            yield Cell(coordinates, (*layers, *swept, Layer(("seeds",), {"seed": seed})))
+            base = _base(plan, task_name, task, partition, start, seed)
+            seeded = Layer(("seeds",), {"seed": seed})
+            yield Cell(coordinates, (*base, *chosen, *swept, seeded))
 
 
 def _tune(
@@ -198,7 +242,7 @@ def _tune(
     place = "/".join(filter(None, (task_name, partition, start, algorithm)))
     return _step(
         [
-            *_base(plan, task_name, task, partition, start),
+            *_base(plan, task_name, task, partition, start, plan.seeds[0]),
             Layer(("algorithms", algorithm), plan.algorithms[algorithm]),
             Layer(("tuning", "settings"), tuning.settings),
             Layer(("tuning",), asked),
@@ -230,19 +274,23 @@ def _train(plan: Plan, cell: Cell, tune: Step | None) -> Step:
     )
 
 
-def _analyses(plan: Plan, task_name: str, task: TaskPlan) -> Iterator[Step]:
-    for name, analysis in plan.analyze.items():
-        if task_name not in analysis.tasks:
-            continue
-        of_start = analysis.of == "start"
-        maker = _start_analyses if of_start else _run_analyses
-        yield from maker(plan, task_name, task, name, analysis)
+def _analyses(within: Mapping[str, Plan], task_name: str, task: TaskPlan) -> Iterator[Step]:
+    """`within`: the plan as each partition takes part in it."""
+    for partition, plan in within.items():
+        for name, analysis in plan.analyze.items():
+            if task_name not in analysis.tasks:
+                continue
+            if analysis.of == "start":
+                yield from _start_analyses(plan, task_name, task, partition, name)
+            elif analysis.beside != partition:
+                others = within[analysis.beside] if analysis.beside else None
+                yield from _run_analyses(plan, others, task_name, task, partition, name)
 
 
 def _start_analyses(
-    plan: Plan, task_name: str, task: TaskPlan, name: str, analysis: AnalysisPlan
+    plan: Plan, task_name: str, task: TaskPlan, partition: str, name: str
 ) -> Iterator[Step]:
-    for partition, start, seed in itertools.product(task.partitions, task.starts, plan.seeds):
+    for start, seed in itertools.product(task.starts, plan.seeds):
         coordinates = {
             "analysis": name,
             "task": task_name,
@@ -251,31 +299,41 @@ def _start_analyses(
             "seed": seed,
         }
         layers = [
-            *_base(plan, task_name, task, partition, start),
-            Layer(("analyze", name, "settings"), analysis.settings),
+            *_base(plan, task_name, task, partition, start, seed),
+            Layer(("analyze", name, "settings"), plan.analyze[name].settings),
             Layer(("seeds",), {"seed": seed}),
         ]
         yield _analyze(coordinates, layers, ())
 
 
 def _run_analyses(
-    plan: Plan, task_name: str, task: TaskPlan, name: str, analysis: AnalysisPlan
+    plan: Plan, others: Plan | None, task_name: str, task: TaskPlan, partition: str, name: str
 ) -> Iterator[Step]:
-    for partition, start, algorithm in itertools.product(
-        task.partitions, task.starts, analysis.algorithms
-    ):
+    """`others`: the plan within the partition whose runs stand beside these."""
+    analysis = plan.analyze[name]
+    for start, algorithm in itertools.product(task.starts, analysis.algorithms):
+        beside = _places(others, task_name, task, analysis.beside, start, algorithm)
         for cell in _cells(plan, task_name, task, partition, start, algorithm):
-            if analysis.beside == partition:
-                continue
             runs = {"run": Input(f"train/{cell.place}")}
             if analysis.beside:
                 other = Cell({**cell.coordinates, "partition": analysis.beside}, cell.layers)
+                if other.place not in beside:
+                    continue
                 runs["other_run"] = Input(f"train/{other.place}")
             coordinates = {"analysis": name, **cell.coordinates}
             needs = tuple(run.step_id for run in runs.values())
             place = ("analyze", name)
             layers = [Layer(place, runs), Layer((*place, "settings"), analysis.settings)]
             yield _analyze(coordinates, layers, needs)
+
+
+def _places(
+    plan: Plan | None, task_name: str, task: TaskPlan, partition: str, start: str, algorithm: str
+) -> set[str]:
+    """Of the cells that the plan has there."""
+    if plan is None or algorithm not in plan.algorithms:
+        return set()
+    return {cell.place for cell in _cells(plan, task_name, task, partition, start, algorithm)}
 
 
 def _analyze(

@@ -5,13 +5,14 @@ product into steps. Mistakes are reported with the line and the nearest right ke
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from groundwork.errors import UserError, nearest
-from pipelines.plan import plan_checks
+from pipelines.plan import limits, plan_checks
 from pipelines.plan.document import Document
+from pipelines.plan.limits import Limits
 from pipelines.plan.plan_checks import Words
 
 Flags = Mapping[str, Any]
@@ -20,7 +21,12 @@ PLANS_FOLDER = Path(__file__).parent.parent / "plans"
 
 @dataclass(frozen=True)
 class TaskPlan:
-    """`title` and `start_titles` are what the report calls the task and its starts."""
+    """`title` and `start_titles` are what the report calls the task and its starts.
+
+    pretrain: its flags; a `dataset` that is a mapping is prepared for it.
+    only, partitions_only: what the task and each partition takes of the rest of the plan.
+    per_seed: what each seed has of its own, besides its runs: `dataset`, `pretrain`.
+    """
 
     task: str
     dataset: Flags
@@ -31,6 +37,9 @@ class TaskPlan:
     rates: Mapping[str, Flags]
     title: str = ""
     start_titles: Mapping[str, str] = field(default_factory=dict)
+    only: Limits = field(default_factory=Limits)
+    partitions_only: Mapping[str, Limits] = field(default_factory=dict)
+    per_seed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,6 +93,29 @@ class Plan:
     claims: tuple[str, ...]
     budget: Budget
     algorithm_titles: Mapping[str, str] = field(default_factory=dict)
+
+    def within(self, task: str, partition: str) -> "Plan":
+        """The plan as far as this partition of the task takes part in it."""
+        own = self.tasks[task]
+        plan = self
+        for only in (own.only, own.partitions_only[partition]):
+            algorithms = limits.kept(plan.algorithms, only.algorithms)
+            plan = replace(
+                plan,
+                algorithms=algorithms,
+                seeds=tuple(s for s in plan.seeds if only.seeds is None or s in only.seeds),
+                sweep={
+                    axis: limits.kept(points, only.sweep.get(axis))
+                    for axis, points in plan.sweep.items()
+                },
+                analyze={
+                    name: replace(
+                        one, algorithms=tuple(a for a in one.algorithms if a in algorithms)
+                    )
+                    for name, one in limits.kept(plan.analyze, only.analyze).items()
+                },
+            )
+        return plan
 
 
 def shipped() -> list[str]:
@@ -166,16 +198,20 @@ def build(document: Document) -> Plan:
 
 
 def _task(value: Mapping[str, Any]) -> TaskPlan:
+    partitions: Mapping[str, Flags] = value.get("partitions", {"": {}})
     return TaskPlan(
         task=value["task"],
         dataset=value.get("dataset", {}),
-        partitions=value.get("partitions", {"": {}}),
+        partitions={name: _without(limits.KEY, flags) for name, flags in partitions.items()},
         settings=value.get("settings", {}),
         starts=_without_titles(value["starts"]),
         pretrain=value.get("pretrain", {}),
         rates=value.get("rates", {}),
         title=value.get("title", ""),
         start_titles=_titles(value["starts"]),
+        only=limits.read(value),
+        partitions_only={name: limits.read(flags) for name, flags in partitions.items()},
+        per_seed=tuple(value.get("per_seed", ())),
     )
 
 
@@ -184,7 +220,8 @@ def _titles(named: Mapping[str, Flags]) -> dict[str, str]:
 
 
 def _without_titles(named: Mapping[str, Flags]) -> dict[str, Flags]:
-    return {
-        name: {key: value for key, value in flags.items() if key != "title"}
-        for name, flags in named.items()
-    }
+    return {name: _without("title", flags) for name, flags in named.items()}
+
+
+def _without(key: str, flags: Flags) -> Flags:
+    return {name: value for name, value in flags.items() if name != key}

@@ -7,6 +7,7 @@ from typing import Any
 import jsonschema
 
 from groundwork.errors import UserError, nearest
+from pipelines.plan import limits
 from pipelines.plan.document import Document, Place
 
 
@@ -27,6 +28,7 @@ def check(document: Document) -> None:
     if first is not None:
         raise UserError(_sentence(document, first))
     _check_analyses(document)
+    limits.check(document)
     algorithms = list(document.value["algorithms"])
     for name, task in document.value["tasks"].items():
         _check_datasets(document, name, task)
@@ -102,8 +104,9 @@ def _check_datasets(document: Document, name: str, task: Any) -> None:
     places = [("dataset",), *(("partitions", key) for key in task.get("partitions", {}))]
     for place in places:
         flags = document.at(("tasks", name, *place))
-        if "path" in flags and len(flags) > 1:
-            other = next(key for key in flags if key != "path")
+        others = [key for key in flags if key not in ("path", limits.KEY)]
+        if "path" in flags and others:
+            other = others[0]
             where = document.where(("tasks", name, *place, other))
             raise UserError(
                 f"{where}: tasks.{name}.{'.'.join(map(str, place))}: {other!r} prepares a dataset,"
@@ -153,6 +156,17 @@ _NAMED_FLAGS: dict[str, Any] = {
     "minProperties": 1,
     "additionalProperties": _FLAGS,
 }
+_PARTITIONS: dict[str, Any] = {
+    **_NAMED_FLAGS,
+    "additionalProperties": {**_FLAGS, "properties": {limits.KEY: limits.SCHEMA}},
+}
+_PRETRAIN: dict[str, Any] = {
+    **_NAMED_FLAGS,
+    "additionalProperties": {
+        **_FLAGS,
+        "properties": {"dataset": {"anyOf": [{"type": "string"}, _FLAGS]}},
+    },
+}
 _TASK: dict[str, Any] = {
     "type": "object",
     "required": ["task", "starts"],
@@ -161,10 +175,12 @@ _TASK: dict[str, Any] = {
         "task": {"type": "string"},
         "title": {"type": "string"},
         "dataset": _FLAGS,
-        "partitions": _NAMED_FLAGS,
+        "partitions": _PARTITIONS,
+        "only": limits.SCHEMA,
+        "per_seed": {"type": "array", "items": {"enum": ["dataset", "pretrain"]}},
         "settings": _FLAGS,
         "starts": _NAMED_FLAGS,
-        "pretrain": _NAMED_FLAGS,
+        "pretrain": _PRETRAIN,
         "rates": _NAMED_FLAGS,
     },
 }

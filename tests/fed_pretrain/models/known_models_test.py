@@ -83,6 +83,13 @@ def test_a_model_has_the_published_number_of_parameters(name, classes, arguments
             assert model.output_shape == shape
 
 
+def test_a_small_model_has_less_than_100_000_parameters():
+    counts = {name: count for name, _, _, count, _ in PUBLISHED}
+    small = [name for name in known_models.names() if known_models.get(name).small]
+    assert set(small) == {"edge_cnn", "char_cnn", "linear"}
+    assert all(counts[name] < 100_000 for name in small)
+
+
 def test_every_registered_model_is_in_the_small_set_of_these_tests():
     own = {name for name in known_models.names() if not name.startswith("keras:")}
     assert own == set(SMALL)

@@ -254,3 +254,90 @@ def test_titles_are_for_the_report_and_are_no_flags(tmp_path):
     assert titled.algorithm_titles == {"fedavg": "FedAvg"}
     steps = [{step.step_id: step.flags for step in expand(plan)} for plan in (plain, titled)]
     assert steps[0] == steps[1]
+
+
+def steps_of(tmp_path, text):
+    return {step.step_id: step for step in expand(plans.load(write(tmp_path, text)))}
+
+
+IID = "iid: {partition: iid}"
+
+
+def test_a_partition_takes_part_with_what_its_only_names(tmp_path):
+    only = "only: {algorithms: [fedadam], seeds: [1], sweep: {epochs: ['4']}, analyze: []}"
+    steps = steps_of(tmp_path, TEXT.replace(IID, f"iid: {{partition: iid, {only}}}"))
+    kept = [name for name in steps if "/digits/iid" in name]
+    assert kept == [
+        "prepare/digits/iid",
+        "train/digits/iid/random/fedadam/4/1",
+        "train/digits/iid/warm/fedadam/4/1",
+    ]
+    assert steps["prepare/digits/iid"].flags == {"source": "digits", "partition": "iid"}
+    assert len([name for name in steps if "/digits/natural" in name]) == 1 + 16 + 4
+    assert len([name for name in steps if "analyze/hessian/digits/natural" in name]) == 4
+
+
+def test_an_only_of_the_task_holds_for_each_of_its_partitions(tmp_path):
+    text = TEXT.replace("    task: digits\n", "    task: digits\n    only: {seeds: [0]}\n")
+    text = text.replace(IID, "iid: {partition: iid, only: {algorithms: [fedavg]}}")
+    trains = [name for name in steps_of(tmp_path, text) if name.startswith("train")]
+    assert len(trains) == 2 * 2 * 2 + 2 * 2
+    assert all(name.endswith("/0") for name in trains)
+    assert not any("iid" in name and "fedadam" in name for name in trains)
+
+
+def test_a_run_has_nothing_beside_it_where_the_other_partition_leaves_it_out(tmp_path):
+    text = TEXT.replace("of: start", "of: run, beside: iid")
+    text = text.replace(IID, "iid: {partition: iid, only: {algorithms: [fedavg], seeds: [1]}}")
+    analyses = [name for name in steps_of(tmp_path, text) if name.startswith("analyze")]
+    assert analyses == [
+        f"analyze/hessian/digits/natural/{start}/fedavg/{epochs}/1"
+        for start in ("random", "warm")
+        for epochs in (1, 4)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("only", "said"),
+    [
+        ("algorithms: [fedadm]", "no 'fedadm' in algorithms (did you mean 'fedadam'?)"),
+        ("analyze: [hesian]", "no 'hesian' in analyze (did you mean 'hessian'?)"),
+        ("sweep: {epoch: ['1']}", "no 'epoch' in sweep (did you mean 'epochs'?)"),
+        ("sweep: {epochs: ['2']}", "no '2' in epochs"),
+    ],
+)
+def test_an_only_that_names_what_is_not_there_is_refused_with_its_line(tmp_path, only, said):
+    text = TEXT.replace(IID, f"iid: {{partition: iid, only: {{{only}}}}}")
+    message = refused(tmp_path, text)
+    assert "line 11: tasks.digits.partitions.iid.only: the plan has " + said in message
+
+
+def test_each_seed_can_have_its_own_data_and_pre_training(tmp_path):
+    text = TEXT.replace(
+        "    task: digits\n", "    task: digits\n    per_seed: [dataset, pretrain]\n"
+    )
+    steps = steps_of(tmp_path, text)
+    assert [name for name in steps if name.startswith(("prepare", "pretrain"))] == [
+        *(f"prepare/digits/{partition}/{s}" for partition in ("natural", "iid") for s in (0, 1)),
+        "pretrain/digits/proxy/0",
+        "pretrain/digits/proxy/1",
+    ]
+    for seed in (0, 1):
+        assert steps[f"prepare/digits/iid/{seed}"].flags["seed"] == seed
+        assert steps[f"pretrain/digits/proxy/{seed}"].flags["seed"] == seed
+        run = steps[f"train/digits/iid/warm/fedadam/4/{seed}"].flags
+        assert run["dataset"] == Input(f"prepare/digits/iid/{seed}")
+        assert run["start"] == Input(f"pretrain/digits/proxy/{seed}", "start.ckpt")
+        at_start = steps[f"analyze/hessian/digits/iid/warm/{seed}"].flags
+        assert (at_start["dataset"], at_start["start"]) == (run["dataset"], run["start"])
+
+
+def test_a_pre_training_can_name_the_source_that_is_prepared_for_it(tmp_path):
+    proxy = "proxy: {dataset: {source: mnist5k, partition: iid}, epochs: 2}"
+    steps = steps_of(tmp_path, TEXT.replace("proxy: {task: mnist5k, epochs: 2}", proxy))
+    assert steps["prepare/digits/proxy"].flags == {"source": "mnist5k", "partition": "iid"}
+    assert steps["pretrain/digits/proxy"].flags == {
+        "task": "digits",
+        "dataset": Input("prepare/digits/proxy"),
+        "epochs": 2,
+    }

@@ -7,6 +7,7 @@ order given, so equal content gives equal bytes.
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -86,6 +87,13 @@ def load(path: str | os.PathLike[str]) -> Checkpoint:
     body, digest = memoryview(content)[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
     if hashlib.sha256(body).digest() != digest:
         raise DamagedCheckpoint(f"{path}: damaged (its sha256 does not fit its bytes)")
+    try:
+        return _parsed(content)
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise DamagedCheckpoint(f"{path}: damaged (its header does not fit its arrays)") from error
+
+
+def _parsed(content: bytes) -> Checkpoint:
     end_of_header = content.index(b"\n", len(MAGIC))
     header = json.loads(content[len(MAGIC) : end_of_header])
     first = end_of_header + 1
@@ -95,6 +103,8 @@ def load(path: str | os.PathLike[str]) -> Checkpoint:
 
 def _array(content: bytes, first: int, entry: Mapping[str, Any]) -> np.ndarray:
     shape = tuple(entry["shape"])
-    count = int(np.prod(shape, dtype=np.int64))
+    if min(shape, default=0) < 0 or entry["offset"] < 0:
+        raise ValueError(f"{entry['name']!r} has a negative size or place")
+    count = math.prod(shape)
     flat = np.frombuffer(content, np.dtype(entry["dtype"]), count, first + entry["offset"])
     return flat.reshape(shape)

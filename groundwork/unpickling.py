@@ -1,43 +1,98 @@
-"""Pickles that cannot run code: only the globals on an allow list are ever looked up."""
+"""Pickles that cannot run code: only the globals on an allow list are ever looked up.
 
+Nor can they make more than they hold: Python's own reader keeps its memo in a dictionary (the
+faster one allocates an index of the pickle's choice), arrays are views of bytes that are there,
+and what is put into an object is dropped unless it is one of ours.
+"""
+
+import functools
+import math
+import os
 import pickle
+import re
+import struct
 from collections.abc import Callable, Mapping
-from typing import IO, Any
+from typing import IO, Any, ClassVar
+
+import numpy as np
 
 from groundwork.errors import UserError
 
 Allowed = Mapping[tuple[str, str], Any]
 """(module, name) as written in the pickle -> the object that stands in for it."""
 
+_NUMBERS = re.compile(r"[<=|]?([fiu][1248]|b1|f16)")
+_LONGEST_WHY = 300
+
+
+class _Dtype:
+    """Stands in for a dtype of plain numbers."""
+
+    def __init__(self, code: Any, *_: Any) -> None:
+        text = code.decode("latin1") if isinstance(code, bytes) else code
+        if not isinstance(text, str) or not _NUMBERS.fullmatch(text):
+            raise pickle.UnpicklingError("an array is not of plain numbers")
+        self.dtype = np.dtype(text)
+
+    def __setstate__(self, state: Any) -> None:
+        if isinstance(state, tuple) and state[1:2] in ((">",), (b">",)):
+            raise pickle.UnpicklingError("it was written on a big-endian machine")
+
+
+class _Stored(np.ndarray):
+    """An array that takes its values from bytes of the pickle, and only if they are all there."""
+
+    def __setstate__(self, state: Any) -> None:
+        _, shape, dtype, is_fortran, content = state
+        _check(shape, dtype, content)
+        super().__setstate__((1, shape, dtype.dtype, bool(is_fortran), content))
+
+
+def _check(shape: Any, dtype: Any, content: Any) -> None:
+    if not isinstance(dtype, _Dtype) or not isinstance(shape, tuple):
+        raise pickle.UnpicklingError("an array has no proper shape or dtype")
+    size = math.prod(shape) * dtype.dtype.itemsize
+    if min(shape, default=0) < 0 or len(content) != size:
+        raise pickle.UnpicklingError(f"an array declares {size:,} bytes and holds {len(content):,}")
+
+
+def _from_buffer(content: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray:
+    """How protocol 5 writes an array."""
+    _check(shape, dtype, content)
+    return np.frombuffer(content, dtype.dtype).reshape(shape, order="F" if order == "F" else "C")
+
 
 def numpy_globals() -> dict[tuple[str, str], Any]:
     """What a pickled NumPy array needs, under the names of NumPy 1 and of NumPy 2."""
-    import numpy as np
-    from numpy.core import multiarray
 
-    reconstruct = multiarray._reconstruct  # type: ignore[attr-defined]
+    def reconstruct(*_: Any) -> np.ndarray:
+        return np.ndarray.__new__(_Stored, (0,), "u1")
+
+    @functools.cache  # the same text named a thousand times makes the same bytes
+    def latin1_bytes(text: str, encoding: str) -> bytes:
+        """How Python 3 writes bytes into the old protocols; no other codec has a place here."""
+        if encoding != "latin1":
+            raise pickle.UnpicklingError(f"codec {encoding!r:.40} is not allowed")
+        return text.encode("latin1")
+
+    modules = ("numpy.core", "numpy._core")
     return {
-        ("numpy.core.multiarray", "_reconstruct"): reconstruct,
-        ("numpy._core.multiarray", "_reconstruct"): reconstruct,
-        ("numpy", "ndarray"): np.ndarray,
-        ("numpy", "dtype"): np.dtype,
-        ("_codecs", "encode"): _latin1_bytes,
+        **{(f"{module}.multiarray", "_reconstruct"): reconstruct for module in modules},
+        **{(f"{module}.numeric", "_frombuffer"): _from_buffer for module in modules},
+        ("numpy", "ndarray"): "numpy.ndarray",
+        ("numpy", "dtype"): _Dtype,
+        ("_codecs", "encode"): latin1_bytes,
     }
 
 
-def _latin1_bytes(text: str, encoding: str) -> bytes:
-    """How Python 3 writes bytes into the old protocols; no other codec has a place in a pickle."""
-    if encoding != "latin1":
-        raise pickle.UnpicklingError(f"codec {encoding!r} is not allowed")
-    return text.encode("latin1")
-
-
-class RestrictedUnpickler(pickle.Unpickler):
+class RestrictedUnpickler(pickle._Unpickler):
     """Reads one pickle; `allowed` names every global it may hold."""
+
+    dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)
 
     def __init__(
         self,
-        file: IO[bytes],
+        file: Any,
         allowed: Allowed,
         *,
         persistent_load: Callable[[Any], Any] | None = None,
@@ -60,6 +115,63 @@ class RestrictedUnpickler(pickle.Unpickler):
             raise pickle.UnpicklingError("it refers to objects outside the pickle")
         return self._persistent_load(pid)
 
+    def load_build(self) -> None:
+        state = self.stack.pop()  # type: ignore[attr-defined]
+        receiver = self.stack[-1]  # type: ignore[attr-defined]
+        if isinstance(receiver, _Dtype | _Stored):
+            receiver.__setstate__(state)
+
+    dispatch[pickle.BUILD[0]] = load_build
+
+    def load_setitem(self) -> None:
+        _plain(self.stack[-2:-1])  # type: ignore[attr-defined]
+        super().load_setitem()  # type: ignore[misc]
+
+    dispatch[pickle.SETITEM[0]] = load_setitem
+
+    def load_setitems(self) -> None:
+        _plain(self.stack[::2])  # type: ignore[attr-defined]
+        super().load_setitems()  # type: ignore[misc]
+
+    dispatch[pickle.SETITEMS[0]] = load_setitems
+
+    def load_dict(self) -> None:
+        _plain(self.stack[::2])  # type: ignore[attr-defined]
+        super().load_dict()  # type: ignore[misc]
+
+    dispatch[pickle.DICT[0]] = load_dict
+
+    def load_bytearray8(self) -> None:
+        (length,) = struct.unpack("<Q", self.read(8))  # type: ignore[attr-defined]
+        self.append(bytearray(self.read(length)))  # type: ignore[attr-defined]
+
+    dispatch[pickle.BYTEARRAY8[0]] = load_bytearray8
+
+    for _set in (pickle.EMPTY_SET, pickle.ADDITEMS, pickle.FROZENSET):
+        del dispatch[_set[0]]
+
+
+def _plain(keys: list[Any]) -> None:
+    """A tuple of tuples of the same tuples takes for ever to hash."""
+    if not all(isinstance(key, str | bytes | int | float | None) for key in keys):
+        raise pickle.UnpicklingError("a key of a dictionary is no text or number")
+
+
+class _Bounded:
+    """A file that is never asked for more than it has: its reader would allocate that first."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        here = file.tell()
+        self._end = file.seek(0, os.SEEK_END)
+        file.seek(here)
+        self.readline = file.readline
+
+    def read(self, count: int) -> bytes:
+        if count > self._end - self._file.tell():
+            raise EOFError
+        return self._file.read(count)
+
 
 def load(
     file: IO[bytes],
@@ -71,13 +183,14 @@ def load(
 ) -> Any:
     """Reads the next pickle of `file`; anything wrong with it is a UserError that names `name`."""
     unpickler = RestrictedUnpickler(
-        file, allowed, persistent_load=persistent_load, encoding=encoding
+        _Bounded(file), allowed, persistent_load=persistent_load, encoding=encoding
     )
     try:
         return unpickler.load()
     except EOFError:
         raise UserError(f"{name}: the pickle is truncated") from None
-    except MemoryError:
-        raise
+    except MemoryError as error:
+        raise UserError(f"{name}: this pickle does not fit into the memory") from error
     except Exception as error:  # a hostile or damaged pickle can raise anything
-        raise UserError(f"{name}: this pickle is refused: {error}") from error
+        why = str(error)[:_LONGEST_WHY] or type(error).__name__
+        raise UserError(f"{name}: this pickle is refused: {why}") from error

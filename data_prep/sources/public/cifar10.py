@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import io
 import re
 import tarfile
 from collections.abc import Generator, Iterator, Mapping
@@ -33,6 +34,7 @@ _BATCH = re.compile(r"(?:data_batch_([1-9])|(test)_batch)(\.bin)?")
 _PIXELS = 3 * 32 * 32
 _BINARY_RECORD = 1 + _PIXELS
 _ROWS = 1 << 20
+_LARGEST_BATCH = 64 << 20
 _TEST_BATCH = 6
 
 
@@ -107,7 +109,12 @@ def _binary_rows(file: IO[bytes], where: str) -> Iterator[tuple[int, np.ndarray]
 
 
 def _pickled_rows(file: IO[bytes], where: str) -> Iterator[tuple[int, np.ndarray]]:
-    batch = unpickling.load(file, unpickling.numpy_globals(), name=where, encoding="bytes")
+    content = file.read(_LARGEST_BATCH + 1)
+    if len(content) > _LARGEST_BATCH:
+        raise UserError(f"{where} is no CIFAR-10 batch: it is larger than any of them")
+    batch = unpickling.load(
+        io.BytesIO(content), unpickling.numpy_globals(), name=where, encoding="bytes"
+    )
     data, labels = (
         (batch.get(b"data"), batch.get(b"labels")) if isinstance(batch, dict) else (None, None)
     )

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import struct
 import zipfile
 
 from fed_pretrain.starts.formats import (
@@ -21,16 +22,26 @@ _KNOWN = (
     "Keras .h5, .keras, SavedModel, TensorFlow checkpoint, a run's .ckpt, PyTorch .pth/.bin, "
     ".safetensors, .npz"
 )
+_LONGEST_WHY = 300
 _IN_FOLDERS = ("model.safetensors", "pytorch_model.bin", "model.keras", "model.weights.h5")
 
 
 def read(path: str) -> SourceFile:
     """Reads any known weights file without running code that it may hold."""
     kind, file = detect(path)
-    if kind == "checkpoint of a run":
-        tensors, metadata = run_checkpoint.read(file)
-        return SourceFile(file, kind, tensors, metadata)
-    tensors = _READERS[kind](file)
+    try:
+        if kind == "checkpoint of a run":
+            return SourceFile(file, kind, *run_checkpoint.read(file))
+        tensors = _READERS[kind](file)
+    except UserError:
+        raise
+    except MemoryError as error:
+        raise UserError(f"{path}: this {kind} file does not fit into the memory") from error
+    except Exception as error:  # a hostile or damaged file can raise anything
+        why = (str(error).strip("'\"\n") or type(error).__name__).splitlines()[0][:_LONGEST_WHY]
+        raise UserError(
+            f"{path}: not a whole {kind} file, it is damaged or truncated ({why})"
+        ) from error
     if not tensors:
         raise UserError(f"{path}: this {kind} file holds no tensors")
     return SourceFile(file, kind, tensors)
@@ -77,7 +88,7 @@ def _by_members(path: str) -> str | None:
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.namelist()
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
         raise UserError(f"{path}: a damaged or truncated zip archive ({error})") from error
     if keras_zip.WEIGHTS in members:
         return "Keras archive"

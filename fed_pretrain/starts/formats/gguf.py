@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from groundwork.errors import UserError
+from fed_pretrain.starts.formats.source_file import Budget
 
 MAGIC = b"GGUF"
 _SCALARS = dict(zip((0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12), "BbHhIif?Qqd", strict=True))
 _STRING, _ARRAY = 8, 9
+_MOST_DIMENSIONS = 4
 _Q4_1 = np.dtype([("scale", "<f2"), ("minimum", "<f2"), ("quants", "u1", (16,))])
 _Q8_0 = np.dtype([("scale", "<f2"), ("quants", "i1", (32,))])
 
@@ -20,13 +21,10 @@ def read(path: str) -> dict[str, np.ndarray]:
     """All tensors as float32, under their GGUF names; shapes as NumPy writes them."""
     with open(path, "rb") as file:
         content = file.read()
-    try:
-        return _parse(content)
-    except (struct.error, ValueError, KeyError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a whole GGUF file of a known kind ({error})") from error
+    return _parse(content, Budget(path, len(content)))
 
 
-def _parse(content: bytes) -> dict[str, np.ndarray]:
+def _parse(content: bytes, budget: Budget) -> dict[str, np.ndarray]:
     stream = io.BytesIO(content)
     stream.seek(len(MAGIC))
     version = _scalar(stream, "I")
@@ -36,13 +34,20 @@ def _parse(content: bytes) -> dict[str, np.ndarray]:
     metadata = {_string(stream): _value(stream, _scalar(stream, "I")) for _ in range(pairs)}
     infos = [_info(stream) for _ in range(tensors)]
     alignment = metadata.get("general.alignment", 32)
+    if type(alignment) is not int or alignment < 1:
+        raise ValueError(f"general.alignment is {alignment!r:.40}, not a positive number")
     start = -(-stream.tell() // alignment) * alignment
+    for _, shape, _, _ in infos:
+        budget.take(4 * math.prod(shape))
     return {name: _tensor(content, start + at, shape, kind) for name, shape, kind, at in infos}
 
 
 def _info(stream: io.BytesIO) -> tuple[str, tuple[int, ...], int, int]:
     name = _string(stream)
-    sizes = [_scalar(stream, "Q") for _ in range(_scalar(stream, "I"))]
+    rank = _scalar(stream, "I")
+    if rank > _MOST_DIMENSIONS:
+        raise ValueError(f"a tensor of {rank} dimensions")
+    sizes = [_scalar(stream, "Q") for _ in range(rank)]
     return name, tuple(reversed(sizes)), _scalar(stream, "I"), _scalar(stream, "Q")
 
 
@@ -80,5 +85,7 @@ def _value(stream: io.BytesIO, kind: int) -> Any:
         return _string(stream)
     if kind == _ARRAY:
         member, count = _scalar(stream, "I"), _scalar(stream, "Q")
+        if member == _ARRAY:
+            raise ValueError("an array of arrays")
         return [_value(stream, member) for _ in range(count)]
     return _scalar(stream, _SCALARS[kind])

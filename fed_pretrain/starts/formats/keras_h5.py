@@ -1,55 +1,86 @@
 """Keras' HDF5 files: whole models (.h5) and weights only, without building anything from them."""
 
+import io
+import math
+import os
+import zlib
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import Any
 
 import h5py
 import numpy as np
 
 from fed_pretrain.starts import weight_names
+from fed_pretrain.starts.formats.source_file import Budget
 from groundwork.errors import UserError
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
+_DEFLATE = 1
+_FILTERS = {_DEFLATE, 2, 3}  # with shuffle and Fletcher's checksum: all that h5py's gzip makes
+_SLACK = 64
 
 
 def read(path: str) -> dict[str, np.ndarray]:
     """The tensors as LAYER/ATTRIBUTE (or LAYER/.../vars/N of the newer layout)."""
-    return read_opened(path, path)
+    with h5py.File(path, "r") as opened:
+        return _tensors(opened, path, os.path.getsize(path))
 
 
-def read_opened(file: str | IO[bytes], name: str) -> dict[str, np.ndarray]:
-    try:
-        with h5py.File(file, "r") as opened:
-            _refuse_links(opened, name)
-            root = opened.get("model_weights", opened)
-            if "layer_names" in root.attrs or "layer_names0" in root.attrs:
-                return dict(_layers(root))
-            return dict(_datasets(root))
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
-        raise UserError(
-            f"{name}: cannot be read as HDF5, it is damaged or truncated ({_first_line(error)})"
-        ) from error
+def read_member(content: bytes, name: str) -> dict[str, np.ndarray]:
+    """The same of a file inside an archive."""
+    with h5py.File(io.BytesIO(content), "r") as opened:
+        return _tensors(opened, name, len(content))
 
 
-def _layers(root: h5py.Group) -> Iterator[tuple[str, np.ndarray]]:
+def _tensors(opened: h5py.File, name: str, size: int) -> dict[str, np.ndarray]:
+    budget = Budget(name, size)
+    datasets = _datasets(opened, name)
+    root = opened.get("model_weights", opened)
+    if "layer_names" in root.attrs or "layer_names0" in root.attrs:
+        return dict(_layers(root, budget))
+    prefix = f"{root.name}/" if root.name != "/" else "/"
+    return {
+        path.removeprefix(prefix): _values(dataset, budget)
+        for path, dataset in datasets.items()
+        if path.startswith(prefix) and dataset.dtype.kind in "fiub"
+    }
+
+
+def _layers(root: h5py.Group, budget: Budget) -> Iterator[tuple[str, np.ndarray]]:
     """The classic layout: an attribute lists the layers, each layer lists its weights."""
     for layer in _strings(root.attrs, "layer_names"):
         group = root[layer]
         paths = _strings(group.attrs, "weight_names")
         for name, path in zip(weight_names.canonical(layer, paths), paths, strict=True):
-            yield name, group[path][()]
+            yield name, _values(group[path], budget)
 
 
-def _datasets(root: h5py.Group) -> list[tuple[str, np.ndarray]]:
-    """Any other layout: every dataset under its own path."""
-    found: list[tuple[str, np.ndarray]] = []
+def _values(dataset: h5py.Dataset, budget: Budget) -> np.ndarray:
+    """The numbers, once it is known that reading them takes no more than they declare."""
+    if dataset.dtype.kind not in "fiub":
+        raise ValueError(f"{dataset.name} holds no numbers")
+    budget.take(math.prod(dataset.shape) * dataset.dtype.itemsize)
+    if dataset.chunks is not None:
+        _check_chunks(dataset, math.prod(dataset.chunks) * dataset.dtype.itemsize, budget)
+    values: np.ndarray = dataset[()]
+    return values
 
-    def keep(path: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset):
-            found.append((path, item[()]))
 
-    root.visititems(keep)
-    return found
+def _check_chunks(dataset: h5py.Dataset, size: int, budget: Budget) -> None:
+    """HDF5 itself inflates a chunk to whatever its bytes come to."""
+    budget.take(size)
+    plist = dataset.id.get_create_plist()
+    filters = [plist.get_filter(number)[0] for number in range(plist.get_nfilters())]
+    if not set(filters) <= _FILTERS or filters.count(_DEFLATE) > 1:
+        raise ValueError(f"{dataset.name} is compressed in a way that Keras never does")
+    if _DEFLATE not in filters:
+        return
+    for number in range(dataset.id.get_num_chunks()):
+        offset = dataset.id.get_chunk_info(number).chunk_offset
+        unpacked = zlib.decompressobj()
+        unpacked.decompress(dataset.id.read_direct_chunk(offset)[1], size + _SLACK)
+        if unpacked.unconsumed_tail:
+            budget.take(budget.limit + 1)
 
 
 def _strings(attributes: Any, key: str) -> list[str]:
@@ -64,17 +95,27 @@ def _strings(attributes: Any, key: str) -> list[str]:
     return [text.decode("utf-8") if isinstance(text, bytes) else str(text) for text in parts]
 
 
-def _refuse_links(group: h5py.Group, name: str) -> None:
-    """Links, raw storage and virtual datasets would make HDF5 open other files of this machine."""
-    for key in group:
-        if isinstance(group.get(key, getlink=True), h5py.ExternalLink):
-            raise UserError(f"{name}: refused, its entry {key!r} is a link to another file")
-        item = group.get(key)
-        if isinstance(item, h5py.Group):
-            _refuse_links(item, name)
-        elif isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
-            raise UserError(f"{name}: refused, the values of {key!r} are in another file")
+def _datasets(root: h5py.Group, name: str) -> dict[str, h5py.Dataset]:
+    """Every dataset by its path; a group that holds itself is gone through once.
 
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip("'\"").splitlines()[0] if str(error) else type(error).__name__
+    Links, raw storage and virtual datasets would make HDF5 open other files of this machine.
+    """
+    found: dict[str, h5py.Dataset] = {}
+    seen = {root}
+    left = [root]
+    while left:
+        group = left.pop()
+        for key in group:
+            if isinstance(group.get(key, getlink=True), h5py.ExternalLink):
+                raise UserError(f"{name}: refused, its entry {key!r} is a link to another file")
+            item = group.get(key)
+            if item is None or item in seen:
+                continue
+            seen.add(item)
+            if isinstance(item, h5py.Group):
+                left.append(item)
+            elif isinstance(item, h5py.Dataset):
+                if item.external or item.is_virtual:
+                    raise UserError(f"{name}: refused, the values of {key!r} are in another file")
+                found[item.name] = item
+    return dict(sorted(found.items()))

@@ -1,15 +1,15 @@
 """Keras' .keras archives: the weights by layer name, the configuration only read, never built."""
 
-import io
 import json
+import os
 import re
 import zipfile
 from typing import Any
 
 import numpy as np
 
-from fed_pretrain.starts.formats import keras_h5
-from groundwork.errors import UserError
+from fed_pretrain.starts.formats import keras_h5, zip_members
+from fed_pretrain.starts.formats.source_file import Budget
 
 CONFIG = "config.json"
 WEIGHTS = "model.weights.h5"
@@ -18,15 +18,13 @@ _LAYERS = re.compile(r"^(?:_layer_checkpoint_dependencies|layers)/([^/]+)/(.+)$"
 
 def read(path: str) -> dict[str, np.ndarray]:
     """The tensors as LAYER/vars/N or LAYER/PART/vars/N, the archive's own order inside a layer."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            config = json.loads(archive.read(CONFIG))
-            content = archive.read(WEIGHTS)
-    except (zipfile.BadZipFile, KeyError, json.JSONDecodeError, OSError) as error:
-        raise UserError(f"{path}: not a whole .keras archive ({error})") from error
+    budget = Budget(path, os.path.getsize(path))
+    with zipfile.ZipFile(path) as archive:
+        config = json.loads(zip_members.read(archive, CONFIG, budget))
+        content = zip_members.read(archive, WEIGHTS, budget)
     layers = _layer_by_key(config)
     tensors = {}
-    for name, tensor in keras_h5.read_opened(io.BytesIO(content), path).items():
+    for name, tensor in keras_h5.read_member(content, path).items():
         match = _LAYERS.match(name)
         if match:  # The optimizer's variables are beside the layers.
             tensors[f"{layers.get(match.group(1), match.group(1))}/{match.group(2)}"] = tensor

@@ -2,14 +2,12 @@
 
 import json
 import math
-import os
 import struct
 from typing import Any
 
 import numpy as np
 
-from fed_pretrain.starts.formats.source_file import widen_bfloat16
-from groundwork.errors import UserError
+from fed_pretrain.starts.formats.source_file import Budget, widen_bfloat16
 
 _DTYPES = {
     "F64": "<f8",
@@ -32,17 +30,13 @@ def looks_like(head: bytes, size: int) -> bool:
 def read(path: str) -> dict[str, np.ndarray]:
     with open(path, "rb") as file:
         content = file.read()
-    try:
-        (length,) = struct.unpack_from("<Q", content)
-        header = json.loads(content[8 : 8 + length])
-        entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
-        return {name: _tensor(content, 8 + length, entry) for name, entry in entries.items()}
-    except (struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
-        size = os.path.getsize(path)
-        raise UserError(
-            f"{path}: not a whole safetensors file, {size:,} bytes do not hold what its header "
-            f"lists ({error})"
-        ) from error
+    (length,) = struct.unpack_from("<Q", content)
+    header = json.loads(content[8 : 8 + length])
+    entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
+    budget = Budget(path, len(content))
+    for entry in entries.values():
+        budget.take(8 * math.prod(entry["shape"]))
+    return {name: _tensor(content, 8 + length, entry) for name, entry in entries.items()}
 
 
 def _tensor(content: bytes, start: int, entry: dict[str, Any]) -> np.ndarray:

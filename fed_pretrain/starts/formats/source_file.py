@@ -6,6 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from groundwork.errors import UserError
+
+_FLOOR = 256 << 20
+_TIMES = 32
+
 
 @dataclasses.dataclass(frozen=True)
 class SourceFile:
@@ -15,6 +20,30 @@ class SourceFile:
     format: str
     tensors: Mapping[str, np.ndarray]
     metadata: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+class Budget:
+    """Bounds what a file may unpack to, before anything is unpacked.
+
+    Weights hardly compress: 4-bit blocks become eight times as large. A file that asks for
+    32 times its own size (and more than 256 MiB) was made to fill the memory.
+    """
+
+    def __init__(self, path: str, file_bytes: int) -> None:
+        self.path = path
+        self.limit = _FLOOR + _TIMES * file_bytes
+        self._taken = 0
+
+    def take(self, count: int) -> None:
+        """Takes `count` bytes, or refuses the file."""
+        if count < 0:
+            raise ValueError("a size is negative")
+        self._taken += count
+        if self._taken > self.limit:
+            raise UserError(
+                f"{self.path}: refused, its contents unpack to more than {self.limit >> 20:,} MiB, "
+                "far more than weights of its size can"
+            )
 
 
 def widen_bfloat16(bits: np.ndarray, is_bfloat16: bool) -> np.ndarray:

@@ -1,13 +1,17 @@
 """TensorFlow checkpoints (object-based or by name) and the variables of a SavedModel."""
 
 import collections
+import glob
+import math
 import os
 import re
+from collections.abc import Iterable
 
 import numpy as np
 import tensorflow as tf
 
 from fed_pretrain.starts import weight_names
+from fed_pretrain.starts.formats.source_file import Budget
 from groundwork.errors import UserError
 
 _OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
@@ -26,16 +30,22 @@ def read(path: str) -> dict[str, np.ndarray]:
             raise UserError(f"{path}: this folder holds no whole TensorFlow checkpoint")
         prefix = latest
     prefix = prefix.removesuffix(".index")
-    try:
-        reader = tf.train.load_checkpoint(prefix)
-        full_names = _full_names(reader)
-        tensors = {name: np.asarray(reader.get_tensor(key)) for key, name in full_names.items()}
-    except (tf.errors.OpError, RuntimeError, ValueError, IndexError) as error:
-        raise UserError(
-            f"{path}: cannot be read as a TensorFlow checkpoint, it is damaged or incomplete "
-            f"({str(error).splitlines()[0]})"
-        ) from error
+    reader = tf.train.load_checkpoint(prefix)
+    full_names = _full_names(reader)
+    _check_size(reader, full_names, path, prefix)
+    tensors = {name: np.asarray(reader.get_tensor(key)) for key, name in full_names.items()}
     return _by_layer({n: t for n, t in tensors.items() if t.dtype.kind in "fiub"})
+
+
+def _check_size(
+    reader: "tf.train.CheckpointReader", keys: Iterable[str], path: str, prefix: str
+) -> None:
+    """TensorFlow allocates what the index declares before it looks at the data."""
+    shards = glob.glob(f"{glob.escape(prefix)}.data-*")
+    budget = Budget(path, sum(map(os.path.getsize, shards)))
+    shapes, dtypes = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
+    for key in keys:
+        budget.take(math.prod(shapes[key]) * max(1, dtypes[key].size))
 
 
 def read_saved_model(path: str) -> dict[str, np.ndarray]:

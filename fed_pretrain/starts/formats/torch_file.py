@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import io
 import math
+import os
 import struct
 import zipfile
 from collections.abc import Callable, Mapping
@@ -12,13 +13,15 @@ from typing import IO, Any
 
 import numpy as np
 
-from fed_pretrain.starts.formats.source_file import widen_bfloat16
+from fed_pretrain.starts.formats import zip_members
+from fed_pretrain.starts.formats.source_file import Budget, widen_bfloat16
 from groundwork import unpickling
 from groundwork.errors import UserError
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_START = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 _LEGACY_PROTOCOL = 1001
+_MOST_DIMENSIONS = 64
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "module")
 _STORAGES = {
     "FloatStorage": "<f4",
@@ -45,8 +48,13 @@ class _Storage:
     def dtype(self) -> np.dtype:
         return np.dtype("<u2" if self.kind == "bfloat16" else self.kind)
 
+    @property
+    def size(self) -> int:
+        """Bytes in the file."""
+        return self.count * self.dtype.itemsize
+
     def fill(self, content: bytes) -> None:
-        if len(content) != self.count * self.dtype.itemsize:
+        if len(content) != self.size:
             raise ValueError(f"storage {self.key} has {len(content)} bytes, not {self.count} items")
         values = np.frombuffer(content, self.dtype)
         self.values = widen_bfloat16(values, self.kind == "bfloat16")
@@ -82,7 +90,8 @@ class _Tensor:
 def read_zip(path: str) -> dict[str, np.ndarray]:
     """The format of torch 1.6 and later: data.pkl beside one member a storage."""
     storages: dict[str, _Storage] = {}
-    with _explained(path), zipfile.ZipFile(path) as archive:
+    budget = Budget(path, os.path.getsize(path))
+    with zipfile.ZipFile(path) as archive:
         members = archive.namelist()
         (pickled,) = [name for name in members if name.endswith("/data.pkl")]
         folder = pickled.removesuffix("data.pkl")
@@ -91,21 +100,23 @@ def read_zip(path: str) -> dict[str, np.ndarray]:
                 f"{path}: this is a TorchScript program, not weights: save model.state_dict()"
             )
         order = f"{folder}byteorder"
-        if order in members and archive.read(order) != b"little":
+        if order in members and zip_members.read(archive, order, budget) != b"little":
             raise UserError(f"{path}: written on a big-endian machine, which is not supported")
-        content = _unpickle(io.BytesIO(archive.read(pickled)), path, storages)
+        program = zip_members.read(archive, pickled, budget)
+        content = _unpickle(io.BytesIO(program), path, storages)
         for storage in storages.values():
             member = f"{folder}data/{storage.key}"
-            if archive.getinfo(member).file_size != storage.count * storage.dtype.itemsize:
+            if archive.getinfo(member).file_size != storage.size:
                 raise ValueError(f"{member} does not have {storage.count} items")
-            storage.fill(archive.read(member))
+            storage.fill(zip_members.read(archive, member, budget))
         return _state_dict(content, path)
 
 
 def read_legacy(path: str) -> dict[str, np.ndarray]:
     """The older format: five pickles in a row, then the storages' raw bytes."""
     storages: dict[str, _Storage] = {}
-    with _explained(path), open(path, "rb") as file:
+    budget = Budget(path, os.path.getsize(path))
+    with open(path, "rb") as file:
         plain: Callable[[], Any] = functools.partial(unpickling.load, file, {}, name=path)
         if plain() != LEGACY_MAGIC or plain() != _LEGACY_PROTOCOL:
             raise UserError(f"{path}: a PyTorch file of an unknown protocol")
@@ -117,16 +128,20 @@ def read_legacy(path: str) -> dict[str, np.ndarray]:
             storage = storages[key]
             if count != storage.count:
                 raise ValueError(f"storage {key} has {count} items, not {storage.count}")
-            storage.fill(_exactly(file, count * storage.dtype.itemsize))
+            budget.take(storage.size)
+            storage.fill(_exactly(file, storage.size))
         return _state_dict(content, path)
 
 
 def _unpickle(file: IO[bytes], path: str, storages: dict[str, _Storage]) -> Any:
     def persistent_load(identity: Any) -> _Storage:
         tag, kind, key, _, count, *view = identity
-        if tag != "storage" or kind not in _STORAGES.values() or (view and view[0] is not None):
-            raise ValueError(f"unknown reference {identity!r}")
-        return storages.setdefault(str(key), _Storage(kind, str(key), int(count)))
+        known = isinstance(kind, str) and kind in _STORAGES.values()
+        if tag != "storage" or not known or (view and view[0] is not None):
+            raise ValueError("it refers to something that is no storage of numbers")
+        if not isinstance(key, str | int) or not isinstance(count, int) or count < 0:
+            raise ValueError("a storage has no proper key or count")
+        return storages.setdefault(str(key), _Storage(kind, str(key), count))
 
     return unpickling.load(file, _allowed(), name=path, persistent_load=persistent_load)
 
@@ -139,17 +154,25 @@ def _allowed() -> dict[tuple[str, str], Any]:
     ) -> _Tensor:
         if not isinstance(storage, _Storage):
             raise ValueError("a tensor without a storage")
-        return _Tensor(storage, int(offset), tuple(map(int, shape)), tuple(map(int, strides)))
+        return _Tensor(storage, int(offset), sizes(shape), sizes(strides))
+
+    def sizes(values: Any = ()) -> tuple[int, ...]:
+        if not isinstance(values, list | tuple) or len(values) > _MOST_DIMENSIONS:
+            raise ValueError("a shape is no short list of numbers")
+        return tuple(map(int, values))
+
+    def ordered() -> dict[Any, Any]:
+        return collections.OrderedDict()
 
     def rebuild_parameter(data: Any, *_: Any) -> Any:
         return data
 
     return {
-        ("collections", "OrderedDict"): collections.OrderedDict,
+        ("collections", "OrderedDict"): ordered,
         ("torch._utils", "_rebuild_tensor"): rebuild_tensor,
         ("torch._utils", "_rebuild_tensor_v2"): rebuild_tensor,
         ("torch._utils", "_rebuild_parameter"): rebuild_parameter,
-        ("torch", "Size"): tuple,
+        ("torch", "Size"): sizes,
         **{("torch", name): kind for name, kind in _STORAGES.items()},
     }
 
@@ -161,8 +184,11 @@ def _state_dict(content: Any, path: str) -> dict[str, np.ndarray]:
             content = content[wrapper]
     if not isinstance(content, Mapping):
         raise UserError(f"{path}: holds a {type(content).__name__}, not a state dict")
-    tensors = {str(k): v.array() for k, v in content.items() if isinstance(v, _Tensor)}
-    return {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
+    found = {str(k): v for k, v in content.items() if isinstance(v, _Tensor)}
+    budget = Budget(path, os.path.getsize(path))
+    for tensor in found.values():
+        budget.take(8 * math.prod(tensor.shape))
+    return {name.removeprefix("module."): tensor.array() for name, tensor in found.items()}
 
 
 def _exactly(file: IO[bytes], count: int) -> bytes:
@@ -170,20 +196,3 @@ def _exactly(file: IO[bytes], count: int) -> bytes:
     if len(content) != count:
         raise EOFError("it ends before its last tensor")
     return content
-
-
-class _explained:
-    """Turns what a damaged file makes the reader stumble over into one sentence."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        damage = (zipfile.BadZipFile, ValueError, KeyError, EOFError, TypeError, AttributeError)
-        if isinstance(error, (*damage, struct.error, zipfile.LargeZipFile)):
-            raise UserError(
-                f"{self._path}: not a whole PyTorch file, it is damaged or truncated ({error})"
-            ) from error

@@ -7,6 +7,10 @@ import yaml
 
 from groundwork.errors import UserError, nearest
 
+_LONGEST = 256 << 10
+_MOST_NODES = 100_000
+_LONGEST_WHY = 200
+
 # The keys that lead to a value, from the top; a number in a list is its index.
 Place = tuple[Any, ...]
 
@@ -19,13 +23,10 @@ class Document:
         self._lines: dict[Place, int] = {}
         self._overrides: dict[Place, str] = {}
         try:
-            node = yaml.compose(text, Loader=yaml.SafeLoader)
-            self.value = _with_text_keys(yaml.safe_load(text))
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            where = f", line {mark.line + 1}" if mark else ""
-            problem = getattr(error, "problem", None) or str(error)
-            raise UserError(f"{path}{where}: not YAML ({problem})") from error
+            node, self.value = _parsed(text)
+        except _NotYaml as error:
+            where = f", line {error.line}" if error.line else ""
+            raise UserError(f"{path}{where}: not YAML ({error})") from error
         self._index(node, ())
 
     def _index(self, node: Any, place: Place) -> None:
@@ -55,9 +56,9 @@ class Document:
                 raise UserError(f"--set {text}: no section {key!r}{nearest(key, known)}")
             target = target[key]
         try:
-            target[last] = _with_text_keys(yaml.safe_load(value))
-        except yaml.YAMLError as error:
-            raise UserError(f"--set {text}: the value is not YAML") from error
+            target[last] = _parsed(value)[1]
+        except _NotYaml as error:
+            raise UserError(f"--set {text:.200}: the value is not YAML ({error})") from error
         place = (*parents, last)
         self._overrides[place] = text
         # The file's lines below speak of what stood there before.
@@ -87,6 +88,47 @@ class Document:
         while place and place not in self._overrides and place not in self._lines:
             place = place[:-1]
         return place
+
+
+class _NotYaml(Exception):
+    """What is wrong with a text, and the line where that is known."""
+
+    def __init__(self, why: str, line: int | None = None) -> None:
+        super().__init__(why.splitlines()[0][:_LONGEST_WHY])
+        self.line = line
+
+
+def _parsed(text: str) -> tuple[Any, Any]:
+    """A YAML text as nodes, which know their lines, and as values."""
+    if len(text) > _LONGEST:
+        raise _NotYaml(f"it is longer than {_LONGEST >> 10} KiB, which no plan is")
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        if _size(node, {}) > _MOST_NODES:
+            raise _NotYaml(f"its aliases multiply it to more than {_MOST_NODES:,} values")
+        return node, _with_text_keys(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or str(error)
+        raise _NotYaml(problem, mark.line + 1 if mark else None) from error
+    except RecursionError as error:
+        raise _NotYaml("it is nested too deep") from error
+    except (ValueError, KeyError, AttributeError, TypeError, OverflowError) as error:
+        # So PyYAML meets a value that its tag or its form does not fit, like the date 2020-13-45.
+        raise _NotYaml(f"a value is not what it is written as: {error}") from error
+
+
+def _size(node: Any, known: dict[int, int]) -> int:
+    """How many values a node is once its aliases are written out; infinite if it holds itself."""
+    if isinstance(node, yaml.ScalarNode) or node is None:
+        return 1
+    if id(node) not in known:
+        known[id(node)] = _MOST_NODES  # Met again before it is known: it holds itself.
+        parts = node.value
+        if isinstance(node, yaml.MappingNode):
+            parts = [part for pair in parts for part in pair]
+        known[id(node)] = 1 + sum(_size(part, known) for part in parts)
+    return known[id(node)]
 
 
 def _with_text_keys(value: Any) -> Any:

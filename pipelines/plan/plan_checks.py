@@ -71,7 +71,16 @@ def _sentence(document: Document, error: jsonschema.ValidationError) -> str:
             where = document.where((*place, unknown))
             return f"{where}: unknown key {unknown!r}{nearest(str(unknown), known)}"
     name = ".".join(map(str, place)) or "the plan"
-    return f"{document.where(place)}: {name}: {error.message}"
+    if "propertyNames" in error.absolute_schema_path:
+        where = document.where((*place, error.instance))
+        return (
+            f"{where}: {name}: {error.instance!r:.100} cannot be the name of a folder: "
+            "begin it with a letter or a digit, without slashes, in at most 80 characters"
+        )
+    message = error.message
+    if len(message) > _LONGEST_WHY:
+        message = f"{message[: _LONGEST_WHY // 2]} ... {message[-_LONGEST_WHY // 2 :]}"
+    return f"{document.where(place)}: {name}: {message}"
 
 
 def _check_analyses(document: Document) -> None:
@@ -143,10 +152,13 @@ def _check_pretrained(document: Document, name: str, task: Any) -> None:
                 )
 
 
+_LONGEST_WHY = 300
 PRETRAINED = "pretrained:"
 # Flags that may name a pre-training of the plan, and the file of it that each reads.
 PRETRAINED_FILES = {"start": "start.ckpt", "exclude_clients": "start.ckpt.json"}
 
+# Names become folders of the study.
+_NAME: dict[str, Any] = {"pattern": r"^\w[^/\\\x00-\x1f\x7f]{0,79}$"}
 _FLAGS: dict[str, Any] = {
     "type": "object",
     "additionalProperties": {"type": ["string", "number", "boolean"]},
@@ -156,12 +168,13 @@ _NAMED_FLAGS: dict[str, Any] = {
     "minProperties": 1,
     "additionalProperties": _FLAGS,
 }
+_FOLDERS: dict[str, Any] = {**_NAMED_FLAGS, "propertyNames": _NAME}
 _PARTITIONS: dict[str, Any] = {
-    **_NAMED_FLAGS,
+    **_FOLDERS,
     "additionalProperties": {**_FLAGS, "properties": {limits.KEY: limits.SCHEMA}},
 }
 _PRETRAIN: dict[str, Any] = {
-    **_NAMED_FLAGS,
+    **_FOLDERS,
     "additionalProperties": {
         **_FLAGS,
         "properties": {"dataset": {"anyOf": [{"type": "string"}, _FLAGS]}},
@@ -179,7 +192,7 @@ _TASK: dict[str, Any] = {
         "only": limits.SCHEMA,
         "per_seed": {"type": "array", "items": {"enum": ["dataset", "pretrain"]}},
         "settings": _FLAGS,
-        "starts": _NAMED_FLAGS,
+        "starts": _FOLDERS,
         "pretrain": _PRETRAIN,
         "rates": _NAMED_FLAGS,
     },
@@ -218,11 +231,17 @@ PLAN_SCHEMA: dict[str, Any] = {
         "origin": {"type": "string"},
         "reductions": {"type": "array", "items": {"type": "string"}},
         "settings": _FLAGS,
-        "tasks": {"type": "object", "minProperties": 1, "additionalProperties": _TASK},
-        "algorithms": _NAMED_FLAGS,
+        "tasks": {
+            "type": "object",
+            "minProperties": 1,
+            "propertyNames": _NAME,
+            "additionalProperties": _TASK,
+        },
+        "algorithms": _FOLDERS,
         "sweep": {
             "type": "object",
-            "additionalProperties": _NAMED_FLAGS,
+            "propertyNames": _NAME,
+            "additionalProperties": _FOLDERS,
         },
         "seeds": {
             "type": "array",
@@ -233,6 +252,7 @@ PLAN_SCHEMA: dict[str, Any] = {
         "tuning": _TUNING,
         "analyze": {
             "type": "object",
+            "propertyNames": _NAME,
             "additionalProperties": {
                 "type": "object",
                 "required": ["settings"],

@@ -29,7 +29,7 @@ def measure() -> dict[str, Any]:
     import tensorflow_federated  # noqa: F401
 
     laps.end("import tff")
-    from fed_pretrain.executors.known_executors import create
+    from fed_pretrain.executors.creation import create
 
     executor = create()
     laps.end("executor")

@@ -7,7 +7,7 @@ import tensorflow_federated as tff
 
 from benchmarks.rounds import workload
 from benchmarks.rounds.contestant import IN_FLIGHT, Contestant, Weights
-from fed_pretrain.executors import known_executors
+from fed_pretrain.executors import creation
 from fed_pretrain.executors.executor import ClientInput
 from fed_pretrain.executors.executor_options import ExecutorOptions
 
@@ -15,7 +15,7 @@ from fed_pretrain.executors.executor_options import ExecutorOptions
 class Ours(Contestant):
     def __init__(self, model: str, cohort: int, executor: str = "device") -> None:
         options = ExecutorOptions(executor=executor, clients_in_flight=IN_FLIGHT)
-        self._executor = known_executors.create(options)
+        self._executor = creation.create(options)
         self._algorithm = workload.algorithm(model)
         self._first = self._executor.initialize(self._algorithm.process)
         self._clients = clients(model, cohort)

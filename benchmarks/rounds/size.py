@@ -18,8 +18,8 @@ def point(model: str, clients: int, in_flight: int, rounds: int) -> dict[str, An
 
 def measure(model: str, clients: int, in_flight: int, rounds: int) -> dict[str, Any]:
     from benchmarks.rounds import ours
+    from fed_pretrain.executors.creation import create
     from fed_pretrain.executors.executor_options import ExecutorOptions
-    from fed_pretrain.executors.known_executors import create
 
     executor = create(ExecutorOptions(clients_in_flight=in_flight))
     algorithm = workload.algorithm(model)

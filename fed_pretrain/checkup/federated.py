@@ -10,13 +10,7 @@ from typing import Any
 
 from fed_pretrain.checkup import verdict
 from fed_pretrain.checkup.verdict import Verdict
-
-EXECUTORS = ("device", "native", "beam")
-_CURES = {
-    "device": "this is the default executor: reinstall with `rm -rf .venv && make .venv`",
-    "native": "use --executor=device, which needs no worker process",
-    "beam": "use --executor=device; --executor=beam is for studies on a cluster",
-}
+from fed_pretrain.executors.known_executors import EXECUTORS, KnownExecutor
 
 
 class ChildFailed(Exception):
@@ -25,8 +19,8 @@ class ChildFailed(Exception):
 
 def examine(timeout_seconds: float) -> Iterator[Verdict]:
     yield from devices(timeout_seconds)
-    for name in EXECUTORS:
-        yield one_round(name, timeout_seconds)
+    for known in EXECUTORS.values():
+        yield one_round(known, timeout_seconds)
 
 
 def devices(timeout_seconds: float) -> Iterator[Verdict]:
@@ -47,12 +41,12 @@ def devices(timeout_seconds: float) -> Iterator[Verdict]:
         yield verdict.note("device GPU", "none, though there is an NVIDIA driver", "`make gpu`")
 
 
-def one_round(executor: str, timeout_seconds: float) -> Verdict:
-    subject = f"round by {executor}"
+def one_round(executor: KnownExecutor, timeout_seconds: float) -> Verdict:
+    subject = f"round by {executor.name}"
     try:
-        answer = ask(executor, timeout_seconds)
+        answer = ask(executor.name, timeout_seconds)
     except ChildFailed as failure:
-        return verdict.fail(subject, str(failure), _CURES[executor])
+        return verdict.fail(subject, str(failure), executor.cure)
     return verdict.ok(subject, f"gives NumPy's answer, {answer['seconds']:.1f} s")
 
 

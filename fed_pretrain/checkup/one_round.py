@@ -84,7 +84,7 @@ def run(executor_name: str) -> dict[str, Any]:
     """Runs the round; raises when the answer is not NumPy's."""
     import functools
 
-    from fed_pretrain.executors import executor_options, known_executors
+    from fed_pretrain.executors import creation, executor_options
     from fed_pretrain.executors.executor import ClientInput
 
     started = time.monotonic()
@@ -93,9 +93,7 @@ def run(executor_name: str) -> dict[str, Any]:
         ClientInput(f"client_{position}", functools.partial(_payload, position))
         for position in range(CLIENTS)
     ]
-    with known_executors.create(
-        executor_options.ExecutorOptions(executor=executor_name)
-    ) as executor:
+    with creation.create(executor_options.ExecutorOptions(executor=executor_name)) as executor:
         state = executor.initialize(process)
         output = executor.run_round(process, state, clients)
     found = float(output.state)

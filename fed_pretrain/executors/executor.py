@@ -59,6 +59,13 @@ class Executor(abc.ABC):
     def sum_clients(self, computation: Any, value: Any, clients: Sequence[ClientInput]) -> Any:
         """Sums `computation(value, client data)` over the clients, in cohort order."""
 
+    def op_table(self, process: Any, state: Any, client: ClientInput) -> str:
+        """Which device runs which op of the client's work; empty where there is no choice.
+
+        Refuses options that had no effect.
+        """
+        return ""
+
     @abc.abstractmethod
     def close(self) -> None:
         """Ends every process and thread the executor started."""

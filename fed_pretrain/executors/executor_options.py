@@ -2,42 +2,45 @@
 
 import dataclasses
 
+from fed_pretrain.executors import known_executors
 from groundwork.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)
 class ExecutorOptions:
     executor: str = setting(
-        "device", "what runs the computations", choices=("device", "native", "beam")
+        known_executors.DEFAULT_NAME,
+        f"What runs the computations ({known_executors.summary()}).",
+        choices=tuple(known_executors.EXECUTORS),
     )
-    devices: str = setting("CPU", "CPU, GPU, TPU, or a list such as GPU:0,GPU:1")
+    devices: str = setting("CPU", "CPU, GPU, TPU, or a list such as GPU:0,GPU:1.")
     clients_in_flight: int = setting(
-        0, "clients worked on at once on all devices; 0: by cores and memory", lower_bound=0
+        0, "Clients worked on at once on all devices; 0: by cores and memory.", lower_bound=0
     )
     jit: bool = setting(
         False,
-        "compile client work with XLA, on device only: clients are padded to sizes that double, so"
+        "Compile client work with XLA, on device only: clients are padded to sizes that double, so"
         " that it compiles a few times (slow for convolutions on CPU; always so on TPU, where this"
-        " was never run)",
+        " was never run).",
     )
     mixed_precision: bool = setting(
         False,
-        "multiply and convolve in bfloat16 in client training, on device and beam; weights stay"
-        " float32 (faster on GPUs with tensor cores, slower on most CPUs)",
+        "Multiply and convolve in bfloat16 in client training, on device and beam; weights stay"
+        " float32 (faster on GPUs with tensor cores, slower on most CPUs).",
     )
-    soft_placement: bool = setting(False, "let TensorFlow move an op to the CPU silently")
-    deterministic: bool = setting(True, "use deterministic kernels where TensorFlow has them")
+    soft_placement: bool = setting(False, "Let TensorFlow move an op to the CPU silently.")
+    deterministic: bool = setting(True, "Use deterministic kernels where TensorFlow has them.")
     round_timeout: float = setting(
-        3600.0, "seconds after which a round on native counts as stuck", lower_bound=0.0
+        3600.0, "Seconds after which a round on native counts as stuck.", lower_bound=0.0
     )
     start_timeout: float = setting(
-        60.0, "seconds native's worker may take to start", lower_bound=0.0
+        60.0, "Seconds native's worker may take to start.", lower_bound=0.0
     )
-    restarts: int = setting(2, "restarts of native's worker in one round", lower_bound=0)
-    runner: str = setting("", "Beam runner; empty: in this process (FnApiRunner)")
-    runner_options: str = setting("", "Beam pipeline options, separated by spaces")
-    exchange: str = setting("", "folder all Beam workers share; empty: a local temporary one")
-    fan_out: int = setting(16, "updates merged at once by beam", lower_bound=2)
+    restarts: int = setting(2, "Restarts of native's worker in one round.", lower_bound=0)
+    runner: str = setting("", "Beam runner; empty: in this process (FnApiRunner).")
+    runner_options: str = setting("", "Beam pipeline options, separated by spaces.")
+    exchange: str = setting("", "Folder that all Beam workers share; empty: a local temporary one.")
+    fan_out: int = setting(16, "Updates that beam merges at once.", lower_bound=2)
 
 
 DEFAULT = ExecutorOptions()

@@ -1,33 +1,63 @@
-"""An executor by its options."""
+"""The executors by name: what each is, what it cannot do, and where its class is.
 
-from fed_pretrain.executors.executor import Executor
-from fed_pretrain.executors.executor_options import DEFAULT, ExecutorOptions
-from groundwork.errors import UserError
+Nothing here imports TensorFlow, so that flags, help and `doctor` can read it at once.
+"""
+
+import dataclasses
+from collections.abc import Mapping
 
 
-def create(options: ExecutorOptions = DEFAULT) -> Executor:
-    """Create it before the first tensor: some settings of TensorFlow cannot change later.
+@dataclasses.dataclass(frozen=True)
+class KnownExecutor:
+    """`refuses` maps an option, which must then have its default, to the reason.
 
-    TFF's default context becomes the executor's, so that nothing starts TFF's own worker.
+    `cure` is what `doctor` advises when a round fails.
     """
-    executor = _make(options)
-    from fed_pretrain.executors import tff_context
 
-    tff_context.install_default(executor)
-    return executor
+    name: str
+    help: str
+    module: str
+    class_name: str
+    cure: str
+    refuses: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
-def _make(options: ExecutorOptions) -> Executor:
-    if options.executor == "device":
-        from fed_pretrain.executors.device.device_executor import DeviceExecutor
+_NO_XLA = "TFF's worker cannot do that; use --executor=device"
+_ROWS = (
+    KnownExecutor(
+        "device",
+        "in this process, on CPUs, GPUs or a TPU",
+        "fed_pretrain.executors.device.device_executor",
+        "DeviceExecutor",
+        "this is the default executor: reinstall with `rm -rf .venv && make .venv`",
+    ),
+    KnownExecutor(
+        "native",
+        "TFF's own C++ worker, on CPUs",
+        "fed_pretrain.executors.native.native_executor",
+        "NativeExecutor",
+        "use --executor=device, which needs no worker process",
+        {
+            "devices": "TFF's worker has no GPU or TPU inside; use --executor=device",
+            "jit": _NO_XLA,
+            "mixed_precision": _NO_XLA,
+        },
+    ),
+    KnownExecutor(
+        "beam",
+        "a Beam job for each round, on any engine's CPUs",
+        "fed_pretrain.executors.beam.beam_executor",
+        "BeamExecutor",
+        "use --executor=device; --executor=beam is for studies on a cluster",
+        {
+            "devices": "--executor=beam works on CPUs only",
+            "jit": "Beam workers run plain kernels; use --executor=device",
+        },
+    ),
+)
+EXECUTORS: Mapping[str, KnownExecutor] = {row.name: row for row in _ROWS}
+DEFAULT_NAME = _ROWS[0].name
 
-        return DeviceExecutor(options)
-    if options.executor == "native":
-        from fed_pretrain.executors.native.native_executor import NativeExecutor
 
-        return NativeExecutor(options)
-    if options.executor == "beam":
-        from fed_pretrain.executors.beam.beam_executor import BeamExecutor
-
-        return BeamExecutor(options)
-    raise UserError(f"--executor={options.executor}: choose device, native or beam")
+def summary() -> str:
+    return "; ".join(f"{row.name}: {row.help}" for row in _ROWS)

@@ -46,10 +46,6 @@ class BeamExecutor(Executor):
     name = "beam"
 
     def __init__(self, options: ExecutorOptions = DEFAULT) -> None:
-        if options.devices != "CPU":
-            raise UserError(f"--devices={options.devices}: --executor=beam works on CPUs only")
-        if options.jit:
-            raise UserError("--jit: Beam workers run plain kernels; use --executor=device")
         self._options = options
         self.local = DeviceExecutor(options)
         self._programs: dict[int, tuple[Any, tuple[MapReduceProgram, ServerProgram]]] = {}

@@ -61,6 +61,9 @@ class ClientSlots:
             self._all.append(slot)
             self._free.put(slot)
 
+    def __len__(self) -> int:
+        return len(self._all)
+
     def run(
         self,
         arguments: Callable[[ClientInput], list[Any]],

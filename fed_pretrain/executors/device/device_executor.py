@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from fed_pretrain.executors.border import tff_private
-from fed_pretrain.executors.device import client_slots, device_program, placement
+from fed_pretrain.executors.device import client_slots, device_program, op_report, placement
 from fed_pretrain.executors.device.client_slots import ClientSlots, Seconds
 from fed_pretrain.executors.device.device_program import DeviceProgram
 from fed_pretrain.executors.executor import ClientInput, Executor, RoundOutput, cached, of_algorithm
@@ -100,6 +100,24 @@ class DeviceExecutor(Executor):
 
     def program(self, computation: Any) -> DeviceProgram:
         return cached(self._programs, computation, lambda: self._compile(computation))
+
+    def op_table(self, process: Any, state: Any, client: ClientInput) -> str:
+        report = self.op_report(process, state, client)
+        report.check()
+        return report.table()
+
+    def op_report(self, process: Any, state: Any, client: ClientInput) -> op_report.OpReport:
+        """With a newly imported graph: TensorFlow does not report an old one again."""
+        compiled = self.program(of_algorithm(process).next)
+        program = compiled.program
+        shared = compiled.broadcast(device_program.flat_state(state, program))
+        arguments = self.client_arguments(program.data_tree)
+        slots = self.client_slots(program.work)
+        try:
+            nodes = op_report.nodes_of_one_step(slots, arguments, shared, client)
+        finally:
+            slots.close()
+        return op_report.OpReport(self.placement.devices, self.mixed_precision, nodes)
 
     def close(self) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)

@@ -6,17 +6,15 @@ Read from the graphs that TensorFlow made for the devices after placement and op
 import collections
 import dataclasses
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from fed_pretrain.executors.border import tensorflow_private
-from fed_pretrain.executors.device import device_program
-from fed_pretrain.executors.device.client_slots import Seconds
-from fed_pretrain.executors.device.device_executor import DeviceExecutor
-from fed_pretrain.executors.executor import ClientInput, Payload, of_algorithm
+from fed_pretrain.executors.device.client_slots import ClientSlots, Seconds
+from fed_pretrain.executors.executor import ClientInput, Payload
 from groundwork.errors import UserError
 
 # Parts of op names; those of the first three compute what a model costs.
@@ -71,21 +69,18 @@ class OpReport:
             raise UserError("--mixed_precision: nothing of this model ran in half precision")
 
 
-def run(executor: DeviceExecutor, process: Any, state: Any, client: ClientInput) -> OpReport:
-    """A step of `client` in every slot, with a newly imported graph: an old one is not reported."""
-    program = executor.program(of_algorithm(process).next)
-    shared = program.broadcast(device_program.flat_state(state, program.program))
-    arguments = executor.client_arguments(program.program.data_tree)
+def nodes_of_one_step(
+    slots: ClientSlots,
+    arguments: Callable[[ClientInput], list[Any]],
+    shared: Sequence[Any],
+    client: ClientInput,
+) -> dict[Ran, int]:
+    """A step of `client` in every slot; TensorFlow reports only graphs that have not run before."""
     step = dataclasses.replace(client, read=lambda: one_step(client.read()))
-    clients = list(itertools.repeat(step, executor.placement.clients_in_flight))
-    slots = executor.client_slots(program.program.work)
-    try:
-        with tensorflow_private.collected_graphs() as graphs:
-            collections.deque(slots.run(arguments, shared, False, clients, Seconds()), maxlen=0)
-            nodes = _count(graphs())
-    finally:
-        slots.close()
-    return OpReport(executor.placement.devices, executor.mixed_precision, nodes)
+    clients = list(itertools.repeat(step, len(slots)))
+    with tensorflow_private.collected_graphs() as graphs:
+        collections.deque(slots.run(arguments, shared, False, clients, Seconds()), maxlen=0)
+        return _count(graphs())
 
 
 def one_step(payload: Payload) -> Payload:

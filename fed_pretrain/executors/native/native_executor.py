@@ -31,14 +31,6 @@ class NativeExecutor(Executor):
     name = "native"
 
     def __init__(self, options: ExecutorOptions = DEFAULT) -> None:
-        if options.devices != "CPU":
-            raise UserError(
-                f"--devices={options.devices}: TFF's worker has no GPU or TPU inside; "
-                "use --executor=device"
-            )
-        if options.jit or options.mixed_precision:
-            flag = "jit" if options.jit else "mixed_precision"
-            raise UserError(f"--{flag}: TFF's worker cannot do that; use --executor=device")
         self._options = options
         self._worker: WorkerProcess | None = None
         self._context: Any = None

@@ -16,7 +16,7 @@ from fed_pretrain.algorithms.algorithm import Algorithm
 from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
 from fed_pretrain.algorithms.client_updates import known_updates
 from fed_pretrain.clients import uneven_work
-from fed_pretrain.executors import known_executors
+from fed_pretrain.executors import creation
 from fed_pretrain.executors.executor import Executor
 from fed_pretrain.executors.executor_options import ExecutorOptions
 from fed_pretrain.starts.start import Start
@@ -97,7 +97,7 @@ class Session:
 
     def executor(self, options: ExecutorOptions) -> Executor:
         if options not in self._executors:
-            self._executors[options] = known_executors.create(options)
+            self._executors[options] = creation.create(options)
         return self._executors[options]
 
     def close(self) -> None:

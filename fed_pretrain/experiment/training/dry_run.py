@@ -4,12 +4,9 @@ import dataclasses
 import shutil
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from fed_pretrain.algorithms.algorithm import Algorithm
-from fed_pretrain.executors.executor import ClientInput
 from fed_pretrain.experiment.assembly.assemble import Assembly, assemble
 from fed_pretrain.experiment.assembly.run_config import RunConfig
 from fed_pretrain.experiment.assembly.session import Session, shared
@@ -93,19 +90,8 @@ def _try_clients(assembly: Assembly) -> _Trial:
         first.get("compile", 0.0),
         warm["total"],
         warm.get("engine", 0.0),
-        _ops_by_device(executor, algorithm, state, inputs[0]),
+        executor.op_table(algorithm, state, inputs[0]),
     )
-
-
-def _ops_by_device(executor: Any, algorithm: Algorithm, state: Any, client: ClientInput) -> str:
-    """Only `device` chooses devices; the others run on CPUs alone."""
-    if executor.name != "device":
-        return ""
-    from fed_pretrain.executors.device import op_report
-
-    found = op_report.run(executor, algorithm, state, client)
-    found.check()
-    return found.table()
 
 
 def _cost_lines(assembly: Assembly, trial: _Trial) -> list[str]:

@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
-from fed_pretrain.executors import known_executors
+from fed_pretrain.executors import creation
 from fed_pretrain.executors.executor import Executor
 from tests.fed_pretrain.algorithms.toy import POPULATION, Run, build
 
 
 @pytest.fixture(scope="session")
 def executor() -> Iterator[Executor]:
-    with known_executors.create() as made:
+    with creation.create() as made:
         yield made
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from fed_pretrain.checkup import federated, one_round
 from fed_pretrain.checkup.verdict import Status
+from fed_pretrain.executors.known_executors import DEFAULT_NAME, EXECUTORS, KnownExecutor
 
 
 def test_the_expected_answer_is_one_gradient_step_by_hand() -> None:
@@ -31,21 +32,23 @@ def test_a_device_that_does_not_work_is_a_failure_with_a_cure(
 
 
 def test_a_hanging_executor_is_a_failure_that_says_so() -> None:
-    verdict = federated.one_round("device", timeout_seconds=0.01)
+    verdict = federated.one_round(EXECUTORS["device"], timeout_seconds=0.01)
     assert verdict.status is Status.FAIL
     assert "no answer within" in verdict.finding
 
 
-def test_a_crash_is_a_failure_with_the_childs_last_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(federated._CURES, "nonsense", "use another")
-    verdict = federated.one_round("nonsense", timeout_seconds=900)
+def test_a_crash_is_a_failure_with_the_childs_last_words_and_the_executors_cure() -> None:
+    nonsense = KnownExecutor("nonsense", "", "no.module", "None", "use another")
+    verdict = federated.one_round(nonsense, timeout_seconds=900)
     assert verdict.status is Status.FAIL
     assert "nonsense" in verdict.finding
+    assert verdict.cure == "use another"
 
 
 @pytest.mark.parametrize(
-    "name", ["device", *(pytest.param(n, marks=pytest.mark.slow) for n in ("native", "beam"))]
+    "name",
+    [pytest.param(n, marks=[pytest.mark.slow] * (n != DEFAULT_NAME)) for n in EXECUTORS],
 )
 def test_each_executor_gives_numpys_answer(name: str) -> None:
-    verdict = federated.one_round(name, timeout_seconds=900)
+    verdict = federated.one_round(EXECUTORS[name], timeout_seconds=900)
     assert verdict.status is Status.OK, verdict.finding

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from fed_pretrain.curvature import curvature_config, lanczos
+from fed_pretrain.executors.creation import create
 from fed_pretrain.executors.executor_options import ExecutorOptions
-from fed_pretrain.executors.known_executors import create
 from groundwork.errors import UserError
 from tests.fed_pretrain.probes import small
 

@@ -5,8 +5,8 @@ import pytest
 
 from fed_pretrain.curvature import lanczos, loss_operators
 from fed_pretrain.curvature.loss_operators import CurvatureOperator, curvature_computation
+from fed_pretrain.executors.creation import create
 from fed_pretrain.executors.executor_options import ExecutorOptions
-from fed_pretrain.executors.known_executors import create
 from fed_pretrain.probes import client_curvature
 from tests.fed_pretrain.probes import small
 

@@ -5,8 +5,8 @@ import tensorflow as tf
 from fed_pretrain.curvature import lanczos
 from fed_pretrain.curvature.linear_operator import NotFinite
 from fed_pretrain.curvature.loss_operators import check_model
+from fed_pretrain.executors.creation import create
 from fed_pretrain.executors.executor_options import ExecutorOptions
-from fed_pretrain.executors.known_executors import create
 from fed_pretrain.tasks.objective import CrossEntropy
 from groundwork.errors import UserError
 from tests.fed_pretrain.probes import small

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from fed_pretrain.executors.creation import create
 from fed_pretrain.executors.device.device_executor import DeviceExecutor
 from fed_pretrain.executors.executor_options import ExecutorOptions
-from fed_pretrain.executors.known_executors import create
 from fed_pretrain.executors.native.native_executor import NativeExecutor
 from tests.fed_pretrain.executors import digits
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from fed_pretrain.executors.creation import create
 from fed_pretrain.executors.executor_options import ExecutorOptions
-from fed_pretrain.executors.known_executors import create
 from fed_pretrain.probes import eigenvector
 from tests.fed_pretrain.probes import small
 

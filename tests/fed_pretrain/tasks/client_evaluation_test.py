@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_federated as tff
 
-from fed_pretrain.executors import known_executors
+from fed_pretrain.executors import creation
 from fed_pretrain.executors.executor import ClientInput
 from fed_pretrain.executors.executor_options import ExecutorOptions
 from fed_pretrain.tasks import known_tasks
@@ -34,7 +34,7 @@ def test_each_clients_sums_are_exact_and_the_pooled_figures_are_their_ratio(task
     numpy_weights = tf.nest.map_structure(lambda v: v.numpy(), weights)
     clients = [f"client_{number}" for number in range(len(SIZES))]
     inputs = [ClientInput(name, read) for name, read in evaluation.reads(clients)]
-    with known_executors.create(ExecutorOptions()) as executor:
+    with creation.create(ExecutorOptions()) as executor:
         results = list(executor.map_clients(evaluation.computation, numpy_weights, inputs))
     alone = []
     for client_id, sums in zip(clients, results, strict=True):

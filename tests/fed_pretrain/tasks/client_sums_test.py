@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from fed_pretrain.clients.local_work import LocalWork
 from fed_pretrain.clients.payload import make_payload
+from fed_pretrain.executors.creation import create
 from fed_pretrain.executors.executor_options import ExecutorOptions
-from fed_pretrain.executors.known_executors import create
 from fed_pretrain.tasks.client_sums import Finding, client_sums
 from tests.fed_pretrain.probes import small
 

@@ -12,9 +12,9 @@ from data_prep.store.features import FeatureSpec
 from fed_pretrain.algorithms import compose
 from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
 from fed_pretrain.clients.local_work import LocalWork
+from fed_pretrain.executors.creation import create
 from fed_pretrain.executors.executor import ClientInput
 from fed_pretrain.executors.executor_options import ExecutorOptions
-from fed_pretrain.executors.known_executors import create
 from fed_pretrain.probes import misalignment
 from fed_pretrain.probes.misalignment import ClassMeans
 from fed_pretrain.tasks import known_tasks

@@ -9,6 +9,7 @@ import pytest
 
 from fed_pretrain.executors.beam import beam_worker
 from fed_pretrain.executors.beam.beam_executor import BeamExecutor
+from fed_pretrain.executors.creation import create
 from fed_pretrain.executors.device.device_executor import DeviceExecutor
 from fed_pretrain.executors.executor import ClientInput
 from fed_pretrain.executors.executor_options import ExecutorOptions
@@ -79,9 +80,9 @@ def test_a_users_mistake_on_a_worker_comes_back_as_one_sentence(beam):
 
 def test_what_no_worker_could_do_is_refused():
     with pytest.raises(UserError, match="--devices=GPU: --executor=beam works on CPUs only"):
-        BeamExecutor(ExecutorOptions(executor="beam", devices="GPU"))
+        create(ExecutorOptions(executor="beam", devices="GPU"))
     with pytest.raises(UserError, match="--jit: Beam workers run plain kernels"):
-        BeamExecutor(ExecutorOptions(executor="beam", jit=True))
+        create(ExecutorOptions(executor="beam", jit=True))
     lost = BeamExecutor(ExecutorOptions(executor="beam", runner="Nowhere"))
     with lost, pytest.raises(UserError, match="--runner=Nowhere: Beam cannot make it"):
         lost.sum_clients(_scaled_sums, np.float32(1), digits.clients(1))

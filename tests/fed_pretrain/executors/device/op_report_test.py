@@ -20,7 +20,7 @@ def test_a_convolutional_model_is_seen_on_the_device_asked_for(device):
     """Forward and one gradient each; the head's has two. Also after rounds of the same program."""
     made = digits.algorithm()
     digits.train(device, made, 1)
-    found = op_report.run(device, made, digits.start(device, made), digits.clients(1)[0])
+    found = device.op_report(made, digits.start(device, made), digits.clients(1)[0])
     found.check()
     assert found.nodes[CONVOLUTION] == 2
     assert found.nodes[Ran("matrix product", "float32", "CPU:0")] == 3
@@ -30,7 +30,7 @@ def test_a_convolutional_model_is_seen_on_the_device_asked_for(device):
 def test_the_ops_that_xla_compiled_are_told():
     made = digits.algorithm()
     with DeviceExecutor(ExecutorOptions(clients_in_flight=1, jit=True)) as executor:
-        found = op_report.run(executor, made, digits.start(executor, made), digits.clients(1)[0])
+        found = executor.op_report(made, digits.start(executor, made), digits.clients(1)[0])
     assert found.nodes[CONVOLUTION] >= 2
     found.check()
 
@@ -67,7 +67,6 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 from groundwork.errors import UserError
 from fed_pretrain.algorithms import client_process
 from fed_pretrain.algorithms.client_updates.local_training import LocalTraining
-from fed_pretrain.executors.device import op_report
 from fed_pretrain.executors.device.device_executor import DeviceExecutor
 from fed_pretrain.executors.executor_options import ExecutorOptions
 from tests.fed_pretrain.executors import digits
@@ -78,7 +77,7 @@ class Elsewhere(LocalTraining):
             return super().gradients(*arguments)
 
 def told(made):
-    found = op_report.run(executor, made, digits.start(executor, made), digits.clients(1)[0])
+    found = executor.op_report(made, digits.start(executor, made), digits.clients(1)[0])
     try:
         found.check()
         return sorted({ran.device for ran in found.nodes if ran.precision})

@@ -92,7 +92,7 @@ def test_half_precision_agrees_with_float32_and_really_is_half(case, plain):
     with DeviceExecutor(options) as executor:
         found = case.after_a_round(executor)
         state, client = case.state(executor), digits.clients(1)[0]
-        looked = op_report.run(executor, case.algorithm, state, client)
+        looked = executor.op_report(case.algorithm, state, client)
     looked.check()
     precisions = {ran.precision for ran in looked.nodes if ran.op_class in op_report.COMPUTING}
     assert precisions == {"bfloat16"}

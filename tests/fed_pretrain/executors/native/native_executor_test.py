@@ -17,6 +17,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_federated as tff
 
+from fed_pretrain.executors.creation import create
 from fed_pretrain.executors.executor_options import ExecutorOptions
 from fed_pretrain.executors.native.native_executor import NativeExecutor
 from groundwork.errors import UserError
@@ -94,13 +95,13 @@ def test_closing_ends_the_worker():
 
 def test_devices_other_than_the_cpu_are_refused():
     with pytest.raises(UserError, match="no GPU or TPU inside"):
-        NativeExecutor(ExecutorOptions(executor="native", devices="GPU"))
+        create(ExecutorOptions(executor="native", devices="GPU"))
 
 
 def test_what_the_worker_cannot_do_is_refused():
     for flag in ("jit", "mixed_precision"):
         with pytest.raises(UserError, match=f"--{flag}: TFF's worker cannot do that"):
-            NativeExecutor(dataclasses.replace(NATIVE, **{flag: True}))
+            create(dataclasses.replace(NATIVE, **{flag: True}))
 
 
 ENDINGS = {
@@ -114,8 +115,8 @@ ENDINGS = {
     "SIGKILL": "time.sleep(600)",
 }
 SCRIPT = """
-import time, numpy as np, tensorflow_federated as tff
-from fed_pretrain.executors.known_executors import create
+from fed_pretrain.executors.creation import create
+from fed_pretrain.executors.creation import create
 from fed_pretrain.executors.executor_options import ExecutorOptions
 executor = create(ExecutorOptions(executor="native"))
 one = tff.tensorflow.computation(lambda: np.int32(1))

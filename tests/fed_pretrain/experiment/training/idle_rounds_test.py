@@ -10,7 +10,7 @@ import pytest
 from fed_pretrain.algorithms import compose
 from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
 from fed_pretrain.clients import uneven_work
-from fed_pretrain.executors import known_executors
+from fed_pretrain.executors import creation
 from fed_pretrain.executors.executor import Executor
 from fed_pretrain.executors.executor_options import ExecutorOptions
 from fed_pretrain.experiment.training import idle_rounds
@@ -33,7 +33,7 @@ SCHEDULED = AlgorithmConfig(
 
 @pytest.fixture(scope="module")
 def executor() -> Iterator[Executor]:
-    device = known_executors.create(ExecutorOptions())
+    device = creation.create(ExecutorOptions())
     yield device
     device.close()
 

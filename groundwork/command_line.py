@@ -162,13 +162,15 @@ def flags_module(name: str) -> str:
 def _describe(flag: flags.Flag) -> str:
     values = getattr(flag.parser, "enum_values", None)
     choice = "|".join(map(str, values)) if values else ""
+    numeric = isinstance(flag.parser, flags.IntegerParser | flags.FloatParser)
     if flag.boolean:
         left = f"--[no]{flag.name}"
     else:
-        left = f"--{flag.name}={choice or (flag.parser.syntactic_help and 'N') or 'VALUE'}"
-    default = "" if flag.default in (None, "", False, []) else f" [{flag.default}]"
-    # absl appends its own remark to the help of a repeatable flag.
-    said = flag.help.partition(";\n")[0]
+        left = f"--{flag.name}={choice or ('N' if numeric else 'VALUE')}"
+    shown = ",".join(flag.default) if isinstance(flag.default, list) else flag.default
+    default = "" if shown in (None, "", False) else f" [{shown}]"
+    # absl adds the choices, and a remark to the help of a repeatable flag.
+    said = flag.help.removeprefix(f"<{choice}>: ").partition(";\n")[0]
     text = textwrap.fill(
         f"{said}{default}", _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6
     )

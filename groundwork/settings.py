@@ -1,7 +1,8 @@
 """Settings as frozen dataclasses: their flags, and what of them makes two runs the same.
 
-One flag a field, so that flag, config and help cannot differ; see `setting`. Fields must be scalars
-(str, int, float, bool, each maybe None).
+One flag a field, so that flag, config and help cannot differ; see `setting`. Fields are scalars
+(str, int, float, bool, each maybe None), tuples of them (a flag of values with commas), or a
+mapping of strings (a flag of name=value with commas).
 """
 
 import dataclasses
@@ -16,8 +17,13 @@ from typing import Any, TypeVar
 from absl import flags
 
 from groundwork import command_line
+from groundwork.errors import UserError
 
 Config = TypeVar("Config")
+
+
+REQUIRED: Any = dataclasses.MISSING
+"""The default of a setting that has none."""
 
 
 def setting(default: Any, help: str, **metadata: Any) -> Any:
@@ -28,7 +34,20 @@ def setting(default: Any, help: str, **metadata: Any) -> Any:
     record without the field stands for, the default if not given: whoever changes the default of
     a released setting states its first one here.
     """
-    return dataclasses.field(default=default, metadata={"help": help, **metadata})
+    metadata["help"] = help
+    if isinstance(default, Mapping):
+        return dataclasses.field(default_factory=lambda: dict(default), metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def check_bounds(config: Any) -> None:
+    """What flags refuse, refused of a config that code made."""
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        smallest = field.metadata.get("lower_bound")
+        if smallest is not None and value is not None and value < smallest:
+            name = field.metadata.get("flag", field.name)
+            raise UserError(f"--{name}={value}: at least {smallest} is wanted")
 
 
 def moving(config: Any) -> dict[str, Any]:
@@ -83,15 +102,18 @@ def build(
     **others: Any,
 ) -> Config:
     """The dataclass with the flags' values; `others` fills the fields that have no flag."""
-    values = {field.name: flag_values[name].value for field, name, _ in _fields(config)}
+    values = {
+        field.name: _value(name, kind, flag_values[name].value)
+        for field, name, kind in _fields(config)
+    }
     return config(**{**values, **others})
 
 
 def given(config: type[Any], flag_values: flags.FlagValues = flags.FLAGS) -> dict[str, Any]:
     """Only the fields whose flags the user set, by field name."""
     return {
-        field.name: flag_values[name].value
-        for field, name, _ in _fields(config)
+        field.name: _value(name, kind, flag_values[name].value)
+        for field, name, kind in _fields(config)
         if flag_values[name].present
     }
 
@@ -100,40 +122,75 @@ def flag_names(config: type[Any]) -> list[str]:
     return [name for _, name, _ in _fields(config)]
 
 
-def _fields(config: type[Any]) -> list[tuple[dataclasses.Field[Any], str, type]]:
+@dataclasses.dataclass(frozen=True)
+class _Kind:
+    """What a flag holds: one value of `of`, or a list of them, or of name=value."""
+
+    of: type
+    listed: bool = False
+    named: bool = False
+
+
+def _value(flag: str, kind: _Kind, given: Any) -> Any:
+    """The field's value of a flag's; absl has turned a single one into its type."""
+    if kind.named:
+        return dict(_named(flag, text) for text in given)
+    if not kind.listed:
+        return given
+    try:
+        return tuple(kind.of(text) for text in given)
+    except ValueError:
+        raise UserError(f"--{flag}={','.join(given)}: numbers with commas are wanted") from None
+
+
+def _named(flag: str, text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UserError(f"--{flag}: {text!r} is not of the form name=value")
+    return name.strip(), value
+
+
+def _fields(config: type[Any]) -> list[tuple[dataclasses.Field[Any], str, _Kind]]:
     hints = typing.get_type_hints(config)
     result = []
     for field in dataclasses.fields(config):
         name = field.metadata.get("flag", field.name)
         if name is not None:
-            result.append((field, name, _scalar(config, field.name, hints[field.name])))
+            result.append((field, name, _kind(config, field.name, hints[field.name])))
     return result
 
 
-def _scalar(config: type[Any], name: str, hint: Any) -> type:
+def _kind(config: type[Any], name: str, hint: Any) -> _Kind:
     hint = next(kind for kind in _kinds(hint) if kind is not type(None))
-    if typing.get_origin(hint) is typing.Literal:
-        return str
-    if hint not in (str, int, float, bool):
-        raise TypeError(f"{config.__name__}.{name}: a flag needs a scalar, not {hint}")
-    return typing.cast(type, hint)
+    origin = typing.get_origin(hint)
+    if origin is typing.Literal:
+        return _Kind(str)
+    if origin is Mapping:
+        return _Kind(str, listed=True, named=True)
+    of = typing.get_args(hint)[0] if origin is tuple else hint
+    if of not in (str, int, float, bool):
+        raise TypeError(f"{config.__name__}.{name}: a flag needs scalars, not {hint}")
+    return _Kind(of, listed=origin is tuple)
 
 
 def _define_one(
-    name: str, kind: type, field: dataclasses.Field[Any], flag_values: flags.FlagValues
+    name: str, kind: _Kind, field: dataclasses.Field[Any], flag_values: flags.FlagValues
 ) -> None:
     metadata: Mapping[str, Any] = field.metadata
     default = None if field.default is dataclasses.MISSING else field.default
     text = metadata.get("help", name.replace("_", " ") + ".")
     arguments = {"name": name, "default": default, "help": text, "flag_values": flag_values}
     bounds = {key: metadata.get(key) for key in ("lower_bound", "upper_bound")}
-    if kind is bool:
+    if kind.listed:
+        given = [f"{value:g}" if kind.of is float else str(value) for value in default or ()]
+        flags.DEFINE_list(**{**arguments, "default": given})
+    elif kind.of is bool:
         flags.DEFINE_boolean(**arguments)
     elif "choices" in metadata:
         flags.DEFINE_enum(enum_values=list(metadata["choices"]), **arguments)
-    elif kind is int:
+    elif kind.of is int:
         flags.DEFINE_integer(**bounds, **arguments)
-    elif kind is float:
+    elif kind.of is float:
         flags.DEFINE_float(**bounds, **arguments)
         flags.register_validator(name, _is_finite, "a finite number is wanted", flag_values)
     else:

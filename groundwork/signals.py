@@ -12,10 +12,31 @@ def exit_code(name: str) -> int:
     return 128 + signal.Signals[name]
 
 
-def say(message: str) -> None:
+def say(message: str, descriptor: int = 2) -> None:
     """Writes to standard error by its descriptor, whatever `sys.stderr` is; it never raises."""
     with contextlib.suppress(OSError):
-        os.write(2, f"\n{message}\n".encode())
+        os.write(descriptor, f"\n{message}\n".encode())
+
+
+def end_at_once(sentence: str) -> None:
+    """From now on SIGINT and SIGTERM end this process and its children, with this last sentence.
+
+    For a program whose runner would wait for its workers, and whose files may stay as they are.
+    Threads and workers that stumble over the end are not heard.
+    """
+    import psutil
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        for worker in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                worker.kill()
+        heard = os.dup(2)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        say(sentence, heard)
+        os._exit(exit_code(signal.Signals(number).name))
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handle)
 
 
 class GracefulStop:

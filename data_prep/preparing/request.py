@@ -4,12 +4,20 @@ import dataclasses
 import os
 from collections.abc import Mapping
 
-from data_prep.partitions.partition_config import PartitionConfig, SplitConfig
+from data_prep.partitions.partition_config import (
+    CONCENTRATIONS,
+    DIRICHLET,
+    RULES,
+    SPLIT_RULES,
+    PartitionConfig,
+    SplitConfig,
+)
 from data_prep.sources import known_sources
 from data_prep.sources.parsing import vocabulary
 from data_prep.sources.source import ClientLimits, Source, SourceReader, WorkUnit, resolve_options
 from groundwork import filesystems
 from groundwork.errors import UserError
+from groundwork.settings import REQUIRED, check_bounds, setting
 
 NO_MAXIMUM = 1 << 62
 _ONE_WORKER_BYTES = 16 << 20
@@ -20,36 +28,71 @@ _SMALLEST_TASK, _LARGEST_TASK, _TASKS = 1 << 20, 256 << 20, 64
 class PrepareConfig:
     """All that a preparation is asked for."""
 
-    source: str
-    output: str
-    input: str = ""
-    source_options: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    partition: str = "natural"
-    num_clients: int | None = None
-    dirichlet: str = "per_client"
-    alpha: float = 0.1
-    concentration: str = "share"
-    labels_per_client: int = 2
-    sigma: float = 1.0
-    minimum_size: int = 1
-    split: str = "auto"
-    split_fractions: tuple[float, float, float] = (0.8, 0.0, 0.2)
-    split_cutoffs: tuple[int, ...] = ()
-    validation_share: float = 0.0
-    min_examples: int | None = None
-    max_examples: int | None = None
-    vocabulary: str = ""
-    """count:N, glove:N or file:PATH:N: the words that text models know; see vocabulary.py."""
-    seed: int = 0
-    max_bad_records: int = 0
-    shards: int | None = None
-    shard_mb: int = 128
-    spill_mb: int = 128
-    workers: int | None = None
-    beam_options: tuple[str, ...] = ()
-    overwrite: bool = False
-    command: str = ""
-    """What to write into the manifest; by default this process' own command line."""
+    source: str = setting(REQUIRED, "Which raw data set it is; --list_sources explains them.")
+    output: str = setting(REQUIRED, "Folder of the new dataset; it appears when it is complete.")
+    input: str = setting("", "File, folder or glob of the source (embedded ones need none).")
+    source_options: Mapping[str, str] = setting({}, "Options of the source: name=value,name=value.")
+    partition: str = setting(
+        PartitionConfig.rule, f"What gives an example its client: {', '.join(RULES)}."
+    )
+    num_clients: int | None = setting(
+        PartitionConfig.num_clients, "Clients of a made-up partition."
+    )
+    dirichlet: str = setting(
+        PartitionConfig.dirichlet,
+        "Which Dirichlet: a label mix per client (Hsu et al. 2019), or client shares per class.",
+        choices=DIRICHLET,
+    )
+    alpha: float = setting(PartitionConfig.alpha, "Concentration of the Dirichlet partition.")
+    concentration: str = setting(
+        PartitionConfig.concentration,
+        "--dirichlet=per_client draws from Dir(alpha p) with p adding up to 1 (share), or to C"
+        " (each).",
+        choices=CONCENTRATIONS,
+    )
+    labels_per_client: int = setting(
+        PartitionConfig.labels_per_client, "Labels a client of --partition=labels_per_client."
+    )
+    sigma: float = setting(PartitionConfig.sigma, "Spread of log sizes in --partition=quantity.")
+    minimum_size: int = setting(
+        PartitionConfig.minimum_size, "Fewest examples of a made-up client, over all splits."
+    )
+    split: str = setting(SplitConfig.rule, "What gives an example its split.", choices=SPLIT_RULES)
+    split_fractions: tuple[float, float, float] = setting(
+        SplitConfig.fractions, "Shares of train, validation, test."
+    )
+    split_cutoffs: tuple[int, ...] = setting(
+        SplitConfig.cutoffs, "Order values (times) at which --split=by_cutoff cuts."
+    )
+    validation_share: float = setting(
+        SplitConfig.validation_share,
+        "Of --split=source: share of each client's training examples that validate; test stays as"
+        " is.",
+    )
+    min_examples: int | None = setting(
+        None, "Leave out clients with fewer examples; counted.", lower_bound=0
+    )
+    max_examples: int | None = setting(
+        None, "Leave out clients with more examples; counted.", lower_bound=1
+    )
+    vocabulary: str = setting("", "Words of text models: count:N, glove:N or file:PATH:N.")
+    seed: int = setting(0, "Seed of every random choice.")
+    max_bad_records: int = setting(
+        0, "Bad records to count and report instead of stopping.", lower_bound=0
+    )
+    shards: int | None = setting(
+        None, "Number of shards; by default the size decides.", lower_bound=1
+    )
+    shard_mb: int = setting(128, "Size of a shard in MiB.", lower_bound=1)
+    spill_mb: int = setting(128, "Memory in MiB that a worker sorts at a time.", lower_bound=1)
+    workers: int | None = setting(
+        None, "Local worker processes; by default one for each core.", lower_bound=1
+    )
+    beam_options: tuple[str, ...] = setting((), "Beam's own options.", flag=None)
+    overwrite: bool = setting(False, "Replace another dataset at --output.")
+    command: str = setting(
+        "", "What to write into the manifest; by default this process' command line.", flag=None
+    )
 
     def partition_config(self) -> PartitionConfig:
         return PartitionConfig(
@@ -100,7 +143,7 @@ class Opened:
 
 def open_source(config: PrepareConfig) -> Opened:
     """Checks the configuration and looks at the input, without reading it."""
-    _check_numbers(config)
+    _check_alone(config)
     partition, splits = config.partition_config(), config.split_config()
     source = known_sources.get(config.source)
     given = dict(config.source_options)
@@ -138,21 +181,12 @@ def _resolved_splits(source: Source, shipped: tuple[str, ...], splits: SplitConf
     return splits
 
 
-def _check_numbers(config: PrepareConfig) -> None:
-    for name, smallest in (
-        ("max_bad_records", 0),
-        ("shards", 1),
-        ("shard_mb", 1),
-        ("spill_mb", 1),
-        ("workers", 1),
-        ("min_examples", 0),
-        ("max_examples", 1),
-    ):
-        value = getattr(config, name)
-        if value is not None and value < smallest:
-            raise UserError(f"--{name}={value}: at least {smallest} is wanted")
+def _check_alone(config: PrepareConfig) -> None:
+    if not config.source:
+        raise UserError(f"--source is missing: one of {', '.join(known_sources.names())}")
     if not config.output:
         raise UserError("--output is missing: name the folder of the new dataset")
+    check_bounds(config)
     filesystems.check_local("output", config.output)
     filesystems.check_local("input", config.input)
 

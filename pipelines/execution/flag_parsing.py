@@ -59,12 +59,11 @@ def _nothing() -> None:
 
 
 def _check_preparation() -> None:
-    from data_prep import prepare
-    from data_prep.preparing import request
+    from data_prep.preparing import prepare_flags, request
     from data_prep.sources import known_sources
 
-    config = prepare._config()
-    if not known_sources.get(config.source).needs_input:
+    config = prepare_flags.config()
+    if not config.source or not known_sources.get(config.source).needs_input:
         request.open_source(config)
         return
     # All that needs no data is checked before the input is missed, and the input comes later.

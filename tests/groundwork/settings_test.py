@@ -1,11 +1,13 @@
 """A flag a field, with the bounds that the field tells."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import pytest
 from absl import flags
 
 from groundwork import settings
+from groundwork.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,3 +41,34 @@ def test_flags_fill_the_dataclass_and_what_was_not_given_keeps_its_default():
 def test_numbers_out_of_bounds_and_those_that_are_none_are_refused(argument):
     with pytest.raises(flags.IllegalFlagValueError, match=argument.partition("=")[0]):
         parsed(argument)
+
+
+@dataclasses.dataclass(frozen=True)
+class Lists:
+    shares: tuple[float, ...] = settings.setting((0.8, 0.0), "Shares.")
+    cuts: tuple[int, ...] = settings.setting((), "Cuts.")
+    options: Mapping[str, str] = settings.setting({}, "Options.")
+    size: int | None = settings.setting(None, "A size.", lower_bound=2)
+
+
+def lists(*arguments):
+    values = flags.FlagValues()
+    settings.define(Lists, "Lists", values)
+    values(["program", *arguments])
+    return settings.build(Lists, values)
+
+
+def test_flags_of_several_values_become_tuples_and_mappings_of_the_fields_types():
+    assert lists() == Lists()
+    given = lists("--shares=1,0.5", "--cuts=3,4", "--options=a=1,b=x=y")
+    assert given == Lists((1.0, 0.5), (3, 4), {"a": "1", "b": "x=y"})
+    with pytest.raises(UserError, match="--cuts=3,x: numbers with commas are wanted"):
+        lists("--cuts=3,x")
+    with pytest.raises(UserError, match="--options: 'a' is not of the form name=value"):
+        lists("--options=a")
+
+
+def test_a_config_that_code_made_keeps_to_the_bounds_of_its_flags():
+    settings.check_bounds(Lists(size=2))
+    with pytest.raises(UserError, match="--size=1: at least 2 is wanted"):
+        settings.check_bounds(Lists(size=1))

@@ -72,7 +72,7 @@ class Problem:
         from fed_pretrain.executors.executor_options import ExecutorOptions
         from fed_pretrain.experiment.assembly import session
         from fed_pretrain.models.weights import ModelArrays
-        from fed_pretrain.starts import start as starts
+        from fed_pretrain.starts import start
         from fed_pretrain.starts.start_config import StartConfig
         from fed_pretrain.tasks import embedded_datasets
         from fed_pretrain.tasks.definition import TaskOptions
@@ -81,7 +81,7 @@ class Problem:
         dataset = embedded_datasets.open_for_task("mnist5k", None)
         self._executor = shared.executor(ExecutorOptions())
         self._task = shared.task("mnist5k", dataset, "emnist_cnn", TaskOptions())
-        self._start = starts.resolve(StartConfig(), self._task, 0)
+        self._start = start.resolve(StartConfig(), self._task, 0)
         self._weights = ModelArrays(*self._start.weights)
         drawn = sample.draw(dataset.index("train"), examples, 0)
         self._clients = sample.inputs(self._task.reader("train"), drawn, 128)

@@ -11,13 +11,35 @@ from typing import IO
 from groundwork.errors import UserError
 
 
+def _locked(path: Path) -> IO[str] | None:
+    """The open file of a kernel lock (flock); None when another process holds it.
+
+    The file itself stays when the lock goes: unlinking it would let two processes hold locks on two
+    different inodes of the same name.
+    """
+    try:
+        file = open(path, "a+", encoding="utf-8")  # noqa: SIM115
+    except OSError as error:
+        raise UserError(f"--workdir: cannot write {path} ({error.strerror})") from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        if isinstance(error, BlockingIOError):
+            return None
+        raise UserError(
+            f"{path} cannot be locked ({error.strerror}): put --workdir on a file system that"
+            " supports flock"
+        ) from error
+    return file
+
+
 class WorkdirLock:
-    """A kernel lock (flock) on the file `lock`, which names its owner's host and pid.
+    """A lock on the file `lock`, which names its owner's host and pid.
 
     The kernel drops the lock however its owner ends, so the record of a dead owner is stale by
-    construction and is overwritten. The file itself stays: unlinking it would let two processes
-    hold locks on two different inodes of the same name. Only a holder that removes the whole folder
-    removes it, too, and whoever was waiting for that file is refused.
+    construction and is overwritten. Only a holder that removes the whole folder removes the file,
+    too, and whoever was waiting for that file is refused.
     """
 
     def __init__(self, workdir: str | os.PathLike[str]) -> None:
@@ -26,28 +48,28 @@ class WorkdirLock:
         self.stale_owner: str | None = None
 
     def acquire(self) -> None:
-        try:
-            file = open(self._path, "a+", encoding="utf-8")  # noqa: SIM115
-        except OSError as error:
-            raise UserError(f"--workdir: cannot write {self._path} ({error.strerror})") from error
-        owner = _owner(file)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            file.close()
+        file = _locked(self._path)
+        if file is None:
             raise UserError(
-                f"--workdir: {self._path.parent} is in use by {owner or 'another process'};"
+                f"--workdir: {self._path.parent} is in use by {self._holder()};"
                 " wait for it or give another --workdir"
-            ) from error
+            )
         if os.fstat(file.fileno()).st_nlink == 0:
             file.close()
             raise UserError(
                 f"--workdir: another process has just removed {self._path.parent}; give the same"
                 " command again"
             )
-        self.stale_owner = owner
+        self.stale_owner = _owner(file)
         self._record(file, {"host": socket.gethostname(), "pid": os.getpid()})
         self._file = file
+
+    def _holder(self) -> str:
+        try:
+            with open(self._path, encoding="utf-8") as file:
+                return _owner(file) or "another process"
+        except OSError:
+            return "another process"
 
     def release(self) -> None:
         if self._file is not None:
@@ -76,10 +98,7 @@ class WorkdirLock:
 
 
 class StepLock:
-    """A kernel lock (flock) on a file beside the step's output: it goes when its holder dies.
-
-    The file stays: unlinking it would let two processes hold locks on two files of the same name.
-    """
+    """A lock on a file beside the step's output: it goes when its holder dies."""
 
     def __init__(self, output: Path) -> None:
         self._path = output.with_name(output.name + ".lock")
@@ -88,20 +107,8 @@ class StepLock:
     def acquire(self) -> bool:
         """False when another process has it."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(self._path, "a", encoding="utf-8")  # noqa: SIM115
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.close()
-            return False
-        except OSError as error:
-            file.close()
-            raise UserError(
-                f"{self._path} cannot be locked ({error.strerror}): put --workdir on a file system"
-                " that supports flock"
-            ) from error
-        self._file = file
-        return True
+        self._file = _locked(self._path)
+        return self._file is not None
 
     def release(self) -> None:
         if self._file is not None:

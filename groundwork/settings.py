@@ -59,18 +59,23 @@ def moving(config: Any) -> dict[str, Any]:
     return without_neutral(type(config), dataclasses.asdict(config))
 
 
-def without_neutral(config: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """The same of plain values, also of those that an older version wrote."""
+def without_neutral(
+    config: type[Any], values: Mapping[str, Any], moving_only: bool = True
+) -> dict[str, Any]:
+    """The same of plain values, also of those that an older version wrote.
+
+    `moving_only=False` keeps the settings that numbers do not depend on, too.
+    """
     kept = {}
     hints = typing.get_type_hints(config)
     fields = {field.name: field for field in dataclasses.fields(config)}
     for name, value in json.loads(json.dumps(values)).items():
         field = fields.get(name)
-        if field is not None and not field.metadata.get("moves_numbers", True):
+        if moving_only and field is not None and not field.metadata.get("moves_numbers", True):
             continue
         if isinstance(value, dict) and field is not None:
             section = next(kind for kind in _kinds(hints[name]) if dataclasses.is_dataclass(kind))
-            value = without_neutral(typing.cast(type, section), value)
+            value = without_neutral(typing.cast(type, section), value, moving_only)
         if field is None or value != _neutral(field):
             kept[name] = value
     return kept

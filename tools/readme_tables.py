@@ -27,10 +27,10 @@ _BLOCK = re.compile(r"(<!-- generated: (?P<name>\w+) -->\n)(.*?)(<!-- end -->)",
 
 def tasks_table() -> str:
     """One row a task, with the command that trains it."""
-    registry = importlib.import_module("fed_pretrain.tasks.known_tasks")
+    known_tasks = importlib.import_module("fed_pretrain.tasks.known_tasks")
     rows = []
-    for name in registry.names():
-        task = registry.get(name)
+    for name in known_tasks.names():
+        task = known_tasks.get(name)
         dataset = "" if task.prepare else f" --dataset=data/{name}"
         rows.append(
             (
@@ -54,8 +54,8 @@ def _comes_from(prepare: Mapping[str, Any] | None) -> str:
 
 def algorithms_table() -> str:
     """One row an algorithm, with the command that trains by it."""
-    registry = importlib.import_module("fed_pretrain.algorithms.known_algorithms")
-    header, *rows = (re.split(r" {2,}", line) for line in registry.describe().splitlines())
+    known_algorithms = importlib.import_module("fed_pretrain.algorithms.known_algorithms")
+    header, *rows = (re.split(r" {2,}", line) for line in known_algorithms.describe().splitlines())
     rows = [row for row in rows if not set("".join(row)) <= {"-", " "}]
     command = "python -m fed_pretrain.train --task=digits --algorithm={0} --workdir=runs/digits_{0}"
     body = [
@@ -68,10 +68,10 @@ def algorithms_table() -> str:
 
 def probes_table() -> str:
     """One row a probe of `analyze`; `train` may run some of them in its rounds."""
-    registry = importlib.import_module("fed_pretrain.probes.known_probes")
+    known_probes = importlib.import_module("fed_pretrain.probes.known_probes")
     rows = [
         (f"`{name}`", probe.help, "yes" if probe.in_rounds else "", f"`probes/{probe.file}.json`")
-        for name, probe in registry.at_checkpoints().items()
+        for name, probe in known_probes.at_checkpoints().items()
     ]
     return markdown(("probe", "what it reports", "also in rounds of `train`", "file"), rows)
 

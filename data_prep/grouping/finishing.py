@@ -14,8 +14,8 @@ from data_prep.partitions.heterogeneity import Heterogeneity
 from data_prep.partitions.partition_config import SPLITS
 from data_prep.store import index, manifest
 from data_prep.store.manifest import Manifest, Shard, Split
-from groundwork import files as fault_points
 from groundwork.errors import UserError
+from groundwork.files import reach
 
 
 def finish(job: Job) -> None:
@@ -42,7 +42,7 @@ def finish(job: Job) -> None:
     _refuse_empty(job, splits, counts)
     drawn = job.result("drawn", 0)
     other_files, extra = merging.finish(job, shards)
-    fault_points.reach("prepare_manifest")
+    reach("prepare_manifest")
     manifest.write(
         job.dataset,
         Manifest(

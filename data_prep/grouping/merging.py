@@ -21,7 +21,7 @@ from data_prep.store import examples
 from data_prep.store.manifest import StoredFile, stored_file
 from data_prep.store.writer import ShardWriter, shard_name
 from groundwork import files
-from groundwork import files as atomic
+from groundwork.files import replacing
 
 FEATURE = "text"
 WORD_STAGE = "counted"
@@ -175,5 +175,5 @@ def _outside(limits: ClientLimits | None, size: int) -> str | None:
 
 
 def _save_rows(job: Job, name: str, table: pa.Table) -> None:
-    with atomic.replacing(job.folder("rows") / name) as file:
+    with replacing(job.folder("rows") / name) as file:
         feather.write_feather(table, file, compression="uncompressed")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from data_prep.preparing.request import Opened, pack_tasks
 from data_prep.sources.source import BadRecord, Dropped, Record, WorkUnit
-from data_prep.store import features as feature_specs
+from data_prep.store import features
 from data_prep.store.examples import ExampleEncoder, WrongValue
 from data_prep.store.records import OVERHEAD
 from groundwork.errors import UserError
@@ -63,7 +63,7 @@ def estimate(opened: Opened) -> Estimate:
 
 def _sample(opened: Opened, unit: WorkUnit) -> _Sample:
     sample = _Sample()
-    encode = ExampleEncoder(feature_specs.checked(opened.reader.features)).encode
+    encode = ExampleEncoder(features.checked(opened.reader.features)).encode
     started, before = time.monotonic(), _bytes_read()
     items = opened.reader.read(unit)
     for item in itertools.islice(items, _RECORDS):

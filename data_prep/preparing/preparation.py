@@ -17,8 +17,7 @@ from data_prep.grouping.job import Job
 from data_prep.preparing import estimation
 from data_prep.preparing.request import NO_MAXIMUM, Opened, PrepareConfig, open_source, pack_tasks
 from data_prep.sources.source import WorkUnit
-from data_prep.store import features as feature_specs
-from data_prep.store import manifest
+from data_prep.store import features, manifest
 from data_prep.store.reader import PreparedDataset, open_dataset
 from groundwork import files, staging, versions
 from groundwork.errors import UserError
@@ -84,7 +83,7 @@ def make_job(opened: Opened, folder: Path, described: Mapping[str, Any]) -> Job:
         reader=opened.reader,
         units=opened.units,
         tasks=pack_tasks(opened.units),
-        features=feature_specs.checked(opened.reader.features),
+        features=features.checked(opened.reader.features),
         label_names=opened.reader.label_names,
         partition=opened.partition,
         splits=opened.splits,

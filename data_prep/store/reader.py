@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data_prep.store import index as client_index
-from data_prep.store import manifest as manifests
+from data_prep.store import manifest
 from data_prep.store.index import ClientIndex
 from data_prep.store.manifest import Manifest, Shard, Split
 from data_prep.store.parsing import ExampleParser
@@ -70,7 +70,7 @@ class PreparedDataset:
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
         self._manifest_status = self._status()
-        self.manifest: Manifest = manifests.read(self.path)
+        self.manifest: Manifest = manifest.read(self.path)
         self.fingerprint: str = self.manifest.fingerprint
         self._lock = threading.Lock()
         self._indexes: dict[str, ClientIndex] = {}
@@ -193,7 +193,7 @@ class PreparedDataset:
 
     def _status(self) -> tuple[int, int, int] | None:
         try:
-            status = os.stat(self.path / manifests.FILE_NAME)
+            status = os.stat(self.path / manifest.FILE_NAME)
         except OSError:
             return None
         return status.st_ino, status.st_mtime_ns, status.st_size
@@ -203,7 +203,7 @@ class PreparedDataset:
         status = self._status()
         if status == self._manifest_status:
             return
-        if status is None or manifests.read(self.path).fingerprint != self.fingerprint:
+        if status is None or manifest.read(self.path).fingerprint != self.fingerprint:
             raise UserError(f"{self.path} was replaced by another dataset while it was in use")
         self._manifest_status = status
 

@@ -21,8 +21,7 @@ from fed_pretrain.executors.device import placement
 from fed_pretrain.experiment.workdir import metrics
 from fed_pretrain.experiment.workdir.checkpoints import CheckpointFolder
 from fed_pretrain.experiment.workdir.metrics import MetricsWriter
-from fed_pretrain.pretraining import central_step
-from fed_pretrain.pretraining import proxy_data as proxies
+from fed_pretrain.pretraining import central_step, proxy_data
 from fed_pretrain.pretraining.central_step import CentralStep
 from fed_pretrain.pretraining.pretrain_config import CentralConfig
 from fed_pretrain.pretraining.proxy_data import Proxy
@@ -32,8 +31,7 @@ from fed_pretrain.starts.formats import run_checkpoint
 from fed_pretrain.starts.origins.proxy_origin import GROUP
 from fed_pretrain.starts.start import Start
 from fed_pretrain.starts.start_config import StartConfig
-from fed_pretrain.tasks import embedded_datasets
-from fed_pretrain.tasks import known_tasks as tasks
+from fed_pretrain.tasks import embedded_datasets, known_tasks
 from fed_pretrain.tasks.definition import TaskOptions
 from fed_pretrain.tasks.task import Task
 from groundwork import array_file, files, plugins, randomness, versions
@@ -89,7 +87,7 @@ def pretrain(config: PretrainConfig) -> PretrainResult:
     folder = _folder(config.workdir)
     with tf.device(_device(config.devices)), WorkdirLock(folder):
         dataset = embedded_datasets.open_for_task(config.task, config.dataset)
-        task = tasks.load(config.task, dataset, config.model, config.options)
+        task = known_tasks.load(config.task, dataset, config.model, config.options)
         start = starts.resolve(config.start, task, config.seed)
         _claim(folder, config, task, start)
         done = _finished(folder)
@@ -109,7 +107,7 @@ class _Training:
         self._config, self._central, self._folder = config, config.central, folder
         self._task, self._start = task, start
         central = self._central
-        self._proxy = proxies.pool(
+        self._proxy = proxy_data.pool(
             task,
             central.proxy_clients,
             central.proxy_examples,

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from fed_pretrain.models import known_models as models
+from fed_pretrain.models import known_models
 from fed_pretrain.starts import batch_norm, head, trainable
 from fed_pretrain.starts.start_config import GROUP_NORM, BatchNormPolicy
 
@@ -51,8 +51,8 @@ class Recipe:
     def head_of(self, model: tf.keras.Model) -> str | None:
         """The layer whose outputs are the classes, as the model's entry says or as it looks."""
         name = self.task.model_name
-        if name in models.names():
-            declared = models.head_layer(name)
+        if name in known_models.names():
+            declared = known_models.head_layer(name)
             return declared if declared in {layer.name for layer in model.layers} else None
         return head.find(model, self.num_classes)
 
@@ -71,8 +71,8 @@ class Recipe:
 def _parameters(task: Any) -> Mapping[str, inspect.Parameter]:
     """The arguments of the builder of the task's model."""
     build = getattr(task.choice, "build", None)
-    if build is None and task.model_name in models.names():
-        bound = models.get(task.model_name).builder()
+    if build is None and task.model_name in known_models.names():
+        bound = known_models.get(task.model_name).builder()
         build = getattr(bound, "function", bound)
     return inspect.signature(build).parameters if build is not None else {}
 

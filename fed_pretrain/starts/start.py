@@ -20,7 +20,7 @@ from fed_pretrain.starts import (
     start_config,
     weight_names,
 )
-from fed_pretrain.starts.mapping import known_layouts as mapping
+from fed_pretrain.starts.mapping import known_layouts
 from fed_pretrain.starts.mapping.translation import Translation
 from fed_pretrain.starts.origins import origin, word_vectors
 from fed_pretrain.starts.recipe import Recipe
@@ -132,7 +132,7 @@ def _translate(
     if found.file.format == word_vectors.FORMAT:
         embedding = word_vectors.embedding_of(weights, task, word_vectors.width(found.file))
         return word_vectors.translate(found.file, task, embedding, draw(embedding)[0])
-    return mapping.translate(found.file, weights, task.model_name)
+    return known_layouts.translate(found.file, weights, task.model_name)
 
 
 def _head_policy(config: StartConfig, task: Any, metadata: Mapping[str, Any]) -> str:

@@ -118,15 +118,15 @@ def check_model(definition: TaskDefinition, model: str | None) -> None:
 
 
 def _registered_model(definition: TaskDefinition, model: str) -> "ModelSpec":
-    from fed_pretrain.models import known_models as models
+    from fed_pretrain.models import known_models
 
     listed = ", ".join(choice.name for choice in definition.models)
-    if model not in models.names():
+    if model not in known_models.names():
         raise UserError(
             f"--model is {model!r}; task {definition.name!r} has {listed}, and no model of that "
-            f"name is registered{nearest(model, models.names())}"
+            f"name is registered{nearest(model, known_models.names())}"
         )
-    spec = models.get(model)
+    spec = known_models.get(model)
     if spec.kind != definition.kind:
         raise UserError(
             f"--model={model} reads {spec.kind}s, task {definition.name!r} holds "

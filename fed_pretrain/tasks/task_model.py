@@ -6,8 +6,7 @@ normalise, body. A text task hands its model the vocabulary and the length of a 
 
 import tensorflow as tf
 
-from fed_pretrain.models import known_models as models
-from fed_pretrain.models import preprocessing as preprocessings
+from fed_pretrain.models import known_models, preprocessing
 from fed_pretrain.tasks.definition import OpenTask
 from groundwork.errors import UserError
 
@@ -23,7 +22,7 @@ def build(task: OpenTask, num_classes: int) -> tf.keras.Model:
     if definition.kind == "image":
         return _image_model(task, num_classes)
     if definition.kind == "text":
-        build = task.choice.build or models.builder(task.choice.name)
+        build = task.choice.build or known_models.builder(task.choice.name)
         return build(num_classes, **task.encoder.model_arguments(), **task.choice.arguments)
     raise ValueError(f"a task of kind {definition.kind!r} must define `build`")
 
@@ -36,7 +35,7 @@ def _image_model(task: OpenTask, num_classes: int) -> tf.keras.Model:
     x = _framed(x, task)
     x = _coloured(x, task.choice.channels)
     x = _normalised(x, task.preprocessing)
-    build = task.choice.build or models.builder(task.choice.name)
+    build = task.choice.build or known_models.builder(task.choice.name)
     shape = tuple(x.shape[1:])
     try:
         return build(num_classes, input_shape=shape, inputs=x, **task.choice.arguments)
@@ -51,7 +50,7 @@ def _image_model(task: OpenTask, num_classes: int) -> tf.keras.Model:
 
 def _normalised(x: tf.Tensor, name: str) -> tf.Tensor:
     try:
-        return preprocessings.apply(name, x)
+        return preprocessing.apply(name, x)
     except ValueError as error:
         raise UserError(f"--preprocessing={name}: {error}") from error
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from fed_pretrain.theory import bound, figures, sweeps, tables, three_layers
 from fed_pretrain.theory.laboratory import run
-from groundwork import files as atomic
 from groundwork.errors import UserError
+from groundwork.files import write_bytes, write_json, write_text
 from groundwork.progress import Progress, duration
 
 
@@ -53,12 +53,12 @@ def conduct(config: TheoryConfig) -> Conducted:
         "bound_shape": bound.MARK,
         "intervals": "95 %, Student's t over the seeds; a seed is data, start and test set",
     }
-    atomic.write_json(files[0], about)
-    atomic.write_json(files[1], table)
-    atomic.write_text(files[2], tables.to_csv(table))
+    write_json(files[0], about)
+    write_json(files[1], table)
+    write_text(files[2], tables.to_csv(table))
     for name, png in figures.draw_all(table).items():
         files.append(folder / f"{name}.png")
-        atomic.write_bytes(files[-1], png)
+        write_bytes(files[-1], png)
     return Conducted(table, files, seconds)
 
 

@@ -87,7 +87,7 @@ def _check_pretraining() -> None:
 
 
 def _check_run() -> None:
-    from fed_pretrain.algorithms import known_algorithms as algorithms
+    from fed_pretrain.algorithms import known_algorithms
     from fed_pretrain.experiment.assembly import run_flags
     from fed_pretrain.probes import known_probes
 
@@ -96,10 +96,14 @@ def _check_run() -> None:
     _check_names(config.start, config.options, config.executor.devices)
     known_probes.of_a_run(config.probes.probes)
     settings = dict(config.algorithm_settings)
-    resolved = algorithms.resolve(config.algorithm_name, config.task, config.start.spec, settings)
+    resolved = known_algorithms.resolve(
+        config.algorithm_name, config.task, config.start.spec, settings
+    )
     # How many clients there are is known once the data is: any number does for now.
     wanted = config.work.clients_per_round or 1
-    algorithms.check(dataclasses.replace(resolved, clients_per_round=wanted, population=wanted))
+    known_algorithms.check(
+        dataclasses.replace(resolved, clients_per_round=wanted, population=wanted)
+    )
 
 
 def _check_analysis() -> None:

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from data_prep.sources.own.columns import SPLITS
-from data_prep.sources.parsing import pixels as images
 from data_prep.sources.parsing import table_rows
+from data_prep.sources.parsing.pixels import LANCZOS, SUFFIXES, UnreadableImage, decode
 from data_prep.sources.source import BadRecord, Item, Record, Source, SourceOption, WorkUnit
 from data_prep.store.features import FeatureSpec
 from groundwork.errors import UserError
@@ -68,7 +68,7 @@ class Reader:
             try:
                 content = (Path(self.root) / listed.path).read_bytes()
                 pixels = _pixels(content, self.mode, bool(self.options["size"]), height, width)
-            except (images.UnreadableImage, OSError) as error:
+            except (UnreadableImage, OSError) as error:
                 where = str(Path(self.root) / listed.path)
                 yield BadRecord("unreadable_image", where, listed.line, str(error))
                 continue
@@ -83,9 +83,9 @@ class Reader:
 
 
 def _pixels(content: bytes, mode: str, resize: bool, height: int, width: int) -> np.ndarray:
-    image = images.decode(content).convert(mode)
+    image = decode(content).convert(mode)
     if resize and image.size != (width, height):
-        image = image.resize((width, height), images.LANCZOS)
+        image = image.resize((width, height), LANCZOS)
     array = np.asarray(image, dtype=np.uint8)
     return array if array.ndim == 3 else array[..., np.newaxis]
 
@@ -122,7 +122,7 @@ def _from_csv(listing: str, options: Mapping[str, str]) -> Iterator[Listed | Bad
 
 def _from_folders(root: str, layout: str) -> Iterator[Listed | BadRecord]:
     places = layout.split("/")
-    files = (f for f in Path(root).rglob("*") if f.suffix.lower() in images.SUFFIXES)
+    files = (f for f in Path(root).rglob("*") if f.suffix.lower() in SUFFIXES)
     for path in sorted(file.relative_to(root).as_posix() for file in files):
         folders = path.split("/")[:-1]
         if len(folders) != len(places):
@@ -196,8 +196,8 @@ def _shape(root: Path, found: list[Listed], options: Mapping[str, str]) -> tuple
         return int(height), int(width), channels
     for entry in found:
         try:
-            image = images.decode((root / entry.path).read_bytes())
-        except (images.UnreadableImage, OSError):
+            image = decode((root / entry.path).read_bytes())
+        except (UnreadableImage, OSError):
             continue
         return image.size[1], image.size[0], channels
     raise UserError(f"--input={root}: no image there can be read")

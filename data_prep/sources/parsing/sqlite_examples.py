@@ -13,8 +13,8 @@ import numpy as np
 
 from data_prep.sources.parsing import compressed, fields
 from data_prep.sources.source import WorkUnit, input_files
-from groundwork import files as atomic
 from groundwork.errors import UserError
+from groundwork.files import replacing
 from groundwork.progress import Progress
 
 ROWS_A_UNIT = 200_000
@@ -125,7 +125,7 @@ def unpacked(file: Path) -> Path:
         return target
     progress = Progress(f"unpacking {file.name}")
     try:
-        with compressed.open_bytes(file) as source, atomic.replacing(target) as out:
+        with compressed.open_bytes(file) as source, replacing(target) as out:
             done = 0
             while chunk := source.read(1 << 22):
                 out.write(chunk)

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.sources.parsing import pixels as images
+from data_prep.sources.parsing.pixels import LANCZOS, UnreadableImage, decode
 from data_prep.sources.public import femnist
 from data_prep.sources.public.femnist_leaf import DUPLICATES_OPTION
 from data_prep.sources.source import BadRecord, Item, Record, Source, WorkUnit
@@ -83,12 +83,12 @@ def _item(writer: str, file: Path, order: int, labels: Mapping[bytes, int]) -> I
     if label is None:
         return BadRecord("no_label", str(file), None, "no file of by_class has the same bytes")
     try:
-        image = images.decode(content)
-    except images.UnreadableImage as error:
+        image = decode(content)
+    except UnreadableImage as error:
         return BadRecord("unreadable_image", str(file), None, str(error))
     if image.size[0] != image.size[1]:
         return BadRecord("wrong_size", str(file), None, f"it is {image.size}, not square")
-    shrunk = image.convert("L").resize((femnist.SIDE, femnist.SIDE), images.LANCZOS)
+    shrunk = image.convert("L").resize((femnist.SIDE, femnist.SIDE), LANCZOS)
     pixels = np.asarray(shrunk, dtype=np.uint8)[..., np.newaxis]
     return Record(writer, None, {"image": pixels, "label": label}, order)
 

@@ -5,7 +5,7 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-from fed_pretrain.algorithms import known_algorithms as algorithms
+from fed_pretrain.algorithms import known_algorithms
 from fed_pretrain.algorithms.algorithm import Algorithm
 from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
 from fed_pretrain.clients.local_work import TRAIN_SPLIT, LocalWork
@@ -115,7 +115,7 @@ def _resolved(given: RunConfig, work: ResolvedWork, task: Task) -> ResolvedRun:
 
 def _algorithm(given: RunConfig, work: ResolvedWork, task: Task) -> AlgorithmConfig:
     """The named algorithm with its defaults for this task and start, and the user's settings."""
-    resolved = algorithms.resolve(
+    resolved = known_algorithms.resolve(
         given.algorithm_name, given.task, given.start.spec, dict(given.algorithm_settings)
     )
     return dataclasses.replace(

@@ -5,7 +5,7 @@ from typing import Any
 
 from absl import flags
 
-from fed_pretrain.algorithms import known_algorithms as algorithms
+from fed_pretrain.algorithms import known_algorithms
 from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
 from fed_pretrain.clients.uneven_work import SystemConfig
 from fed_pretrain.curvature.curvature_config import CurvatureConfig
@@ -111,17 +111,17 @@ def _given_algorithm(values: flags.FlagValues) -> tuple[tuple[str, Any], ...]:
 def print_help_tables(values: flags.FlagValues = flags.FLAGS) -> bool:
     """`--task=help` and the like; true when a table was printed."""
     if values["task"].value == "help":
-        from fed_pretrain.tasks import known_tasks as tasks
+        from fed_pretrain.tasks import known_tasks
 
-        print(tasks.describe())
+        print(known_tasks.describe())
         return True
     if values["algorithm"].value == "help":
-        print(algorithms.describe())
+        print(known_algorithms.describe())
         return True
     if values["client_update"].value == "help":
-        print(algorithms.describe_client_updates())
+        print(known_algorithms.describe_client_updates())
         return True
     if values["server_optimizer"].value == "help":
-        print(algorithms.describe_server_optimizers())
+        print(known_algorithms.describe_server_optimizers())
         return True
     return False

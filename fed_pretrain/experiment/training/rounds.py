@@ -12,8 +12,7 @@ import numpy as np
 
 from data_prep.store import manifest
 from fed_pretrain.algorithms import schedule
-from fed_pretrain.clients import sampling as cohorts
-from fed_pretrain.clients import uneven_work
+from fed_pretrain.clients import sampling, uneven_work
 from fed_pretrain.clients.client_reader import CohortPrefetch
 from fed_pretrain.clients.local_work import TRAIN_SPLIT, LocalWork
 from fed_pretrain.executors.executor import ClientInput
@@ -306,7 +305,7 @@ def cohort_of(assembly: Assembly, round_number: int) -> list[str]:
     weights = None
     if work.sampling == "weighted":
         weights = assembly.task.dataset.index(TRAIN_SPLIT).num_examples
-    return cohorts.cohort(
+    return sampling.cohort(
         assembly.client_ids,
         work.clients_per_round,
         assembly.config.seed,

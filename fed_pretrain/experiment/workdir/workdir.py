@@ -20,7 +20,7 @@ from fed_pretrain.starts import labels
 from groundwork import files, versions
 from groundwork.errors import UserError
 from groundwork.files import defined
-from groundwork.settings import differences, digest
+from groundwork.settings import differences, digest, without_neutral
 
 CONFIG, SUCCESS = "config.json", "SUCCESS"
 FORMAT = 2
@@ -193,10 +193,13 @@ def success_facts(folder: Path) -> dict[str, Any]:
 
 
 def flags_digest(config: RunConfig) -> str:
-    """Hash of the config as the user gave it, without where it runs."""
-    values = dataclasses.asdict(config)
+    """Hash of the config as the user gave it, without where it runs.
+
+    A flag that is not given counts as absent, so a version with more flags gives the same hash.
+    """
+    values = without_neutral(type(config), dataclasses.asdict(config), moving_only=False)
     for name in ("workdir", "executor", "saving"):
-        del values[name]
+        values.pop(name, None)
     values["mixed_precision"] = config.executor.mixed_precision
     return digest(values)
 

@@ -13,8 +13,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from groundwork import files as atomic
 from groundwork.errors import UserError
+from groundwork.files import replacing
 
 FOLDER_VARIABLE = "FED_PRETRAIN_HUB"
 TIMEOUT_SECONDS = 30
@@ -86,7 +86,7 @@ def _download(wanted: _Wanted) -> Path:
             request = urllib.request.Request(f"{wanted.url}/{file}")
             with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
                 target.mkdir(parents=True, exist_ok=True)
-                with atomic.replacing(target / file) as stream:
+                with replacing(target / file) as stream:
                     shutil.copyfileobj(answer, stream)
             return _checked(target / file, wanted.name)
         except (urllib.error.URLError, TimeoutError, OSError) as error:

@@ -12,7 +12,7 @@ import pytest
 
 from data_prep.store.reader import open_dataset
 from groundwork import staging
-from tests.data_prep.grouping import table_of_digits as table
+from tests.data_prep.grouping import table_of_digits
 from tests.processes import still_running
 
 POINTS = {
@@ -32,7 +32,7 @@ POINTS = {
 
 def command(source: Path, output: Path, partition: str, *more: str) -> list[str]:
     clients = ["--num_clients=11"] if partition == "iid" else []
-    options = ",".join(f"{name}={value}" for name, value in table.OPTIONS.items())
+    options = ",".join(f"{name}={value}" for name, value in table_of_digits.OPTIONS.items())
     return [
         sys.executable,
         "-m",
@@ -58,7 +58,7 @@ def run(arguments: list[str], kill_at: str = "") -> subprocess.CompletedProcess[
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Files of over a megabyte each, so that each is a task of its own."""
-    folder = table.write(tmp_path_factory.mktemp("killed") / "table", files=3)
+    folder = table_of_digits.write(tmp_path_factory.mktemp("killed") / "table", files=3)
     for path in folder.iterdir():
         header, *rows = path.read_text().splitlines()
         path.write_text("\n".join([header, *(row + row[-30:] * 70 for row in rows)]) + "\n")
@@ -96,7 +96,7 @@ def test_killed_and_started_again_it_writes_the_same_bytes(
     assert output.exists() == (point == "prepare_moved:1")
     again = run(arguments)
     assert again.returncode == 0, again.stderr
-    assert table.content(output) == table.content(references[partition])
+    assert table_of_digits.content(output) == table_of_digits.content(references[partition])
     assert open_dataset(output).fingerprint == open_dataset(references[partition]).fingerprint
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
@@ -119,7 +119,7 @@ def test_other_settings_after_a_kill_start_from_nothing(
     output = tmp_path / "out"
     run(command(source, output, "iid", "--workers=1"), kill_at="prepare_merge:1")
     assert run(command(source, output, "natural", "--workers=1")).returncode == 0
-    assert table.content(output) == table.content(references["natural"])
+    assert table_of_digits.content(output) == table_of_digits.content(references["natural"])
 
 
 def test_a_killed_driver_leaves_no_worker_process(source: Path, tmp_path: Path) -> None:
@@ -145,7 +145,9 @@ def test_a_killed_worker_is_one_sentence_and_the_same_command_goes_on(
     assert "a worker process died" in died.stderr.splitlines()[-1]
     assert "Traceback" not in died.stderr
     assert run(arguments).returncode == 0
-    assert table.content(tmp_path / "out") == table.content(references["natural"])
+    assert table_of_digits.content(tmp_path / "out") == table_of_digits.content(
+        references["natural"]
+    )
 
 
 def test_a_second_process_on_the_same_output_is_refused(source: Path, tmp_path: Path) -> None:

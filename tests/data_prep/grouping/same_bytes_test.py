@@ -6,7 +6,7 @@ import pytest
 
 from data_prep.preparing.preparation import PrepareConfig, prepare
 from data_prep.store.reader import PreparedDataset
-from tests.data_prep.grouping import table_of_digits as table
+from tests.data_prep.grouping import table_of_digits
 
 DIRICHLET = {"partition": "dirichlet", "num_clients": 9, "concentration": "each"}
 NATURAL: dict[str, object] = {"split": "by_order", "split_fractions": (0.6, 0.2, 0.2)}
@@ -17,7 +17,7 @@ def prepared(source: Path, output: Path, **settings: object) -> PreparedDataset:
         "csv",
         str(output),
         input=str(source),
-        source_options=table.OPTIONS,
+        source_options=table_of_digits.OPTIONS,
         shards=3,
         **settings,  # type: ignore[arg-type]
     )
@@ -26,7 +26,7 @@ def prepared(source: Path, output: Path, **settings: object) -> PreparedDataset:
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return table.write(tmp_path_factory.mktemp("source") / "table")
+    return table_of_digits.write(tmp_path_factory.mktemp("source") / "table")
 
 
 @pytest.fixture(scope="module", params=["natural", "dirichlet"])
@@ -66,22 +66,22 @@ def test_any_runner_and_any_number_of_workers_write_the_same_dataset(
 ) -> None:
     other = prepared(source, tmp_path / "other", **how, **settings)
     assert other.fingerprint == reference.fingerprint
-    assert table.content(other.path) == table.content(reference.path)
+    assert table_of_digits.content(other.path) == table_of_digits.content(reference.path)
 
 
 @pytest.mark.parametrize("files", [1, 7])
 def test_the_order_of_lines_and_files_does_not_matter(
     reference: PreparedDataset, settings: dict[str, object], files: int, tmp_path: Path
 ) -> None:
-    shuffled = table.write(tmp_path / "table", files=files, shuffle=files)
+    shuffled = table_of_digits.write(tmp_path / "table", files=files, shuffle=files)
     other = prepared(shuffled, tmp_path / "other", workers=1, **settings)
-    assert table.content(other.path) == table.content(reference.path)
-    assert table.account(other) == table.account(reference)
+    assert table_of_digits.content(other.path) == table_of_digits.content(reference.path)
+    assert table_of_digits.account(other) == table_of_digits.account(reference)
 
 
 def test_another_seed_gives_another_partition(
     reference: PreparedDataset, source: Path, settings: dict[str, object], tmp_path: Path
 ) -> None:
     other = prepared(source, tmp_path / "other", seed=1, **settings)
-    same = table.content(other.path) == table.content(reference.path)
+    same = table_of_digits.content(other.path) == table_of_digits.content(reference.path)
     assert same == (settings is NATURAL)  # Nothing is drawn in the natural partition by order.

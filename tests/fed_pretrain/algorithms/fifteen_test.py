@@ -7,7 +7,7 @@ from fed_pretrain.algorithms import compose, known_algorithms
 from fed_pretrain.clients.local_work import LocalWork
 from fed_pretrain.clients.sampling import cohort
 from fed_pretrain.executors.executor import ClientInput
-from fed_pretrain.tasks import known_tasks as tasks
+from fed_pretrain.tasks import known_tasks
 
 pytestmark = pytest.mark.slow
 ROUNDS = 8
@@ -18,7 +18,7 @@ def digits(tmp_path_factory):
     from data_prep.preparing.preparation import PrepareConfig, prepare
 
     output = str(tmp_path_factory.mktemp("digits") / "dataset")
-    return tasks.load("digits", prepare(PrepareConfig(source="digits", output=output)))
+    return known_tasks.load("digits", prepare(PrepareConfig(source="digits", output=output)))
 
 
 @pytest.mark.parametrize("update", ["sgd", "proximal", "nova", "mimelite", "gd"])

@@ -6,10 +6,10 @@ import shlex
 import pytest
 from absl import flags
 
-from fed_pretrain.algorithms import known_algorithms as algorithms
+from fed_pretrain.algorithms import known_algorithms
 from fed_pretrain.experiment.assembly import run_flags
-from fed_pretrain.models import known_models as models
-from fed_pretrain.tasks import known_tasks as tasks
+from fed_pretrain.models import known_models
+from fed_pretrain.tasks import known_tasks
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 FILES = sorted((ROOT / "fed_pretrain" / "configs").glob("*.flags"))
@@ -48,9 +48,9 @@ def test_the_command_on_top_of_a_setting_describes_a_run(path, values, monkeypat
     values.unparse_flags()
     assert values(program[2:]) == program[2:3]
     config = run_flags.run_config(values)
-    assert config.task in tasks.names()
-    assert config.model is None or config.model in models.names()
-    resolved = algorithms.resolve(
+    assert config.task in known_tasks.names()
+    assert config.model is None or config.model in known_models.names()
+    resolved = known_algorithms.resolve(
         config.algorithm_name, config.task, config.start.spec, dict(config.algorithm_settings)
     )
     for name, value in config.algorithm_settings:

@@ -12,7 +12,7 @@ import numpy as np
 import safetensors.numpy
 from PIL import Image
 
-from data_prep.sources import known_sources as sources
+from data_prep.sources import known_sources
 from fed_pretrain.models.gpt2 import Size
 from groundwork import embedded_packages
 from tests.fed_pretrain.starts.torch_files import write_zip
@@ -73,7 +73,7 @@ def femnist(folder: Path) -> Path:
 
 def messages(count: int = 40) -> list[str]:
     """Real chat messages."""
-    reader = sources.get("chitchat").open("", {})
+    reader = known_sources.get("chitchat").open("", {})
     records = reader.read(next(iter(reader.units())))
     return [next(records).features["text"] for _ in range(count)]  # type: ignore[union-attr]
 

@@ -19,7 +19,7 @@ from fed_pretrain.pretraining.central_training import PretrainConfig, pretrain
 from fed_pretrain.pretraining.pretrain_config import CentralConfig
 from fed_pretrain.starts import start as starts
 from fed_pretrain.starts.start_config import StartConfig
-from fed_pretrain.tasks import known_tasks as tasks
+from fed_pretrain.tasks import known_tasks
 from fed_pretrain.tasks.definition import TaskOptions
 from groundwork import array_file
 from groundwork.errors import UserError
@@ -83,7 +83,7 @@ def test_the_result_is_the_validation_with_the_lowest_loss(whole: Path) -> None:
 def test_a_federation_starts_from_the_result_with_its_head(
     whole: Path, digits: PreparedDataset
 ) -> None:
-    task = tasks.load("digits", digits, options=_small())
+    task = known_tasks.load("digits", digits, options=_small())
     start = starts.resolve(StartConfig(spec=f"checkpoint:{whole}"), task, seed=3)
     assert start.report.counts() == {"matched": 6}
     assert start.report.facts["head"] == "keep"
@@ -98,7 +98,7 @@ def test_another_task_takes_the_body_and_gets_a_new_head(whole: Path, tmp_path: 
     other = prepare(
         PrepareConfig(source="mnist5k", output=str(folder), partition="iid", num_clients=5)
     )
-    task = tasks.load("mnist5k", other, model="edge_cnn", options=_small())
+    task = known_tasks.load("mnist5k", other, model="edge_cnn", options=_small())
     start = starts.resolve(StartConfig(spec=f"checkpoint:{whole}"), task, seed=3)
     assert start.report.facts["head"] == "new"
     assert start.report.facts["trained_task"] == "digits"

@@ -23,8 +23,8 @@ from fed_pretrain.experiment.assembly.run_config import (
 from fed_pretrain.experiment.training import rounds
 from fed_pretrain.experiment.workdir import saved_config
 from fed_pretrain.probes import eigenvector, landscape, plane
-from groundwork import files as fault_points
 from groundwork.errors import UserError
+from groundwork.files import VARIABLE
 
 CURVATURE = CurvatureConfig(examples="60", iterations=20)
 OPTIONS = (landscape.Options(points=3, examples="60"), plane.Options(grid=3))
@@ -308,7 +308,7 @@ def test_an_analysis_killed_in_a_write_and_repeated_gives_the_same_bytes(run, tm
     ]
 
     def ended(folder, kill_at=""):
-        environment = {**os.environ, fault_points.VARIABLE: kill_at} if kill_at else os.environ
+        environment = {**os.environ, VARIABLE: kill_at} if kill_at else os.environ
         done = subprocess.run([*command, f"--workdir={folder}"], env=environment, check=False)
         files = [path for path in folder.rglob("*") if path.is_file() and path.name != "lock"]
         return done.returncode, {str(f.relative_to(folder)): f.read_bytes() for f in files}

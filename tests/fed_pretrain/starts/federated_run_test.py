@@ -15,7 +15,7 @@ from fed_pretrain.experiment.assembly.run_config import (
 )
 from fed_pretrain.experiment.training.rounds import train
 from fed_pretrain.experiment.workdir import metrics
-from fed_pretrain.models import known_models as models
+from fed_pretrain.models import known_models
 from fed_pretrain.models.known_models import ModelSpec
 from fed_pretrain.starts.start_config import StartConfig
 from fed_pretrain.tasks.definition import TaskOptions
@@ -79,10 +79,10 @@ def test_a_frozen_backbone_keeps_its_bytes_over_20_rounds_of_fedadam(
 def batch_norm_model() -> str:
     """Three convolutions, each with a BatchNorm."""
     name = "small_cnn_batch_norm"
-    if name not in models.names():
+    if name not in known_models.names():
         small = "fed_pretrain.models.small_cnns:small_cnn"
         batch = (("norm", "batch"),)
-        models.register(ModelSpec(name, "image", small, ("head",), "a test's", batch))
+        known_models.register(ModelSpec(name, "image", small, ("head",), "a test's", batch))
     return name
 
 

@@ -1,4 +1,4 @@
-"""The registry: what it lists, what it refuses, and tasks from outside."""
+"""The known tasks: what the list holds, what it refuses, and tasks from outside."""
 
 import re
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from data_prep.store.features import FeatureSpec
-from fed_pretrain.models import known_models as models
+from fed_pretrain.models import known_models
 from fed_pretrain.tasks import known_tasks
 from groundwork import plugins
 from groundwork.errors import UserError
@@ -59,9 +59,9 @@ def test_every_listed_model_exists_and_is_of_the_tasks_kind():
         definition = known_tasks.get(name)
         for choice in definition.models:
             if choice.build is not None:
-                continue  # built outside the registry of models
-            assert choice.name in models.names(), (name, choice.name)
-            assert models.get(choice.name).kind == definition.kind
+                continue  # built outside the known models
+            assert choice.name in known_models.names(), (name, choice.name)
+            assert known_models.get(choice.name).kind == definition.kind
 
 
 def test_listing_the_tasks_does_not_import_tensorflow():
@@ -91,7 +91,7 @@ def test_a_users_module_adds_a_model_that_any_task_of_its_kind_can_train(
     digits, tmp_path, monkeypatch
 ):
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(models, "_SPECS", dict(models._SPECS))
+    monkeypatch.setattr(known_models, "_SPECS", dict(known_models._SPECS))
     plugins.load((readme_module("my_model", tmp_path),))
     task = known_tasks.load("digits", digits, "mine")
     assert task.model_name == "mine"

@@ -115,7 +115,7 @@ ENDINGS = {
     "SIGKILL": "time.sleep(600)",
 }
 SCRIPT = """
-from fed_pretrain.executors.creation import create
+import time, numpy as np, tensorflow_federated as tff
 from fed_pretrain.executors.creation import create
 from fed_pretrain.executors.executor_options import ExecutorOptions
 executor = create(ExecutorOptions(executor="native"))

@@ -9,9 +9,9 @@ import pytest
 
 from data_prep.store import manifest
 from fed_pretrain.experiment.analysis import run_analysis
-from fed_pretrain.experiment.assembly.run_config import RunConfig
+from fed_pretrain.experiment.assembly.run_config import ProbeConfig, RunConfig
 from fed_pretrain.experiment.training.rounds import train
-from fed_pretrain.experiment.workdir import metrics
+from fed_pretrain.experiment.workdir import metrics, workdir
 from fed_pretrain.tasks import embedded_datasets
 from groundwork import versions
 from groundwork.errors import UserError
@@ -104,3 +104,25 @@ def test_a_run_that_fails_at_its_start_leaves_what_was_in_the_folder_before(
     with pytest.raises(RuntimeError, match="broke"):
         train(small(tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+@dataclasses.dataclass(frozen=True)
+class LaterRun(RunConfig):
+    """A run of a version that has one more flag."""
+
+    tries: int = 3
+
+
+def test_a_new_flag_at_its_default_leaves_a_finished_run_finished(tmp_path: Path) -> None:
+    asked = small(tmp_path)
+    sections = {field.name: getattr(asked, field.name) for field in dataclasses.fields(asked)}
+    assert workdir.flags_digest(LaterRun(**sections)) == workdir.flags_digest(asked)
+    assert workdir.flags_digest(LaterRun(**sections, tries=2)) != workdir.flags_digest(asked)
+
+
+def test_a_probe_that_moves_no_number_is_still_computed_when_it_is_asked_for(
+    tmp_path: Path,
+) -> None:
+    asked = small(tmp_path)
+    more = dataclasses.replace(asked, probes=ProbeConfig(probes="drift"))
+    assert workdir.flags_digest(more) != workdir.flags_digest(asked)

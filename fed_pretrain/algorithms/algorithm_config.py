@@ -116,6 +116,7 @@ class AlgorithmConfig:
 
     clients_per_round: int = setting(0, "Clients of a round, from the cohort.", flag=None)
     population: int = setting(0, "Number of training clients, from the dataset.", flag=None)
+    population_rows: int = setting(0, "Rows of all training clients, from the dataset.", flag=None)
     rounds: int = setting(0, "Length of the run, from --rounds.", flag=None)
     seed: int = setting(0, "Seed of privacy noise, from --seed.", flag=None)
 
@@ -129,6 +130,11 @@ class AlgorithmConfig:
         for name in ("client_momentum", "server_momentum", "server_beta1", "server_beta2"):
             if getattr(self, name) >= 1.0:
                 raise UserError(f"--{name} must be below 1, not {getattr(self, name)}")
+
+    @property
+    def population_weight(self) -> float:
+        """The weight of all training clients together: what a mean over them all divides by."""
+        return float(self.population if self.weighting == "uniform" else self.population_rows)
 
     @property
     def private(self) -> bool:

@@ -10,7 +10,12 @@ import tensorflow_federated as tff
 
 from fed_pretrain.algorithms import distributor, schedule
 from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
-from fed_pretrain.algorithms.client_updates.client_update import STATE, ClientUpdate, Outcome
+from fed_pretrain.algorithms.client_updates.client_update import (
+    STATE,
+    ClientUpdate,
+    Outcome,
+    weight_of,
+)
 from fed_pretrain.algorithms.client_updates.local_training import LocalSettings, LocalTraining
 from fed_pretrain.clients.payload import payload_of
 
@@ -269,9 +274,7 @@ class _ClientComputation:
             counts, lambda: _present(parts), lambda: [tf.identity(t) for t in _present(before)]
         )
         chosen = _repack(parts, flat)
-        weight = tf.cast(training.rows, tf.float32)
-        if self._config.weighting == "uniform":
-            weight = tf.constant(1.0)
+        weight = weight_of(training, self._config.weighting == "uniform")
         weight = tf.where(counts, weight * outcome.weight_factor, 0.0)
         update = chosen["delta"]
         if self._client_update.scaled:

@@ -46,8 +46,9 @@ def _reasons(config: AlgorithmConfig) -> list[str]:
             f"{update.name} holds the optimizer's state fixed and lets it take no weights: "
             f"decoupled decay ({optimizer.name}) has no place in it"
         )
-    if update.keeps_state and config.population < 1:
-        found.append(f"--client_update={update.name} needs the number of training clients")
+    if update.keeps_state and not config.population_weight:
+        what = "number" if config.weighting == "uniform" else "rows"
+        found.append(f"--client_update={update.name} needs the {what} of all training clients")
     if config.late_rounds and update.own_server_sums:
         found.append(
             f"late updates of {update.name} would mix control variates of different rounds: "

@@ -69,6 +69,8 @@ Payload = collections.OrderedDict[str, np.ndarray]
 
 
 class Index(Protocol):
+    num_examples: np.ndarray
+
     @property
     def client_ids(self) -> Sequence[str]: ...
 

@@ -44,6 +44,13 @@ class Outcome:
     client_state: collections.OrderedDict[str, Any] | None = None
 
 
+def weight_of(training: LocalTraining, uniform: bool) -> tf.Tensor:
+    """A client's weight in a mean over clients, by `AlgorithmConfig.weighting`."""
+    import tensorflow as tf
+
+    return tf.constant(1.0) if uniform else tf.cast(training.rows, tf.float32)
+
+
 class SumsClients(Protocol):
     """The part of an executor that a first pass needs."""
 

@@ -1,7 +1,9 @@
 """FedDyn (Acar et al. 2021): g <- g - h_i + alpha (y - x); h_i <- h_i + alpha Delta_i.
 
-Server: s <- s + sum_i Delta_i / N and x <- x - eta_s (mean_i Delta_i + s), where alpha s is the
-paper's h with its sign turned, and N the number of clients there are.
+Server: s <- s + sum_i w_i Delta_i / W and x <- x - eta_s (mean_i Delta_i + s), where alpha s is the
+paper's h with its sign turned, w_i the client's weight in that mean, and W the weight of all
+clients there are. The paper has w_i = 1 and W = N; with --weighting=examples its loss is
+sum_i w_i L_i / W. alpha s = sum_i w_i h_i / W holds throughout because W never changes.
 """
 
 from __future__ import annotations
@@ -29,11 +31,11 @@ class FedDyn(ClientUpdate):
     servers_own = "FedDyn's server adds the running sum of all clients' updates"
 
     alpha: float
-    population: int
+    population_weight: float
 
     @classmethod
     def of(cls, config: AlgorithmConfig) -> Self:
-        return cls(config.dyn_alpha, config.population)
+        return cls(config.dyn_alpha, config.population_weight)
 
     @classmethod
     def refusals(cls, config: AlgorithmConfig) -> list[str]:
@@ -69,4 +71,4 @@ class FedDyn(ClientUpdate):
     def wrap_aggregator(self, factory: Any) -> Any:
         from fed_pretrain.algorithms.client_updates.own_means import DynMeanFactory
 
-        return DynMeanFactory(factory, self.population)
+        return DynMeanFactory(factory, self.population_weight)

@@ -22,6 +22,7 @@ from fed_pretrain.algorithms.client_updates.client_update import (
     Outcome,
     Settings,
     SumsClients,
+    weight_of,
 )
 
 if TYPE_CHECKING:
@@ -237,9 +238,7 @@ def _at_rate(state: Any, learning_rate: tf.Tensor) -> Any:
 
 def _weighted(training: LocalTraining, gradient: Tensors, uniform: bool) -> Any:
     """The client's full gradient, times its weight, beside the weight."""
-    import tensorflow as tf
-
-    weight = tf.constant(1.0) if uniform else tf.cast(training.rows, tf.float32)
+    weight = weight_of(training, uniform)
     return collections.OrderedDict(gradient=[weight * g for g in gradient], weight=weight)
 
 

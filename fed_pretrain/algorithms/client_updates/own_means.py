@@ -1,4 +1,4 @@
-"""FedNova's aggregation around any weighted mean: tau_eff * mean_i(Delta_i / a_i)."""
+"""What FedNova and FedDyn put around any weighted mean."""
 
 import collections
 from typing import Any
@@ -8,7 +8,7 @@ import tensorflow_federated as tff
 
 
 class NovaMeanFactory(tff.aggregators.WeightedAggregationFactory):
-    """Takes {delta, scale}; tau_eff is the weighted mean of the scales."""
+    """tau_eff * mean_i(Delta_i / a_i), of {delta, scale}; tau_eff is the scales' weighted mean."""
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
@@ -55,21 +55,27 @@ class NovaMeanFactory(tff.aggregators.WeightedAggregationFactory):
 
 
 class DynMeanFactory(tff.aggregators.WeightedAggregationFactory):
-    def __init__(self, inner: Any, population: int) -> None:
+    """mean_i(Delta_i) + s; see feddyn.py."""
+
+    def __init__(self, inner: Any, population_weight: float) -> None:
         self._inner = inner
-        self._population = population
+        self._population_weight = population_weight
 
     def create(self, value_type: Any, weight_type: Any) -> Any:
         inner = self._inner.create(value_type, weight_type)
-        population = float(self._population)
+        everyone = self._population_weight
 
         @tff.tensorflow.computation
         def zero() -> Any:
             return [tf.zeros(t.shape, t.dtype) for t in value_type]
 
+        @tff.tensorflow.computation(value_type, weight_type)
+        def weighted(value: Any, weight: Any) -> Any:
+            return [weight * v for v in value]
+
         @tff.tensorflow.computation(value_type, value_type)
         def grown(drift: Any, total: Any) -> Any:
-            return [s + t / population for s, t in zip(drift, total, strict=True)]
+            return [s + t / everyone for s, t in zip(drift, total, strict=True)]
 
         @tff.tensorflow.computation(value_type, value_type)
         def added(mean: Any, drift: Any) -> Any:
@@ -90,7 +96,8 @@ class DynMeanFactory(tff.aggregators.WeightedAggregationFactory):
         )
         def next_fn(state: Any, value: Any, weight: Any) -> Any:
             mean = inner.next(state["inner"], value, weight)
-            drift = tff.federated_map(grown, (state["drift"], tff.federated_sum(value)))
+            total = tff.federated_sum(tff.federated_map(weighted, (value, weight)))
+            drift = tff.federated_map(grown, (state["drift"], total))
             return tff.templates.MeasuredProcessOutput(
                 tff.federated_zip(collections.OrderedDict(inner=mean.state, drift=drift)),
                 tff.federated_map(added, (mean.result, drift)),

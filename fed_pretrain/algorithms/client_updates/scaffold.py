@@ -1,7 +1,10 @@
-"""SCAFFOLD (Karimireddy et al. 2020), option II.
+"""SCAFFOLD (Karimireddy et al. 2020), option II, for any weights of the clients.
 
-g <- g - c_i + c; c_i' = c_i - c + Delta_i / (K eta); c <- c + sum_i (c_i' - c_i) / N, with K the
-local steps taken and N the number of clients there are. The server moves by the mean update.
+g <- g - c_i + c; c_i' = c_i - c + Delta_i / (K eta); c <- c + sum_i w_i (c_i' - c_i) / W, with K
+the local steps taken, w_i the client's weight in the mean update by which the server moves, and W
+the weight of all clients there are. The paper has w_i = 1 and W = N; with --weighting=examples its
+f is sum_i w_i f_i / W. c = sum_i w_i c_i / W holds throughout because W never changes: divided by
+the weight of each round's cohort, c would lead to the optimum of another objective.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, Self
 
 from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
-from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate, Outcome
+from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate, Outcome, weight_of
 
 if TYPE_CHECKING:
     from fed_pretrain.algorithms.client_updates.local_training import LocalTraining, Specs, Tensors
@@ -29,11 +32,12 @@ class Scaffold(ClientUpdate):
     extra_models_down = 1.0
     extra_models_up = 1.0
 
-    population: int
+    population_weight: float
+    uniform: bool
 
     @classmethod
     def of(cls, config: AlgorithmConfig) -> Self:
-        return cls(config.population)
+        return cls(config.population_weight, config.weighting == "uniform")
 
     def server_state(self, specs: Specs) -> Any:
         from fed_pretrain.algorithms.client_updates.local_training import zeros
@@ -58,16 +62,17 @@ class Scaffold(ClientUpdate):
             tf.math.divide_no_nan(d, travelled) - c for d, (c, _) in zip(delta, pairs, strict=True)
         ]
         new = [own + d for d, (_, own) in zip(change, pairs, strict=True)]
+        weight = weight_of(training, self.uniform)
         return Outcome(
             delta,
-            sums=collections.OrderedDict(control=change),
+            sums=collections.OrderedDict(control=[weight * d for d in change]),
             client_state=collections.OrderedDict(control=new),
         )
 
     def advance(self, server: Any, sums: Any) -> Any:
         return collections.OrderedDict(
             control=[
-                c + s / self.population
+                c + s / self.population_weight
                 for c, s in zip(server["control"], sums["control"], strict=True)
             ]
         )

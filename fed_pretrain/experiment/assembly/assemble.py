@@ -8,6 +8,8 @@ from typing import Any
 from fed_pretrain.algorithms import known_algorithms
 from fed_pretrain.algorithms.algorithm import Algorithm
 from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.client_updates import known_updates
+from fed_pretrain.clients import population
 from fed_pretrain.clients.local_work import TRAIN_SPLIT, LocalWork
 from fed_pretrain.executors.executor import Executor
 from fed_pretrain.experiment.assembly import exclusion
@@ -106,7 +108,7 @@ def _resolved(given: RunConfig, work: ResolvedWork, task: Task) -> ResolvedRun:
         eval_examples=task.defaults.evaluation_examples,
     )
     resolved = {
-        "algorithm": given.algorithm or _algorithm(given, work, task),
+        "algorithm": _weighed(given.algorithm or _algorithm(given, work, task), work, task),
         "work": work,
         "evaluation": ResolvedEvaluation(**evaluation),
     }
@@ -125,6 +127,15 @@ def _algorithm(given: RunConfig, work: ResolvedWork, task: Task) -> AlgorithmCon
         rounds=work.rounds,
         seed=given.seed,
     )
+
+
+def _weighed(config: AlgorithmConfig, work: ResolvedWork, task: Task) -> AlgorithmConfig:
+    """With the rows of all clients where the client update divides by them."""
+    keeps_state = known_updates.named(config.client_update).keeps_state
+    if not keeps_state or config.weighting == "uniform" or config.population_rows:
+        return config
+    rows = population.count_rows(task.reader(TRAIN_SPLIT), work.max_examples)
+    return dataclasses.replace(config, population_rows=rows)
 
 
 def _work(given: WorkConfig, defaults: TaskDefaults) -> ResolvedWork:

@@ -108,8 +108,11 @@ class Session:
 def _without_run(config: AlgorithmConfig) -> AlgorithmConfig:
     """The config without what the built process does not depend on: runs then share it."""
     unused: dict[str, Any] = {}
-    if not (config.private or known_updates.named(config.client_update).keeps_state):
+    keeps_state = known_updates.named(config.client_update).keeps_state
+    if not (config.private or keeps_state):
         unused |= {"population": 0, "clients_per_round": 0}
+    if not keeps_state:
+        unused |= {"population_rows": 0}
     if not config.private:
         unused |= {"seed": 0}
     if "cosine" not in (config.client_schedule, config.server_schedule):

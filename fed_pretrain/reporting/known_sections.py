@@ -22,20 +22,21 @@ if TYPE_CHECKING:
 
 # In reading order: a plan's name for the section, and the function that builds it.
 _BUILT_IN = {
-    "accuracy": "sections.accuracy:table_section",
-    "ranking": "sections.accuracy:ranking_section",
-    "learning": "sections.curves:learning_section",
-    "sweep": "sections.sweep:sweep_section",
+    "claims": "sections.claims:claims_section",
     "iid_gap": "sections.iid_gap:iid_section",
-    "basin": "sections.basin:basin_section",
+    "sweep": "sections.sweep:sweep_section",
+    "start_quality": "sections.starts:quality_section",
     "fine_tuning": "sections.fine_tuning:fine_tuning_section",
     "start_loss": "sections.starts:start_loss_section",
-    "start_quality": "sections.starts:quality_section",
     "curvature": "sections.curvature:curvature_section",
-    "alignment": "sections.curves:alignment_section",
+    "curvature_along_training": "sections.curvature_along_training:along_training_section",
+    "alignment": "sections.alignment:alignment_section",
     "misalignment": "sections.misalignment:misalignment_section",
+    "basin": "sections.basin:basin_section",
+    "accuracy": "sections.algorithms:algorithms_section",
+    "ranking": "sections.ranking:ranking_section",
+    "learning": "sections.learning:learning_section",
     "cost": "sections.cost:cost_section",
-    "claims": "claims.ledger:ledger_section",
 }
 _registered: dict[str, "Builder"] = {}
 

@@ -1,44 +1,96 @@
-"""The pieces of a report: sections with figures and tables, each also a separate file."""
+"""The pieces of a report: sections, and what they show, each also as files beside the page."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from markupsafe import Markup
+
+from fed_pretrain.reporting.table import Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+__all__ = ["Block", "Html", "NamedFigure", "Section", "Table"]
+
+
+class Block(Protocol):
+    """A figure or a table: its part of the page, and its files, named from the report's folder."""
+
+    def html(self) -> Markup: ...
+
+    def tables(self) -> Iterator[tuple[str, str]]:
+        """As CSV and LaTeX."""
+        ...
+
+    def figures(self) -> Iterator[tuple[str, bytes]]:
+        """As PDF and SVG, for papers."""
+        ...
+
 
 @dataclass(frozen=True)
 class NamedFigure:
+    """A Matplotlib figure of a section of one's own."""
+
     name: str
     caption: str
     figure: "Figure"
 
+    def html(self) -> Markup:
+        from fed_pretrain.reporting.charts import paper
+
+        drawn = paper.inline(self.figure, self.caption)
+        return Markup('<figure class="own">{}<figcaption>{}</figcaption></figure>').format(
+            drawn, self.caption
+        )
+
+    def tables(self) -> Iterator[tuple[str, str]]:
+        yield from ()
+
+    def figures(self) -> Iterator[tuple[str, bytes]]:
+        from fed_pretrain.reporting.charts import paper
+        from fed_pretrain.reporting.table import file_name
+
+        yield from paper.files(file_name(self.name), self.figure)
+
 
 @dataclass(frozen=True)
-class Table:
-    """`rows` are text; the first column names the row."""
+class Html:
+    """A block of the page's own, with the files that hold its numbers."""
 
-    name: str
-    caption: str
-    header: Sequence[str]
-    rows: Sequence[Sequence[str]]
+    markup: Markup
+    blocks: Sequence[Block] = ()
+
+    def html(self) -> Markup:
+        return self.markup
+
+    def tables(self) -> Iterator[tuple[str, str]]:
+        for block in self.blocks:
+            yield from block.tables()
+
+    def figures(self) -> Iterator[tuple[str, bytes]]:
+        for block in self.blocks:
+            yield from block.figures()
 
 
 @dataclass(frozen=True)
 class Section:
-    """`text` is plain paragraphs; `key` is the name a plan's `sections` uses."""
+    """`title` says what was found, `topic` of what; `key` is the name a plan's `sections` uses.
+
+    text: paragraphs above the figures. notes: small print below.
+    """
 
     key: str
     title: str
-    text: Sequence[str]
-    figures: Sequence[NamedFigure] = field(default_factory=tuple)
-    tables: Sequence[Table] = field(default_factory=tuple)
+    text: Sequence[str] = ()
+    figures: Sequence[Block] = ()
+    tables: Sequence[Table] = ()
+    topic: str = ""
+    notes: Sequence[str] = ()
 
-
-def number(value: float, digits: int = 3) -> str:
-    """A number for a table; an undefined one is a dash."""
-    return "–" if value != value else f"{value:.{digits}f}"
+    @property
+    def blocks(self) -> Sequence[Block]:
+        return [*self.figures, *self.tables]
 
 
 def significant(value: float) -> str:

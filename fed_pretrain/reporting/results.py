@@ -103,6 +103,7 @@ class Study:
     analyses: Sequence[Analysis]
     unfinished: Sequence[Mapping[str, Any]]
     steps: Sequence[Mapping[str, Any]]
+    passes: Sequence[Mapping[str, Any]] = ()
 
     @property
     def tasks(self) -> list[str]:
@@ -171,7 +172,9 @@ def load_study(study_file: str | Path) -> Study:
             runs.append(load_run(folder, step["coordinates"]))
         elif step["kind"] == "analyze":
             analyses.append(Analysis(step["coordinates"], folder))
-    return Study(content["plan"], runs, analyses, unfinished, content["steps"])
+    return Study(
+        content["plan"], runs, analyses, unfinished, content["steps"], content.get("passes", ())
+    )
 
 
 def load_run(folder: str | Path, coordinates: Mapping[str, Any] | None = None) -> Run:

@@ -1,54 +1,76 @@
 """Whether two runs end in one loss basin: the loss on the line between their final models."""
 
-from fed_pretrain.reporting import captions, style
-from fed_pretrain.reporting.captions import seeds
+from fed_pretrain.reporting import captions
+from fed_pretrain.reporting.charts.curves import Curves, Line, Panel, PanelRow
 from fed_pretrain.reporting.claims.landscape_claims import barriers, lines_between
-from fed_pretrain.reporting.part import NamedFigure, Section, Table
+from fed_pretrain.reporting.estimates import estimate
+from fed_pretrain.reporting.hero import colour_of, ordered_starts
+from fed_pretrain.reporting.naming import Names
+from fed_pretrain.reporting.part import Section
 from fed_pretrain.reporting.results import Study
-from fed_pretrain.reporting.sections.curves import draw_band
-from fed_pretrain.reporting.statistics import spread
+from fed_pretrain.reporting.sections import findings
+from fed_pretrain.reporting.table import LOWEST, Cell, Table
 
-_PANELS = (("loss", "loss (nats)"), ("accuracy", "accuracy"))
+_ENDS = ((0.0, "IID model"), (1.0, "non-IID model"))
 
 
 def basin_section(study: Study) -> Section | None:
     measured = [t for t in study.tasks if any(lines_between(study, t, s) for s in study.starts(t))]
     if not measured:
         return None
+    rows = tuple(
+        PanelRow(title, tuple(_panel(study, task, column) for task in measured), text)
+        for column, title, text in (
+            ("loss", "Held-out loss", "nats, on the straight line between the two final models"),
+            ("accuracy", "Held-out accuracy", "on the same line"),
+        )
+    )
+    names = Names(study)
+    columns = tuple(names.task(task) for task in measured)
+    caption = "Mean over seeds; band: the lowest to the highest seed."
     text = [
-        "On the straight line through the final weights of the IID run and of the non-IID run of"
-        " one seed and start, on held-out data. The barrier is the largest rise of the loss between"
-        " the two above the straight line from one loss to the other: 0 where both lie in one"
-        " basin.",
+        "From the final weights of the IID run to those of the non-IID run of one seed and start."
+        " The barrier is the largest rise of the loss above the straight line from one loss to the"
+        " other: 0 where both are in one basin.",
         *captions.notes(study, measured),
     ]
-    figures = [_figure(study, task) for task in measured]
-    tables = [_table(study, task) for task in measured]
-    return Section("basin", "One loss basin?", text, figures, tables)
+    return Section(
+        "basin",
+        findings.heading(study, ["same_basin"], "Whether both end in one loss basin is undecided"),
+        text,
+        [Curves("basin", caption, rows, columns, x_name="")],
+        [_table(study, measured)],
+        topic="One loss basin?",
+    )
 
 
-def _figure(study: Study, task: str) -> NamedFigure:
-    starts = study.starts(task)
-    colours = style.start_colours(starts, study.random_start(task))
-    made, panels = style.figure(2, 1, width=8.0, height=3.0)
-    for axes, (column, title) in zip(panels, _PANELS, strict=True):
-        for start in starts:
-            found = lines_between(study, task, start)
-            lines = [line for seed in found for line in found[seed] if column in line]
-            if lines:
-                values = [line[column] for line in lines]
-                draw_band(axes, lines[0]["shares"], values, start, colours[start])
-        axes.set_title(title)
-        axes.set_xticks([0, 1], ["IID model", "non-IID model"])
-    panels[0].legend(fontsize=8)
-    caption = f"{task}: line = mean, band = one sample standard deviation over {seeds(study, task)}"
-    return NamedFigure(f"basin_{task}", caption, made)
+def _panel(study: Study, task: str, column: str) -> Panel:
+    names, lines = Names(study), []
+    for start in ordered_starts(study, task):
+        found = [
+            line
+            for several in lines_between(study, task, start).values()
+            for line in several
+            if column in line
+        ]
+        if found:
+            shares = tuple(map(float, found[0]["shares"]))
+            values = tuple(tuple(map(float, line[column])) for line in found)
+            lines.append(
+                Line(names.start(task, start), colour_of(study, task, start), shares, values)
+            )
+    return Panel(names.task(task), tuple(lines), ticks=_ENDS)
 
 
-def _table(study: Study, task: str) -> Table:
-    rows = [
-        [start, str(spread(list(barriers(study, task, start).values())))]
-        for start in study.starts(task)
+def _table(study: Study, tasks: list[str]) -> Table:
+    names = Names(study)
+    rows: list[list[Cell]] = [
+        [names.task(task), names.start(task, start), estimate(found.values())]
+        for task in tasks
+        for start in ordered_starts(study, task)
+        if (found := barriers(study, task, start))
     ]
-    caption = f"{task}: barrier between the IID and the non-IID model, {seeds(study, task)}"
-    return Table(f"basin_{task}", caption, ["start", "barrier (nats)"], rows)
+    caption = "Barrier between the IID and the non-IID model, with its 95 % interval over seeds"
+    return Table(
+        "barriers", caption, ["task", "start", "barrier (nats)"], rows, {"barrier (nats)": LOWEST}
+    )

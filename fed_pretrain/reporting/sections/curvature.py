@@ -1,14 +1,21 @@
-"""Curvature at the start, beside the paper's table."""
+"""Curvature at the start, and beside it what the paper printed."""
 
 import math
+from collections.abc import Sequence
 
+from markupsafe import Markup
+
+from fed_pretrain.reporting.charts.dumbbells import Dumbbell, Dumbbells, Mark
 from fed_pretrain.reporting.claims.landscape_claims import top_eigenvalue
-from fed_pretrain.reporting.part import Section, Table, significant
+from fed_pretrain.reporting.hero import colour_of, ordered_starts
+from fed_pretrain.reporting.naming import Names
+from fed_pretrain.reporting.numbers import counted, significant
+from fed_pretrain.reporting.part import Html, Section
 from fed_pretrain.reporting.results import Study
-from fed_pretrain.reporting.statistics import spread
+from fed_pretrain.reporting.sections import findings
 
 # Table 1 of "Where to Begin?": top Hessian eigenvalue at the start (procedure not published).
-_PAPER = (
+PAPER = (
     ("CIFAR-10", 4843.13, 661.99),
     ("FEMNIST", 355.51, 26.29),
     ("Stack Overflow", 185.02, 151.05),
@@ -17,49 +24,93 @@ _PAPER = (
 
 
 def curvature_section(study: Study) -> Section | None:
-    seeds = sorted({a.coordinates["seed"] for a in study.analyses})
-    rows, notes = [], []
-    for task in study.tasks:
-        random_start = study.random_start(task)
-        for start in study.starts(task):
-            mean = spread([top_eigenvalue(study, task, start, seed) for seed in seeds])
-            if not mean.count:
-                continue
-            ratio = math.nan
-            if random_start is not None:
-                base = spread([top_eigenvalue(study, task, random_start, s) for s in seeds])
-                ratio = base.mean / mean.mean
-            value = significant(mean.mean)
-            if mean.count > 1:
-                value += f" ± {significant(mean.std)}"
-            rows.append([f"{task} · {start}", value, significant(ratio)])
+    rows = tuple(row for task in study.tasks if (row := _row(study, task)) is not None)
     if not rows:
         return None
-    for name, random, pretrained in _PAPER:
-        rows.append([f"paper, {name} · random", significant(random), "1"])
-        ratio = random / pretrained
-        rows.append([f"paper, {name} · pre-trained", significant(pretrained), significant(ratio)])
-    for analysis in study.analyses:
-        content = analysis.probe("eigenvalues")
-        if content and not content["top"]["converged"]:
-            place = analysis.coordinates
-            notes.append(
-                f"{place['task']} · {place['start']}, seed {place['seed']}: not converged within"
-                f" the iterations of the plan, so its value is left out."
-            )
-    text = [
-        "Largest algebraic eigenvalue of the loss Hessian at the start, by Lanczos with residual"
-        " checks, over a sample of training examples drawn in proportion to client size."
-        " The paper's procedure is not published, so only the direction (random over pre-trained"
-        " above 1) can be compared, not the values. A start also brings the input normalisation its"
-        " weights were trained with; where two starts read their inputs on different scales, that"
-        " scale enters their eigenvalues too.",
-        *notes,
-    ]
-    header = ["start", "top eigenvalue", "random / this"]
-    caption = (
-        "Top Hessian eigenvalue at the start: mean ± sample standard deviation over"
-        f" {len(seeds)} {'seed' if len(seeds) == 1 else 'seeds'}; the ratio is of means"
+    seeds = max(len(mark.values) for row in rows for mark in row.marks)
+    ours = Dumbbells(
+        "curvature",
+        "Measured here",
+        f"{counted(seeds, 'seed')} (ticks), geometric mean (marks).",
+        rows,
+        logarithmic=True,
+        quantity="top eigenvalue",
     )
-    table = Table("top_eigenvalue", caption, header, rows)
-    return Section("curvature", "Curvature at the start", text, tables=[table])
+    box = Markup('<div class="two">{}{}</div>').format(ours.html(), paper_table().html())
+    return Section(
+        "curvature",
+        findings.heading(study, ["curvature"], "Whether the loss is flatter is undecided"),
+        [
+            "Largest eigenvalue of the loss Hessian before any training, by Lanczos with residual"
+            " checks, over training examples drawn in proportion to client size; an arrow to the"
+            " left is a flatter start."
+        ],
+        [Html(box, [ours, paper_table()])],
+        topic="Why: curvature at the start",
+        notes=[
+            "The paper's procedure is not published, so its values cannot be compared with ours,"
+            " only the directions. A start brings the scale of its inputs, which enters its"
+            " eigenvalues too.",
+            *_not_converged(study),
+        ],
+    )
+
+
+def paper_table() -> Dumbbells:
+    rows = tuple(
+        Dumbbell(
+            name,
+            (Mark("random", 0, (random,)), Mark("pre-trained", 1, (pretrained,))),
+            f"{significant(random / pretrained)}× flatter",
+        )
+        for name, random, pretrained in PAPER
+    )
+    return Dumbbells(
+        "curvature_in_the_paper",
+        "Printed in the paper",
+        "Table 1, other models and data: compare directions only.",
+        rows,
+        logarithmic=True,
+        cited=True,
+        quantity="top eigenvalue",
+    )
+
+
+def _row(study: Study, task: str) -> Dumbbell | None:
+    names, seeds = Names(study), sorted({int(a.coordinates["seed"]) for a in study.analyses})
+    marks = []
+    for start in ordered_starts(study, task):
+        values = tuple(
+            value for seed in seeds if (value := top_eigenvalue(study, task, start, seed)) > 0
+        )
+        if values:
+            name, colour = names.start(task, start), colour_of(study, task, start)
+            marks.append(Mark(name, colour, values))
+    if not marks:
+        return None
+    return Dumbbell(names.task(task), tuple(marks), _ratio(marks))
+
+
+def _ratio(marks: list[Mark]) -> str:
+    """Of the first pre-trained start where there is one, against random weights."""
+    if len(marks) != 2 or marks[0].colour != 0:
+        return ""
+    random, other = (geometric_mean(mark.values) for mark in marks)
+    sharper = other > random
+    ratio = other / random if sharper else random / other
+    return f"{significant(ratio)}× {'sharper' if sharper else 'flatter'}"
+
+
+def geometric_mean(values: Sequence[float]) -> float:
+    return math.exp(sum(map(math.log, values)) / len(values))
+
+
+def _not_converged(study: Study) -> list[str]:
+    names = Names(study)
+    return [
+        f"{names.task(place['task'])}, {names.start(place['task'], place['start'])}, seed"
+        f" {place['seed']}: not converged within the iterations of the plan, so left out."
+        for analysis in study.analyses
+        if (content := analysis.probe("eigenvalues")) and not content["top"]["converged"]
+        for place in [analysis.coordinates]
+    ]

@@ -3,14 +3,20 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fed_pretrain.reporting.captions import seeds, span
-from fed_pretrain.reporting.part import Section, Table
+from fed_pretrain.reporting.captions import span
+from fed_pretrain.reporting.estimates import Estimate, estimate
+from fed_pretrain.reporting.hero import ordered_starts
+from fed_pretrain.reporting.naming import Names
+from fed_pretrain.reporting.numbers import listed
+from fed_pretrain.reporting.part import Section
 from fed_pretrain.reporting.results import Analysis, Study
-from fed_pretrain.reporting.statistics import spread
+from fed_pretrain.reporting.table import HIGHEST, Cell, Table, file_name
+
+_Measured = tuple[Analysis, Mapping[str, Any]]
 
 
 def fine_tuning_section(study: Study) -> Section | None:
-    tables, epochs = [], []
+    tables, epochs, best = [], [], []
     for task in study.tasks:
         measured = [
             (analysis, content)
@@ -21,6 +27,7 @@ def fine_tuning_section(study: Study) -> Section | None:
         if measured:
             tables.append(_table(study, task, measured))
             epochs += [content["epochs"] for _, content in measured]
+            best.append(f"{_best(tables[-1])} on {Names(study).task(task)}")
     if not tables:
         return None
     text = [
@@ -31,36 +38,52 @@ def fine_tuning_section(study: Study) -> Section | None:
         " model that has only learned which classes its client has does well there, too. Megabytes"
         " count both ways; those of the one server are the examples themselves.",
     ]
-    return Section("fine_tuning", "With and without federation", text, tables=tables)
+    return Section(
+        "fine_tuning",
+        f"Highest: {listed(best)}",
+        text,
+        tables=tables,
+        topic="With and without federation",
+    )
 
 
-def _table(
-    study: Study, task: str, measured: Sequence[tuple[Analysis, Mapping[str, Any]]]
-) -> Table:
-    starts = study.starts(task)
+def _best(table: Table) -> str:
+    """The row with the highest mean of any start."""
+
+    def highest(row: Sequence[Cell]) -> float:
+        return max((c.mean for c in row if isinstance(c, Estimate) and c.known), default=-1.0)
+
+    return str(max(table.rows, key=highest)[0])
+
+
+def _table(study: Study, task: str, measured: Sequence[_Measured]) -> Table:
+    names, starts = Names(study), ordered_starts(study, task)
     several = len({analysis.coordinates.get("algorithm") for analysis, _ in measured}) > 1
-    cells: dict[str, dict[str, list[Mapping[str, Any]]]] = {}
+    found: dict[str, dict[str, list[Mapping[str, Any]]]] = {}
     for analysis, content in measured:
         place = analysis.coordinates
         for row in content["rows"]:
-            label = f"{place['algorithm']} · {row['name']}" if several else str(row["name"])
-            cells.setdefault(label, {}).setdefault(str(place["start"]), []).append(row)
-    rows = [
-        [label, *(_accuracy(by_start.get(start, [])) for start in starts), _megabytes(by_start)]
-        for label, by_start in cells.items()
+            algorithm = names.algorithm(str(place.get("algorithm", "")))
+            label = f"{algorithm} · {row['name']}" if several else str(row["name"])
+            found.setdefault(label, {}).setdefault(str(place["start"]), []).append(row)
+    rows: list[list[Cell]] = [
+        [
+            label,
+            *(estimate(row["accuracy"] for row in by_start.get(start, ())) for start in starts),
+            _megabytes(by_start),
+        ]
+        for label, by_start in found.items()
     ]
     clients = span([content["clients"] for _, content in measured])
     caption = (
-        f"{task}: accuracy over the own held-out examples of {clients} clients, mean ± sample"
-        f" standard deviation over {seeds(study, task)}"
+        f"{names.task(task)}: accuracy over the own held-out examples of {clients} clients, with"
+        " its 95 % interval over seeds"
     )
-    return Table(f"fine_tuning_{task}", caption, ["", *starts, "megabytes sent"], rows)
+    header = ["", *(names.start(task, start) for start in starts), "megabytes sent"]
+    best = dict.fromkeys(header[1:-1], HIGHEST)
+    return Table(file_name(f"fine_tuning_{task}"), caption, header, rows, best)
 
 
-def _accuracy(rows: Sequence[Mapping[str, Any]]) -> str:
-    return str(spread([row["accuracy"] for row in rows]))
-
-
-def _megabytes(by_start: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+def _megabytes(by_start: Mapping[str, Sequence[Mapping[str, Any]]]) -> float:
     rows = [row for several in by_start.values() for row in several]
-    return f"{spread([(row['bytes_down'] + row['bytes_up']) / 1e6 for row in rows]).mean:.1f}"
+    return estimate((row["bytes_down"] + row["bytes_up"]) / 1e6 for row in rows).mean

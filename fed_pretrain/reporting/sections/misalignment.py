@@ -1,13 +1,17 @@
-"""Misaligned filters over rounds, and how many a start has."""
+"""Misaligned filters by round, and how many a start has."""
 
 from fed_pretrain.reporting import captions
-from fed_pretrain.reporting.captions import setting
+from fed_pretrain.reporting.charts.curves import Curves, Panel, PanelRow
 from fed_pretrain.reporting.claims.landscape_claims import misaligned_at_start
-from fed_pretrain.reporting.part import NamedFigure, Section, Table
-from fed_pretrain.reporting.results import Run, Study
-from fed_pretrain.reporting.sections.accuracy import row_keys
-from fed_pretrain.reporting.sections.curves import panels_by_round
-from fed_pretrain.reporting.statistics import spread
+from fed_pretrain.reporting.estimates import over_seeds
+from fed_pretrain.reporting.hero import ordered_starts
+from fed_pretrain.reporting.naming import Names, cells
+from fed_pretrain.reporting.part import Section
+from fed_pretrain.reporting.results import Study
+from fed_pretrain.reporting.sections import findings
+from fed_pretrain.reporting.sections.alignment import SMALL
+from fed_pretrain.reporting.sections.learning import by_start
+from fed_pretrain.reporting.table import LOWEST, Cell, Table, file_name
 
 SHARE = "misaligned_share"
 
@@ -20,34 +24,46 @@ def misalignment_section(study: Study) -> Section | None:
         "A surrogate of ours, not the paper's own measure (its formula is not public to us): a"
         " filter is misaligned for a class in a round when the sign of its mean pre-activation"
         " over that class differs from its sign at the last round; so it is 0 at the end. Only"
-        " where the last round is a trained network does it tell what training had to turn.",
+        " where the last round is a trained network does it say what training had to turn.",
         *captions.notes(study, measured),
     ]
-    figures = [_figure(study, task) for task in measured]
-    tables = [_table(study, task) for task in measured]
-    return Section("misalignment", "Misaligned filters", text, figures, tables)
-
-
-def _figure(study: Study, task: str) -> NamedFigure:
-    made = panels_by_round(study, task, SHARE, "misaligned share of pairs")
-    for axes in made.axes:
-        axes.set_ylim(bottom=0)
-    caption = (
-        f"{task}: misaligned (filter, class) pairs; line = mean, band = one sample standard"
-        f" deviation over runs ({setting(study, task)})"
+    return Section(
+        "misalignment",
+        findings.heading(
+            study, ["misaligned"], "Whether fewer filters are misaligned is undecided"
+        ),
+        text,
+        [_chart(study, task) for task in measured],
+        [_table(study, task) for task in measured],
+        topic="Why: misaligned filters",
     )
-    return NamedFigure(f"misalignment_{task}", caption, made)
+
+
+def _chart(study: Study, task: str) -> Curves:
+    panels = tuple(
+        Panel(label, by_start(study, task, SHARE, **wanted)) for label, wanted in cells(study, task)
+    )
+    caption = (
+        f"{Names(study).task(task)}: share of misaligned (filter, class) pairs;"
+        f" {captions.setting(study, task)}; band: lowest to highest run."
+    )
+    row = PanelRow("misaligned share", panels, from_zero=True)
+    return Curves(file_name(f"misalignment_{task}"), caption, (row,), frame=SMALL)
 
 
 def _table(study: Study, task: str) -> Table:
-    starts = study.starts(task)
-
-    def cell(runs: list[Run]) -> str:
-        return str(spread([misaligned_at_start(run) for run in runs]))
-
-    rows = [
-        [label, *(cell(study.select(task=task, start=start, **wanted)) for start in starts)]
-        for label, wanted in row_keys(study, task)
+    names, starts = Names(study), ordered_starts(study, task)
+    rows: list[list[Cell]] = [
+        [
+            label,
+            *(
+                over_seeds(study.select(task=task, start=start, **wanted), misaligned_at_start)
+                for start in starts
+            ),
+        ]
+        for label, wanted in cells(study, task)
     ]
-    caption = f"{task}: misaligned share at round 0, mean ± sample standard deviation"
-    return Table(f"misalignment_{task}", caption, ["", *starts], rows)
+    caption = f"{names.task(task)}: misaligned share at round 0, with its 95 % interval over seeds"
+    header = ["", *(names.start(task, start) for start in starts)]
+    best = dict.fromkeys(header[1:], LOWEST)
+    return Table(f"misaligned_at_start_{task}", caption, header, rows, best)

@@ -1,75 +1,87 @@
 """What a start is worth: its loss before training, and where training takes each start."""
 
-import math
-
-from fed_pretrain.reporting import captions, style
-from fed_pretrain.reporting.captions import seeds, setting
-from fed_pretrain.reporting.part import NamedFigure, Section, Table
+from fed_pretrain.reporting import captions
+from fed_pretrain.reporting.charts.dumbbells import Dumbbell, Dumbbells, Mark
+from fed_pretrain.reporting.estimates import by_seed
+from fed_pretrain.reporting.hero import colour_of, ordered_starts
+from fed_pretrain.reporting.naming import Names
+from fed_pretrain.reporting.part import Section
 from fed_pretrain.reporting.results import FINAL, Study
-from fed_pretrain.reporting.statistics import Spread, spread
+from fed_pretrain.reporting.sections import findings
+from fed_pretrain.reporting.table import file_name
 
 
 def start_loss_section(study: Study) -> Section | None:
-    """Loss and accuracy before any training: round 0."""
-    tables = []
-    for task in study.tasks:
-        rows = []
-        for start in study.starts(task):
-            loss, accuracy = (_at_start(study, task, start, c) for c in ("eval_loss", FINAL))
-            rows.append([start, str(loss), str(accuracy)])
-        header = ["start", "loss at round 0 (nats)", "accuracy at round 0"]
-        caption = f"{task}: mean ± sample standard deviation over {seeds(study, task)}"
-        tables.append(Table(f"start_loss_{task}", caption, header, rows))
-    text = [
-        "Before any update, on held-out data, with the head as training starts. The paper's point:"
-        " a pre-trained start need not have the lower loss here to end better."
-    ]
-    return Section("start_loss", "Loss at the start", text, tables=tables) if tables else None
+    """Loss before any training: round 0."""
+    rows = tuple(row for task in study.tasks if (row := _losses(study, task)).marks)
+    if not rows:
+        return None
+    chart = Dumbbells(
+        "start_loss",
+        "Loss at round 0",
+        "Nats, on held-out data, with the head as training starts; ticks are the seeds.",
+        rows,
+        quantity="loss at round 0",
+    )
+    return Section(
+        "start_loss",
+        findings.heading(study, ["start_loss"], "Loss before any training"),
+        ["The paper's point: a pre-trained start need not have the lower loss here to end better."],
+        [chart],
+        topic="Why: loss at the start",
+    )
+
+
+def _losses(study: Study, task: str) -> Dumbbell:
+    return Dumbbell(Names(study).task(task), _marks(study, task, "eval_loss"))
+
+
+def _marks(study: Study, task: str, column: str) -> tuple[Mark, ...]:
+    """Runs of one seed share their start, whatever the algorithm."""
+    names, marks = Names(study), []
+    for start in ordered_starts(study, task):
+        runs = study.select(task=task, start=start)
+        values = tuple(by_seed(runs, lambda run: run.first(column)).values())
+        if values:
+            marks.append(Mark(names.start(task, start), colour_of(study, task, start), values))
+    return tuple(marks)
 
 
 def quality_section(study: Study) -> Section | None:
     """Final accuracy of graded starts, in the plan's order, beside what they began with."""
     graded = [task for task in study.tasks if len(study.starts(task)) > 2]
-    if not graded:
+    charts = [_quality(study, task) for task in graded]
+    if not charts:
         return None
-    text = [
-        "Every start of the plan, in its order: accuracy before training (hollow) and after the"
-        " last round (filled); bars are one sample standard deviation over runs. A start that"
-        " looks no better before training may still end better.",
-        *captions.notes(study, graded),
-    ]
-    figures = [_quality_figure(study, task) for task in graded]
-    return Section("start_quality", "From start to end", text, figures)
+    return Section(
+        "start_quality",
+        "Accuracy before and after training, start by start",
+        [
+            "In the plan's order: rings are before training, dots after the last round; ticks are"
+            " the seeds. A start that looks no better before training may still end better.",
+            *captions.notes(study, graded),
+        ],
+        charts,
+        topic="From start to end",
+    )
 
 
-def _quality_figure(study: Study, task: str) -> NamedFigure:
-    starts = study.starts(task)
-    colours = style.start_colours(starts, study.random_start(task))
-    made, (axes,) = style.figure(height=0.9 + 0.4 * len(starts))
-    for height, start in enumerate(starts):
-        end = spread([r.last(FINAL) for r in captions.subjects(study, task, start=start)])
-        for value, face in ((_at_start(study, task, start, FINAL), "none"), (end, colours[start])):
-            axes.errorbar(
-                value.mean,
-                height,
-                xerr=0.0 if math.isnan(value.std) else value.std,
-                color=colours[start],
-                markerfacecolor=face,
-                marker="o",
-                markersize=8,
-                capsize=3,
-            )
-    axes.set_yticks(range(len(starts)), starts)
-    axes.invert_yaxis()
-    axes.set_xlabel("accuracy on held-out data")
-    told = "; ".join([setting(study, task), *captions.told(study, task)])
-    return NamedFigure(f"start_quality_{task}", f"{task}: {told}", made)
-
-
-def _at_start(study: Study, task: str, start: str, column: str) -> Spread:
-    """Over seeds: runs of one seed share their start, whatever the algorithm."""
-    by_seed = [
-        spread([run.first(column) for run in study.select(task=task, start=start, seed=seed)]).mean
-        for seed in study.values("seed", task=task, start=start)
-    ]
-    return spread(by_seed)
+def _quality(study: Study, task: str) -> Dumbbells:
+    names, rows = Names(study), []
+    for start in study.starts(task):
+        colour, runs = colour_of(study, task, start), captions.subjects(study, task, start=start)
+        before = by_seed(study.select(task=task, start=start), lambda run: run.first(FINAL))
+        after = by_seed(runs, lambda run: run.last(FINAL))
+        marks = (
+            Mark("before", colour, tuple(before.values()), ring=True),
+            Mark("after", colour, tuple(after.values()), ring=False),
+        )
+        rows.append(Dumbbell(names.start(task, start), marks))
+    caption = "; ".join([captions.setting(study, task), *captions.told(study, task)])
+    return Dumbbells(
+        file_name(f"start_quality_{task}"),
+        f"{names.task(task)}: accuracy on held-out data.",
+        caption,
+        tuple(rows),
+        quantity="accuracy",
+    )

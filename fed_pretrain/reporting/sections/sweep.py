@@ -3,14 +3,17 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
-from fed_pretrain.reporting import captions, style
-from fed_pretrain.reporting.captions import setting
-from fed_pretrain.reporting.claims.pairing import paired_difference
-from fed_pretrain.reporting.part import NamedFigure, Section, Table
+from fed_pretrain.reporting import captions
+from fed_pretrain.reporting.charts.curves import Curves, Line, Panel, PanelRow
+from fed_pretrain.reporting.estimates import Estimate, by_seed, estimate, paired
+from fed_pretrain.reporting.hero import colour_of, ordered_starts
+from fed_pretrain.reporting.naming import Names
+from fed_pretrain.reporting.part import Section
 from fed_pretrain.reporting.results import FINAL, Run, Study
-from fed_pretrain.reporting.statistics import Spread, spread
+from fed_pretrain.reporting.sections import findings
+from fed_pretrain.reporting.table import Cell, Table, file_name
 
 
 @dataclass(frozen=True)
@@ -24,11 +27,11 @@ class _Measure:
     def of(self, run: Run) -> float:
         if self.last:
             return run.last(self.column)
-        values = run.series(self.column)[1]
+        values = self.values(run)
         return sum(values) / len(values) if values else math.nan
 
-    def over(self, runs: Sequence[Run]) -> Spread:
-        return spread([self.of(run) for run in runs])
+    def values(self, run: Run) -> list[float]:
+        return run.series(self.column)[1]
 
 
 _MEASURES = (
@@ -45,24 +48,27 @@ _DRIFT = (
 
 
 def sweep_section(study: Study) -> Section | None:
-    """A figure a task, algorithm and swept axis: what is measured against the axis, by start."""
-    figures, tables = [], []
-    for task in study.tasks:
-        for axis in study.plan.get("sweep", {}):
-            for algorithm in study.values("algorithm", task=task):
-                sweep = _Sweep(study, task, axis, algorithm)
-                figures.append(sweep.figure())
-                tables += [sweep.table(measure) for measure in sweep.measures]
-    if not figures:
+    """A chart a task, algorithm and swept axis: what is measured against the axis, by start."""
+    sweeps = [
+        _Sweep(study, task, axis, algorithm)
+        for task in study.tasks
+        for axis in study.plan.get("sweep", {})
+        for algorithm in study.values("algorithm", task=task)
+    ]
+    if not sweeps:
         return None
     axes = ", ".join(name.replace("_", " ") for name in study.plan["sweep"])
+    drift = any(len(sweep.measures) > 1 for sweep in sweeps)
     text = [
-        f"Accuracy after the last round against {axes}; equal rounds for every point. Mean ± sample"
-        " standard deviation over seeds; the last column is paired by seed.",
-        *([_DRIFT] if len(tables) > len(figures) else []),
+        f"Accuracy after the last round against {axes}; equal rounds for every point. Bold: mean"
+        " over seeds; thin: single seeds; the last column of a table is paired by seed.",
+        *([_DRIFT] if drift else []),
         *captions.notes(study, study.tasks),
     ]
-    return Section("sweep", f"Effect of {axes}", text, figures, tables)
+    title = findings.heading(study, ["local_steps", "local_steps_random"], f"Effect of {axes}")
+    charts = [sweep.chart() for sweep in sweeps]
+    tables = [sweep.table(measure) for sweep in sweeps for measure in sweep.measures]
+    return Section("sweep", title, text, charts, tables, topic=f"Effect of {axes}")
 
 
 @dataclass(frozen=True)
@@ -74,58 +80,58 @@ class _Sweep:
     axis: str
     algorithm: str
 
-    @property
+    @cached_property
     def points(self) -> list[str]:
         return [str(point) for point in self.study.values(self.axis, task=self.task)]
 
-    @property
+    @cached_property
     def measures(self) -> list[_Measure]:
         """Those that some run has."""
         runs = self.study.select(task=self.task, algorithm=self.algorithm)
-        return [one for one in _MEASURES if any(run.series(one.column)[0] for run in runs)]
+        return [one for one in _MEASURES if any(one.values(run) for run in runs)]
 
-    def figure(self) -> NamedFigure:
-        measures, starts = self.measures, self.study.starts(self.task)
-        colours = style.start_colours(starts, self.study.random_start(self.task))
-        made, panels = style.figure(len(measures), width=6.4 if len(measures) < 2 else 10.0)
-        for axes, measure in zip(panels, measures, strict=True):
-            for start in starts:
-                self._draw(axes, measure, start, colours[start])
-            axes.set_xticks(range(len(self.points)), self.points)
-            axes.set_xlabel(self.axis.replace("_", " "))
-            axes.set_ylabel(measure.title)
-        panels[0].legend()
-        caption = f"{self.task}, {self.algorithm}: {setting(self.study, self.task)}"
-        return NamedFigure(self._name("sweep"), caption, made)
+    @property
+    def _place(self) -> str:
+        names = Names(self.study)
+        several = len(self.study.values("algorithm", task=self.task)) > 1
+        parts = [names.task(self.task), *([names.algorithm(self.algorithm)] if several else [])]
+        return ", ".join(parts)
 
-    def _draw(self, axes: Any, measure: _Measure, start: str, colour: str) -> None:
-        cells = [measure.over(self._runs(start, point)) for point in self.points]
-        axes.errorbar(
-            range(len(cells)),
-            [cell.mean for cell in cells],
-            yerr=[0.0 if math.isnan(cell.std) else cell.std for cell in cells],
-            color=colour,
-            marker="o",
-            capsize=3,
-            label=start,
-        )
+    def chart(self) -> Curves:
+        rows = tuple(PanelRow("", (self._panel(one),), own_scales=True) for one in self.measures)
+        caption = f"{self._place}: {captions.setting(self.study, self.task)}"
+        return Curves(self._name("sweep"), caption, rows, x_name=self.axis.replace("_", " "))
+
+    def _panel(self, measure: _Measure) -> Panel:
+        names, lines = Names(self.study), []
+        for start in ordered_starts(self.study, self.task):
+            found = [self.by_seed(measure, start, point) for point in self.points]
+            seeds = sorted(set.intersection(*map(set, found)))
+            if seeds:
+                runs = tuple(tuple(one[seed] for one in found) for seed in seeds)
+                colour = colour_of(self.study, self.task, start)
+                x = tuple(map(float, range(len(self.points))))
+                lines.append(Line(names.start(self.task, start), colour, x, runs))
+        ticks = tuple((float(i), point) for i, point in enumerate(self.points))
+        return Panel(f"{self._place}: {measure.title}", tuple(lines), ticks=ticks)
 
     def table(self, measure: _Measure) -> Table:
-        points, rows = self.points, []
-        for start in self.study.starts(self.task):
-            cells = [str(measure.over(self._runs(start, point))) for point in points]
-            last, first = (self._runs(start, point) for point in (points[-1], points[0]))
-            rows.append([start, *cells, str(paired_difference(last, first, self.axis, measure.of))])
-        header = ["start", *points, f"{points[-1]} minus {points[0]}"]
-        told = setting(self.study, self.task)
-        caption = f"{self.task}, {self.algorithm}, {measure.title}: {told}"
+        names, rows = Names(self.study), []
+        for start in ordered_starts(self.study, self.task):
+            found = [self.by_seed(measure, start, point) for point in self.points]
+            cells: Sequence[Estimate] = [estimate(one.values()) for one in found]
+            row: list[Cell] = [names.start(self.task, start), *cells, paired(found[-1], found[0])]
+            rows.append(row)
+        header = ["start", *self.points, f"{self.points[-1]} minus {self.points[0]}"]
+        caption = f"{self._place}, {measure.title}: {captions.setting(self.study, self.task)}"
         prefix = "sweep" if measure.column == FINAL else f"sweep_{measure.column}"
         return Table(self._name(prefix), caption, header, rows)
 
-    def _runs(self, start: str, point: str) -> list[Run]:
-        return captions.without_iid(
+    def by_seed(self, measure: _Measure, start: str, point: str) -> dict[int, float]:
+        runs = captions.without_iid(
             self.study, self.task, start=start, algorithm=self.algorithm, **{self.axis: point}
         )
+        return by_seed(runs, measure.of)
 
     def _name(self, prefix: str) -> str:
-        return f"{prefix}_{self.axis}_{self.task}_{self.algorithm}".replace("/", "_")
+        return file_name(f"{prefix}_{self.axis}_{self.task}_{self.algorithm}")

@@ -1,19 +1,37 @@
 """Sections of the report that show what one kind of study measures."""
 
+import csv
 import dataclasses
+import io
+import json
+import math
 
 import pytest
 
-from fed_pretrain.reporting import style
-from fed_pretrain.reporting.sections import basin, fine_tuning, iid_gap, misalignment, starts, sweep
-from fed_pretrain.reporting.sections.accuracy import row_keys
+from fed_pretrain.reporting.estimates import Estimate
+from fed_pretrain.reporting.naming import cells
+from fed_pretrain.reporting.results import load_study
+from fed_pretrain.reporting.sections import (
+    algorithms,
+    alignment,
+    basin,
+    cost,
+    curvature,
+    curvature_along_training,
+    fine_tuning,
+    iid_gap,
+    learning,
+    misalignment,
+    ranking,
+    starts,
+    sweep,
+)
 from tests.fed_pretrain.reporting import toy_study
 
 
-@pytest.fixture(autouse=True)
-def report_look():
-    with style.look():
-        yield
+def means(row):
+    """A row with its estimates as their means, rounded."""
+    return [round(c.mean, 3) if isinstance(c, Estimate) else c for c in row]
 
 
 def misaligned(at_start):
@@ -32,11 +50,12 @@ def test_misaligned_filters_have_a_panel_and_a_row_for_each_partition(tmp_path):
         ]
     )
     section = misalignment.misalignment_section(study)
-    assert [axes.get_title() for axes in section.figures[0].figure.axes] == ["iid", "skewed"]
-    assert section.tables[0].rows == [
-        ["iid", "0.550 ± 0.071", "0.350 ± 0.071"],
-        ["skewed", "0.650 ± 0.071", "–"],
-    ]
+    (row,) = section.figures[0].rows
+    assert [panel.title for panel in row.panels] == ["iid", "skewed"]
+    rows = section.tables[0].rows
+    assert [means(row)[:2] for row in rows] == [["iid", 0.55], ["skewed", 0.65]]
+    assert means(rows[0])[2] == 0.35
+    assert not rows[1][2].known
 
 
 def test_fine_tuning_is_a_row_a_way_of_training_and_a_column_a_start(tmp_path):
@@ -56,11 +75,11 @@ def test_fine_tuning_is_a_row_a_way_of_training_and_a_column_a_start(tmp_path):
         ],
     )
     (table,) = fine_tuning.fine_tuning_section(study).tables
-    assert list(table.header) == ["", "random", "digits", "megabytes sent"]
-    assert table.rows == [
-        ["start", "0.100", "0.400", "1.0"],
-        ["start, fine-tuned by each client", "0.200", "0.500", "2.0"],
-        ["federated", "0.300", "0.600", "3.0"],
+    assert list(table.header) == ["", "random weights", "digits", "megabytes sent"]
+    assert [means(row) for row in table.rows] == [
+        ["start", 0.1, 0.4, 1.0],
+        ["start, fine-tuned by each client", 0.2, 0.5, 2.0],
+        ["federated", 0.3, 0.6, 3.0],
     ]
     assert "7 clients" in table.caption
 
@@ -76,9 +95,9 @@ def test_fine_tuning_of_several_algorithms_is_told_apart(tmp_path):
     ]
     study = toy_study.study([toy_study.run(tmp_path, 0.5, start="random")], analyses)
     (table,) = fine_tuning.fine_tuning_section(study).tables
-    assert [row[:2] for row in table.rows] == [
-        ["fedavg · federated", "0.500"],
-        ["fedadam · federated", "0.700"],
+    assert [means(row)[:2] for row in table.rows] == [
+        ["fedavg · federated", 0.5],
+        ["fedadam · federated", 0.7],
     ]
 
 
@@ -97,13 +116,13 @@ def gap_study(folder, random_gap):
 
 def test_the_share_of_the_gap_that_closes_is_told_where_the_gap_is_sure(tmp_path):
     text = iid_gap.iid_section(gap_study(tmp_path, (0.39, 0.4, 0.41))).text
-    assert any("digits closes 75% of the gap that random leaves" in line for line in text)
+    assert any("digits closes 75% of the gap that random weights leave" in line for line in text)
 
 
 def test_no_share_is_told_of_a_gap_that_may_not_be_there(tmp_path):
     text = " ".join(iid_gap.iid_section(gap_study(tmp_path, (-0.2, 0.1, 0.3))).text)
     assert "%" not in text.replace("95 %", "")
-    assert "whether random has a gap at all is not sure here" in text
+    assert "whether random weights leave a gap at all is not sure here" in text
 
 
 def test_the_loss_between_two_solutions_is_drawn_with_its_barrier(tmp_path):
@@ -125,9 +144,13 @@ def test_the_loss_between_two_solutions_is_drawn_with_its_barrier(tmp_path):
         ],
     )
     section = basin.basin_section(study)
-    assert section.tables[0].rows == [["random", "2.500 ± 0.707"], ["digits", "0.500 ± 0.707"]]
-    random_line = section.figures[0].figure.axes[0].get_lines()[0]
-    assert list(random_line.get_ydata()) == [1.0, 3.5, 1.0]
+    rows = section.tables[0].rows
+    assert [means(row) for row in rows] == [
+        ["toy", "random weights", 2.5],
+        ["toy", "digits", 0.5],
+    ]
+    panel = section.figures[0].rows[0].panels[0]
+    assert panel.lines[0].mean == (1.0, 3.5, 1.0)
 
 
 def test_graded_starts_are_drawn_from_start_to_end_in_the_plans_order(tmp_path):
@@ -137,11 +160,13 @@ def test_graded_starts_are_drawn_from_start_to_end_in_the_plans_order(tmp_path):
         [toy_study.run(tmp_path, final, start=start) for start, final in finals.items()],
         starts=graded,
     )
-    (figure,) = starts.quality_section(study).figures
-    axes = figure.figure.axes[0]
-    assert [tick.get_text() for tick in axes.get_yticklabels()] == list(finals)
-    marks = [tuple(line.get_xdata()) for line in axes.get_lines() if line.get_marker() == "o"]
-    assert marks == [(0.1,), (0.5,), (0.1,), (0.6,), (0.1,), (0.8,)]
+    (chart,) = starts.quality_section(study).figures
+    assert [row.label for row in chart.rows] == ["random weights", "half", "digits"]
+    assert [[mark.values for mark in row.marks] for row in chart.rows] == [
+        [(0.1,), (0.5,)],
+        [(0.1,), (0.6,)],
+        [(0.1,), (0.8,)],
+    ]
 
 
 def test_two_starts_are_no_grading(tmp_path):
@@ -168,10 +193,10 @@ def test_a_swept_axis_shows_accuracy_and_the_drift_that_was_measured(tmp_path):
     ]
     section = sweep.sweep_section(toy_study.study(runs, sweep={"local_epochs": {}}))
     accuracy, drift = section.tables
-    assert accuracy.rows[0] == ["random", "0.800", "0.700", "-0.100"]
+    assert means(accuracy.rows[0]) == ["random weights", 0.8, 0.7, -0.1]
     # The mean over rounds: (0.2 + 0.4) / 2 and twice that.
-    assert drift.rows[0] == ["random", "0.300", "0.600", "0.300"]
-    assert len(section.figures[0].figure.axes) == 2
+    assert means(drift.rows[0]) == ["random weights", 0.3, 0.6, 0.3]
+    assert len(section.figures[0].rows) == 2
     assert any("Relative client drift" in text for text in section.text)
 
 
@@ -179,7 +204,7 @@ def test_a_row_of_a_sweep_says_what_was_swept(tmp_path):
     runs = [
         toy_study.run(tmp_path, 0.5, start="random", local_epochs=str(points)) for points in (1, 2)
     ]
-    labels = [label for label, _ in row_keys(toy_study.study(runs), "toy")]
+    labels = [label for label, _ in cells(toy_study.study(runs), "toy")]
     assert labels == ["local epochs 1", "local epochs 2"]
 
 
@@ -189,4 +214,156 @@ def test_a_sweep_without_a_drift_probe_shows_accuracy_alone(tmp_path):
     ]
     section = sweep.sweep_section(toy_study.study(runs, sweep={"local_epochs": {}}))
     assert len(section.tables) == 1
-    assert len(section.figures[0].figure.axes) == 1
+    assert len(section.figures[0].rows) == 1
+
+
+def test_the_distance_between_iid_and_non_iid_solutions_is_a_table_over_seeds(tmp_path):
+    def analysis(seed, same=True):
+        whole = {"apart": 1.0 + seed, "relative": 0.5, "angle_degrees": None if seed else 60.0}
+        content = {"distances": {"between": {"whole": whole, "same_start": same}}}
+        place = {"algorithm": "fedavg", "start": "random", "seed": seed}
+        return toy_study.analysis(tmp_path, content, **place)
+
+    analyses = [analysis(0), analysis(2), analysis(7, same=False)]
+    study = toy_study.study([toy_study.run(tmp_path, 0.5, start="random")], analyses)
+    (table,) = iid_gap.solutions_apart(study, "toy")
+    assert [means(row) for row in table.rows] == [["fedavg", "random weights", 2.0, 0.5, 60.0]]
+    assert iid_gap.solutions_apart(study, "another") == []
+
+
+def test_a_list_of_algorithms_is_best_first_with_differences_by_seed(tmp_path):
+    study = load_study(toy_study.on_disk(tmp_path))
+    cells_of_start = algorithms.CellList(study, "toy", "imagenet")
+    assert cells_of_start.labels == ["fedadam", "fedavg", "fedprox"]
+    assert cells_of_start.behind("fedprox").mean == pytest.approx(-0.03)
+    # Differences without any spread over the three seeds are beyond its smallest deviation.
+    assert cells_of_start.letters() == ["a", "b", "c"]
+    assert algorithms.algorithms_section(study).title == "6 of 6 pairs can be told apart"
+
+
+def test_one_algorithm_has_a_table_and_no_groups(tmp_path):
+    study = load_study(toy_study.on_disk(tmp_path, algorithms=("fedavg",)))
+    section = algorithms.algorithms_section(study)
+    assert section.figures == ()
+    assert means(section.tables[0].rows[0]) == ["fedavg", 0.501, 0.801]
+
+
+def test_a_pair_is_turned_round_only_where_both_starts_tell_it_apart(tmp_path):
+    finals = {
+        ("random", "a"): 0.6, ("random", "b"): 0.5, ("random", "c"): 0.4,
+        ("digits", "a"): 0.7, ("digits", "b"): 0.8, ("digits", "c"): 0.4,
+    }  # fmt: skip
+    runs = [
+        toy_study.run(tmp_path, final + seed / 1000, start=start, seed=seed, algorithm=name)
+        for (start, name), final in finals.items()
+        for seed in range(3)
+    ]
+    (row,) = ranking.ranking_section(toy_study.study(runs)).tables[0].rows
+    assert row == ["toy", 3, 3, 2, 1, "b over a"]
+
+
+def test_the_cost_to_the_target_is_its_first_round_and_bytes(tmp_path):
+    study = load_study(toy_study.on_disk(tmp_path, algorithms=("fedavg",)))
+    # 90 % of 0.501 is reached at 4/4 of 0.5 and at 3/4 of 0.8.
+    assert cost.target(study, "toy") == pytest.approx(0.9 * 0.501)
+    tables = dict(cost.cost_section(study).figures[0].tables())
+    rows = list(csv.DictReader(io.StringIO(tables["tables/cost.csv"])))
+    assert [(row["start"], float(row["rounds"])) for row in rows] == [
+        ("random weights", 4.0),
+        ("imagenet", 3.0),
+    ]
+    # Both ways over rounds 0 to 3.
+    assert float(rows[1]["megabytes"]) == pytest.approx(0.008)
+
+
+def test_learning_curves_are_drawn_again_only_where_more_than_the_algorithm_varies(tmp_path):
+    plain = [toy_study.run(tmp_path, 0.5, start="random", algorithm=a) for a in ("a", "b")]
+    assert learning.learning_section(toy_study.study(plain)) is None
+    swept = [toy_study.run(tmp_path, 0.5, start="random", epochs=str(n)) for n in (1, 2)]
+    (chart,) = learning.learning_section(toy_study.study(swept)).figures
+    assert [panel.title for panel in chart.rows[0].panels] == ["epochs 1", "epochs 2"]
+
+
+def test_alignment_shows_what_was_measured_and_nothing_else(tmp_path):
+    study = load_study(toy_study.on_disk(tmp_path))
+    (chart,) = alignment.alignment_section(study).figures
+    assert [row.title for row in chart.rows] == [
+        "Held-out loss", "Cosine between client updates", "Gradient diversity",
+        "Distance to the last weights",
+    ]  # fmt: skip
+    unmeasured = toy_study.study([toy_study.run(tmp_path / "x", 0.5, start="random")])
+    assert alignment.alignment_section(unmeasured) is None
+
+
+def eigenvalues(value):
+    return {"eigenvalues": {"top": {"eigenvalues": [value], "converged": True}}}
+
+
+def test_curvature_at_the_start_is_a_geometric_mean_with_its_ratio(tmp_path):
+    tops = {"random": (10.0, 1000.0), "digits": (1000.0, 1000.0)}
+    analyses = [
+        toy_study.analysis(tmp_path, eigenvalues(value), start=start, seed=seed)
+        for start, several in tops.items()
+        for seed, value in enumerate(several)
+    ]
+    runs = [toy_study.run(tmp_path, 0.5, start=start) for start in tops]
+    section = curvature.curvature_section(toy_study.study(runs, analyses))
+    ours, paper = section.figures[0].blocks
+    assert ours.rows[0].note == "10× sharper"
+    assert [ours.middle(mark).mean for mark in ours.rows[0].marks] == pytest.approx([100.0, 1000.0])
+    assert paper.cited
+
+
+def curved(run, tops, losses):
+    """The same run with an eigenvalue and a loss in each of its rounds."""
+    rows = [
+        {"round": r, "eval_accuracy": 0.5, "eval_loss": loss, "top_eigenvalue": top}
+        for r, (top, loss) in enumerate(zip(tops, losses, strict=True))
+    ]
+    (run.folder / "start.json").write_text(json.dumps({"tensors": [{"shape": [4, 10]}]}))
+    return dataclasses.replace(run, rows=rows)
+
+
+def test_each_reading_compares_the_starts_at_its_own_moment(tmp_path):
+    curves = {
+        "random": ((1.0, 8.0, 4.0), (3.0, 2.0, 1.0)),
+        "digits": ((2.0, 2.0, 8.0), (2.0, 1.0, 0.5)),
+    }
+    runs = [
+        curved(
+            toy_study.run(tmp_path, 0.5, start=start, seed=seed),
+            [top * 1.01**seed for top in tops],
+            losses,
+        )
+        for start, (tops, losses) in curves.items()
+        for seed in range(3)
+    ]
+    section = curvature_along_training.along_training_section(toy_study.study(runs))
+    found = {row[2]: (round(row[4], 3), row[5]) for row in section.tables[0].rows}
+    assert found == {
+        "before training": (0.5, "the other way"),
+        # Random weights are below ln 10 from round 1 on, digits from round 0 on.
+        "when its loss is first below that of guessing": (4.0, "as the paper says"),
+        "at the sharpest round": (1.0, "not clear"),
+        "after the last round": (0.5, "the other way"),
+    }
+    assert "is reproduced when its loss is first below that of guessing" in section.text[1]
+    (level,) = section.figures[0].rows[1].panels[0].levels
+    assert level.value == pytest.approx(math.log(10))
+
+
+def test_two_over_the_rate_is_drawn_where_the_rate_is_known(tmp_path):
+    runs = []
+    for start, rate in (("random", 0.2), ("digits", 0.1)):
+        run = curved(toy_study.run(tmp_path, 0.5, start=start), (1.0, 8.0), (3.0, 2.0))
+        config = {"config": {"algorithm": {"client_learning_rate": rate}}}
+        (run.folder / "config.json").write_text(json.dumps(config))
+        runs.append(run)
+    section = curvature_along_training.along_training_section(toy_study.study(runs))
+    levels = section.figures[0].rows[0].panels[0].levels
+    assert [(level.value, level.colour) for level in levels] == [(10.0, 0), (20.0, 1)]
+
+
+def test_curvature_of_one_round_alone_is_no_course(tmp_path):
+    run = curved(toy_study.run(tmp_path, 0.5, start="random"), (1.0,), (3.0,))
+    assert curvature_along_training.along_training_section(toy_study.study([run])) is None

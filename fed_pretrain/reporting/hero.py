@@ -1,0 +1,218 @@
+"""The answer as a picture: a column a task, one scale for all intervals, one for all curves."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from fed_pretrain.reporting import captions, verdicts
+from fed_pretrain.reporting.answer import ACCURACY
+from fed_pretrain.reporting.charts.curves import (
+    Curves,
+    Level,
+    Line,
+    Panel,
+    PanelRow,
+    line_of,
+)
+from fed_pretrain.reporting.charts.palette import place
+from fed_pretrain.reporting.charts.scale import Scale, covering
+from fed_pretrain.reporting.charts.strip import ruler, strip
+from fed_pretrain.reporting.claims.row import Row
+from fed_pretrain.reporting.estimates import over_seeds
+from fed_pretrain.reporting.naming import Names
+from fed_pretrain.reporting.numbers import fixed, listed, signed, span
+from fed_pretrain.reporting.part import Html
+from fed_pretrain.reporting.results import FINAL, Study
+
+# A start this near to its end brings everything that the run has.
+_ALL_OF_IT = 0.01
+
+
+def hero(study: Study, rows: Sequence[Row]) -> Html | None:
+    """None where no run was evaluated more than once."""
+    names = Names(study)
+    columns = [_Column(study, names, task, list(rows)) for task in study.tasks]
+    columns = [column for column in columns if column.panel.lines]
+    if not columns:
+        return None
+    chart = Curves(
+        "learning",
+        "Held-out accuracy by round: the mean over runs, the lowest and the highest run",
+        (PanelRow("held-out accuracy", tuple(c.panel for c in columns), from_zero=True),),
+    )
+    scale = _scale([row for column in columns for row in column.effects])
+    body = Markup("").join(column.html(chart, scale) for column in columns)
+    markup = Markup(
+        '<figure class="hero"><div class="figtop"><p>{}<span class="quiet">held-out accuracy by'
+        ' round; thin: single runs, bold: mean</span></p><p class="tog" id="algs" hidden'
+        ' role="group" aria-label="Algorithm shown" data-items="{}"></p></div>'
+        '<div class="three{}">{}</div><figcaption>{}</figcaption></figure>'
+    ).format(
+        _key(columns),
+        _toggles(study, names),
+        " one" if len(columns) == 1 else "",
+        body,
+        _caption(columns),
+    )
+    return Html(markup, [chart])
+
+
+@dataclass(frozen=True)
+class _Column:
+    study: Study
+    names: Names
+    task: str
+    rows: list[Row]
+
+    @property
+    def starts(self) -> list[str]:
+        return ordered_starts(self.study, self.task)
+
+    @property
+    def effects(self) -> list[Row]:
+        found = (verdicts.of(self.rows, ACCURACY, self.task, start) for start in self.starts)
+        return [row for row in found if row is not None]
+
+    @property
+    def panel(self) -> Panel:
+        starts = self.starts
+        means = [line for index, start in enumerate(starts) if (line := self._line(index, start))]
+        several = self.study.values("algorithm", task=self.task)
+        single = [
+            line
+            for index, start in enumerate(starts)
+            for algorithm in (several if len(several) > 1 else ())
+            if (line := self._line(index, start, algorithm))
+        ]
+        chance = captions.chance(self.study, self.task)
+        levels = (Level(chance.words, chance.level),) if chance is not None and means else ()
+        ends = (0, len(means) - 1) if len(means) == 2 and means[0].colour == 0 else None
+        return Panel(self.names.task(self.task), (*means, *single), levels, bracket=ends)
+
+    def _line(self, colour: int, start: str, algorithm: str = "") -> Line | None:
+        wanted = {"algorithm": algorithm} if algorithm else {}
+        runs = captions.subjects(self.study, self.task, start=start, **wanted)
+        line = line_of(
+            runs, lambda run: run.series(FINAL), self.names.start(self.task, start),
+            colour_of(self.study, self.task, start), algorithm,
+        )  # fmt: skip
+        return line if line is not None and len(line.x) > 1 else None
+
+    def html(self, chart: Curves, scale: Scale) -> Markup:
+        row = chart.rows[0]
+        return Markup(
+            '<div class="col"><h3>{}</h3><p class="sub">{}<br>{}</p>{}{}<p class="say">{}</p></div>'
+        ).format(
+            self.names.task(self.task), captions.model(self.study, self.task),
+            captions.setting(self.study, self.task), self._effects(scale),
+            chart.svg(row, self.panel), self.sentence(),
+        )  # fmt: skip
+
+    def _effects(self, scale: Scale) -> Markup:
+        several = len(self.effects) > 1
+        parts = []
+        for row in self.effects:
+            interval = span(*row.interval) if row.interval is not None else "one seed"
+            named = Markup('<span class="of s{}">{}</span> ').format(
+                place(colour_of(self.study, self.task, row.start)),
+                self.names.start(self.task, row.start),
+            )
+            parts.append(
+                Markup('<p class="big{}">{}<b>{}</b> <span class="iv">{}</span> {}</p>{}').format(
+                    " many" if several else "",
+                    named if several else "",
+                    signed(row.estimate),
+                    interval,
+                    verdicts.tag(row),
+                    strip(
+                        scale,
+                        row.estimate,
+                        row.interval,
+                        row.values.values(),
+                        verdicts.look(row).kind,
+                    ),
+                )
+            )
+        parts.append(ruler(scale, scale.ticks(4)) if self.effects else Markup(""))
+        return Markup('<div class="eff">{}</div>').format(Markup("").join(parts))
+
+    def sentence(self) -> str:
+        return " ".join(self._told(start) for start in self.starts)
+
+    def _told(self, start: str) -> str:
+        runs = captions.subjects(self.study, self.task, start=start)
+        first, last = (
+            over_seeds(runs, value).mean
+            for value in (lambda run: run.first(FINAL), lambda run: run.last(FINAL))
+        )
+        name = self.names.start(self.task, start)
+        name, ends = name[:1].upper() + name[1:], f"{fixed(first)} to {fixed(last)}"
+        if self.study.is_random(self.task, start):
+            if not captions.left_chance(self.study, self.task, start):
+                return f"{name} never leave chance ({ends})."
+            return f"{name} go from {ends}."
+        if abs(last - first) < _ALL_OF_IT:
+            return (
+                f"{name}: the start brings all of it, {fixed(first)} before the first round and"
+                f" {fixed(last)} after the last."
+            )
+        return f"{name}: {ends}{self._ahead_at_once(first)}."
+
+    def _ahead_at_once(self, first: float) -> str:
+        random_start = self.study.random_start(self.task)
+        if random_start is None:
+            return ""
+        runs = captions.subjects(self.study, self.task, start=random_start)
+        end = over_seeds(runs, lambda run: run.last(FINAL)).mean
+        return ", ahead of it before the first round" if first > end else ""
+
+
+def ordered_starts(study: Study, task: str) -> list[str]:
+    """The random start first, then the pre-trained ones in the plan's order."""
+    random_start = study.random_start(task)
+    first = [random_start] if random_start is not None else []
+    return first + [start for start in study.starts(task) if start != random_start]
+
+
+def colour_of(study: Study, task: str, start: str) -> int:
+    """0 is random weights; the pre-trained starts of a task follow in the plan's order."""
+    others = [one for one in study.starts(task) if one != study.random_start(task)]
+    return 0 if start not in others else 1 + others.index(start)
+
+
+def _scale(rows: Sequence[Row]) -> Scale:
+    ends = [end for row in rows for end in (row.interval or ())]
+    seeds = [value for row in rows for value in row.values.values()]
+    return covering([*ends, *seeds], include=[0.0])
+
+
+def _key(columns: Sequence[_Column]) -> Markup:
+    """Two kinds where each task has one pre-trained start; otherwise every start at its line."""
+    if any(len(column.starts) > 2 for column in columns):
+        return Markup("")
+    return Markup(
+        '<span class="key s0 ring"></span>random weights <span class="key s1"></span>pre-trained'
+        " weights "
+    )
+
+
+def _toggles(study: Study, names: Names) -> str:
+    if len(study.algorithms) < 2:
+        return ""
+    items = [["", "All algorithms"], *([one, names.algorithm(one)] for one in study.algorithms)]
+    return json.dumps(items, ensure_ascii=False)
+
+
+def _caption(columns: Sequence[_Column]) -> str:
+    counts = sorted({len(row.values) for column in columns for row in column.effects})
+    if not counts:
+        return "At right of each plot: the difference of the bold lines at the last round."
+    several = any(len(c.study.values("algorithm", task=c.task)) > 1 for c in columns)
+    what = " and averaged over algorithms" if several else ""
+    return (
+        f"Top of each column: final accuracy, pre-trained minus random, paired by seed{what}, with"
+        f" its 95 % interval ({listed([str(n) for n in counts], 'or')} seeds; small dots: the"
+        " seeds). At right of each plot: the difference of the bold lines at the last round."
+    )

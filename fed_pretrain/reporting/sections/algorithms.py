@@ -1,0 +1,186 @@
+"""Final accuracy of every algorithm under every start, and which of them can be told apart."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from markupsafe import Markup
+
+from fed_pretrain.reporting import captions
+from fed_pretrain.reporting.charts.palette import place
+from fed_pretrain.reporting.charts.scale import Scale, covering
+from fed_pretrain.reporting.charts.strip import strip
+from fed_pretrain.reporting.estimates import Estimate, by_seed, estimate, paired
+from fed_pretrain.reporting.hero import colour_of, ordered_starts
+from fed_pretrain.reporting.letters import compact_letters, resolved
+from fed_pretrain.reporting.naming import Names, cells
+from fed_pretrain.reporting.numbers import counted, fixed, signed, span
+from fed_pretrain.reporting.part import Html, Section
+from fed_pretrain.reporting.results import FINAL, Study
+from fed_pretrain.reporting.table import HIGHEST, Cell, Table, file_name
+
+# A difference in accuracy below it is as good as none.
+MARGIN = 0.02
+
+
+def algorithms_section(study: Study) -> Section | None:
+    tables = [_table(study, task) for task in study.tasks if study.starts(task)]
+    if not tables:
+        return None
+    lists = [
+        CellList(study, task, start)
+        for task in study.tasks
+        for start in ordered_starts(study, task)
+    ]
+    lists = [one for one in lists if len(one.labels) > 1]
+    if not lists:
+        return Section(
+            "accuracy", "Accuracy after the last round", [_HELD_OUT], tables=tables,
+            topic="Final accuracy",
+        )  # fmt: skip
+    pairs = sum(len(one.labels) * (len(one.labels) - 1) // 2 for one in lists)
+    apart = sum(len(one.apart) for one in lists)
+    scale = covering([v for one in lists for v in one.reach], include=[0.0, -3 * MARGIN])
+    body = Markup("").join(
+        Markup('<div class="ab">{}</div>').format(one.html(scale)) for one in lists
+    )
+    text = [
+        "Best first in each list; every other row is its paired difference to the first, with the"
+        " 95 % interval over seeds. Algorithms that share a letter cannot be told apart (paired t"
+        " tests with Holm's correction within a list).",
+    ]
+    return Section(
+        "accuracy",
+        f"{apart} of {counted(pairs, 'pair')} can be told apart",
+        text,
+        [
+            Html(
+                Markup('<div class="three ag">{}</div>').format(body),
+                [*tables, _lists_table(lists)],
+            )
+        ],
+        topic="Algorithms",
+        notes=[
+            f"Grey band: within {MARGIN} of the first, which is as good as equal. The first was"
+            f" picked on the same data, so differences to it are a little too large. {_HELD_OUT}"
+        ],
+    )
+
+
+_HELD_OUT = (
+    "Accuracy is on held-out data, which takes no part in training; a plan that tunes its rates"
+    " does so on a validation split of its own."
+)
+
+
+@dataclass(frozen=True)
+class CellList:
+    """The algorithms (and partitions and points of a sweep) of one task and start."""
+
+    study: Study
+    task: str
+    start: str
+
+    @cached_property
+    def _finals(self) -> dict[str, dict[int, float]]:
+        found = {
+            label: by_seed(
+                self.study.select(task=self.task, start=self.start, **wanted),
+                lambda run: run.last(FINAL),
+            )
+            for label, wanted in cells(self.study, self.task)
+        }
+        return {label: values for label, values in found.items() if values}
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """Best first; equal means in the plan's order."""
+        return sorted(self._finals, key=lambda label: -self.mean(label).mean)
+
+    def mean(self, label: str) -> Estimate:
+        return estimate(self._finals[label].values())
+
+    @cached_property
+    def apart(self) -> set[tuple[int, int]]:
+        return resolved([self._finals[label] for label in self.labels])
+
+    def letters(self) -> list[str]:
+        order = list(range(len(self.labels)))
+        found = compact_letters(order, self.apart)
+        return [found[index] for index in order]
+
+    def behind(self, label: str) -> Estimate:
+        return paired(self._finals[label], self._finals[self.labels[0]])
+
+    @property
+    def reach(self) -> list[float]:
+        """What the strips must show: the differences, and the intervals that are not huge."""
+        found = []
+        for label in self.labels[1:]:
+            difference = self.behind(label)
+            wide = 3 * max(abs(difference.mean), MARGIN)
+            ends = (difference.low, difference.high) if difference.has_interval else ()
+            found += [difference.mean, *(max(-wide, min(wide, end)) for end in ends)]
+        return found
+
+    def html(self, scale: Scale) -> Markup:
+        names = Names(self.study)
+        rows = Markup("").join(
+            self._row(scale, label, letters)
+            for label, letters in zip(self.labels, self.letters(), strict=True)
+        )
+        kind = f"s{place(colour_of(self.study, self.task, self.start))}"
+        ring = " ring" if self.study.is_random(self.task, self.start) else ""
+        return Markup(
+            '<h4><span class="key {}{}"></span>{}, from {}</h4><table class="al"><thead><tr>'
+            '<th scope="col">algorithm</th><th scope="col">mean</th><th class="pl" scope="col">'
+            '<span class="vh">difference drawn</span></th><th scope="col">to first, ± 95 %</th>'
+            '<th scope="col">group</th></tr></thead><tbody>{}</tbody></table>'
+        ).format(kind, ring, names.task(self.task), names.start(self.task, self.start), rows)
+
+    def _row(self, scale: Scale, label: str, letters: str) -> Markup:
+        first = label == self.labels[0]
+        difference = self.behind(label)
+        if first:
+            drawn, told = strip(scale, 0.0, None, kind="ref", height=16, margin=MARGIN), "highest"
+        else:
+            interval = (difference.low, difference.high) if difference.has_interval else None
+            drawn = strip(scale, difference.mean, interval, kind="plain", height=16, margin=MARGIN)
+            told = signed(difference.mean)
+        half = ""
+        if not first and difference.has_interval:
+            half = f" {span(difference.low, difference.high)}"
+        return Markup(
+            '<tr><th scope="row">{}</th><td>{}</td><td class="pl">{}</td><td class="df">{}'
+            '<span>{}</span></td><td class="gp">{}</td></tr>'
+        ).format(label, fixed(self.mean(label).mean), drawn, told, half, letters)
+
+
+def _table(study: Study, task: str) -> Table:
+    """A row a cell, a column a start."""
+    names, starts = Names(study), ordered_starts(study, task)
+    rows: list[list[Cell]] = []
+    for label, wanted in cells(study, task):
+        row: list[Cell] = [label]
+        for start in starts:
+            runs = study.select(task=task, start=start, **wanted)
+            row.append(estimate(by_seed(runs, lambda run: run.last(FINAL)).values()))
+        rows.append(row)
+    header = ["", *(names.start(task, start) for start in starts)]
+    setting = captions.setting(study, task)
+    caption = f"{names.task(task)}: final accuracy with its 95 % interval; {setting}"
+    return Table(
+        file_name(f"accuracy_{task}"), caption, header, rows, dict.fromkeys(header[1:], HIGHEST)
+    )
+
+
+def _lists_table(lists: Sequence[CellList]) -> Table:
+    rows: list[list[Cell]] = []
+    for one in lists:
+        names = Names(one.study)
+        for label, letters in zip(one.labels, one.letters(), strict=True):
+            place = [names.task(one.task), names.start(one.task, one.start), label]
+            rows.append([*place, one.mean(label), one.behind(label), letters])
+    header = ["task", "start", "algorithm", "accuracy", "difference to first", "group"]
+    caption = "Algorithms, best first; those that share a letter cannot be told apart"
+    return Table("algorithms", caption, header, rows)

@@ -1,0 +1,236 @@
+"""The top Hessian eigenvalue, the loss and 2/rate by round, and what they say of a table."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from fed_pretrain.reporting import captions
+from fed_pretrain.reporting.charts.curves import (
+    Curves,
+    Frame,
+    Level,
+    Line,
+    Panel,
+    PanelRow,
+    line_of,
+)
+from fed_pretrain.reporting.estimates import Estimate, estimate
+from fed_pretrain.reporting.hero import colour_of, ordered_starts
+from fed_pretrain.reporting.naming import Names, cells
+from fed_pretrain.reporting.numbers import listed, significant
+from fed_pretrain.reporting.part import Section
+from fed_pretrain.reporting.results import Run, Study
+from fed_pretrain.reporting.table import Cell, Table
+
+TOP = "top_eigenvalue"
+_FRAME = Frame(392, 200, 46, 12, 8, 30, singles=False)
+
+
+def along_training_section(study: Study) -> Section | None:
+    """None where no run has measured curvature in more than one round."""
+    places = [
+        _Place(study, task, label, wanted)
+        for task in study.tasks
+        for label, wanted in cells(study, task)
+    ]
+    places = [place for place in places if place.measured]
+    if not places:
+        return None
+    chart = Curves(
+        "curvature_along_training",
+        "Mean over seeds; band: the lowest to the highest seed. Dotted: 2 over the clients' rate,"
+        " above which plain gradient descent steps too far along the sharpest direction.",
+        (
+            PanelRow(
+                "Top eigenvalue", tuple(place.eigenvalues() for place in places),
+                "of the training loss, on the same examples in every round", logarithmic=True,
+            ),
+            PanelRow(
+                "Held-out loss", tuple(place.losses() for place in places), "nats", from_zero=True
+            ),
+        ),
+        tuple(place.title for place in places),
+        frame=_FRAME,
+    )  # fmt: skip
+    readings = [reading for place in places for reading in place.readings()]
+    return Section(
+        "curvature_along_training",
+        _heading(readings),
+        [_TEXT, *([_verdict(readings)] if readings else [])],
+        [chart],
+        [_table(readings)] if readings else [],
+        topic="Why: curvature along training",
+    )
+
+
+_TEXT = (
+    "The paper's Table 1 gives random weights a loss below that of guessing, which no model has"
+    " before it is trained; so its eigenvalues may be those of later rounds. Each reading below"
+    " compares the two starts at another moment of the same runs: the log of random over"
+    " pre-trained, above zero where the pre-trained start is flatter, as the paper says."
+)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The log ratio of top eigenvalues, random over pre-trained, at one moment of the runs."""
+
+    place: str
+    start: str
+    moment: str
+    ratio: Estimate
+
+    @property
+    def verdict(self) -> str:
+        if not self.ratio.has_interval:
+            return "one seed"
+        if self.ratio.low > 0:
+            return "as the paper says"
+        return "the other way" if self.ratio.high < 0 else "not clear"
+
+
+@dataclass(frozen=True)
+class _Place:
+    """One task and cell: a column of the figure."""
+
+    study: Study
+    task: str
+    label: str
+    wanted: dict[str, Any]
+
+    @cached_property
+    def title(self) -> str:
+        several = len(cells(self.study, self.task)) > 1
+        name = Names(self.study).task(self.task)
+        return f"{name}, {self.label}" if several else name
+
+    @property
+    def measured(self) -> bool:
+        runs = self.study.select(task=self.task, **self.wanted)
+        return any(len(run.series(TOP)[0]) > 1 for run in runs)
+
+    def runs(self, start: str) -> list[Run]:
+        return self.study.select(task=self.task, start=start, **self.wanted)
+
+    def _lines(self, column: str) -> tuple[Line, ...]:
+        names = Names(self.study)
+        lines = (
+            line_of(
+                self.runs(start),
+                lambda run: run.series(column),
+                names.start(self.task, start),
+                colour_of(self.study, self.task, start),
+            )
+            for start in ordered_starts(self.study, self.task)
+        )
+        return tuple(line for line in lines if line is not None)
+
+    def eigenvalues(self) -> Panel:
+        return Panel(self.title, self._lines(TOP), tuple(self._edges()))
+
+    def losses(self) -> Panel:
+        classes = captions.classes(self.study, self.task)
+        levels = (Level(f"guessing, ln {classes}", math.log(classes)),) if classes else ()
+        return Panel(self.title, self._lines("eval_loss"), levels)
+
+    def _edges(self) -> list[Level]:
+        """2 over the rate of each start's clients; one where all have the same."""
+        found = {}
+        for start in ordered_starts(self.study, self.task):
+            rate = captions.client_rate(self.runs(start))
+            if rate:
+                found[start] = 2 / rate
+        if len(set(found.values())) == 1 and found:
+            return [
+                Level(
+                    f"2/rate = {significant(next(iter(found.values())))}",
+                    next(iter(found.values())),
+                )
+            ]
+        return [
+            Level(f"2/rate = {significant(edge)}", edge, colour_of(self.study, self.task, start))
+            for start, edge in found.items()
+        ]
+
+    def readings(self) -> list[Reading]:
+        random_start, names = self.study.random_start(self.task), Names(self.study)
+        if random_start is None:
+            return []
+        moments = {
+            "before training": _first,
+            "when its loss is first below that of guessing": self._below_guessing,
+            "at the sharpest round": _sharpest,
+            "after the last round": _last,
+        }
+        found = []
+        for start in self.study.pretrained_starts(self.task):
+            for moment, of in moments.items():
+                sides = [_by_seed(self.runs(one), of) for one in (random_start, start)]
+                logs = [
+                    math.log(sides[0][seed] / sides[1][seed])
+                    for seed in sides[0]
+                    if seed in sides[1] and sides[0][seed] > 0 and sides[1][seed] > 0
+                ]
+                if logs:
+                    place = Reading(
+                        self.title, names.start(self.task, start), moment, estimate(logs)
+                    )
+                    found.append(place)
+        return found
+
+    def _below_guessing(self, run: Run) -> float:
+        classes = captions.classes(self.study, self.task)
+        losses = dict(zip(*run.series("eval_loss"), strict=True))
+        for number, top in zip(*run.series(TOP), strict=True):
+            if classes and losses.get(number, math.inf) < math.log(classes):
+                return top
+        return math.nan
+
+
+def _first(run: Run) -> float:
+    return run.first(TOP)
+
+
+def _last(run: Run) -> float:
+    return run.last(TOP)
+
+
+def _sharpest(run: Run) -> float:
+    return max(run.series(TOP)[1], default=math.nan)
+
+
+def _by_seed(runs: Sequence[Run], value: Any) -> dict[int, float]:
+    found = {int(run.coordinates["seed"]): value(run) for run in runs}
+    return {seed: one for seed, one in found.items() if math.isfinite(one)}
+
+
+def _heading(readings: Sequence[Reading]) -> str:
+    clear = [one.verdict for one in readings]
+    return (
+        f"Flatter from pre-trained weights in {clear.count('as the paper says')} of"
+        f" {len(readings)} readings, sharper in {clear.count('the other way')}"
+    )
+
+
+def _verdict(readings: Sequence[Reading]) -> str:
+    """Which reading of the paper's table these runs reproduce, in words."""
+    as_said, against = (
+        [f"{one.moment} ({one.place})" for one in readings if one.verdict == verdict]
+        for verdict in ("as the paper says", "the other way")
+    )
+    if not as_said:
+        return "No reading reproduces the direction of the paper's table here."
+    text = f"The direction of the paper's table is reproduced {listed(as_said)}"
+    return f"{text}; it is reversed {listed(against)}." if against else f"{text}."
+
+
+def _table(readings: Sequence[Reading]) -> Table:
+    rows: list[list[Cell]] = [
+        [one.place, one.start, one.moment, one.ratio, math.exp(one.ratio.mean), one.verdict]
+        for one in readings
+    ]
+    header = ["where", "start", "reading", "log ratio", "ratio", "direction"]
+    caption = "Top eigenvalue, random over pre-trained, under each reading of the paper's Table 1"
+    return Table("curvature_readings", caption, header, rows)

@@ -1,0 +1,52 @@
+"""Learning curves of every partition and point of a sweep, where the first figure averages them."""
+
+from fed_pretrain.reporting import captions
+from fed_pretrain.reporting.charts.curves import Curves, Line, Panel, PanelRow, line_of
+from fed_pretrain.reporting.hero import colour_of, ordered_starts
+from fed_pretrain.reporting.naming import Names, cells
+from fed_pretrain.reporting.part import Section
+from fed_pretrain.reporting.results import FINAL, Study
+from fed_pretrain.reporting.table import file_name
+
+
+def learning_section(study: Study) -> Section | None:
+    """None where nothing but the algorithm varies: the first figure has its curves."""
+    charts = [_chart(study, task) for task in study.tasks if _varies(study, task)]
+    if not charts:
+        return None
+    return Section(
+        "learning",
+        "Held-out accuracy in every cell",
+        ["Bold: mean over seeds; thin: single runs."],
+        charts,
+        topic="Learning curves",
+    )
+
+
+def _varies(study: Study, task: str) -> bool:
+    algorithms = study.values("algorithm", task=task)
+    return len(cells(study, task)) > len(algorithms)
+
+
+def _chart(study: Study, task: str) -> Curves:
+    panels = tuple(
+        Panel(label, by_start(study, task, FINAL, **wanted)) for label, wanted in cells(study, task)
+    )
+    caption = f"{Names(study).task(task)}: {captions.setting(study, task)}"
+    row = PanelRow("held-out accuracy", panels, from_zero=True)
+    return Curves(file_name(f"learning_{task}"), caption, (row,))
+
+
+def by_start(study: Study, task: str, column: str, **wanted: object) -> tuple[Line, ...]:
+    """A line a start of a column by round, over the selected runs."""
+    names = Names(study)
+    lines = (
+        line_of(
+            study.select(task=task, start=start, **wanted),
+            lambda run: run.series(column),
+            names.start(task, start),
+            colour_of(study, task, start),
+        )
+        for start in ordered_starts(study, task)
+    )
+    return tuple(line for line in lines if line is not None)

@@ -116,8 +116,8 @@ def _matrix(study: Study, rows: Sequence[Row]) -> Markup:
             )
         )
     return Markup(
-        '<table class="mx"><caption>{} at a glance</caption><thead><tr><th scope="col">'
-        "A pre-trained start …</th>{}</tr></thead><tbody>{}</tbody></table>"
+        '<div class="wide mxw"><table class="mx"><caption>{} at a glance</caption><thead><tr>'
+        '<th scope="col">A pre-trained start …</th>{}</tr></thead><tbody>{}</tbody></table></div>'
     ).format(counted(len(rows), "check"), head, Markup("").join(body))
 
 

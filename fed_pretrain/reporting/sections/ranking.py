@@ -21,7 +21,8 @@ def ranking_section(study: Study) -> Section | None:
         "A pair of algorithms is turned round where one is ahead from random weights, the other is"
         " ahead from the pre-trained start, and both differences can be told from seed noise.",
     ]
-    title = f"{counted(turned, 'pair')} of algorithms {'is' if turned == 1 else 'are'} turned round"
+    pairs = counted(turned, "pair") if turned else "No pair"
+    title = f"{pairs} of algorithms {'is' if turned < 2 else 'are'} turned round"
     header = ["", "pairs", "told apart in both", "same order", "turned round", "which"]
     table = Table(
         "ranking", "Order of the algorithms from random and pre-trained weights", header, rows

@@ -97,7 +97,7 @@ def algorithm(model: str) -> Any:
     import tensorflow_federated as tff
 
     from fed_pretrain.algorithms import compose
-    from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+    from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
     from fed_pretrain.clients import payload as payloads
     from fed_pretrain.tasks.objective import CrossEntropy, keras_loss
 
@@ -112,5 +112,5 @@ def algorithm(model: str) -> Any:
             metrics=[],
         )
 
-    config = AlgorithmConfig(client_learning_rate=RATE, alignment="none")
+    config = ResolvedAlgorithm(client_learning_rate=RATE, alignment="none")
     return compose.build(config, model_fn, payloads.spec_of(x, y, BATCH), objective)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fed_pretrain.algorithms import client_process
-from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates.client_update import FirstPass
 
 
@@ -23,7 +23,7 @@ class Algorithm:
     build_one_client: see `one_client`.
     """
 
-    config: AlgorithmConfig
+    config: ResolvedAlgorithm
     process: Any
     client_state_spec: Any
     layer_names: tuple[str, ...]

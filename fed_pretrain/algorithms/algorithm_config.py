@@ -114,12 +114,6 @@ class AlgorithmConfig:
         0.5, "A late update weighs (1 + rounds late) ** -power.", lower_bound=0.0
     )
 
-    clients_per_round: int = setting(0, "Clients of a round, from the cohort.", flag=None)
-    population: int = setting(0, "Number of training clients, from the dataset.", flag=None)
-    population_rows: int = setting(0, "Rows of all training clients, from the dataset.", flag=None)
-    rounds: int = setting(0, "Length of the run, from --rounds.", flag=None)
-    seed: int = setting(0, "Seed of privacy noise, from --seed.", flag=None)
-
     def __post_init__(self) -> None:
         for name in ("weighting", "alignment", "compression"):
             _check_choice(self, name)
@@ -132,13 +126,32 @@ class AlgorithmConfig:
                 raise UserError(f"--{name} must be below 1, not {getattr(self, name)}")
 
     @property
+    def private(self) -> bool:
+        return self.dp_noise_multiplier is not None
+
+    def of_run(self, **facts: int) -> "ResolvedAlgorithm":
+        """With the facts of a run that the algorithm depends on."""
+        return ResolvedAlgorithm(**(dataclasses.asdict(self) | facts))
+
+
+@dataclasses.dataclass(frozen=True)
+class ResolvedAlgorithm(AlgorithmConfig):
+    """An algorithm with what it has to know of its run.
+
+    clients_per_round: of the cohort; population: the number of training clients; population_rows:
+    of their rows; rounds: the length of the run; seed: of privacy noise.
+    """
+
+    clients_per_round: int = 0
+    population: int = 0
+    population_rows: int = 0
+    rounds: int = 0
+    seed: int = 0
+
+    @property
     def population_weight(self) -> float:
         """The weight of all training clients together: what a mean over them all divides by."""
         return float(self.population if self.weighting == "uniform" else self.population_rows)
-
-    @property
-    def private(self) -> bool:
-        return self.dp_noise_multiplier is not None
 
 
 def _check_choice(config: AlgorithmConfig, name: str) -> None:

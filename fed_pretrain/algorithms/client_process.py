@@ -9,7 +9,7 @@ import tensorflow as tf
 import tensorflow_federated as tff
 
 from fed_pretrain.algorithms import distributor, schedule
-from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates.client_update import (
     STATE,
     ClientUpdate,
@@ -46,7 +46,7 @@ class ClientProcess:
 
 def build(
     client_update: ClientUpdate,
-    config: AlgorithmConfig,
+    config: ResolvedAlgorithm,
     model_fn: Callable[[], Any],
     payload_spec: Any,
     objective: Any,
@@ -171,7 +171,7 @@ class _ClientComputation:
     def __init__(
         self,
         client_update: ClientUpdate,
-        config: AlgorithmConfig,
+        config: ResolvedAlgorithm,
         model_fn: Callable[[], Any],
         objective: Any,
         specs: Any,

@@ -10,12 +10,12 @@ from fed_pretrain.algorithms import client_process, distributor, refusals, serve
 from fed_pretrain.algorithms.aggregators import aggregator as aggregation
 from fed_pretrain.algorithms.aggregators import statistics_mean
 from fed_pretrain.algorithms.algorithm import Algorithm
-from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates import known_updates
 
 
 def build(
-    config: AlgorithmConfig,
+    config: ResolvedAlgorithm,
     model_fn: Callable[[], Any],
     payload_spec: Any,
     objective: Any = None,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fed_pretrain.algorithms import known_server_optimizers, refusals
-from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig, ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates import known_updates
 from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate, Settings
 from groundwork.errors import UserError
@@ -179,7 +179,7 @@ def origin(name: str | None, task: str, start: str) -> str:
     return AUTHORS if tuned else OURS
 
 
-def check(config: AlgorithmConfig) -> None:
+def check(config: ResolvedAlgorithm) -> None:
     """Refuses combinations that make no sense, with the reason."""
     refusals.check(config)
 

@@ -1,18 +1,22 @@
 """Combinations that make no sense, each with the reason."""
 
 from fed_pretrain.algorithms import known_server_optimizers
-from fed_pretrain.algorithms.algorithm_config import SECURE_RANGE, AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import (
+    SECURE_RANGE,
+    AlgorithmConfig,
+    ResolvedAlgorithm,
+)
 from fed_pretrain.algorithms.client_updates import known_updates
 from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate
 from groundwork.errors import UserError
 
 
-def check(config: AlgorithmConfig) -> None:
+def check(config: ResolvedAlgorithm) -> None:
     for reason in _reasons(config):
         raise UserError(reason)
 
 
-def check_averaging(config: AlgorithmConfig) -> None:
+def check_averaging(config: ResolvedAlgorithm) -> None:
     """Refuses to send moving statistics where they must not or cannot go."""
     if config.private:
         raise UserError(
@@ -25,7 +29,7 @@ def check_averaging(config: AlgorithmConfig) -> None:
         )
 
 
-def _reasons(config: AlgorithmConfig) -> list[str]:
+def _reasons(config: ResolvedAlgorithm) -> list[str]:
     update = known_updates.named(config.client_update)
     optimizer = known_server_optimizers.named(config.server_optimizer)
     found = _not_understood(config, update) + update.refusals(config)
@@ -69,7 +73,7 @@ def _reasons(config: AlgorithmConfig) -> list[str]:
     return found + (_private_reasons(config, update) if config.private else [])
 
 
-def _not_understood(config: AlgorithmConfig, update: type[ClientUpdate]) -> list[str]:
+def _not_understood(config: ResolvedAlgorithm, update: type[ClientUpdate]) -> list[str]:
     """Settings that were changed and that only other client updates read."""
     found = []
     for name in known_updates.settings_of_some():
@@ -83,7 +87,7 @@ def _not_understood(config: AlgorithmConfig, update: type[ClientUpdate]) -> list
     return found
 
 
-def _private_reasons(config: AlgorithmConfig, update: type[ClientUpdate]) -> list[str]:
+def _private_reasons(config: ResolvedAlgorithm, update: type[ClientUpdate]) -> list[str]:
     found = []
     if update.own_server_sums or update.scaled:
         found.append(

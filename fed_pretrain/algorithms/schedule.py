@@ -8,7 +8,7 @@ import math
 
 import tensorflow as tf
 
-from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from groundwork.errors import UserError
 
 
@@ -42,15 +42,15 @@ class Schedule:
         return warm
 
 
-def client(config: AlgorithmConfig) -> Schedule:
+def client(config: ResolvedAlgorithm) -> Schedule:
     return _schedule(config, config.client_schedule, "client_schedule")
 
 
-def server(config: AlgorithmConfig) -> Schedule:
+def server(config: ResolvedAlgorithm) -> Schedule:
     return _schedule(config, config.server_schedule, "server_schedule")
 
 
-def _schedule(config: AlgorithmConfig, kind: str, flag: str) -> Schedule:
+def _schedule(config: ResolvedAlgorithm, kind: str, flag: str) -> Schedule:
     rounds = config.schedule_rounds or config.rounds
     if kind == "cosine" and not rounds:
         raise UserError(f"--{flag}=cosine needs --schedule_rounds (or --rounds)")
@@ -69,7 +69,7 @@ def _schedule(config: AlgorithmConfig, kind: str, flag: str) -> Schedule:
     )
 
 
-def local_steps(config: AlgorithmConfig, steps: int, round_number: int) -> int:
+def local_steps(config: ResolvedAlgorithm, steps: int, round_number: int) -> int:
     """tau of a round: decreasing local steps, as "Initialization Matters" proposes.
 
     The paper leaves the rule open; ours: halved at a fixed interval, linearly down to the

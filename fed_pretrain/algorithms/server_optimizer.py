@@ -8,17 +8,17 @@ import tensorflow as tf
 import tensorflow_federated as tff
 
 from fed_pretrain.algorithms import known_server_optimizers, schedule
-from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 
 
-def build(config: AlgorithmConfig) -> Any:
+def build(config: ResolvedAlgorithm) -> Any:
     """The optimizer the config names, without its schedule."""
     kind, decay = known_server_optimizers.named(config.server_optimizer), config.server_weight_decay
     optimizer = kind.build(config, config.server_learning_rate)
     return _L2(optimizer, decay) if decay and not kind.decoupled_decay else optimizer
 
 
-def scheduled(config: AlgorithmConfig) -> Any:
+def scheduled(config: ResolvedAlgorithm) -> Any:
     """The finalizer's optimizer, its learning rate following the server schedule."""
     optimizer = build(config)
     plan = schedule.server(config)
@@ -30,7 +30,7 @@ def scheduled(config: AlgorithmConfig) -> Any:
     )
 
 
-def plain(config: AlgorithmConfig) -> Any:
+def plain(config: ResolvedAlgorithm) -> Any:
     """SGD with the server's learning rate and schedule (MimeLite and Mime use it)."""
     return scheduled(
         dataclasses.replace(

@@ -10,12 +10,12 @@ from fed_pretrain.algorithms.aggregators.alignment_sums import AlignmentFactory
 from fed_pretrain.algorithms.aggregators.privacy import PrivateMeanFactory
 from fed_pretrain.algorithms.aggregators.quantization import QuantizedFactory
 from fed_pretrain.algorithms.aggregators.secure_sum import SecureSumFactory
-from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate
 
 
 def build(
-    config: AlgorithmConfig, client_update: ClientUpdate, layers: Sequence[Sequence[int]]
+    config: ResolvedAlgorithm, client_update: ClientUpdate, layers: Sequence[Sequence[int]]
 ) -> Any:
     """Sum, mean, robustness, the client update's part; outermost the sums of raw updates."""
     mean = _mean(config)
@@ -36,14 +36,14 @@ def build(
     return AlignmentFactory(factory, groups, path)
 
 
-def share_sent(config: AlgorithmConfig) -> float:
+def share_sent(config: ResolvedAlgorithm) -> float:
     """Bytes of an update as a share of its float32 form; secure sums send 48 bits a value."""
     if config.secure_aggregation:
         return 48.0 / 32.0
     return config.compression_bits / 32.0 if config.compression == "quantize" else 1.0
 
 
-def _mean(config: AlgorithmConfig) -> Any:
+def _mean(config: ResolvedAlgorithm) -> Any:
     total: Any = tff.aggregators.SumFactory()
     if config.secure_aggregation:
         total = SecureSumFactory(config.secure_bound)

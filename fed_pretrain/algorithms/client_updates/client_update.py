@@ -12,7 +12,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
-from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -119,12 +119,12 @@ class ClientUpdate(abc.ABC):
     """Models sent beside the weights and beside the update."""
 
     @classmethod
-    def of(cls, config: AlgorithmConfig) -> Self:
+    def of(cls, config: ResolvedAlgorithm) -> Self:
         """The update with the config's settings."""
         return cls()
 
     @classmethod
-    def refusals(cls, config: AlgorithmConfig) -> list[str]:
+    def refusals(cls, config: ResolvedAlgorithm) -> list[str]:
         """Why this config makes no sense, beyond what the facts above say."""
         return []
 

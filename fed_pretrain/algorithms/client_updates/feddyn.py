@@ -12,7 +12,7 @@ import collections
 import dataclasses
 from typing import TYPE_CHECKING, Any, Self
 
-from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate, Outcome
 
 if TYPE_CHECKING:
@@ -34,11 +34,11 @@ class FedDyn(ClientUpdate):
     population_weight: float
 
     @classmethod
-    def of(cls, config: AlgorithmConfig) -> Self:
+    def of(cls, config: ResolvedAlgorithm) -> Self:
         return cls(config.dyn_alpha, config.population_weight)
 
     @classmethod
-    def refusals(cls, config: AlgorithmConfig) -> list[str]:
+    def refusals(cls, config: ResolvedAlgorithm) -> list[str]:
         found = []
         if not config.dyn_alpha:
             found.append("--dyn_alpha=0 divides by zero in FedDyn's server step")

@@ -15,7 +15,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates.client_update import (
     STATE,
     ClientUpdate,
@@ -52,7 +52,7 @@ class _HoldsServerOptimizer(ClientUpdate):
     uniform: bool
 
     @classmethod
-    def of(cls, config: AlgorithmConfig) -> Self:
+    def of(cls, config: ResolvedAlgorithm) -> Self:
         from fed_pretrain.algorithms import server_optimizer
 
         return cls(server_optimizer.build(config), config.weighting == "uniform")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, Self
 
-from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate, Outcome
 from fed_pretrain.algorithms.client_updates.proximal import pull
 
@@ -34,11 +34,11 @@ class Nova(ClientUpdate):
     proximal_strength: float = 0.0
 
     @classmethod
-    def of(cls, config: AlgorithmConfig) -> Self:
+    def of(cls, config: ResolvedAlgorithm) -> Self:
         return cls(config.proximal_strength)
 
     @classmethod
-    def refusals(cls, config: AlgorithmConfig) -> list[str]:
+    def refusals(cls, config: ResolvedAlgorithm) -> list[str]:
         if not (config.proximal_strength and config.client_momentum):
             return []
         return [

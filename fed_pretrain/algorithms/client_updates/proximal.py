@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate, Outcome, Settings
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Proximal(ClientUpdate):
     strength: float
 
     @classmethod
-    def of(cls, config: AlgorithmConfig) -> Self:
+    def of(cls, config: ResolvedAlgorithm) -> Self:
         return cls(config.proximal_strength)
 
     def work(self, training: LocalTraining, server: Any, client: Any) -> Outcome:

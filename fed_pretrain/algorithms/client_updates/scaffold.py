@@ -13,7 +13,7 @@ import collections
 import dataclasses
 from typing import TYPE_CHECKING, Any, Self
 
-from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate, Outcome, weight_of
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Scaffold(ClientUpdate):
     uniform: bool
 
     @classmethod
-    def of(cls, config: AlgorithmConfig) -> Self:
+    def of(cls, config: ResolvedAlgorithm) -> Self:
         return cls(config.population_weight, config.weighting == "uniform")
 
     def server_state(self, specs: Specs) -> Any:

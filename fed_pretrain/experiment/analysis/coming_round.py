@@ -5,9 +5,9 @@ import functools
 import numpy as np
 
 from fed_pretrain.algorithms.client_updates import known_updates
+from fed_pretrain.experiment.assembly import round_clients
 from fed_pretrain.experiment.assembly.assemble import Assembly
 from fed_pretrain.experiment.assembly.client_states import ClientStates
-from fed_pretrain.experiment.training import rounds
 from fed_pretrain.experiment.workdir.checkpoints import (
     CLIENT_ROUND,
     PAST_MODELS,
@@ -41,7 +41,7 @@ def after(
     if whole:
         arrays |= {path: held[path] for path in layout.paths}
         states.restore(held)
-    clients = rounds.round_inputs(assembly, round_number + 1, states)[:most_clients]
+    clients = round_clients.inputs(assembly, round_number + 1, states)[:most_clients]
     state = layout.from_arrays(arrays)
     known = whole or round_number == 0
     return ComingRound(

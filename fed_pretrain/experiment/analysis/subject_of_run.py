@@ -8,10 +8,10 @@ from typing import Any
 
 from fed_pretrain.experiment.analysis import coming_round
 from fed_pretrain.experiment.analysis.analyze_config import AnalyzeConfig, OtherRun
+from fed_pretrain.experiment.assembly import round_clients
 from fed_pretrain.experiment.assembly.assemble import Assembly
 from fed_pretrain.experiment.assembly.evaluations import Evaluations
 from fed_pretrain.experiment.assembly.run_subject import of_start, run_subject
-from fed_pretrain.experiment.training import rounds
 from fed_pretrain.experiment.workdir.checkpoints import KeptWeights
 from fed_pretrain.experiment.workdir.metrics import read_rows
 from fed_pretrain.models.weights import ModelArrays
@@ -53,7 +53,7 @@ def find(config: AnalyzeConfig, assembly: Assembly, root: Path | None) -> Subjec
         model=model,
         round_number=number,
         others=others,
-        cohort=lambda: rounds.cohort_of(assembly, number + 1)[: config.clients],
+        cohort=lambda: round_clients.cohort_of(assembly, number + 1)[: config.clients],
         coming_round=lambda: coming_round.after(assembly, weights, number, kept, config.clients),
         evaluate=evaluate,
         **common,

@@ -7,7 +7,7 @@ from typing import Any
 
 from fed_pretrain.algorithms import known_algorithms
 from fed_pretrain.algorithms.algorithm import Algorithm
-from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates import known_updates
 from fed_pretrain.clients import population
 from fed_pretrain.clients.local_work import TRAIN_SPLIT, LocalWork
@@ -108,20 +108,21 @@ def _resolved(given: RunConfig, work: ResolvedWork, task: Task) -> ResolvedRun:
         eval_examples=task.defaults.evaluation_examples,
     )
     resolved = {
-        "algorithm": _weighed(given.algorithm or _algorithm(given, work, task), work, task),
+        "algorithm": _weighed(_algorithm(given, work, task), work, task),
         "work": work,
         "evaluation": ResolvedEvaluation(**evaluation),
     }
     return ResolvedRun(**{**_values(given), **resolved})
 
 
-def _algorithm(given: RunConfig, work: ResolvedWork, task: Task) -> AlgorithmConfig:
+def _algorithm(given: RunConfig, work: ResolvedWork, task: Task) -> ResolvedAlgorithm:
     """The named algorithm with its defaults for this task and start, and the user's settings."""
-    resolved = known_algorithms.resolve(
+    if isinstance(given.algorithm, ResolvedAlgorithm):
+        return given.algorithm
+    config = given.algorithm or known_algorithms.resolve(
         given.algorithm_name, given.task, given.start.spec, dict(given.algorithm_settings)
     )
-    return dataclasses.replace(
-        resolved,
+    return config.of_run(
         clients_per_round=work.clients_per_round,
         population=len(task.dataset.index(TRAIN_SPLIT).client_ids),
         rounds=work.rounds,
@@ -129,7 +130,7 @@ def _algorithm(given: RunConfig, work: ResolvedWork, task: Task) -> AlgorithmCon
     )
 
 
-def _weighed(config: AlgorithmConfig, work: ResolvedWork, task: Task) -> AlgorithmConfig:
+def _weighed(config: ResolvedAlgorithm, work: ResolvedWork, task: Task) -> ResolvedAlgorithm:
     """With the rows of all clients where the client update divides by them."""
     keeps_state = known_updates.named(config.client_update).keeps_state
     if not keeps_state or config.weighting == "uniform" or config.population_rows:

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig, ResolvedAlgorithm
 from fed_pretrain.clients.uneven_work import SystemConfig
 from fed_pretrain.curvature.curvature_config import CurvatureConfig
 from fed_pretrain.executors.executor_options import ExecutorOptions
@@ -159,7 +159,7 @@ class ResolvedEvaluation(EvaluationConfig):
 class ResolvedRun(RunConfig):
     """A run with every default filled in: what trains, and what config.json holds."""
 
-    algorithm: AlgorithmConfig
+    algorithm: ResolvedAlgorithm
     work: ResolvedWork
     evaluation: ResolvedEvaluation
 
@@ -196,7 +196,7 @@ def identity_on_disk(saved: Mapping[str, Any]) -> dict[str, Any]:
     values = dict(saved.get("identity", {}))
     own = {name: values.pop(name, None) for name in ("start", "dataset", "mixed_precision")}
     left_out = values.get("work", {}).get("exclude_clients")
-    values = settings.without_neutral(RunConfig, values)
+    values = settings.without_neutral(ResolvedRun, values)
     values |= {name: value for name, value in own.items() if value}
     if left_out is not None:
         values["work"]["exclude_clients"] = left_out

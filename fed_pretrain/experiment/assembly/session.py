@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from data_prep.store.reader import PreparedDataset, WithoutClients
 from fed_pretrain.algorithms import compose
 from fed_pretrain.algorithms.algorithm import Algorithm
-from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates import known_updates
 from fed_pretrain.clients import uneven_work
 from fed_pretrain.executors import creation
@@ -72,7 +72,7 @@ class Session:
         return self._tasks.get((*key, left_out), lambda: dataclasses.replace(whole, dataset=rest))
 
     def algorithm(
-        self, config: AlgorithmConfig, task: Task, start: Start, batch_size: int
+        self, config: ResolvedAlgorithm, task: Task, start: Start, batch_size: int
     ) -> Algorithm:
         key = (_without_run(config), id(task), repr(start.build_model.identity()), batch_size)
         spec = task.payload_spec(batch_size)
@@ -105,7 +105,7 @@ class Session:
             self._executors.popitem()[1].close()
 
 
-def _without_run(config: AlgorithmConfig) -> AlgorithmConfig:
+def _without_run(config: ResolvedAlgorithm) -> ResolvedAlgorithm:
     """The config without what the built process does not depend on: runs then share it."""
     unused: dict[str, Any] = {}
     keeps_state = known_updates.named(config.client_update).keeps_state

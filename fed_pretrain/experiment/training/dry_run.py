@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from fed_pretrain.experiment.assembly import round_clients
 from fed_pretrain.experiment.assembly.assemble import Assembly, assemble
 from fed_pretrain.experiment.assembly.run_config import RunConfig
 from fed_pretrain.experiment.assembly.session import Session, shared
 from fed_pretrain.experiment.training.costs import Traffic, peak_megabytes
-from fed_pretrain.experiment.training.rounds import round_inputs
 from fed_pretrain.experiment.workdir.checkpoints import StateLayout
 from groundwork.errors import UserError
 from groundwork.progress import duration
@@ -79,7 +79,7 @@ def _try_clients(assembly: Assembly) -> _Trial:
     executor, algorithm = assembly.executor, assembly.algorithm
     layout = StateLayout.of(algorithm.process, assembly.start.names)
     state = layout.with_model(executor.initialize(algorithm.process), assembly.start.weights)
-    inputs = round_inputs(assembly, 1)[:_PROBE_CLIENTS]
+    inputs = round_clients.inputs(assembly, 1)[:_PROBE_CLIENTS]
     if not inputs:
         return _Trial()
     first = executor.run_round(algorithm, state, inputs).seconds
@@ -97,7 +97,7 @@ def _try_clients(assembly: Assembly) -> _Trial:
 def _cost_lines(assembly: Assembly, trial: _Trial) -> list[str]:
     config = assembly.config
     rounds = config.work.rounds or 0
-    cohort = len(round_inputs(assembly, 1))
+    cohort = len(round_clients.inputs(assembly, 1))
     report = assembly.start.report
     traffic = Traffic(
         report.trainable_bytes,

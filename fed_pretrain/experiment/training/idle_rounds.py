@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from fed_pretrain.algorithms import schedule
-from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.executors.graphs import structures
 from fed_pretrain.experiment.workdir.checkpoints import CLIENT_ROUND, PAST_MODELS, StateLayout
 
@@ -15,7 +15,7 @@ _SERVER_RATE = "state/finalizer/optimizer/learning_rate"
 
 
 def after_round(
-    layout: StateLayout, state: Any, round_number: int, config: AlgorithmConfig, ran: bool
+    layout: StateLayout, state: Any, round_number: int, config: ResolvedAlgorithm, ran: bool
 ) -> Any:
     """The state after a round; `ran` is false where no client took part.
 

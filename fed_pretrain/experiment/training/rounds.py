@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 
 from data_prep.store import manifest
-from fed_pretrain.algorithms import schedule
-from fed_pretrain.clients import sampling, uneven_work
 from fed_pretrain.clients.client_reader import CohortPrefetch
-from fed_pretrain.clients.local_work import TRAIN_SPLIT, LocalWork
+from fed_pretrain.clients.local_work import TRAIN_SPLIT
 from fed_pretrain.executors.executor import ClientInput
+from fed_pretrain.experiment.assembly import round_clients
 from fed_pretrain.experiment.assembly.assemble import Assembly, assemble
 from fed_pretrain.experiment.assembly.client_states import ClientStates
 from fed_pretrain.experiment.assembly.evaluations import Evaluations
@@ -175,7 +174,9 @@ class Training:
         self._metrics.resume(self._round)
         self._probes.forget_after(self._round)
         if self._traffic.frozen_bytes:
-            self._traffic.replay([cohort_of(self._assembly, r) for r in range(1, self._round + 1)])
+            self._traffic.replay(
+                [round_clients.cohort_of(self._assembly, r) for r in range(1, self._round + 1)]
+            )
         if self._round < self._rounds:
             print(f"continuing after round {self._round}", file=sys.stderr)
 
@@ -201,9 +202,9 @@ class Training:
     def _one_round(self, prefetch: CohortPrefetch) -> Row:
         began = time.perf_counter()
         round_number = self._round + 1
-        inputs = round_inputs(self._assembly, round_number, self._clients)
+        inputs = round_clients.inputs(self._assembly, round_number, self._clients)
         if round_number < self._rounds:
-            coming = cohort_of(self._assembly, round_number + 1)
+            coming = round_clients.cohort_of(self._assembly, round_number + 1)
             prefetch.start(coming, self._config.work.max_examples)
         before = self._model()
         row: Row = {"round": round_number}
@@ -297,57 +298,6 @@ def hyperparameters(assembly: Assembly) -> dict[str, str | int | float | bool]:
     for section in (config.work, config.algorithm, config.system):
         values |= dataclasses.asdict(section)
     return {name: value for name, value in values.items() if value is not None}
-
-
-def cohort_of(assembly: Assembly, round_number: int) -> list[str]:
-    """The clients of a round: the same for every start and algorithm of a study."""
-    work = assembly.config.work
-    weights = None
-    if work.sampling == "weighted":
-        weights = assembly.task.dataset.index(TRAIN_SPLIT).num_examples
-    return sampling.cohort(
-        assembly.client_ids,
-        work.clients_per_round,
-        assembly.config.seed,
-        round_number,
-        work.sampling,
-        weights,
-    )
-
-
-def work_of(assembly: Assembly, round_number: int) -> LocalWork:
-    """The local work of a round before heterogeneity: decreasing steps are a schedule's."""
-    work, config = assembly.work, assembly.config.algorithm
-    if config.local_steps_schedule == "constant" or work.steps is None:
-        return work
-    steps = schedule.local_steps(config, work.steps, round_number - 1)
-    return dataclasses.replace(work, steps=steps)
-
-
-def round_inputs(
-    assembly: Assembly, round_number: int, states: ClientStates | None = None
-) -> list[ClientInput]:
-    """The round's clients with their work; heterogeneity may shorten or drop it."""
-    config = assembly.config
-    states = states or ClientStates(assembly.algorithm)
-    reader = assembly.task.reader(TRAIN_SPLIT)
-    late_rounds = assembly.algorithm.config.late_rounds
-    plans = uneven_work.plan_round(
-        config.system,
-        work_of(assembly, round_number),
-        cohort_of(assembly, round_number),
-        assembly.task.dataset.index(TRAIN_SPLIT),
-        config.seed,
-        round_number,
-        late_rounds,
-        lambda earlier: cohort_of(assembly, earlier),
-    )
-    inputs = []
-    for plan in plans:
-        read = reader.bind(plan.client_id, plan.work, config.seed, plan.began)
-        read = uneven_work.late_read(read, plan.lag) if late_rounds else read
-        inputs.append(ClientInput(plan.client_id, read, states.get(plan.client_id)))
-    return inputs
 
 
 def summary(result: RunResult) -> str:

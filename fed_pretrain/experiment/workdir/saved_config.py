@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fed_pretrain.experiment.assembly.exclusion import EXCLUDED_CLIENTS
-from fed_pretrain.experiment.assembly.run_config import NONE, RunConfig
+from fed_pretrain.experiment.assembly.run_config import NONE, ResolvedRun, RunConfig
 from groundwork.errors import UserError
 
 
@@ -20,7 +20,7 @@ def read(folder: Path) -> RunConfig:
         saved = json.loads(path.read_text(encoding="utf-8"))["config"]
         if "task_module" in saved:  # the name of an older version
             saved["plugins"] = list(filter(None, [saved.pop("task_module")]))
-        config: RunConfig = _with_own_clients(folder, from_mapping(RunConfig, saved))
+        config: RunConfig = _with_own_clients(folder, from_mapping(ResolvedRun, saved))
     except FileNotFoundError as error:
         raise UserError(f"--run={folder}: no config.json there, so this is no run") from error
     except (OSError, ValueError, KeyError, TypeError) as error:

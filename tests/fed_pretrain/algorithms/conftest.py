@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.executors import creation
 from fed_pretrain.executors.executor import Executor
 from tests.fed_pretrain.algorithms.toy import POPULATION, ROWS, Run, build
@@ -19,7 +19,7 @@ def executor() -> Iterator[Executor]:
 @pytest.fixture(scope="session")
 def finished(executor: Executor) -> Callable[..., Run]:
     """`finished(client_update="sgd", ...)` has run two rounds."""
-    runs: dict[AlgorithmConfig, Run] = {}
+    runs: dict[ResolvedAlgorithm, Run] = {}
 
     def get(**settings: object) -> Run:
         settings = {
@@ -28,7 +28,7 @@ def finished(executor: Executor) -> Callable[..., Run]:
             "population_rows": ROWS,
             "clients_per_round": 3,
         } | settings
-        config = AlgorithmConfig(**settings)
+        config = ResolvedAlgorithm(**settings)
         if config not in runs:
             runs[config] = Run(build(config), executor)
             runs[config].two_rounds()

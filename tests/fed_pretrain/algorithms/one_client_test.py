@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fed_pretrain.algorithms import compose
-from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.clients import uneven_work
 from fed_pretrain.executors.executor import ClientInput
 from tests.fed_pretrain.algorithms.toy import (
@@ -83,7 +83,7 @@ def test_feddyn_has_the_norm_that_its_alignment_sums_tell(finished, executor) ->
 
 
 def test_a_late_client_begins_at_the_older_model(executor) -> None:
-    config = AlgorithmConfig(late_rounds=1, alignment="none")
+    config = ResolvedAlgorithm(late_rounds=1, alignment="none")
     spec = uneven_work.late_payload_spec(payload_spec())
     run = Run(compose.build(config, model_fn, spec, OBJECTIVE), executor)
 

@@ -6,22 +6,22 @@ import numpy as np
 import pytest
 
 from fed_pretrain.algorithms import schedule
-from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from groundwork.errors import UserError
 
 
-def factors(config: AlgorithmConfig, rounds: int) -> list[float]:
+def factors(config: ResolvedAlgorithm, rounds: int) -> list[float]:
     plan = schedule.client(config)
     return [float(plan.factor(r)) for r in range(rounds)]
 
 
 def test_warmup_rises_to_one_and_stays() -> None:
-    config = AlgorithmConfig(client_schedule="warmup", warmup_rounds=4)
+    config = ResolvedAlgorithm(client_schedule="warmup", warmup_rounds=4)
     assert np.allclose(factors(config, 6), [0.25, 0.5, 0.75, 1, 1, 1])
 
 
 def test_cosine_ends_at_its_last_factor() -> None:
-    config = AlgorithmConfig(
+    config = ResolvedAlgorithm(
         client_schedule="cosine", schedule_rounds=10, schedule_final_factor=0.1
     )
     values = factors(config, 13)
@@ -31,7 +31,7 @@ def test_cosine_ends_at_its_last_factor() -> None:
 
 
 def test_steps_drop_by_their_factor_after_the_warmup() -> None:
-    config = AlgorithmConfig(
+    config = ResolvedAlgorithm(
         client_schedule="step",
         warmup_rounds=2,
         schedule_step_rounds=3,
@@ -41,7 +41,7 @@ def test_steps_drop_by_their_factor_after_the_warmup() -> None:
 
 
 def test_one_sides_warmup_leaves_the_other_constant() -> None:
-    config = AlgorithmConfig(client_schedule="warmup", warmup_rounds=4)
+    config = ResolvedAlgorithm(client_schedule="warmup", warmup_rounds=4)
     assert schedule.server(config).constant
 
 
@@ -55,16 +55,16 @@ def test_one_sides_warmup_leaves_the_other_constant() -> None:
 )
 def test_a_schedule_without_its_length_is_refused(settings, flag) -> None:
     with pytest.raises(UserError, match=flag):
-        schedule.client(AlgorithmConfig(**settings))
+        schedule.client(ResolvedAlgorithm(**settings))
 
 
 def test_local_steps_decrease_to_the_minimum() -> None:
-    config = AlgorithmConfig(
+    config = ResolvedAlgorithm(
         local_steps_schedule="halve", local_steps_every=2, local_steps_minimum=3
     )
     assert [schedule.local_steps(config, 16, r) for r in range(7)] == [16, 16, 8, 8, 4, 4, 3]
-    linear = AlgorithmConfig(local_steps_schedule="linear", rounds=5)
+    linear = ResolvedAlgorithm(local_steps_schedule="linear", rounds=5)
     assert [schedule.local_steps(linear, 9, r) for r in range(6)] == [9, 7, 5, 3, 1, 1]
     root = dataclasses.replace(linear, local_steps_schedule="inverse_sqrt")
     assert [schedule.local_steps(root, 10, r) for r in (0, 3, 99)] == [10, 5, 1]
-    assert schedule.local_steps(AlgorithmConfig(), 7, 100) == 7
+    assert schedule.local_steps(ResolvedAlgorithm(), 7, 100) == 7

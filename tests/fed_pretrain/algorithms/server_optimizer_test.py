@@ -5,14 +5,14 @@ import pytest
 import tensorflow as tf
 
 from fed_pretrain.algorithms import server_optimizer
-from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from tests.fed_pretrain.algorithms import oracle
 from tests.fed_pretrain.algorithms.toy import flat, shaped, start_weights
 
 UPDATES = [np.random.default_rng(i).normal(size=18) * 0.3 for i in range(3)]
 
 
-def stepped(config: AlgorithmConfig) -> np.ndarray:
+def stepped(config: ResolvedAlgorithm) -> np.ndarray:
     optimizer = server_optimizer.scheduled(config)
     weights = [tf.constant(w) for w in start_weights()]
     state = optimizer.initialize([tf.TensorSpec(w.shape, w.dtype) for w in weights])
@@ -25,7 +25,7 @@ def stepped(config: AlgorithmConfig) -> np.ndarray:
 @pytest.mark.parametrize("kind", ["adam", "yogi", "adagrad", "adamw", "lamb", "rmsprop"])
 def test_adaptive_servers_follow_their_formulas(kind) -> None:
     decay = 0.1 if kind in ("adamw", "lamb") else 0.0
-    config = AlgorithmConfig(
+    config = ResolvedAlgorithm(
         server_optimizer=kind,
         server_learning_rate=0.05,
         server_epsilon=1e-3,
@@ -44,10 +44,10 @@ def test_momentum_accumulates_and_beta_zero_is_sgd() -> None:
     step = oracle.ServerSgd(0.5, 0.9)
     for update in UPDATES:
         expected = step(expected, update)
-    config = AlgorithmConfig(server_learning_rate=0.5, server_momentum=0.9)
+    config = ResolvedAlgorithm(server_learning_rate=0.5, server_momentum=0.9)
     assert np.abs(stepped(config) - expected).max() < 1e-5
     plain = flat(start_weights()) - 0.5 * sum(UPDATES)
-    assert np.abs(stepped(AlgorithmConfig(server_learning_rate=0.5)) - plain).max() < 1e-6
+    assert np.abs(stepped(ResolvedAlgorithm(server_learning_rate=0.5)) - plain).max() < 1e-6
 
 
 def test_l2_decay_enters_the_gradient() -> None:
@@ -55,7 +55,7 @@ def test_l2_decay_enters_the_gradient() -> None:
     step = oracle.ServerAdaptive("adam", 0.05, 1e-3)
     for update in UPDATES:
         expected = step(expected, update + 0.2 * expected)
-    config = AlgorithmConfig(
+    config = ResolvedAlgorithm(
         server_optimizer="adam",
         server_learning_rate=0.05,
         server_epsilon=1e-3,
@@ -66,7 +66,9 @@ def test_l2_decay_enters_the_gradient() -> None:
 
 
 def test_a_schedule_multiplies_each_rounds_rate() -> None:
-    config = AlgorithmConfig(server_learning_rate=0.5, server_schedule="cosine", schedule_rounds=4)
+    config = ResolvedAlgorithm(
+        server_learning_rate=0.5, server_schedule="cosine", schedule_rounds=4
+    )
     factors = [0.5 * (1 + np.cos(np.pi * r / 4)) for r in range(3)]
     expected = flat(start_weights()) - 0.5 * sum(
         f * u for f, u in zip(factors, UPDATES, strict=True)

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_federated as tff
 
-from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.clients.local_work import LocalWork
 from fed_pretrain.clients.payload import make_payload
 from tests.fed_pretrain.algorithms.toy import (
@@ -87,7 +87,7 @@ def test_tffs_fedprox_pushes_away_from_the_received_weights(finished, executor) 
         model_fn, 0.5, SGD(0.1), SGD(1.0), loop_implementation=LOOP
     )
     found = theirs(process)
-    turned = AlgorithmConfig(client_update="proximal", alignment="none")
+    turned = ResolvedAlgorithm(client_update="proximal", alignment="none")
     object.__setattr__(turned, "proximal_strength", -0.5)
     run = Run(build(turned), executor)
     for number, clients in enumerate(COHORTS, 1):

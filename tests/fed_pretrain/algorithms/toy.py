@@ -10,7 +10,7 @@ import tensorflow_federated as tff
 
 from fed_pretrain.algorithms import compose
 from fed_pretrain.algorithms.algorithm import Algorithm
-from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.clients.local_work import LocalWork
 from fed_pretrain.clients.payload import make_payload, spec_of
 from fed_pretrain.executors.executor import ClientInput, Executor
@@ -69,7 +69,7 @@ def payload_spec() -> Any:
     return spec_of(tf.TensorSpec([None, FEATURES]), tf.TensorSpec([None], tf.int32), BATCH)
 
 
-def build(config: AlgorithmConfig, dropout: float = 0.0) -> Algorithm:
+def build(config: ResolvedAlgorithm, dropout: float = 0.0) -> Algorithm:
     return compose.build(config, functools.partial(model_fn, dropout), payload_spec(), OBJECTIVE)
 
 

@@ -88,9 +88,9 @@ def test_how_the_curvature_is_measured_is_no_part_of_a_runs_identity(tmp_path):
 
 
 def _identity(config):
-    from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+    from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 
-    return identity(dataclasses.replace(config, algorithm=AlgorithmConfig()), "data", "start")
+    return identity(dataclasses.replace(config, algorithm=ResolvedAlgorithm()), "data", "start")
 
 
 @pytest.mark.parametrize("text", ["0", "some", "-3"])

@@ -11,7 +11,7 @@ import tensorflow_federated as tff
 
 from fed_pretrain.algorithms import compose
 from fed_pretrain.algorithms.algorithm import Algorithm
-from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.clients.local_work import LocalWork
 from fed_pretrain.clients.payload import make_payload, spec_of
 from fed_pretrain.executors.executor import ClientInput, Executor
@@ -77,7 +77,7 @@ def algorithm(**settings: Any) -> Algorithm:
         "clients_per_round": len(SIZES),
         "alignment": "none",
     }
-    return compose.build(AlgorithmConfig(**(defaults | settings)), model_fn, PAYLOAD, OBJECTIVE)
+    return compose.build(ResolvedAlgorithm(**(defaults | settings)), model_fn, PAYLOAD, OBJECTIVE)
 
 
 def start_weights() -> list[np.ndarray]:

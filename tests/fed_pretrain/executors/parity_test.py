@@ -9,7 +9,7 @@ import tensorflow as tf
 import tensorflow_federated as tff
 
 from fed_pretrain.algorithms import compose
-from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates import known_updates
 from fed_pretrain.clients.local_work import LocalWork
 from fed_pretrain.executors.executor import ClientInput
@@ -131,7 +131,7 @@ def test_all_agree_on_a_model_that_predicts_at_every_place(native, beam, device,
     clients = miniature.texts(("to be", "or not"), ("that is the question",), ("a",))
     dataset = miniature.write(tmp_path, miniature.TEXT, {"train": clients})
     task = known_tasks.load("chitchat", dataset, "char_cnn", TaskOptions(sequence_length=8))
-    config = AlgorithmConfig(population=3, clients_per_round=3, alignment="none")
+    config = ResolvedAlgorithm(population=3, clients_per_round=3, alignment="none")
     made = compose.build(config, task.model_fn(), task.payload_spec(2), task.objective)
     reader, work = task.reader("train"), LocalWork(2)
     inputs = [ClientInput(name, reader.bind(name, work, 3, 1)) for name in reader.client_ids]

@@ -10,7 +10,7 @@ import tensorflow_federated as tff
 
 from data_prep.store.features import FeatureSpec
 from fed_pretrain.algorithms import compose
-from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.clients.local_work import LocalWork
 from fed_pretrain.executors.creation import create
 from fed_pretrain.executors.executor import ClientInput
@@ -74,7 +74,7 @@ def _kernel(weights: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("name", list(ALGORITHMS))
 def test_training_through_tff_equals_the_laboratorys_loop(task, device, name):
     start, expected = _laboratory(name)
-    config = AlgorithmConfig(
+    config = ResolvedAlgorithm(
         client_learning_rate=SETTING.eta,
         population=2,
         population_rows=2 * PROBLEM.samples,

@@ -10,7 +10,7 @@ from fed_pretrain.algorithms.aggregators.secure_sum import _decode, _encode
 from fed_pretrain.algorithms.algorithm_config import (
     SECURE_MODULUS,
     SECURE_RANGE,
-    AlgorithmConfig,
+    ResolvedAlgorithm,
 )
 from tests.fed_pretrain.algorithms.toy import POPULATION, Run, build, flat, payload
 
@@ -113,7 +113,7 @@ def test_alignment_is_of_the_updates_before_they_are_quantized(finished) -> None
 )
 def test_what_is_sent_beside_a_quantized_update_is_sent_whole(update, sent) -> None:
     settings = {"client_update": update, "population": POPULATION, "clients_per_round": 3}
-    algorithm = build(AlgorithmConfig(**settings, compression="quantize", alignment="none"))
+    algorithm = build(ResolvedAlgorithm(**settings, compression="quantize", alignment="none"))
     assert algorithm.models_up == sent
 
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 import tensorflow_federated as tff
 
 from fed_pretrain.algorithms import compose
-from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.executors.executor import ClientInput
 from fed_pretrain.tasks.objective import keras_loss
 from groundwork.errors import UserError
@@ -46,7 +46,7 @@ def full_batches(client: str) -> dict:
 
 
 def one_round(executor, averaged) -> list[np.ndarray]:
-    config = AlgorithmConfig(alignment="whole", client_update="nova")
+    config = ResolvedAlgorithm(alignment="whole", client_update="nova")
     algorithm = compose.build(config, model_fn, payload_spec(), OBJECTIVE, averaged=averaged)
     state = executor.initialize(algorithm.process)
     clients = [
@@ -82,7 +82,7 @@ def test_without_averaging_they_stay(executor) -> None:
 
 
 def test_private_statistics_are_refused() -> None:
-    config = AlgorithmConfig(
+    config = ResolvedAlgorithm(
         dp_noise_multiplier=1.0, weighting="uniform", alignment="none", clients_per_round=3
     )
     with pytest.raises(UserError, match="bn_statistics"):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.clients.local_work import LocalWork
 from fed_pretrain.clients.payload import make_payload
 from fed_pretrain.executors.executor import ClientInput
@@ -124,7 +124,7 @@ def test_mimelite_without_momentum_is_fedavg_where_the_model_drops_out_too(execu
     # It goes through the model twice, and only the local steps' masks may enter the result.
     results = {}
     for update in ("sgd", "mimelite"):
-        config = AlgorithmConfig(client_update=update, alignment="none")
+        config = ResolvedAlgorithm(client_update=update, alignment="none")
         run = Run(build(config, dropout=0.5), executor)
         run.round(("a", "b"), 1)
         results[update] = flat(run.weights)

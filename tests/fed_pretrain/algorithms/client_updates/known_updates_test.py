@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fed_pretrain.algorithms import known_algorithms, known_server_optimizers
-from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates import known_updates
 from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate, Outcome
 from groundwork.errors import UserError
@@ -32,7 +32,7 @@ def halved(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_update_of_ones_own_runs_has_a_row_and_an_algorithm(halved, finished, executor) -> None:
-    config = AlgorithmConfig(client_update="halved", alignment="none", clients_per_round=3)
+    config = ResolvedAlgorithm(client_update="halved", alignment="none", clients_per_round=3)
     half, whole = Run(build(config), executor), Run(finished().algorithm, executor)
     moved = []
     for run in (half, whole):

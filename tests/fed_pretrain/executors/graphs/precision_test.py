@@ -9,7 +9,7 @@ import tensorflow as tf
 import tensorflow_federated as tff
 
 from fed_pretrain.algorithms import compose
-from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.executors.device import op_report
 from fed_pretrain.executors.device.device_executor import DeviceExecutor
 from fed_pretrain.executors.executor_options import ExecutorOptions
@@ -44,7 +44,7 @@ def dense_algorithm() -> Any:
             dense_model(), loss=keras_loss(digits.OBJECTIVE), input_spec=spec, metrics=[]
         )
 
-    config = AlgorithmConfig(population=5, clients_per_round=5, alignment="none")
+    config = ResolvedAlgorithm(population=5, clients_per_round=5, alignment="none")
     return compose.build(config, model_fn, digits.PAYLOAD, digits.OBJECTIVE)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fed_pretrain.algorithms import compose
-from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.clients import uneven_work
 from fed_pretrain.executors import creation
 from fed_pretrain.executors.executor import Executor
@@ -26,7 +26,7 @@ from tests.fed_pretrain.algorithms.toy import (
 )
 
 NAMES = (["kernel", "bias"], [])
-SCHEDULED = AlgorithmConfig(
+SCHEDULED = ResolvedAlgorithm(
     server_schedule="step", schedule_step_rounds=1, client_schedule="warmup", warmup_rounds=4
 )
 
@@ -49,7 +49,7 @@ def end_round(run: Run, number: int, ran: bool) -> None:
 
 
 def late(executor: Executor) -> Run:
-    config = AlgorithmConfig(late_rounds=2, alignment="none")
+    config = ResolvedAlgorithm(late_rounds=2, alignment="none")
     spec = uneven_work.late_payload_spec(payload_spec())
     return Run(compose.build(config, model_fn, spec, OBJECTIVE), executor)
 

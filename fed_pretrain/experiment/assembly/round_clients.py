@@ -1,0 +1,61 @@
+"""The clients of a round: who they are, what each does, and what each is given."""
+
+import dataclasses
+
+from fed_pretrain.algorithms import schedule
+from fed_pretrain.clients import sampling, uneven_work
+from fed_pretrain.clients.local_work import TRAIN_SPLIT, LocalWork
+from fed_pretrain.executors.executor import ClientInput
+from fed_pretrain.experiment.assembly.assemble import Assembly
+from fed_pretrain.experiment.assembly.client_states import ClientStates
+
+
+def cohort_of(assembly: Assembly, round_number: int) -> list[str]:
+    """The clients of a round: the same for every start and algorithm of a study."""
+    work = assembly.config.work
+    weights = None
+    if work.sampling == "weighted":
+        weights = assembly.task.dataset.index(TRAIN_SPLIT).num_examples
+    return sampling.cohort(
+        assembly.client_ids,
+        work.clients_per_round,
+        assembly.config.seed,
+        round_number,
+        work.sampling,
+        weights,
+    )
+
+
+def _work_of(assembly: Assembly, round_number: int) -> LocalWork:
+    """The local work of a round before heterogeneity: decreasing steps are a schedule's."""
+    work, config = assembly.work, assembly.config.algorithm
+    if config.local_steps_schedule == "constant" or work.steps is None:
+        return work
+    steps = schedule.local_steps(config, work.steps, round_number - 1)
+    return dataclasses.replace(work, steps=steps)
+
+
+def inputs(
+    assembly: Assembly, round_number: int, states: ClientStates | None = None
+) -> list[ClientInput]:
+    """The round's clients with their work; heterogeneity may shorten or drop it."""
+    config = assembly.config
+    states = states or ClientStates(assembly.algorithm)
+    reader = assembly.task.reader(TRAIN_SPLIT)
+    late_rounds = assembly.algorithm.config.late_rounds
+    plans = uneven_work.plan_round(
+        config.system,
+        _work_of(assembly, round_number),
+        cohort_of(assembly, round_number),
+        assembly.task.dataset.index(TRAIN_SPLIT),
+        config.seed,
+        round_number,
+        late_rounds,
+        lambda earlier: cohort_of(assembly, earlier),
+    )
+    found = []
+    for plan in plans:
+        read = reader.bind(plan.client_id, plan.work, config.seed, plan.began)
+        read = uneven_work.late_read(read, plan.lag) if late_rounds else read
+        found.append(ClientInput(plan.client_id, read, states.get(plan.client_id)))
+    return found

@@ -25,7 +25,7 @@ Rows = Callable[[WorkUnit], Iterator[Row | BadRecord]]
 
 
 @dataclasses.dataclass(frozen=True)
-class Reader:
+class TableReader:
     """Rows by the client column."""
 
     work: tuple[WorkUnit, ...]
@@ -63,7 +63,9 @@ class Reader:
                 yield BadRecord(error.reason, unit.path, row.line(), str(error))
 
 
-def opened(pattern: str, options: Mapping[str, str], units: list[WorkUnit], rows: Rows) -> Reader:
+def opened(
+    pattern: str, options: Mapping[str, str], units: list[WorkUnit], rows: Rows
+) -> TableReader:
     """The columns are read off the rows themselves; what is bad among them `read` reports."""
 
     def values() -> Iterator[Mapping[str, Any]]:
@@ -71,13 +73,13 @@ def opened(pattern: str, options: Mapping[str, str], units: list[WorkUnit], rows
             yield from (row.values for row in rows(unit) if isinstance(row, Row))
 
     columns = own_columns.columns(options, values(), pattern, all_rows=values())
-    return Reader(tuple(units), rows, columns)
+    return TableReader(tuple(units), rows, columns)
 
 
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
 
 
-def open_csv(pattern: str, options: Mapping[str, str]) -> Reader:
+def open_csv(pattern: str, options: Mapping[str, str]) -> TableReader:
     delimiter = DELIMITERS[options["delimiter"]]
     rows = functools.partial(table_rows.csv_rows, delimiter=delimiter)
     units = file_units(input_files(pattern))
@@ -89,7 +91,7 @@ def open_csv(pattern: str, options: Mapping[str, str]) -> Reader:
     return opened(pattern, options, units, rows)
 
 
-def open_jsonl(pattern: str, options: Mapping[str, str]) -> Reader:
+def open_jsonl(pattern: str, options: Mapping[str, str]) -> TableReader:
     return opened(pattern, options, line_units(input_files(pattern)), table_rows.json_rows)
 
 

@@ -31,7 +31,7 @@ class Listed(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Reader:
+class ImageFolderReader:
     """Images by client; a client's order is the order of their paths or CSV lines."""
 
     root: str
@@ -142,7 +142,7 @@ def _from_folders(root: str, layout: str) -> Iterator[Listed | BadRecord]:
         )
 
 
-def open_folder(pattern: str, options: Mapping[str, str]) -> Reader:
+def open_folder(pattern: str, options: Mapping[str, str]) -> ImageFolderReader:
     root = Path(pattern)
     if not root.is_dir():
         raise UserError(f"--input={pattern}: name the folder of the images")
@@ -158,7 +158,7 @@ def open_folder(pattern: str, options: Mapping[str, str]) -> Reader:
     images_found = [entry for entry in entries if isinstance(entry, Listed)]
     if not images_found:
         raise UserError(f"--input={pattern}: no image that {listing or options['layout']} tells")
-    return Reader(
+    return ImageFolderReader(
         root=str(root),
         listing=listing,
         options=dict(options),

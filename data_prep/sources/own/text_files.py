@@ -24,7 +24,7 @@ _SPLIT_NAMES = {"train": "train", "valid": "validation", "validation": "validati
 
 
 @dataclasses.dataclass(frozen=True)
-class Reader:
+class TextFilesReader:
     """Lines (blank ones left out) or paragraphs by the chosen client."""
 
     work: tuple[WorkUnit, ...]
@@ -60,14 +60,14 @@ class Reader:
             yield Record(client, unit.split, {"text": text}, position(unit, line.offset))
 
 
-def open_text(pattern: str, options: Mapping[str, str]) -> Reader:
+def open_text(pattern: str, options: Mapping[str, str]) -> TextFilesReader:
     files = input_files(pattern)
     # An article's number counts from the file's start: such a file stays in one piece.
     whole = options["clients"] == "article"
     units = line_units(files, slice_bytes=1 << 62) if whole else line_units(files)
     if options["splits"] == "names":
         units = [dataclasses.replace(unit, split=_split(unit.path)) for unit in units]
-    return Reader(tuple(units), options["clients"], extra={"clients": options["clients"]})
+    return TextFilesReader(tuple(units), options["clients"], extra={"clients": options["clients"]})
 
 
 def _split(path: str) -> str | None:

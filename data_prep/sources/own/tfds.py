@@ -39,7 +39,7 @@ class Field:
 
 
 @dataclasses.dataclass(frozen=True)
-class Reader:
+class TfdsReader:
     """Examples in the data set's own order, by the client feature where one is named."""
 
     name: str
@@ -211,7 +211,7 @@ def _image_field(path: str, name: str, feature: Any, size: str) -> Field:
     return Field(path, FeatureSpec(name, "image", (height, width, channels)))
 
 
-def open_tfds(pattern: str, options: Mapping[str, str]) -> Reader:
+def open_tfds(pattern: str, options: Mapping[str, str]) -> TfdsReader:
     name = options["name"]
     if not name:
         raise UserError("--source=tfds: name the data set, like --source=tfds:mnist")
@@ -224,7 +224,7 @@ def open_tfds(pattern: str, options: Mapping[str, str]) -> Reader:
     labels = next((f for f in kept if f.spec.name == "label"), None)
     feature = _at(builder.info.features, labels.path) if labels else None
     names = tuple(getattr(feature, "names", None) or ()) or None
-    return Reader(
+    return TfdsReader(
         name=name,
         data_dir=pattern or None,
         client=options["client"],

@@ -80,7 +80,7 @@ def _text_or_bytes(value: bytes) -> str | bytes:
         return value
 
 
-def open_tfrecords(pattern: str, options: Mapping[str, str]) -> csv_and_jsonl.Reader:
+def open_tfrecords(pattern: str, options: Mapping[str, str]) -> csv_and_jsonl.TableReader:
     return csv_and_jsonl.opened(pattern, options, file_units(input_files(pattern)), rows)
 
 

@@ -39,7 +39,7 @@ _TEST_BATCH = 6
 
 
 @dataclasses.dataclass(frozen=True)
-class Reader:
+class Cifar10Reader:
     """Images in the published order; there are no natural clients."""
 
     work: tuple[WorkUnit, ...]
@@ -129,7 +129,7 @@ def _pickled_rows(file: IO[bytes], where: str) -> Iterator[tuple[int, np.ndarray
     yield from zip(labels, data, strict=True)
 
 
-def open_cifar10(pattern: str, options: Mapping[str, str]) -> Reader:
+def open_cifar10(pattern: str, options: Mapping[str, str]) -> Cifar10Reader:
     path = Path(input_or_download(pattern, CIFAR10))
     if not path.exists():
         raise UserError(
@@ -137,7 +137,7 @@ def open_cifar10(pattern: str, options: Mapping[str, str]) -> Reader:
             "or use --input=download:FOLDER"
         )
     if path.is_file():
-        return Reader(tuple(file_units([path])))
+        return Cifar10Reader(tuple(file_units([path])))
     files = sorted(file for file in path.rglob("*_batch*") if _BATCH.fullmatch(file.name))
     if not files:
         files = sorted(path.glob("cifar-10-*.tar*"))[:1]
@@ -148,7 +148,7 @@ def open_cifar10(pattern: str, options: Mapping[str, str]) -> Reader:
     names = [file.name.removesuffix(".bin") for file in files]
     if len(set(names)) != len(names):
         raise UserError(f"--input={pattern}: {names[0]} is there twice: name one version's folder")
-    return Reader(tuple(file_units(files)))
+    return Cifar10Reader(tuple(file_units(files)))
 
 
 SOURCE = Source(

@@ -31,7 +31,7 @@ _PREFIXES = {"train": "train", "t10k": "test"}
 
 
 @dataclasses.dataclass(frozen=True)
-class Reader:
+class FashionMnistReader:
     """Images in file order; there are no natural clients."""
 
     work: tuple[WorkUnit, ...]
@@ -86,7 +86,7 @@ def _exactly(file: IO[bytes], size: int, path: str, row: int) -> bytes:
     return content
 
 
-def open_idx(pattern: str, options: Mapping[str, str]) -> Reader:
+def open_idx(pattern: str, options: Mapping[str, str]) -> FashionMnistReader:
     folder = Path(pattern) if pattern else embedded_packages.path("fashion_mnist")
     if not folder.is_dir():
         raise UserError(f"--input={pattern}: name the folder of the four *-ubyte(.gz) files")
@@ -104,7 +104,7 @@ def open_idx(pattern: str, options: Mapping[str, str]) -> Reader:
     if len(shapes) != 1:
         raise UserError(f"{folder}: train and t10k images differ in size")
     features = (FeatureSpec("image", "image", shapes.pop()), FeatureSpec("label", "int64"))
-    return Reader(tuple(units), labels, features)
+    return FashionMnistReader(tuple(units), labels, features)
 
 
 def _find(folder: Path, start: str) -> Path:

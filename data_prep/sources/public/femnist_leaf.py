@@ -34,7 +34,7 @@ DUPLICATE = "leaf_duplicated_first_image"
 
 
 @dataclasses.dataclass(frozen=True)
-class Reader:
+class FemnistLeafReader:
     """Images by writer; a client's order is the order in its file."""
 
     work: tuple[WorkUnit, ...]
@@ -69,11 +69,11 @@ class Reader:
                 yield Record(user.id, unit.split, example, number)
 
 
-def open_leaf(pattern: str, options: Mapping[str, str]) -> Reader:
+def open_leaf(pattern: str, options: Mapping[str, str]) -> FemnistLeafReader:
     work = tuple(json_files.split_units(pattern))
     sample = itertools.islice(_images(work[0].path), femnist.SAMPLE)
     stored = femnist.stored_as(options["pixels"], sample)
-    return Reader(
+    return FemnistLeafReader(
         work=work,
         stored=stored,
         drop_duplicates=options["duplicates"] == "drop",

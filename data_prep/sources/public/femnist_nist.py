@@ -34,7 +34,7 @@ def class_index(folder: str) -> int:
 
 
 @dataclasses.dataclass(frozen=True)
-class Reader:
+class FemnistNistReader:
     """Images by writer; a client's order is the order of its file names."""
 
     root: str
@@ -123,14 +123,14 @@ def _pngs(path: Path) -> list[Path]:
     return sorted(file for file in path.rglob("*.png") if file.is_file())
 
 
-def open_nist(pattern: str, options: Mapping[str, str]) -> Reader:
+def open_nist(pattern: str, options: Mapping[str, str]) -> FemnistNistReader:
     root = Path(pattern)
     for tree in ("by_write", "by_class"):
         if not (root / tree).is_dir():
             raise UserError(
                 f"--input={pattern}: no folder {tree}/ there (SD19 has by_write/ and by_class/)"
             )
-    return Reader(str(root), duplicates=options["duplicates"] == "keep")
+    return FemnistNistReader(str(root), duplicates=options["duplicates"] == "keep")
 
 
 SOURCE = Source(

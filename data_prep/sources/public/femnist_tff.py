@@ -20,7 +20,7 @@ SPLITS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Reader:
+class FemnistTffReader:
     """Images by writer; a client's order is the order of its rows."""
 
     database: sqlite_examples.Database
@@ -52,13 +52,13 @@ class Reader:
             yield Record(row.client_id, self.split_of[row.split_name], features, row.number)
 
 
-def open_sqlite(pattern: str, options: Mapping[str, str]) -> Reader:
+def open_sqlite(pattern: str, options: Mapping[str, str]) -> FemnistTffReader:
     database = sqlite_examples.open_database(input_or_download(pattern, EMNIST))
     splits = _present(database, options["classes"])
     sample = _sample(database, next(iter(splits)))
     stored = femnist.stored_as(options["pixels"], sample)
     digits = options["classes"] == "digits_only"
-    return Reader(
+    return FemnistTffReader(
         database=database,
         split_of=splits,
         stored=stored,

@@ -16,7 +16,7 @@ from groundwork.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
-class Reader:
+class RedditLeafReader:
     """Comments, or their ten-token chunks, of LEAF's JSON files."""
 
     work: tuple[WorkUnit, ...]
@@ -83,12 +83,12 @@ def _is_ten(tokens: Any) -> bool:
     )
 
 
-def open_leaf(pattern: str, options: Mapping[str, str]) -> Reader:
+def open_leaf(pattern: str, options: Mapping[str, str]) -> RedditLeafReader:
     chunked = options["examples"] == "chunk"
     units = json_files.split_units(pattern)
     if not units:
         raise UserError(f"--input={pattern}: no .json file")
-    return Reader(
+    return RedditLeafReader(
         work=tuple(units),
         chunked=chunked,
         features=CHUNK_FEATURES if chunked else COMMENT_FEATURES,

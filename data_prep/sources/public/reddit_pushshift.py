@@ -44,7 +44,7 @@ CHUNK_FEATURES = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Reader:
+class RedditPushshiftReader:
     """Comments of the given units."""
 
     work: tuple[WorkUnit, ...]
@@ -115,9 +115,9 @@ def _order(created: int, identity: str, part: int) -> int:
     return created << 26 | tie << 13 | min(part, 8191)
 
 
-def open_dump(pattern: str, options: Mapping[str, str]) -> Reader:
+def open_dump(pattern: str, options: Mapping[str, str]) -> RedditPushshiftReader:
     leaf = options["filters"] == "leaf"
-    return Reader(
+    return RedditPushshiftReader(
         work=tuple(line_units(input_files(pattern))),
         leaf=leaf,
         features=CHUNK_FEATURES if leaf else COMMENT_FEATURES,

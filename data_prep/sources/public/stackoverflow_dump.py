@@ -30,7 +30,7 @@ _NEVER_ROWS = (b"<?xml", b"<posts", _END, b"<!--")
 
 
 @dataclasses.dataclass(frozen=True)
-class Reader:
+class StackOverflowDumpReader:
     """Sentences or posts by OwnerUserId."""
 
     work: tuple[WorkUnit, ...]
@@ -103,8 +103,8 @@ def _attributes(line: bytes) -> dict[str, str]:
     return found[0][1]
 
 
-def open_dump(pattern: str, options: Mapping[str, str]) -> Reader:
-    return Reader(
+def open_dump(pattern: str, options: Mapping[str, str]) -> StackOverflowDumpReader:
+    return StackOverflowDumpReader(
         work=tuple(line_units(input_files(pattern))), options=dict(options), extra=extra(options)
     )
 

@@ -25,7 +25,7 @@ from data_prep.store.features import FeatureSpec
 
 
 @dataclasses.dataclass(frozen=True)
-class Reader:
+class StackOverflowExportReader:
     """Sentences or posts by owner_user_id."""
 
     work: tuple[WorkUnit, ...]
@@ -88,7 +88,7 @@ def _whole(row: Mapping[str, Any], name: str) -> int:
     return fields.integer(row, name)
 
 
-def open_export(pattern: str, options: Mapping[str, str]) -> Reader:
+def open_export(pattern: str, options: Mapping[str, str]) -> StackOverflowExportReader:
     files = input_files(pattern)
     lines = line_units([file for file in files if table_rows.is_json(str(file))])
     ordinals = {unit.path: unit.ordinal for unit in file_units(files)}
@@ -96,7 +96,7 @@ def open_export(pattern: str, options: Mapping[str, str]) -> Reader:
     for unit in whole:
         table_rows.csv_header(unit.path)
     units = [dataclasses.replace(u, ordinal=ordinals[u.path]) for u in (*lines, *whole)]
-    return Reader(work=tuple(units), options=dict(options), extra=extra(options))
+    return StackOverflowExportReader(work=tuple(units), options=dict(options), extra=extra(options))
 
 
 SOURCE = Source(

@@ -18,7 +18,7 @@ SPLITS = {"train": "train", "heldout": "validation", "test": "test"}
 
 
 @dataclasses.dataclass(frozen=True)
-class Reader:
+class StackOverflowTffReader:
     """Sentences by user; a client's order is the order of its rows."""
 
     database: sqlite_examples.Database
@@ -61,7 +61,7 @@ def _features(example: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def open_sqlite(pattern: str, options: Mapping[str, str]) -> Reader:
+def open_sqlite(pattern: str, options: Mapping[str, str]) -> StackOverflowTffReader:
     database = sqlite_examples.open_database(input_or_download(pattern, STACK_OVERFLOW))
     held = database.examples_by_split
     splits: dict[str, str | None] = {name: SPLITS[name] for name in SPLITS if name in held}
@@ -69,7 +69,7 @@ def open_sqlite(pattern: str, options: Mapping[str, str]) -> Reader:
         splits = dict.fromkeys(held)  # of one's own making: no split of ours
     if not splits:
         raise UserError(f"{database.path} holds no examples")
-    return Reader(database, splits)
+    return StackOverflowTffReader(database, splits)
 
 
 SOURCE = Source(

@@ -20,7 +20,7 @@ _LINES_A_UNIT = 1000
 
 
 @dataclasses.dataclass(frozen=True)
-class Reader:
+class TinyImageNetReader:
     """train/ as train, val/ as test (the published test split has no labels)."""
 
     root: str
@@ -95,7 +95,7 @@ def _line_count(path: Path) -> int:
         return sum(1 for _ in file)
 
 
-def open_folder(pattern: str, options: Mapping[str, str]) -> Reader:
+def open_folder(pattern: str, options: Mapping[str, str]) -> TinyImageNetReader:
     root = Path(pattern)
     if not (root / "wnids.txt").is_file() and (root / "tiny-imagenet-200").is_dir():
         root /= "tiny-imagenet-200"
@@ -110,7 +110,7 @@ def open_folder(pattern: str, options: Mapping[str, str]) -> Reader:
         if not (root / "train" / wnid).is_dir():
             raise UserError(f"{root}: wnids.txt names {wnid}, but there is no train/{wnid}/")
     words = _words(root / "words.txt")
-    return Reader(
+    return TinyImageNetReader(
         root=str(root),
         wnids=wnids,
         label_names=tuple(words.get(wnid, wnid) for wnid in wnids),

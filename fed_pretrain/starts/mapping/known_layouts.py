@@ -3,15 +3,12 @@
 from fed_pretrain.starts.formats.source_file import SourceFile
 from fed_pretrain.starts.mapping import (
     efficientnet_lite,
-    huggingface_bert,
-    huggingface_gpt2,
+    huggingface,
     ndf_squeezenet,
     own_names,
     textgenrnn,
     torch_names,
-    torchvision_resnet,
-    torchvision_squeezenet,
-    torchvision_vgg,
+    torchvision,
 )
 from fed_pretrain.starts.mapping.translation import NameMap, Translation
 from fed_pretrain.starts.weight_names import NamedWeight
@@ -19,13 +16,10 @@ from groundwork.errors import UserError
 
 MAPS: tuple[NameMap, ...] = (
     ndf_squeezenet.MAP,
-    torchvision_squeezenet.MAP,
-    torchvision_resnet.MAP,
-    torchvision_vgg.MAP,
+    *torchvision.MAPS,
     efficientnet_lite.MAP,
     textgenrnn.MAP,
-    huggingface_gpt2.MAP,
-    huggingface_bert.MAP,
+    *huggingface.MAPS,
     torch_names.MAP,
 )
 

@@ -12,12 +12,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from groundwork import files
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 MAGIC = b"fed_pretrain checkpoint 1\n"
 _DIGEST_BYTES = 32
@@ -31,12 +31,12 @@ class DamagedCheckpoint(UserError):
 class Checkpoint:
     """What a file holds; arrays are read-only views of its bytes."""
 
-    metadata: Mapping[str, Any]
+    metadata: Mapping[str, Json]
     arrays: Mapping[str, np.ndarray]
 
 
 def save(
-    path: str | os.PathLike[str], metadata: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+    path: str | os.PathLike[str], metadata: Mapping[str, Json], arrays: Mapping[str, np.ndarray]
 ) -> int:
     """Writes the checkpoint atomically and returns its size in bytes."""
     header, blocks = _layout(metadata, arrays)
@@ -53,9 +53,9 @@ def save(
 
 
 def _layout(
-    metadata: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+    metadata: Mapping[str, Json], arrays: Mapping[str, np.ndarray]
 ) -> tuple[bytes, list[memoryview]]:
-    entries: list[dict[str, Any]] = []
+    entries: list[dict[str, Json]] = []
     blocks: list[memoryview] = []
     offset = 0
     for name, value in arrays.items():
@@ -101,7 +101,7 @@ def _parsed(content: bytes) -> Checkpoint:
     return Checkpoint(header["metadata"], arrays)
 
 
-def _array(content: bytes, first: int, entry: Mapping[str, Any]) -> np.ndarray:
+def _array(content: bytes, first: int, entry: Mapping[str, Json]) -> np.ndarray:
     shape = tuple(entry["shape"])
     if min(shape, default=0) < 0 or entry["offset"] < 0:
         raise ValueError(f"{entry['name']!r} has a negative size or place")

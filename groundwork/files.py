@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from groundwork.untyped import Json
+
 TEMPORARY_PREFIX = ".tmp-"
 
 
@@ -51,7 +53,7 @@ def write_text(path: str | os.PathLike[str], content: str) -> None:
     write_bytes(path, content.encode("utf-8"))
 
 
-def write_json(path: str | os.PathLike[str], value: Any) -> None:
+def write_json(path: str | os.PathLike[str], value: Json) -> None:
     """Writes `value` with sorted keys, so that equal values give equal bytes.
 
     NaN and the infinities are not JSON and are refused: the caller decides what null means.
@@ -79,7 +81,7 @@ def reach(name: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def defined(value: Any) -> Any:
+def defined(value: Json) -> Any:
     """The same nested value with None in place of NaN and the infinities."""
     if isinstance(value, Mapping):
         return {name: defined(one) for name, one in value.items()}

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from groundwork import files, versions
+from groundwork.untyped import Json
 from pipelines.execution.execution import Execution, StepState
 from pipelines.plan.plan import Plan
 
@@ -25,7 +25,7 @@ class StudyFile:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._written: dict[str, str] = {}
-        self._former: list[Mapping[str, Any]] = []
+        self._former: list[Mapping[str, Json]] = []
         self._pass = {
             "command": _command(),
             "begin": _now(),
@@ -54,7 +54,7 @@ class StudyFile:
         files.write_json(path, content)
 
 
-def _passes(path: Path) -> list[Mapping[str, Any]]:
+def _passes(path: Path) -> list[Mapping[str, Json]]:
     """Those of a former command; none where there was no study, or one of an older version."""
     try:
         return list(json.loads(path.read_text(encoding="utf-8")).get("passes", []))
@@ -73,7 +73,7 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _record(state: StepState, workdir: Path) -> Mapping[str, Any]:
+def _record(state: StepState, workdir: Path) -> Mapping[str, Json]:
     return {
         "id": state.step.step_id,
         "kind": state.step.kind,

@@ -15,6 +15,7 @@ from groundwork import plugins, signals
 from groundwork.errors import UserError
 from groundwork.locks import WorkdirLock
 from groundwork.progress import duration
+from groundwork.untyped import Json
 from pipelines.execution import flag_check
 from pipelines.execution.display import Display, TimeLeft, last_round
 from pipelines.execution.execution import Execution, StepState, forget_stale_outputs
@@ -171,7 +172,7 @@ def describe(plan: plan_module.Plan, execution: Execution, time_left: TimeLeft) 
     return "\n".join(lines)
 
 
-def _grid(task: str, runs: Sequence[Mapping[str, Any]]) -> list[str]:
+def _grid(task: str, runs: Sequence[Mapping[str, Json]]) -> list[str]:
     """What the runs of a task are the product of, a line for each of its partitions."""
     lines = []
     for partition in dict.fromkeys(run["partition"] for run in runs):

@@ -10,7 +10,6 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from fed_pretrain.experiment.assembly.run_config import RunConfig
 from fed_pretrain.experiment.assembly.session import Session, shared
@@ -18,6 +17,7 @@ from fed_pretrain.experiment.training.rounds import train
 from groundwork import files, randomness
 from groundwork.errors import UserError
 from groundwork.progress import Progress
+from groundwork.untyped import Json
 
 VALIDATION = "validation"
 Rates = Mapping[str, float]
@@ -170,7 +170,7 @@ def _write(workdir: Path, config: TuneConfig, history: Sequence[Trial], best: Tr
     files.write_text(workdir / "rates.flags", "\n".join(lines) + "\n")
 
 
-def _as_json(trial: Trial) -> dict[str, Any]:
+def _as_json(trial: Trial) -> dict[str, Json]:
     value = dataclasses.asdict(trial)
     return {
         k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in value.items()

@@ -3,7 +3,6 @@
 import collections
 import itertools
 from collections.abc import Iterator
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.feather as feather
@@ -16,6 +15,7 @@ from data_prep.store import index, manifest
 from data_prep.store.manifest import Manifest, Shard, Split
 from groundwork.errors import UserError
 from groundwork.files import reach
+from groundwork.untyped import Json
 
 
 def finish(job: Job) -> None:
@@ -23,7 +23,7 @@ def finish(job: Job) -> None:
     shards = planned["shards"]
     merged = job.results(merging.STAGE, shards)
     splits: dict[str, Split] = {}
-    heterogeneity: dict[str, Any] = {}
+    heterogeneity: dict[str, Json] = {}
     for code, split in enumerate(SPLITS):
         files = [Shard(**result["files"][code]) for result in merged]
         if not any(file.examples for file in files):
@@ -69,7 +69,7 @@ def _tables(job: Job, split: str, shards: int) -> Iterator[pa.Table]:
         yield feather.read_table(path, memory_map=False)
 
 
-def _heterogeneity(job: Job, split: str, shards: int) -> dict[str, Any]:
+def _heterogeneity(job: Job, split: str, shards: int) -> dict[str, Json]:
     report = Heterogeneity()
     for table in _tables(job, split, shards):
         report.add(index.ClientIndex(table))
@@ -79,7 +79,7 @@ def _heterogeneity(job: Job, split: str, shards: int) -> dict[str, Any]:
     return report.to_json()
 
 
-def _counts(job: Job, merged: list[dict[str, Any]], splits: dict[str, Split]) -> dict[str, Any]:
+def _counts(job: Job, merged: list[dict[str, Json]], splits: dict[str, Split]) -> dict[str, Json]:
     """In = out; a difference would be our own mistake, never the user's."""
     results = job.results(runs.STAGE, len(job.tasks))
     dropped: collections.Counter[str] = collections.Counter()
@@ -97,7 +97,7 @@ def _counts(job: Job, merged: list[dict[str, Any]], splits: dict[str, Split]) ->
     return {"read": read, "written": written, "dropped": dict(sorted(dropped.items()))}
 
 
-def _refuse_empty(job: Job, splits: dict[str, Split], counts: dict[str, Any]) -> None:
+def _refuse_empty(job: Job, splits: dict[str, Split], counts: dict[str, Json]) -> None:
     if not splits:
         raise UserError(
             f"nothing is left to write: {counts['read']:,} examples were read"

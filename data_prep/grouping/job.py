@@ -9,7 +9,6 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from data_prep.partitions.partition_config import PartitionConfig, SplitConfig
 from data_prep.sources.source import ClientLimits, SourceReader, WorkUnit
@@ -17,6 +16,7 @@ from data_prep.store.features import FeatureSpec
 from groundwork import files
 from groundwork.errors import UserError
 from groundwork.staging import Interrupted
+from groundwork.untyped import Json
 
 FAILURE = "failure.txt"
 _SOUND = "what is done is sound\n"
@@ -40,7 +40,7 @@ class Job:
     spill_bytes: int
     vocabulary: str
     """What the vocabulary is made of, or nothing."""
-    described: Mapping[str, Any]
+    described: Mapping[str, Json]
     """What the manifest says of source, partition, request, command and versions."""
 
     @property
@@ -56,17 +56,17 @@ class Job:
         path.mkdir(parents=True, exist_ok=True)
         return path
 
-    def result(self, stage: str, number: int) -> dict[str, Any] | None:
+    def result(self, stage: str, number: int) -> dict[str, Json] | None:
         """What a finished piece of work left, or None."""
         try:
             return json.loads((self.staging / stage / f"{number:06d}.json").read_bytes())
         except FileNotFoundError:
             return None
 
-    def save_result(self, stage: str, number: int, value: Mapping[str, Any]) -> None:
+    def save_result(self, stage: str, number: int, value: Mapping[str, Json]) -> None:
         files.write_json(self.folder(stage) / f"{number:06d}.json", value)
 
-    def results(self, stage: str, count: int) -> list[dict[str, Any]]:
+    def results(self, stage: str, count: int) -> list[dict[str, Json]]:
         found = [self.result(stage, number) for number in range(count)]
         missing = [number for number, value in enumerate(found) if value is None]
         if missing:

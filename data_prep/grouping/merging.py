@@ -5,7 +5,7 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.feather as feather
@@ -22,6 +22,7 @@ from data_prep.store.manifest import StoredFile, stored_file
 from data_prep.store.writer import ShardWriter, shard_name
 from groundwork import files
 from groundwork.files import replacing
+from groundwork.untyped import Json
 
 FEATURE = "text"
 WORD_STAGE = "counted"
@@ -44,7 +45,7 @@ class WordCounter:
             job.save_result(WORD_STAGE, shard, self.counts)
 
 
-def finish(job: Job, shards: int) -> tuple[tuple[StoredFile, ...], Mapping[str, Any]]:
+def finish(job: Job, shards: int) -> tuple[tuple[StoredFile, ...], Mapping[str, Json]]:
     """Writes the vocabulary file; what the manifest says of it."""
     if not job.vocabulary:
         return (), {}
@@ -64,7 +65,7 @@ CREATED = "created"
 BELOW, ABOVE = "clients_below_minimum", "clients_above_maximum"
 
 
-def plan(job: Job) -> dict[str, Any]:
+def plan(job: Job) -> dict[str, Json]:
     """How many shards there will be: a function of the input alone."""
     results = job.results(spilling.STAGE, len(job.tasks))
     payload = sum(result["payload_bytes"] for result in results)

@@ -2,7 +2,6 @@
 
 import errno
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 import apache_beam as beam
 
@@ -11,6 +10,7 @@ from data_prep.grouping.job import Job
 from data_prep.grouping.reading import TooManyBadRecords
 from groundwork import files
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _AGAIN = "run the same command, which goes on from what is done"
@@ -66,7 +66,7 @@ def _plan(job: Job, _: int) -> range:
     total = sum(sum(result["bad"].values()) for result in job.results(runs.STAGE, len(job.tasks)))
     if total > job.max_bad_records:
         raise UserError(f"{total} bad records, more than --max_bad_records={job.max_bad_records}")
-    planned: dict[str, Any] = merging.plan(job)
+    planned: dict[str, Json] = merging.plan(job)
     job.save_result("planned", 0, planned)
     return range(planned["shards"])
 

@@ -12,7 +12,7 @@ import struct
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from data_prep.grouping.job import Job
 from data_prep.grouping.reading import Encoded, TaskReader
 from groundwork import files
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 HASH_SPACE = 1 << 64
 _ENTRY = struct.Struct("<QqIiHBB")
@@ -201,7 +202,7 @@ def _clients(job: Job) -> Callable[[Encoded], bytes]:
     return client_of
 
 
-def _result(reader: TaskReader, spiller: RunSpiller) -> dict[str, Any]:
+def _result(reader: TaskReader, spiller: RunSpiller) -> dict[str, Json]:
     account = reader.account
     return {
         "runs": spiller.runs,

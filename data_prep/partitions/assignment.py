@@ -6,7 +6,6 @@ client's test examples look like its training examples.
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from data_prep.partitions import dirichlet, label_sets, sizes
 from data_prep.partitions.partition_config import SPLITS, Dealer, PartitionConfig
 from groundwork import randomness
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Drawn:
     clients: np.ndarray
     """The client's number, for each example."""
     names: list[str]
-    report: dict[str, Any]
+    report: dict[str, Json]
 
 
 def draw(

@@ -7,13 +7,13 @@ after): each label is cut into client shares p_c ~ Dir(alpha, ..., alpha); sizes
 """
 
 import heapq
-from typing import Any
 
 import numpy as np
 
 from data_prep.partitions.partition_config import PartitionConfig
 from data_prep.partitions.sizes import equal_sizes
 from groundwork import randomness
+from groundwork.untyped import Json
 
 ATTEMPTS = 100
 
@@ -49,7 +49,7 @@ class PerClient:
                 for client in range(self._clients)
             ]
         )
-        self.report: dict[str, Any] = {}
+        self.report: dict[str, Json] = {}
 
     def deal(self, labels: np.ndarray, split: str) -> np.ndarray:
         counts = self._counts(np.bincount(labels, minlength=self._mixes.shape[1]), split)
@@ -110,7 +110,7 @@ class PerClass:
             sizes = sum(self._cut(int(examples), label) for label, examples in enumerate(histogram))
             if np.min(sizes) >= config.minimum_size:
                 break
-        self.report: dict[str, Any] = {"attempts": attempt + 1, "moved_to_reach_minimum": 0}
+        self.report: dict[str, Json] = {"attempts": attempt + 1, "moved_to_reach_minimum": 0}
 
     def _cut(self, examples: int, label: int) -> np.ndarray:
         """How many of a label's examples each client gets."""

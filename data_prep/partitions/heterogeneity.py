@@ -1,10 +1,9 @@
 """What a partition turned out to be: client sizes, label histograms, and how far clients differ."""
 
-from typing import Any
-
 import numpy as np
 
 from data_prep.store.index import ClientIndex
+from groundwork.untyped import Json
 
 _QUANTILES = (0, 1, 10, 25, 50, 75, 90, 99, 100)
 
@@ -51,11 +50,11 @@ class Heterogeneity:
         self._variation += float(variation.sum())
         self._weighted_variation += float((variation * sizes[:, 0]).sum())
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Json]:
         sizes = np.concatenate(self._sizes)
         clients, examples = len(sizes), int(sizes.sum())
         quantiles = np.percentile(sizes, _QUANTILES, method="inverted_cdf").astype(int).tolist()
-        report: dict[str, Any] = {
+        report: dict[str, Json] = {
             "client_sizes": {
                 "mean": _rounded(examples / clients),
                 "quantiles": [list(pair) for pair in zip(_QUANTILES, quantiles, strict=True)],

@@ -1,13 +1,12 @@
 """k labels a client: about equally many clients hold a label, and it is split evenly among them."""
 
-from typing import Any
-
 import numpy as np
 
 from data_prep.partitions.partition_config import PartitionConfig
 from data_prep.partitions.sizes import equal_sizes
 from groundwork import randomness
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 
 class LabelSets:
@@ -31,7 +30,7 @@ class LabelSets:
                 f"--minimum_size={config.minimum_size}: with --labels_per_client={wanted} a client "
                 f"would get {smallest} examples"
             )
-        self.report: dict[str, Any] = {}
+        self.report: dict[str, Json] = {}
 
     def _draw(
         self, present: np.ndarray, clients: int, wanted: int, labels: int

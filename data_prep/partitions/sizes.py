@@ -1,11 +1,10 @@
 """Partitions that look at no label: equal sizes, and log-normal sizes."""
 
-from typing import Any
-
 import numpy as np
 
 from data_prep.partitions.partition_config import PartitionConfig
 from groundwork import randomness
+from groundwork.untyped import Json
 
 
 def equal_sizes(examples: int, clients: int) -> np.ndarray:
@@ -28,7 +27,7 @@ class EqualSizes:
 
     def __init__(self, config: PartitionConfig) -> None:
         self._config = config
-        self.report: dict[str, Any] = {}
+        self.report: dict[str, Json] = {}
 
     def sizes(self, examples: int) -> np.ndarray:
         return equal_sizes(examples, self._config.num_clients or 1)

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from data_prep.grouping.job import Job
 from data_prep.preparing import estimation
@@ -21,6 +20,7 @@ from data_prep.store import features, manifest
 from data_prep.store.reader import PreparedDataset, open_dataset
 from groundwork import files, staging, versions
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 __all__ = ["PrepareConfig", "check_output", "open_source", "prepare", "prepare_opened"]
 
@@ -28,7 +28,7 @@ _GLANCE_BYTES = 256 << 20
 """Larger inputs are sampled first, to refuse a disk that is too small and to show an ETA."""
 
 
-def describe_request(opened: Opened) -> dict[str, Any]:
+def describe_request(opened: Opened) -> dict[str, Json]:
     """The manifest's words for what was asked, and the hash by which the same request is known."""
     config = opened.config
     source = {
@@ -36,7 +36,7 @@ def describe_request(opened: Opened) -> dict[str, Any]:
         "options": dict(opened.options),
         **describe(opened.units),
     }
-    partition: dict[str, Any] = opened.partition.settings() | {"splits": opened.splits.settings()}
+    partition: dict[str, Json] = opened.partition.settings() | {"splits": opened.splits.settings()}
     if opened.limits is not None:
         partition["client_limits"] = {
             "minimum": opened.limits.minimum,
@@ -76,7 +76,7 @@ def _vocabulary_file(spec: str) -> str:
     return manifest.stored_file(Path(spec.removeprefix("file:").rpartition(":")[0])).sha256
 
 
-def make_job(opened: Opened, folder: Path, described: Mapping[str, Any]) -> Job:
+def make_job(opened: Opened, folder: Path, described: Mapping[str, Json]) -> Job:
     config = opened.config
     return Job(
         staging=folder,
@@ -169,7 +169,7 @@ def check_output(opened: Opened, request: str = "") -> bool:
     )
 
 
-def describe(units: Iterable[WorkUnit]) -> dict[str, Any]:
+def describe(units: Iterable[WorkUnit]) -> dict[str, Json]:
     """{"files", "bytes", "fingerprint"} of the input that the units read."""
     units = list(units)
     paths = sorted({unit.path for unit in units if unit.path and os.path.isfile(unit.path)})

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 
 from data_prep.store.features import FeatureSpec
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +92,7 @@ class SourceReader(Protocol):
         """Names of the classes of the int64 feature `label`, where there is one."""
 
     @property
-    def extra(self) -> Mapping[str, Any]:
+    def extra(self) -> Mapping[str, Json]:
         """What a task must know of the data; kept in the manifest (for instance background: 0)."""
 
     def units(self) -> list[WorkUnit]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from data_prep.store.features import FeatureSpec
+from groundwork.untyped import Feature
 
 _LENGTH_DELIMITED = {field: bytes([field << 3 | 2]) for field in (1, 2, 3)}
 _BYTES_LIST, _FLOAT_LIST, _INT64_LIST = 1, 2, 3
@@ -43,7 +44,7 @@ class ExampleEncoder:
         ordered = sorted(features, key=lambda feature: feature.name.encode())
         self._encoders = tuple((f.name, _entry_encoder(f)) for f in ordered)
 
-    def encode(self, values: Mapping[str, Any]) -> bytes:
+    def encode(self, values: Mapping[str, Feature]) -> bytes:
         if len(values) != len(self._encoders):
             self._refuse_names(values)
         entries = []
@@ -56,7 +57,7 @@ class ExampleEncoder:
                 raise WrongValue(f"feature {name!r}: {error}") from None
         return _field(1, b"".join(entries))
 
-    def _refuse_names(self, values: Mapping[str, Any]) -> None:
+    def _refuse_names(self, values: Mapping[str, Feature]) -> None:
         wanted = {name for name, _ in self._encoders}
         missing, extra = sorted(wanted - set(values)), sorted(set(values) - wanted)
         raise WrongValue(f"missing features {missing}, unknown features {extra}")
@@ -89,7 +90,7 @@ def _image_encoder(key: bytes, feature: FeatureSpec) -> Encode:
     size = feature.size
     prefix = _wrapped(key, _BYTES_LIST, _field(1, bytes(size)))[: -size or None]
 
-    def encode(value: Any) -> bytes:
+    def encode(value: Feature) -> bytes:
         if not isinstance(value, bytes):
             array = np.asarray(value)
             if array.dtype != np.uint8 or array.shape != feature.shape:
@@ -108,7 +109,7 @@ def _text_encoder(key: bytes) -> Encode:
     """All that precedes a string depends on its length only, and lengths repeat."""
     prefixes: dict[int, bytes] = {}
 
-    def encode(value: Any) -> bytes:
+    def encode(value: Feature) -> bytes:
         content = _utf8(value)
         size = len(content)
         prefix = prefixes.get(size)
@@ -128,7 +129,7 @@ def _integer_encoder(key: bytes) -> Encode:
     }
     small = [prefixes[len(_integer(value))] + _integer(value) for value in range(256)]
 
-    def encode(value: Any) -> bytes:
+    def encode(value: Feature) -> bytes:
         number = _exact_int(value)
         if 0 <= number < 256:
             return small[number]
@@ -138,7 +139,7 @@ def _integer_encoder(key: bytes) -> Encode:
     return encode
 
 
-def _exact_int(value: Any) -> int:
+def _exact_int(value: Feature) -> int:
     if type(value) is int:
         return value
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
@@ -154,21 +155,21 @@ def _integer(value: int) -> bytes:
     return varint(value & 0xFFFFFFFFFFFFFFFF)
 
 
-def _integers(value: Any, shape: tuple[int, ...]) -> bytes:
+def _integers(value: Feature, shape: tuple[int, ...]) -> bytes:
     array = np.asarray(value)
     if array.dtype.kind not in "iu" or array.shape != shape:
         raise ValueError(f"integers of shape {shape} are wanted, not {array.dtype} {array.shape}")
     return b"".join(_integer(number) for number in array.ravel().tolist())
 
 
-def _floats(value: Any, shape: tuple[int, ...]) -> bytes:
+def _floats(value: Feature, shape: tuple[int, ...]) -> bytes:
     array = np.asarray(value)
     if array.dtype.kind not in "fiu" or array.shape != shape:
         raise ValueError(f"numbers of shape {shape} are wanted, not {array.dtype} {array.shape}")
     return array.astype("<f4").tobytes()
 
 
-def _utf8(value: Any) -> bytes:
+def _utf8(value: Feature) -> bytes:
     if not isinstance(value, str):
         raise TypeError(f"text is wanted, not {value!r:.80}")
     return value.encode("utf-8")

@@ -3,9 +3,9 @@
 import dataclasses
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 KINDS: Mapping[str, str] = {
     "image": "uint8",
@@ -43,7 +43,7 @@ class FeatureSpec:
         """Numbers an example holds of this feature."""
         return math.prod(self.shape)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Json]:
         return {
             "name": self.name,
             "kind": self.kind,
@@ -52,7 +52,7 @@ class FeatureSpec:
         }
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "FeatureSpec":
+    def from_json(cls, value: Mapping[str, Json]) -> "FeatureSpec":
         return cls(value["name"], value["kind"], tuple(value["shape"]))
 
 

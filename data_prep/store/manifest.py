@@ -7,11 +7,11 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from data_prep.store.features import FeatureSpec
 from groundwork import files
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 FILE_NAME = "manifest.json"
 FORMAT_VERSION = 1
@@ -52,15 +52,15 @@ class Manifest:
     features: tuple[FeatureSpec, ...]
     splits: Mapping[str, Split]
     label_names: tuple[str, ...] | None
-    source: Mapping[str, Any]
+    source: Mapping[str, Json]
     """name, options, input files with their sizes, and the fingerprint of their content."""
-    partition: Mapping[str, Any]
+    partition: Mapping[str, Json]
     """The rule, its settings and its seed; how splits were made."""
-    counts: Mapping[str, Any]
+    counts: Mapping[str, Json]
     """read = written + every reason of `dropped`."""
-    heterogeneity: Mapping[str, Any]
+    heterogeneity: Mapping[str, Json]
     """Per split: what the partition turned out to be."""
-    extra: Mapping[str, Any]
+    extra: Mapping[str, Json]
     other_files: tuple[StoredFile, ...]
     """What belongs to the dataset besides the shards: a vocabulary."""
     request: str
@@ -75,7 +75,7 @@ class Manifest:
     def fingerprint(self) -> str:
         return fingerprint(self.to_json())
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Json]:
         value = dataclasses.asdict(self)
         if not self.versions:
             del value["versions"]
@@ -84,7 +84,7 @@ class Manifest:
         return json.loads(json.dumps(value))
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Manifest":
+    def from_json(cls, value: Mapping[str, Json]) -> "Manifest":
         fields = {
             field.name: value[field.name]
             for field in dataclasses.fields(cls)
@@ -105,7 +105,7 @@ class Manifest:
         )
 
 
-def _split_from_json(value: Mapping[str, Any]) -> Split:
+def _split_from_json(value: Mapping[str, Json]) -> Split:
     return Split(
         clients=value["clients"],
         examples=value["examples"],
@@ -114,7 +114,7 @@ def _split_from_json(value: Mapping[str, Any]) -> Split:
     )
 
 
-def fingerprint(value: Mapping[str, Any]) -> str:
+def fingerprint(value: Mapping[str, Json]) -> str:
     """sha256 over all of a manifest that two equal datasets share."""
     shared = {k: v for k, v in value.items() if k not in (*MAY_DIFFER, "fingerprint")}
     text = json.dumps(shared, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
@@ -133,7 +133,7 @@ def _check(command: str, versions: Mapping[str, str], time: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _text(value: Mapping[str, Any]) -> str:
+def _text(value: Mapping[str, Json]) -> str:
     return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 

@@ -2,9 +2,10 @@
 
 import functools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from data_prep.store.features import FeatureSpec
+from groundwork.untyped import Json
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -17,7 +18,7 @@ class ExampleParser:
         self._features = tuple(features)
 
     @functools.cached_property
-    def _description(self) -> dict[str, Any]:
+    def _description(self) -> dict[str, Json]:
         import tensorflow as tf
 
         stored = {

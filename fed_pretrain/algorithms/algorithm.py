@@ -11,6 +11,7 @@ import numpy as np
 from fed_pretrain.algorithms import client_process
 from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates.client_update import FirstPass
+from groundwork.untyped import Computation, Nested, Process, Spec, State
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,23 +25,23 @@ class Algorithm:
     """
 
     config: ResolvedAlgorithm
-    process: Any
-    client_state_spec: Any
+    process: Process
+    client_state_spec: Spec
     layer_names: tuple[str, ...]
     models_down: float
     models_up: float
-    build_one_client: Callable[[], Any]
+    build_one_client: Callable[[], Computation]
     first_pass: FirstPass | None = None
 
     @functools.cached_property
-    def one_client(self) -> Any:
+    def one_client(self) -> Computation:
         """`((state, weights), client data) -> (update, weight)`: a client's work by itself.
 
         `told(state)` is its first argument; built when first asked for.
         """
         return self.build_one_client()
 
-    def told(self, state: Any) -> "collections.OrderedDict[str, Any]":
+    def told(self, state: State) -> "collections.OrderedDict[str, Nested]":
         """The part of the process' state that the clients of a round receive."""
         parts = state if isinstance(state, Mapping) else state._asdict()
         weights = parts["global_model_weights"]
@@ -56,7 +57,7 @@ class Algorithm:
             optimizer = "momentum"
         return f"{self.config.client_update} x {optimizer}"
 
-    def extra_columns(self, metrics: Any) -> dict[str, float]:
+    def extra_columns(self, metrics: Nested) -> dict[str, float]:
         """What the parts around the update report of a round: epsilon spent, clipping, tau_eff."""
         columns = {}
         if self.config.dp_noise_multiplier is not None:
@@ -81,25 +82,25 @@ class Algorithm:
             config.dp_delta,
         )
 
-    def initial_client_state(self) -> Any:
+    def initial_client_state(self) -> State:
         """The state of a client that has not been chosen yet."""
         if self.client_state_spec is None:
             return None
         return _map(lambda s: np.zeros(s.shape, s.dtype.as_numpy_dtype), self.client_state_spec)
 
-    def train_sums(self, metrics: Any) -> "collections.OrderedDict[str, float]":
+    def train_sums(self, metrics: Nested) -> "collections.OrderedDict[str, float]":
         """Sums over the round's clients: loss_sum, count, correct, scored, examples, ..."""
         sums = metrics["client_work"]["train"]
         return collections.OrderedDict((name, float(sums[name])) for name in client_process.SUMS)
 
-    def alignment(self, metrics: Any) -> "collections.OrderedDict[str, float] | None":
+    def alignment(self, metrics: Nested) -> "collections.OrderedDict[str, float] | None":
         """The alignment sums of the whole update; see alignment_sums.py."""
         vectors = self._alignment_vectors(metrics)
         if vectors is None:
             return None
         return collections.OrderedDict((name, float(v[0])) for name, v in vectors.items())
 
-    def layer_alignment(self, metrics: Any) -> "dict[str, dict[str, float]]":
+    def layer_alignment(self, metrics: Nested) -> "dict[str, dict[str, float]]":
         """The alignment sums of each layer; empty unless --alignment=layers."""
         vectors = self._alignment_vectors(metrics) or {}
         return (
@@ -111,7 +112,7 @@ class Algorithm:
             else {}
         )
 
-    def _alignment_vectors(self, metrics: Any) -> Any:
+    def _alignment_vectors(self, metrics: Nested) -> Nested:
         if self.config.alignment == "none":
             return None
         sums = metrics["aggregator"]["alignment"]
@@ -129,7 +130,7 @@ def _spent(noise: float, clients: int, population: int, rounds: int, delta: floa
     return spent_epsilon(noise, clients, population, rounds, delta)
 
 
-def _named_scalars(structure: Any, found: dict[str, float]) -> None:
+def _named_scalars(structure: Nested, found: dict[str, float]) -> None:
     if not isinstance(structure, dict):
         return
     for name, value in structure.items():
@@ -139,7 +140,7 @@ def _named_scalars(structure: Any, found: dict[str, float]) -> None:
             found[name] = float(value)
 
 
-def _map(function: Any, structure: Any) -> Any:
+def _map(function: Any, structure: Nested) -> Nested:
     if isinstance(structure, dict):
         return collections.OrderedDict((k, _map(function, v)) for k, v in structure.items())
     if isinstance(structure, (list, tuple)):

@@ -18,6 +18,17 @@ from fed_pretrain.algorithms.client_updates.client_update import (
 )
 from fed_pretrain.algorithms.client_updates.local_training import LocalSettings, LocalTraining
 from fed_pretrain.clients.payload import payload_of
+from groundwork.untyped import (
+    Computation,
+    Federated,
+    Nested,
+    Process,
+    Spec,
+    State,
+    TffModel,
+    TffType,
+    Weights,
+)
 
 SUMS = (
     "loss_sum",
@@ -40,17 +51,17 @@ class ClientProcess:
     sends, and the update is the received minus the trained weights.
     """
 
-    process: Any
-    one_client: Callable[[], Any]
+    process: Process
+    one_client: Callable[[], Computation]
 
 
 def build(
     client_update: ClientUpdate,
     config: ResolvedAlgorithm,
-    model_fn: Callable[[], Any],
-    payload_spec: Any,
+    model_fn: Callable[[], TffModel],
+    payload_spec: Spec,
     objective: Any,
-    weights_type: Any,
+    weights_type: TffType,
     averaged: Sequence[int] = (),
 ) -> ClientProcess:
     """Server state: the round's number and the client update's part; both kept by TFF.
@@ -66,7 +77,7 @@ def build(
     work = _ClientComputation(client_update, config, model_fn, objective, specs, averaged)
 
     @tff.tensorflow.computation
-    def initial() -> Any:
+    def initial() -> Nested:
         return collections.OrderedDict(
             [("round", tf.constant(0)), (STATE, client_update.server_state(specs))]
         )
@@ -74,7 +85,7 @@ def build(
     state_type = initial.type_signature.result
     rate = schedule.client(config)
 
-    def told_by(state: Any) -> Any:
+    def told_by(state: State) -> Nested:
         lags = tf.range(config.late_rounds + 1)
         factors = tf.map_fn(
             lambda lag: rate.factor(tf.maximum(state["round"] - lag, 0)),
@@ -88,7 +99,7 @@ def build(
     instructions = tff.tensorflow.computation(told_by, state_type)
 
     @tff.tensorflow.computation(state_type)
-    def following_round(state: Any) -> Any:
+    def following_round(state: Nested) -> Nested:
         return state["round"] + 1
 
     client_computation = work.computation(
@@ -98,13 +109,13 @@ def build(
     sums_type = client_computation.type_signature.result.sums
 
     @tff.tensorflow.computation(state_type, sums_type)
-    def advance(state: Any, sums: Any) -> Any:
+    def advance(state: Nested, sums: Nested) -> Nested:
         return collections.OrderedDict(
             [("round", state["round"] + 1), (STATE, client_update.advance(state[STATE], sums))]
         )
 
     @tff.federated_computation
-    def initialize() -> Any:
+    def initialize() -> Federated:
         return tff.federated_eval(initial, tff.SERVER)
 
     @tff.federated_computation(
@@ -112,7 +123,7 @@ def build(
         tff.FederatedType(weights_type, tff.CLIENTS),
         tff.FederatedType(data_type, tff.CLIENTS),
     )
-    def next_fn(state: Any, weights: Any, data: Any) -> Any:
+    def next_fn(state: Federated, weights: Federated, data: Federated) -> Federated:
         told = tff.federated_broadcast(tff.federated_map(instructions, state))
         result = tff.federated_map(client_computation, (told, weights, data))
         sums = tff.federated_sum(result["sums"])
@@ -135,7 +146,7 @@ def build(
     )
 
 
-def _tap(client_state: Any) -> Any:
+def _tap(client_state: State) -> Nested:
     """An aggregate that ignores its input: the new state is in the client's own result.
 
     The map-reduce form has no client-placed results; an executor finds `client_state` in what
@@ -145,21 +156,21 @@ def _tap(client_state: Any) -> Any:
     value_type = value.type_signature.member
 
     @tff.tensorflow.computation
-    def zero() -> Any:
+    def zero() -> Nested:
         return tf.constant(0)
 
     @tff.tensorflow.computation(tff.TensorType(tf.int32.as_numpy_dtype), value_type)
-    def accumulate(nothing: Any, unread: Any) -> Any:
+    def accumulate(nothing: Nested, unread: Nested) -> Nested:
         return nothing
 
     @tff.tensorflow.computation(
         tff.TensorType(tf.int32.as_numpy_dtype), tff.TensorType(tf.int32.as_numpy_dtype)
     )
-    def merge(nothing: Any, neither: Any) -> Any:
+    def merge(nothing: Nested, neither: Nested) -> Nested:
         return nothing
 
     @tff.tensorflow.computation(tff.TensorType(tf.int32.as_numpy_dtype))
-    def report(nothing: Any) -> Any:
+    def report(nothing: Nested) -> Nested:
         return nothing
 
     return tff.federated_aggregate(value, zero(), accumulate, merge, report)
@@ -172,9 +183,9 @@ class _ClientComputation:
         self,
         client_update: ClientUpdate,
         config: ResolvedAlgorithm,
-        model_fn: Callable[[], Any],
+        model_fn: Callable[[], TffModel],
         objective: Any,
-        specs: Any,
+        specs: Spec,
         averaged: Sequence[int],
     ) -> None:
         self._client_update = client_update
@@ -187,27 +198,33 @@ class _ClientComputation:
             config.client_momentum, config.client_weight_decay, config.client_clip_norm
         )
 
-    def computation(self, told_type: Any, weights_type: Any, payload_type: Any) -> Any:
-        data_type: Any = payload_type
+    def computation(
+        self, told_type: TffType, weights_type: TffType, payload_type: TffType
+    ) -> Computation:
+        data_type: TffType = payload_type
         if self._client_update.keeps_state:
             state_spec = self._client_update.client_state_spec(self._specs)
             state_type = tff.SequenceType(tff.types.tensorflow_to_type(state_spec))
             data_type = tff.to_type(collections.OrderedDict(data=payload_type, state=state_type))
 
         @tff.tensorflow.computation(told_type, weights_type, data_type)
-        def work(told: Any, weights: Any, data: Any) -> Any:
+        def work(told: Nested, weights: Nested, data: Nested) -> Nested:
             return self._traced(told, weights, data)
 
         return work
 
     def alone(
-        self, told_by: Callable[[Any], Any], state_type: Any, weights_type: Any, data_type: Any
-    ) -> Any:
+        self,
+        told_by: Callable[[Nested], Nested],
+        state_type: TffType,
+        weights_type: TffType,
+        data_type: TffType,
+    ) -> Computation:
         """See ClientProcess.one_client."""
         value_type = tff.to_type(collections.OrderedDict(state=state_type, weights=weights_type))
 
         @tff.tensorflow.computation(value_type, data_type)
-        def one_client(value: Any, data: Any) -> Any:
+        def one_client(value: Nested, data: Nested) -> Nested:
             result = self._traced(told_by(value["state"]), value["weights"], data)
             update = result["update"]
             if self._averaged:
@@ -220,7 +237,7 @@ class _ClientComputation:
 
         return one_client
 
-    def _traced(self, told: Any, weights: Any, data: Any) -> Any:
+    def _traced(self, told: State, weights: Weights, data: Nested) -> Nested:
         # The single elements are taken here, outside any tf.function, so that an executor can
         # feed their tensors in place of a dataset.
         if self._client_update.keeps_state:
@@ -232,7 +249,7 @@ class _ClientComputation:
         )
 
         @tf.function
-        def train(told: Any, weights: Any, payload: Any, client: Any) -> Any:
+        def train(told: Nested, weights: Nested, payload: Nested, client: Nested) -> Nested:
             lag = payload["lag"] if self._config.late_rounds else tf.constant(0)
             if self._config.late_rounds:
                 weights = distributor.of_round(weights, lag)
@@ -245,7 +262,7 @@ class _ClientComputation:
 
         return train(told, weights, payload, client)
 
-    def _checked(self, training: LocalTraining, outcome: Outcome, client: Any) -> Any:
+    def _checked(self, training: LocalTraining, outcome: Outcome, client: State) -> Nested:
         """The outcome, or nothing at all if no step was taken or a part of it is not finite."""
         statistics = training.statistics_delta(self._averaged)
         squared = tf.add_n([tf.nn.l2_loss(d) for d in [*outcome.delta, *statistics]])
@@ -296,7 +313,7 @@ class _ClientComputation:
         return result
 
 
-def _metrics(training: LocalTraining, counts: tf.Tensor, nonfinite: tf.Tensor) -> Any:
+def _metrics(training: LocalTraining, counts: tf.Tensor, nonfinite: tf.Tensor) -> Nested:
     sums = collections.OrderedDict(training.statistics)
     sums["examples"], sums["steps"] = training.rows, training.steps
     sums["clients"] = tf.constant(1)
@@ -307,10 +324,10 @@ def _metrics(training: LocalTraining, counts: tf.Tensor, nonfinite: tf.Tensor) -
     return metrics
 
 
-def _present(parts: Any) -> list[tf.Tensor]:
+def _present(parts: Nested) -> list[tf.Tensor]:
     return [leaf for leaf in tf.nest.flatten(parts) if leaf is not None]
 
 
-def _repack(parts: Any, flat: Any) -> Any:
+def _repack(parts: Nested, flat: Nested) -> Nested:
     left = iter(flat)
     return tf.nest.map_structure(lambda leaf: None if leaf is None else next(left), parts)

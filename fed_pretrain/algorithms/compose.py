@@ -12,12 +12,13 @@ from fed_pretrain.algorithms.aggregators import statistics_mean
 from fed_pretrain.algorithms.algorithm import Algorithm
 from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates import known_updates
+from groundwork.untyped import Nested, Spec, TffModel
 
 
 def build(
     config: ResolvedAlgorithm,
-    model_fn: Callable[[], Any],
-    payload_spec: Any,
+    model_fn: Callable[[], TffModel],
+    payload_spec: Spec,
     objective: Any = None,
     weight_names: Sequence[str] | None = None,
     averaged: Sequence[int] = (),
@@ -37,7 +38,7 @@ def build(
     client_update = known_updates.named(config.client_update).of(config)
 
     @tff.tensorflow.computation
-    def initial_weights() -> Any:
+    def initial_weights() -> Nested:
         return tff.learning.models.ModelWeights.from_model(model_fn())
 
     weights_type = initial_weights.type_signature.result

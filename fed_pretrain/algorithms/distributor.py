@@ -2,36 +2,37 @@
 
 import collections
 import functools
-from typing import Any
 
 import tensorflow as tf
 import tensorflow_federated as tff
 
+from groundwork.untyped import Federated, Nested, Process, State, TffType
 
-def build(weights_type: Any, late_rounds: int) -> Any:
+
+def build(weights_type: TffType, late_rounds: int) -> Process:
     """TFF's own broadcast, or one that keeps the last models in its state."""
     if not late_rounds:
         return tff.learning.templates.build_broadcast_process(weights_type)
     trainable = weights_type.trainable
 
     @tff.tensorflow.computation
-    def none_yet() -> Any:
+    def none_yet() -> Nested:
         return [[tf.zeros(t.shape, t.dtype) for t in trainable] for _ in range(late_rounds)]
 
     past_type = none_yet.type_signature.result
 
     @tff.tensorflow.computation(past_type, weights_type)
-    def remember(past: Any, weights: Any) -> Any:
+    def remember(past: Nested, weights: Nested) -> Nested:
         return [list(weights.trainable), *past[:-1]]
 
     @tff.federated_computation
-    def initialize() -> Any:
+    def initialize() -> Federated:
         return tff.federated_eval(none_yet, tff.SERVER)
 
     @tff.federated_computation(
         initialize.type_signature.result, tff.FederatedType(weights_type, tff.SERVER)
     )
-    def next_fn(past: Any, weights: Any) -> Any:
+    def next_fn(past: Federated, weights: Federated) -> Federated:
         told = tff.federated_zip(collections.OrderedDict(now=weights, past=past))
         return tff.templates.MeasuredProcessOutput(
             tff.federated_map(remember, (past, weights)),
@@ -42,7 +43,7 @@ def build(weights_type: Any, late_rounds: int) -> Any:
     return tff.learning.templates.DistributionProcess(initialize, next_fn)
 
 
-def of_round(told: Any, lag: tf.Tensor) -> Any:
+def of_round(told: State, lag: tf.Tensor) -> Nested:
     """The weights a client began with, `lag` rounds ago."""
     now, past = told["now"], told["past"]
     choices = [list(now.trainable), *(list(old) for old in past)]

@@ -7,13 +7,13 @@ goes with every algorithm.
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 from fed_pretrain.algorithms import known_server_optimizers, refusals
 from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig, ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates import known_updates
 from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate, Settings
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 OURS = "ours, not tuned"
 AUTHORS = "authors' CIFAR-10 SqueezeNet config of 2022"
@@ -31,7 +31,7 @@ class Entry:
     pretrained: Settings
     fixed: Settings = dataclasses.field(default_factory=dict)
 
-    def settings(self, start_is_random: bool) -> dict[str, Any]:
+    def settings(self, start_is_random: bool) -> dict[str, Json]:
         own = self.random if start_is_random else self.pretrained
         return {
             "client_update": self.client_update,
@@ -110,7 +110,7 @@ _GD_ADAM = Entry(
 
 def _authors(
     server_rate: float, beta: float, decay: float, client_rate: float, momentum: bool = False
-) -> dict[str, Any]:
+) -> dict[str, Json]:
     return {
         "server_learning_rate": server_rate,
         "server_momentum" if momentum else "server_beta1": beta,
@@ -121,7 +121,7 @@ def _authors(
 
 
 # Dirichlet 0.1 where the authors tuned for it; FedAvgM is known for alpha 1.0, pre-trained, alone.
-_TUNED: dict[tuple[str, str, bool], dict[str, Any]] = {
+_TUNED: dict[tuple[str, str, bool], dict[str, Json]] = {
     ("cifar10", "fedadam", True): _authors(3.03e-3, 0.271, 6.2e-4, 5.23e-2),
     ("cifar10", "fedadam", False): _authors(5.60e-4, 0.566, 4.1e-5, 2.73e-3),
     ("cifar10", "gd_adam", True): _authors(2.15e-4, 0.929, 1e-6, 1.0),
@@ -248,7 +248,7 @@ def _nearest(given: Settings) -> str:
     return DEFAULT
 
 
-def _drop_what_cannot_stay(settings: dict[str, Any], given: Settings) -> None:
+def _drop_what_cannot_stay(settings: dict[str, Json], given: Settings) -> None:
     """A default that only the replaced part understands must not refuse the user's choice."""
     chosen = {**settings, **given}
     update = known_updates.named(chosen["client_update"])

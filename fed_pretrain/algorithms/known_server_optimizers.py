@@ -5,11 +5,11 @@ A module of the user's adds its own with `register`.
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
 from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
 from groundwork import plugins
 from groundwork.errors import UserError
+from groundwork.untyped import Optimizer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +23,7 @@ class ServerOptimizer:
 
     name: str
     help: str
-    build: Callable[[AlgorithmConfig, float], Any]
+    build: Callable[[AlgorithmConfig, float], Optimizer]
     adaptive: bool
     decoupled_decay: bool = False
     takes_momentum: bool = False
@@ -58,13 +58,13 @@ def is_adaptive(name: str) -> bool:
     return name in _known and _known[name].adaptive
 
 
-def _of_tff() -> Any:
+def _of_tff() -> Optimizer:
     import tensorflow_federated as tff
 
     return tff.learning.optimizers
 
 
-def _lamb(config: AlgorithmConfig, rate: float) -> Any:
+def _lamb(config: AlgorithmConfig, rate: float) -> Optimizer:
     from fed_pretrain.algorithms.lamb import Lamb
 
     return Lamb(rate, *_moments(config), config.server_weight_decay)

@@ -1,10 +1,11 @@
 """LAMB (You et al. 2020): Adam's direction, its length a share of each layer's norm."""
 
 import collections
-from typing import Any
 
 import tensorflow as tf
 import tensorflow_federated as tff
+
+from groundwork.untyped import Nested, Spec, State, Weights
 
 
 class Lamb(tff.learning.optimizers.Optimizer):
@@ -15,8 +16,8 @@ class Lamb(tff.learning.optimizers.Optimizer):
         self._beta1, self._beta2 = beta1, beta2
         self._epsilon, self._decay = epsilon, decay
 
-    def initialize(self, specs: Any) -> Any:
-        def zeros() -> Any:
+    def initialize(self, specs: Spec) -> State:
+        def zeros() -> Nested:
             return tf.nest.map_structure(lambda s: tf.zeros(s.shape, s.dtype), specs)
 
         return collections.OrderedDict(
@@ -26,7 +27,7 @@ class Lamb(tff.learning.optimizers.Optimizer):
             second=zeros(),
         )
 
-    def next(self, state: Any, weights: Any, gradients: Any) -> Any:
+    def next(self, state: State, weights: Weights, gradients: Nested) -> Nested:
         step = state["step"] + 1
         t = tf.cast(step, tf.float32)
         b1, b2 = self._beta1, self._beta2

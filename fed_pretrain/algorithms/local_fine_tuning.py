@@ -24,6 +24,7 @@ from fed_pretrain.algorithms.client_updates.local_training import (
 )
 from fed_pretrain.clients.local_work import LocalWork
 from fed_pretrain.clients.payload import make_payload, payload_of
+from groundwork.untyped import Client, Computation, Nested, Spec, TffModel, Weights
 
 Rows = tuple[np.ndarray, np.ndarray]
 
@@ -32,8 +33,8 @@ class MapsClients(Protocol):
     """The part of an executor that fine-tuning needs."""
 
     def map_clients(
-        self, computation: Any, value: Any, clients: Sequence[Any]
-    ) -> Iterator[Any]: ...
+        self, computation: Computation, value: Nested, clients: Sequence[Client]
+    ) -> Iterator[Nested]: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,8 +58,8 @@ class FineTuning:
 
     def __init__(
         self,
-        model_fn: Callable[[], Any],
-        payload_spec: Any,
+        model_fn: Callable[[], TffModel],
+        payload_spec: Spec,
         objective: Any,
         learning_rate: float,
         settings: LocalSettings | None = None,
@@ -75,12 +76,12 @@ class FineTuning:
         payload_type = tff.SequenceType(tff.types.tensorflow_to_type(spec))
 
         @tff.tensorflow.computation(weights_type, payload_type)
-        def computation(weights: Any, data: Any) -> Any:
+        def computation(weights: Nested, data: Nested) -> Nested:
             payload = payload_of(data)
             training = LocalTraining(model_fn, objective, settings or LocalSettings())
 
             @tf.function
-            def tune(weights: Any, payload: Any) -> Any:
+            def tune(weights: Nested, payload: Nested) -> Nested:
                 training.prepare(weights, payload, tf.constant(learning_rate))
                 before = training.evaluate(_held(payload))
                 training.descend()
@@ -107,8 +108,8 @@ def fine_tune(
     name: str,
     tuning: FineTuning,
     executor: MapsClients,
-    weights: Any,
-    clients: Sequence[Any],
+    weights: Weights,
+    clients: Sequence[Client],
     model_bytes: int,
 ) -> FineTuned:
     """Fine-tunes `weights` on each client by itself; `clients` read `held_out_payload(...)`.
@@ -124,8 +125,8 @@ def fine_tune(
 def train_centrally(
     tuning: FineTuning,
     executor: MapsClients,
-    weights: Any,
-    pooled: Any,
+    weights: Weights,
+    pooled: Nested,
     clients: int,
     data_bytes: int,
 ) -> FineTuned:
@@ -142,13 +143,13 @@ def pool(rows: Sequence[Rows]) -> Rows:
     return np.concatenate([x for x, _ in rows]), np.concatenate([y for _, y in rows])
 
 
-def _held(payload: Any) -> Any:
+def _held(payload: Nested) -> Nested:
     return collections.OrderedDict(
         x=payload["held_x"], y=payload["held_y"], order=payload["held_order"]
     )
 
 
-def _added(results: Iterator[Any]) -> dict[str, dict[str, float]]:
+def _added(results: Iterator[Nested]) -> dict[str, dict[str, float]]:
     total = {when: dict.fromkeys(STATISTICS, 0.0) for when in ("before", "after")}
     for result in results:
         for when, sums in total.items():

@@ -6,11 +6,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 from fed_pretrain.checkup import verdict
 from fed_pretrain.checkup.verdict import Verdict
 from fed_pretrain.executors.known_executors import EXECUTORS, KnownExecutor
+from groundwork.untyped import Json
 
 
 class ChildFailed(Exception):
@@ -50,7 +50,7 @@ def one_round(executor: KnownExecutor, timeout_seconds: float) -> Verdict:
     return verdict.ok(subject, f"gives NumPy's answer, {answer['seconds']:.1f} s")
 
 
-def ask(question: str, timeout_seconds: float) -> dict[str, Any]:
+def ask(question: str, timeout_seconds: float) -> dict[str, Json]:
     """Runs one_round.py in a separate process group, which is ended whatever happens."""
     child = subprocess.Popen(
         [sys.executable, "-m", "fed_pretrain.checkup.one_round", question],
@@ -70,7 +70,7 @@ def ask(question: str, timeout_seconds: float) -> dict[str, Any]:
     if child.returncode > 0:
         lines = [line for line in errors.splitlines() if line.strip()]
         raise ChildFailed(lines[-1][:200] if lines else f"exit code {child.returncode}")
-    answer: dict[str, Any] = json.loads(output.splitlines()[-1])
+    answer: dict[str, Json] = json.loads(output.splitlines()[-1])
     return answer
 
 

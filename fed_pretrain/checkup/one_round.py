@@ -7,11 +7,11 @@ worker that hangs or a library that crashes is a verdict and not the end of the 
 import json
 import sys
 import time
-from typing import Any
 
 import numpy as np
 
 from groundwork import command_line
+from groundwork.untyped import Json, Process
 
 CLIENTS = 4
 LEARNING_RATE = 0.1
@@ -32,7 +32,7 @@ def expected(weight: float) -> float:
     return weight - LEARNING_RATE * slope / count
 
 
-def build_process() -> Any:
+def build_process() -> Process:
     """Federated least squares with one weight, as a learning process."""
     import tensorflow as tf
     import tensorflow_federated as tff
@@ -80,7 +80,7 @@ def build_process() -> Any:
     return tff.learning.templates.LearningProcess(initialize, next_round, same, replaced)
 
 
-def run(executor_name: str) -> dict[str, Any]:
+def run(executor_name: str) -> dict[str, Json]:
     """Runs the round; raises when the answer is not NumPy's."""
     import functools
 
@@ -102,7 +102,7 @@ def run(executor_name: str) -> dict[str, Any]:
     return {"seconds": time.monotonic() - started, "weight": found}
 
 
-def devices() -> dict[str, Any]:
+def devices() -> dict[str, Json]:
     """What each device that TensorFlow sees makes of a convolution and a matrix product."""
     import tensorflow as tf
 
@@ -113,7 +113,7 @@ def devices() -> dict[str, Any]:
     return {"devices": {name: try_device(name) for name in names}}
 
 
-def try_device(name: str) -> dict[str, Any]:
+def try_device(name: str) -> dict[str, Json]:
     """Seconds of the first try, or what went wrong."""
     import tensorflow as tf
 

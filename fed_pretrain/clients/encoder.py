@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from groundwork.untyped import Json
+
 Features = Mapping[str, Any]
 PADDING_LABEL = -1
 """The label of a position that does not count."""
@@ -29,7 +31,7 @@ class Encoder(abc.ABC):
     def encode(self, features: Features) -> tuple[np.ndarray, np.ndarray]:
         """The rows of one client: x of `x_dtype`, y int32, equally many of both."""
 
-    def model_arguments(self) -> dict[str, Any]:
+    def model_arguments(self) -> dict[str, Json]:
         """What a model's builder must know of the rows, beyond the number of classes."""
         return {}
 

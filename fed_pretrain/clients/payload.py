@@ -7,7 +7,6 @@ in `x` and `y` is padding (see padding.py). In TFF it is a sequence of exactly o
 
 import collections
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -15,6 +14,7 @@ import tensorflow as tf
 from fed_pretrain.clients.encoder import PADDING_LABEL
 from fed_pretrain.clients.local_work import PADDING_ROW, LocalWork, make_order
 from groundwork import randomness
+from groundwork.untyped import Nested
 
 
 def make_payload(
@@ -42,7 +42,7 @@ def spec_of(
     )
 
 
-def payload_of(data: tf.data.Dataset) -> Any:
+def payload_of(data: tf.data.Dataset) -> Nested:
     """The one payload of a client's sequence, inside a TensorFlow computation."""
     return tf.data.Dataset.get_single_element(data)
 

@@ -16,7 +16,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from fed_pretrain.clients.local_work import LocalWork
 from groundwork import randomness
 from groundwork.errors import UserError
 from groundwork.settings import setting
+from groundwork.untyped import Nested, Spec
 
 POLICIES = ("partial", "drop", "late")
 
@@ -124,20 +125,20 @@ def drawn_epochs(
 
 
 def late_read(
-    read: Callable[[], Any], lag: int
+    read: Callable[[], Nested], lag: int
 ) -> Callable[[], "collections.OrderedDict[str, np.ndarray]"]:
     """The client's reader, its payload saying how many rounds back it began; picklable."""
     return functools.partial(_with_lag, read, lag)
 
 
-def late_payload_spec(payload_spec: Any) -> Any:
+def late_payload_spec(payload_spec: Spec) -> Spec:
     """A task's payload with `lag`, which algorithms with --late_rounds take."""
     import tensorflow as tf
 
     return collections.OrderedDict(payload_spec, lag=tf.TensorSpec([], tf.int32))
 
 
-def _with_lag(read: Callable[[], Any], lag: int) -> "collections.OrderedDict[str, np.ndarray]":
+def _with_lag(read: Callable[[], Nested], lag: int) -> "collections.OrderedDict[str, np.ndarray]":
     return collections.OrderedDict(read(), lag=np.int32(lag))
 
 

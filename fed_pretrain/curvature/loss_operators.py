@@ -13,7 +13,6 @@ of the model's, the product is that block's.
 
 import collections
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -27,6 +26,7 @@ from fed_pretrain.models.weights import FlatVectors, Weights
 from fed_pretrain.tasks.client_sums import Batch, BuildModel, Finding, Sums, Vector, client_sums
 from fed_pretrain.tasks.task import Task
 from groundwork.errors import UserError
+from groundwork.untyped import Computation, Leaf
 
 Tensors = list[tf.Tensor]
 Found = tuple[Tensors, Mapping[str, tf.Tensor]]
@@ -93,7 +93,7 @@ def _linearised(batch: Batch) -> tuple[tf.Tensor, tf.Tensor, Callable[[tf.Tensor
     return logits, moved, pull
 
 
-def inner_product(tensors: Sequence[Any], vector: Sequence[tf.Tensor]) -> tf.Tensor:
+def inner_product(tensors: Sequence[Leaf], vector: Sequence[tf.Tensor]) -> tf.Tensor:
     """Over all tensors together; an embedding's sparse gradient counts as the whole one."""
     pairs = zip(tensors, vector, strict=True)
     return tf.add_n([tf.reduce_sum(tf.convert_to_tensor(t) * v) for t, v in pairs])
@@ -206,7 +206,7 @@ class Operators:
             block.positions,
         )
 
-    def _computation(self, kind: str, positions: tuple[int, ...]) -> Any:
+    def _computation(self, kind: str, positions: tuple[int, ...]) -> Computation:
         key = (kind, positions)
         if key not in self._computations:
             self._computations[key] = curvature_computation(

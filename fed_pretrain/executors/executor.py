@@ -3,11 +3,14 @@
 import abc
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
+from groundwork.untyped import Computation, Nested, Process, State
+
 Payload = Mapping[str, np.ndarray]
+Value = TypeVar("Value")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,16 +19,16 @@ class ClientInput:
 
     client_id: str
     read: Callable[[], Payload]
-    state: Any = None
+    state: State = None
 
 
 @dataclasses.dataclass(frozen=True)
 class RoundOutput:
     """A finished round; `client_states` is keyed by client id and empty for stateless clients."""
 
-    state: Any
-    metrics: Any
-    client_states: Mapping[str, Any]
+    state: State
+    metrics: Nested
+    client_states: Mapping[str, State]
     seconds: Mapping[str, float]
 
 
@@ -39,27 +42,31 @@ class Executor(abc.ABC):
     server_device: str = "/CPU:0"
 
     @abc.abstractmethod
-    def initialize(self, process: Any) -> Any:
+    def initialize(self, process: Process) -> State:
         """The process's initial state, on the host."""
 
     @abc.abstractmethod
-    def run_round(self, process: Any, state: Any, clients: Sequence[ClientInput]) -> RoundOutput:
+    def run_round(
+        self, process: Process, state: State, clients: Sequence[ClientInput]
+    ) -> RoundOutput:
         """Runs `process.next(state, client data)` for one cohort."""
 
     @abc.abstractmethod
     def map_clients(
-        self, computation: Any, value: Any, clients: Sequence[ClientInput]
-    ) -> Iterator[Any]:
+        self, computation: Computation, value: Nested, clients: Sequence[ClientInput]
+    ) -> Iterator[Nested]:
         """Yields `computation(value, client data)` for each client, in cohort order.
 
         `computation` is a `tff.tensorflow.computation` of (server value, one-element sequence).
         """
 
     @abc.abstractmethod
-    def sum_clients(self, computation: Any, value: Any, clients: Sequence[ClientInput]) -> Any:
+    def sum_clients(
+        self, computation: Computation, value: Nested, clients: Sequence[ClientInput]
+    ) -> Nested:
         """Sums `computation(value, client data)` over the clients, in cohort order."""
 
-    def op_table(self, process: Any, state: Any, client: ClientInput) -> str:
+    def op_table(self, process: Process, state: State, client: ClientInput) -> str:
         """Which device runs which op of the client's work; empty where there is no choice.
 
         Refuses options that had no effect.
@@ -77,13 +84,13 @@ class Executor(abc.ABC):
         self.close()
 
 
-def cached(cache: dict[int, tuple[Any, Any]], key: Any, make: Callable[[], Any]) -> Any:
+def cached(cache: dict[int, tuple[object, Value]], key: object, make: Callable[[], Value]) -> Value:
     """By identity: hashing a computation would serialise it. The key is kept alive."""
     if id(key) not in cache:
         cache[id(key)] = (key, make())
     return cache[id(key)][1]
 
 
-def of_algorithm(process: Any) -> Any:
+def of_algorithm(process: Process) -> Process:
     """The TFF process of an algorithm, or the process itself."""
     return getattr(process, "process", process)

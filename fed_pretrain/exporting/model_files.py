@@ -25,6 +25,7 @@ from fed_pretrain.tasks.evaluation import assign
 from fed_pretrain.tasks.task import Task
 from groundwork import files
 from groundwork.errors import UserError
+from groundwork.untyped import Json, Weights
 
 LABELS_FILE = "labels.json"
 FORMATS = ("keras", "savedmodel", "tflite", "npz")
@@ -58,7 +59,7 @@ class KerasFiles:
         self._plain = portable(self._model)
         self._labels = labels
 
-    def write(self, weights: Any, path: Path) -> None:
+    def write(self, weights: Weights, path: Path) -> None:
         assign(self._model, weights)
         self._plain.set_weights(self._model.get_weights())
         save_keras(self._plain, self._labels, path)
@@ -118,7 +119,7 @@ def load(run: Path, which: str) -> tuple[tf.keras.Model, list[str]]:
     return tf.keras.models.load_model(path, compile=False), read_labels(path)
 
 
-def _parts(config: Any) -> Iterator[dict[str, Any]]:
+def _parts(config: Any) -> Iterator[dict[str, Json]]:
     """Everything that Keras would build from a configuration."""
     if isinstance(config, dict) and "class_name" in config:
         yield config
@@ -127,7 +128,7 @@ def _parts(config: Any) -> Iterator[dict[str, Any]]:
             yield from _parts(value)
 
 
-def _is_harmless(part: Mapping[str, Any]) -> bool:
+def _is_harmless(part: Mapping[str, Json]) -> bool:
     """Keras imports the module that a part names and calls what it finds there."""
     module, name = part.get("module"), part["class_name"]
     if name == "function":

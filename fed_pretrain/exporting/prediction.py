@@ -17,6 +17,7 @@ from fed_pretrain.tasks.encoders.text_labels import LabelledEncoder
 from fed_pretrain.tasks.task import Task
 from groundwork import plugins
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 TOP = 5
 
@@ -111,7 +112,7 @@ def _lines(file: Path) -> list[str]:
 
 def _text_row(task: Task, line: str) -> tuple[np.ndarray, Any]:
     """The last row of the text; in a sequence of outputs, what follows its last token."""
-    features: dict[str, Any] = {"text": np.array([line.encode("utf-8")], object)}
+    features: dict[str, Json] = {"text": np.array([line.encode("utf-8")], object)}
     features["target"] = features["text"]
     if isinstance(task.encoder, LabelledEncoder):
         # The encoder leaves out what has no label: any known one will do.

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -12,6 +11,7 @@ from fed_pretrain.pretraining.pretrain_config import OPTIMIZERS
 from fed_pretrain.starts import weight_names
 from fed_pretrain.tasks.task import Task
 from groundwork.errors import UserError
+from groundwork.untyped import Optimizer
 
 
 class CentralStep:
@@ -87,7 +87,7 @@ def learning_rate(base: float, schedule: str, step: int, steps: int) -> float:
     return base * 0.5 * (1.0 + math.cos(math.pi * step / max(steps, 1)))
 
 
-def _optimizer(name: str, weight_decay: float) -> Any:
+def _optimizer(name: str, weight_decay: float) -> Optimizer:
     if name == "sgd":
         return tf.keras.optimizers.SGD(0.0, momentum=0.9, weight_decay=weight_decay or None)
     if name in ("adam", "adamw"):

@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -40,6 +39,7 @@ from groundwork.locks import WorkdirLock
 from groundwork.progress import Progress
 from groundwork.settings import differences, digest
 from groundwork.signals import GracefulStop
+from groundwork.untyped import Json
 
 RESULT = run_checkpoint.PRETRAINED
 SUCCESS = "SUCCESS"
@@ -67,7 +67,7 @@ class PretrainResult:
 
     path: Path
     steps: int
-    validation: Mapping[str, Any]
+    validation: Mapping[str, Json]
 
 
 @dataclasses.dataclass
@@ -289,7 +289,7 @@ def _folder(workdir: str) -> Path:
     return folder
 
 
-def _identity(config: PretrainConfig, task: Task, start: Start) -> dict[str, Any]:
+def _identity(config: PretrainConfig, task: Task, start: Start) -> dict[str, Json]:
     values = dataclasses.asdict(config)
     for name in ("workdir", "dataset", "plugins"):
         del values[name]

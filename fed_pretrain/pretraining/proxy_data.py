@@ -16,6 +16,7 @@ from fed_pretrain.starts.origins import proxy_origin
 from fed_pretrain.tasks.task import Task
 from groundwork import randomness
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 SPLIT = "train"
 MOST_EXAMPLES = 5_000_000
@@ -30,7 +31,7 @@ class Proxy:
     validation_x: np.ndarray
     validation_y: np.ndarray
     client_ids: tuple[str, ...]
-    facts: dict[str, Any]
+    facts: dict[str, Json]
 
     def steps_an_epoch(self, batch_size: int) -> int:
         return -(-len(self.x) // batch_size)

@@ -13,12 +13,13 @@ measured, with the clients by name.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fed_pretrain.probes.probe import Content, Probe, RoundLog, RoundObservation
 from fed_pretrain.probes.subject import Subject
+from groundwork.untyped import Json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,7 +53,7 @@ class Alignment(Probe):
         return {**content, **coming.provenance()}
 
     @staticmethod
-    def draw(content: Mapping[str, Any]) -> "Figure":
+    def draw(content: Mapping[str, Json]) -> "Figure":
         from fed_pretrain.probes import drawing
 
         title = f"cosine between clients' updates ({content['client_update']})"

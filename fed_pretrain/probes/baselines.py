@@ -8,7 +8,7 @@ own held-out rows, with the bytes each way of training would have sent.
 import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from fed_pretrain.clients.local_work import TRAIN_SPLIT, LocalWork
 from fed_pretrain.executors.executor import ClientInput
 from fed_pretrain.probes.probe import Content, Probe
 from fed_pretrain.probes.subject import Subject
+from groundwork.untyped import Json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,7 +52,7 @@ class Baselines(Probe):
         return content
 
     @staticmethod
-    def draw(content: Mapping[str, Any]) -> "Figure":
+    def draw(content: Mapping[str, Json]) -> "Figure":
         """Accuracy, with what each way of training would have sent."""
         from fed_pretrain.probes import drawing
 
@@ -114,7 +115,7 @@ def compared(subject: Subject) -> Content:
     }
 
 
-def table(content: Mapping[str, Any]) -> str:
+def table(content: Mapping[str, Json]) -> str:
     """The content as text."""
     lines = [f"{'':40} {'accuracy':>9} {'loss':>9} {'MB down':>9} {'MB up':>9}"]
     for row in content["rows"]:
@@ -125,11 +126,11 @@ def table(content: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _as_it_is(name: str, sums: Mapping[str, float], down: int, up: int) -> dict[str, Any]:
+def _as_it_is(name: str, sums: Mapping[str, float], down: int, up: int) -> dict[str, Json]:
     return {"name": name, "sums": dict(sums), "bytes_down": down, "bytes_up": up}
 
 
-def _row(result: "FineTuned") -> dict[str, Any]:
+def _row(result: "FineTuned") -> dict[str, Json]:
     return _as_it_is(result.name, result.after, result.bytes_down, result.bytes_up)
 
 

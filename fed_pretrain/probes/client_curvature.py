@@ -3,7 +3,7 @@ eigenvectors."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from fed_pretrain.curvature.curvature_config import CurvatureConfig
 from fed_pretrain.probes import curvature
 from fed_pretrain.probes.probe import Content, Probe
 from groundwork.progress import Progress
+from groundwork.untyped import Json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -60,7 +61,7 @@ class ClientCurvature(Probe):
         }
 
     @staticmethod
-    def draw(content: Mapping[str, Any]) -> "Figure":
+    def draw(content: Mapping[str, Json]) -> "Figure":
         from fed_pretrain.probes import drawing
 
         names = [row["client"] for row in content["clients"]]

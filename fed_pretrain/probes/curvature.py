@@ -4,7 +4,7 @@ import contextlib
 import functools
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from fed_pretrain.probes.probe import Content, Probe, RoundLog, RoundObservation
 from fed_pretrain.probes.subject import Subject
 from groundwork.errors import UserError
 from groundwork.progress import Progress
+from groundwork.untyped import Json
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,7 +60,7 @@ class Curvature(Probe):
         return {**content, "operator": self.name}
 
     @staticmethod
-    def draw(content: Mapping[str, Any]) -> "Figure | None":
+    def draw(content: Mapping[str, Json]) -> "Figure | None":
         """None when neither density nor layers were asked for."""
         from fed_pretrain.probes import drawing
 
@@ -294,7 +295,7 @@ def _as_json(result: LanczosResult) -> Content:
     }
 
 
-def _draw_density(content: Mapping[str, Any], plot: "Axes") -> None:
+def _draw_density(content: Mapping[str, Json], plot: "Axes") -> None:
     from fed_pretrain.probes import drawing
 
     nodes = [np.array(one) for one in content["density"]["nodes"]]
@@ -308,7 +309,7 @@ def _draw_density(content: Mapping[str, Any], plot: "Axes") -> None:
     plot.set(title=title, xlabel="eigenvalue", ylabel="density")
 
 
-def _draw_layers(content: Mapping[str, Any], plot: "Axes") -> None:
+def _draw_layers(content: Mapping[str, Json], plot: "Axes") -> None:
     """Hollow bars did not converge; the line is the whole model's."""
     from fed_pretrain.probes import drawing
 

@@ -6,13 +6,14 @@ trainable weights and layer by layer.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fed_pretrain.models.weights import Weights
 from fed_pretrain.probes.probe import Content, Probe, RoundObservation
 from fed_pretrain.probes.subject import Model, Snapshots
+from groundwork.untyped import Json
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,7 +75,7 @@ class Distances(Probe):
         }
 
     @staticmethod
-    def draw(content: Mapping[str, Any]) -> "Figure":
+    def draw(content: Mapping[str, Json]) -> "Figure":
         from fed_pretrain.probes import drawing
 
         if "between" in content:
@@ -151,7 +152,7 @@ def _figures(products: np.ndarray) -> dict[str, float]:
     }
 
 
-def _draw_between(content: Mapping[str, Any]) -> "Figure":
+def _draw_between(content: Mapping[str, Json]) -> "Figure":
     """The triangle of start and solutions, to scale; and the angle layer by layer."""
     from fed_pretrain.probes import drawing
 
@@ -162,7 +163,7 @@ def _draw_between(content: Mapping[str, Any]) -> "Figure":
     return made
 
 
-def _triangle(plot: "Axes", content: Mapping[str, Any]) -> None:
+def _triangle(plot: "Axes", content: Mapping[str, Json]) -> None:
     from fed_pretrain.probes import drawing
 
     whole = content["whole"]
@@ -201,7 +202,7 @@ def _triangle(plot: "Axes", content: Mapping[str, Any]) -> None:
     plot.margins(0.2)
 
 
-def _angles(plot: "Axes", layers: list[Mapping[str, Any]]) -> None:
+def _angles(plot: "Axes", layers: list[Mapping[str, Json]]) -> None:
     """The layers that are farthest apart, in the model's order."""
     from fed_pretrain.probes import drawing
 

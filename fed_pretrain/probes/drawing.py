@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
 
 from groundwork import files
+from groundwork.untyped import Json
 
 _NAMED, _LETTERS = 12, 14
 COLOURS = ("#0072B2", "#D55E00", "#009E73")
@@ -32,12 +34,12 @@ def axes(title: str, horizontal: str, vertical: str) -> tuple[Figure, Any]:
     return made, plots[0, 0]
 
 
-def numbers(values: Any) -> np.ndarray:
+def numbers(values: ArrayLike) -> np.ndarray:
     """What JSON holds as an array; null is NaN, which no figure draws."""
     return np.array(values, dtype=float)
 
 
-def heat_map(values: Any, names: Sequence[str], title: str, low: float) -> Figure:
+def heat_map(values: ArrayLike, names: Sequence[str], title: str, low: float) -> Figure:
     """Client by client, from `low` to 1; a few clients are named and numbered."""
     made, plots = panels(1, 1, width=5.4, height=4.6)
     plot, found = plots[0, 0], numbers(values)
@@ -78,7 +80,7 @@ def whole_numbers(axis: Any) -> None:
     axis.set_major_locator(MaxNLocator(integer=True))
 
 
-def marked(made: Figure, content: Mapping[str, Any]) -> Figure:
+def marked(made: Figure, content: Mapping[str, Json]) -> Figure:
     """Says on a cohort's figure when updates or average are not quite the run's own."""
     remarks = []
     if content["approximate"]:

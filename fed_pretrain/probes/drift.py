@@ -19,6 +19,7 @@ import numpy as np
 from fed_pretrain.models.weights import Weights, moved
 from fed_pretrain.probes.probe import Content, Probe, RoundObservation
 from fed_pretrain.probes.subject import Subject
+from groundwork.untyped import Json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,7 +65,7 @@ class Drift(Probe):
         }
 
     @staticmethod
-    def draw(content: Mapping[str, Any]) -> "Figure":
+    def draw(content: Mapping[str, Json]) -> "Figure":
         """What each client's model reaches beside their mean, and how far it went."""
         from fed_pretrain.probes import drawing
 

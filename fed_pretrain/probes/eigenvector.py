@@ -8,7 +8,7 @@ import collections
 import dataclasses
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from fed_pretrain.probes import curvature, landscape
 from fed_pretrain.probes.probe import Content, Probe
 from groundwork.errors import UserError
 from groundwork.progress import Progress
+from groundwork.untyped import Json
 
 if TYPE_CHECKING:
     import tensorflow_federated as tff
@@ -94,7 +95,7 @@ class Eigenvector(Probe):
         }
 
     @staticmethod
-    def draw(content: Mapping[str, Any]) -> "Figure":
+    def draw(content: Mapping[str, Json]) -> "Figure":
         """The loss, and the parabola that the eigenvalue and the slope make."""
         from fed_pretrain.probes import drawing
 

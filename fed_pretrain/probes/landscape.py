@@ -6,7 +6,7 @@ barrier = max over a in [0, 1] of L(w_a) - ((1 - a) L(w_0) + a L(w_1)), w_a = (1
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from fed_pretrain.curvature.curvature_config import number_of_examples
 from fed_pretrain.models.weights import Weights, mixture
 from fed_pretrain.probes.probe import Content, Probe
 from fed_pretrain.probes.subject import Subject
+from groundwork.untyped import Json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -79,7 +80,7 @@ class Landscape(Probe):
         }
 
     @staticmethod
-    def draw(content: Mapping[str, Any]) -> "Figure":
+    def draw(content: Mapping[str, Json]) -> "Figure":
         """Loss above, accuracy below, the two models as dotted lines."""
         from fed_pretrain.probes import drawing
 

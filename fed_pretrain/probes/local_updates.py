@@ -5,18 +5,18 @@ received minus the trained weights, before the aggregation clips, compresses or 
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
 from fed_pretrain.algorithms.algorithm import Algorithm
 from fed_pretrain.executors.executor import ClientInput, Executor
+from groundwork.untyped import State
 
 Updates = Iterator[tuple[list[np.ndarray], float]]
 
 
 def local_updates(
-    executor: Executor, algorithm: Algorithm, state: Any, clients: Sequence[ClientInput]
+    executor: Executor, algorithm: Algorithm, state: State, clients: Sequence[ClientInput]
 ) -> Updates:
     """(update, weight in the round's mean) of each client, in the cohort's order.
 

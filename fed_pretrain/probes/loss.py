@@ -1,11 +1,12 @@
 """Loss and accuracy on held-out data; with --eval_clients of every client by itself."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fed_pretrain.probes.probe import Content, Probe
+from groundwork.untyped import Json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,7 +21,7 @@ class Loss(Probe):
     help = "loss and accuracy of the weights as they are; by client with `--eval_clients`"
 
     def measure(self) -> Content:
-        clients: list[dict[str, Any]] = []
+        clients: list[dict[str, Json]] = []
 
         def keep(client_id: str, figures: Mapping[str, float]) -> None:
             clients.append({"client": client_id, **figures})
@@ -29,7 +30,7 @@ class Loss(Probe):
         return {**row, "clients": clients} if clients else row
 
     @staticmethod
-    def draw(content: Mapping[str, Any]) -> "Figure | None":
+    def draw(content: Mapping[str, Json]) -> "Figure | None":
         """From the worst served client to the best; None without clients in it."""
         from fed_pretrain.probes import drawing
 

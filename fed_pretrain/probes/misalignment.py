@@ -13,7 +13,7 @@ so the fraction is 0 at the end by construction. Three definitions:
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from fed_pretrain.models.weights import Weights
 from fed_pretrain.probes.probe import Content, Probe
 from fed_pretrain.probes.subject import Snapshots, Subject
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -94,7 +95,7 @@ class Misalignment(Probe):
         return x, y
 
     @staticmethod
-    def draw(content: Mapping[str, Any]) -> "Figure":
+    def draw(content: Mapping[str, Json]) -> "Figure":
         from fed_pretrain.probes import drawing
 
         title = "misaligned filters (surrogate)"

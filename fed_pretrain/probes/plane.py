@@ -7,7 +7,7 @@ weights. The first model is the origin and the second lies on the first axis.
 import dataclasses
 import sys
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from fed_pretrain.probes.landscape import Evaluate
 from fed_pretrain.probes.probe import Content, Probe
 from groundwork.errors import UserError
 from groundwork.progress import Progress
+from groundwork.untyped import Json
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,7 +73,7 @@ class Plane(Probe):
         }
 
     @staticmethod
-    def draw(content: Mapping[str, Any]) -> "Figure":
+    def draw(content: Mapping[str, Json]) -> "Figure":
         """A column a split; loss above, accuracy below; the three models marked."""
         from fed_pretrain.probes import drawing
 
@@ -179,7 +180,12 @@ def _displacement(first: Weights, second: Weights) -> np.ndarray:
 
 
 def _contours(
-    made: "Figure", plot: "Axes", content: Mapping[str, Any], values: Any, title: str, power: float
+    made: "Figure",
+    plot: "Axes",
+    content: Mapping[str, Json],
+    values: Json,
+    title: str,
+    power: float,
 ) -> None:
     """Levels are denser near the low end where `power` is below 1."""
     from matplotlib.colors import PowerNorm

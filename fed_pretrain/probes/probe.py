@@ -16,6 +16,7 @@ from fed_pretrain.models.weights import Weights
 from fed_pretrain.probes.subject import Snapshots, Subject
 from groundwork import files
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -96,7 +97,7 @@ class Probe:
         return self.at_end(self.subject.snapshots)
 
     @staticmethod
-    def draw(content: Mapping[str, Any]) -> "Figure | None":
+    def draw(content: Mapping[str, Json]) -> "Figure | None":
         """The figure of a content read back from JSON; None when it has nothing to show."""
         return None
 

@@ -10,6 +10,7 @@ import numpy as np
 from fed_pretrain.clients.local_work import LocalWork
 from fed_pretrain.executors.executor import Executor
 from fed_pretrain.models.weights import Weights
+from groundwork.untyped import Json
 
 if TYPE_CHECKING:
     from fed_pretrain.curvature.lanczos import LanczosResult
@@ -50,7 +51,7 @@ class ComingRound:
     servers_own: str | None
     approximate: str | None
 
-    def provenance(self) -> dict[str, Any]:
+    def provenance(self) -> dict[str, Json]:
         """How the updates came about, for a JSON file."""
         return {
             "round": self.number,
@@ -108,7 +109,7 @@ class Subject:
     max_clients: int | None = None
     cohort: Callable[[], Sequence[str]] = _only_at_a_checkpoint
     coming_round: Callable[[], ComingRound] = _only_at_a_checkpoint
-    evaluate: Callable[[OnClient], Mapping[str, Any]] = _only_at_a_checkpoint
+    evaluate: Callable[[OnClient], Mapping[str, Json]] = _only_at_a_checkpoint
     sent: Callable[[], tuple[int, int]] = _only_at_a_checkpoint
     eigenpairs: dict[str, "LanczosResult"] = dataclasses.field(default_factory=dict)
 

@@ -3,11 +3,11 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from fed_pretrain.reporting.naming import Names
 from fed_pretrain.reporting.results import FINAL, Run, Study, read_json, unique
 from fed_pretrain.reporting.statistics import spread
+from groundwork.untyped import Json
 
 
 def setting(study: Study, task: str) -> str:
@@ -97,7 +97,7 @@ def has_equal_work_pair(study: Study, task: str) -> bool:
     return len({works_unequally(run) for run in study.select(task=task)}) == 2
 
 
-def without_iid(study: Study, task: str, **wanted: Any) -> list[Run]:
+def without_iid(study: Study, task: str, **wanted: Json) -> list[Run]:
     """The selected runs without those on the IID control."""
     runs = study.select(task=task, **wanted)
     if has_iid_pair(study, task):
@@ -105,7 +105,7 @@ def without_iid(study: Study, task: str, **wanted: Any) -> list[Run]:
     return runs
 
 
-def subjects(study: Study, task: str, **wanted: Any) -> list[Run]:
+def subjects(study: Study, task: str, **wanted: Json) -> list[Run]:
     """The selected runs without any control of their task."""
     runs = without_iid(study, task, **wanted)
     if has_equal_work_pair(study, task):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 Row = Mapping[str, Any]
 # The column of a run's metrics whose last value is its final accuracy.
@@ -24,7 +25,7 @@ _AFTERWARDS = {
 class Run:
     """One finished training run and its place in the grid."""
 
-    coordinates: Mapping[str, Any]
+    coordinates: Mapping[str, Json]
     folder: Path
     rows: Sequence[Row]
 
@@ -78,7 +79,7 @@ class Run:
         values = self.series(column)[1]
         return values[0] if values else math.nan
 
-    def probe(self, name: str) -> Any:
+    def probe(self, name: str) -> Json:
         """The content of probes/NAME.json, or None."""
         return read_json(self.folder / "probes" / f"{name}.json")
 
@@ -87,10 +88,10 @@ class Run:
 class Analysis:
     """The output of one `analyze` step."""
 
-    coordinates: Mapping[str, Any]
+    coordinates: Mapping[str, Json]
     folder: Path
 
-    def probe(self, name: str) -> Any:
+    def probe(self, name: str) -> Json:
         return read_json(self.folder / "probes" / f"{name}.json")
 
 
@@ -98,12 +99,12 @@ class Analysis:
 class Study:
     """A plan with the results there are; what failed is listed, not hidden."""
 
-    plan: Mapping[str, Any]
+    plan: Mapping[str, Json]
     runs: Sequence[Run]
     analyses: Sequence[Analysis]
-    unfinished: Sequence[Mapping[str, Any]]
-    steps: Sequence[Mapping[str, Any]]
-    passes: Sequence[Mapping[str, Any]] = ()
+    unfinished: Sequence[Mapping[str, Json]]
+    steps: Sequence[Mapping[str, Json]]
+    passes: Sequence[Mapping[str, Json]] = ()
 
     @property
     def tasks(self) -> list[str]:
@@ -117,14 +118,14 @@ class Study:
         """The starts of a task in the plan's order."""
         return unique(run.start for run in self.runs if run.task == task)
 
-    def select(self, **wanted: Any) -> list[Run]:
+    def select(self, **wanted: Json) -> list[Run]:
         return [
             run
             for run in self.runs
             if all(run.coordinates.get(name) == value for name, value in wanted.items())
         ]
 
-    def values(self, name: str, **wanted: Any) -> list[Any]:
+    def values(self, name: str, **wanted: Json) -> list[Json]:
         """The values a coordinate takes among the selected runs, in order of appearance."""
         return unique(run.coordinates.get(name) for run in self.select(**wanted))
 
@@ -140,11 +141,11 @@ class Study:
         return [start for start in self.starts(task) if not self.is_random(task, start)]
 
 
-def unique(values: Iterable[Any]) -> list[Any]:
+def unique(values: Iterable[Json]) -> list[Json]:
     return list(dict.fromkeys(values))
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path) -> Json:
     """The JSON value of a file; None when there is no such file."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -177,7 +178,7 @@ def load_study(study_file: str | Path) -> Study:
     )
 
 
-def load_run(folder: str | Path, coordinates: Mapping[str, Any] | None = None) -> Run:
+def load_run(folder: str | Path, coordinates: Mapping[str, Json] | None = None) -> Run:
     """Reads one run; without coordinates they are taken from its config."""
     folder = Path(folder)
     if not (folder / "SUCCESS").exists():
@@ -187,7 +188,7 @@ def load_run(folder: str | Path, coordinates: Mapping[str, Any] | None = None) -
     return Run(coordinates or coordinates_of(read_json(folder / "config.json")), folder, rows)
 
 
-def coordinates_of(config: Mapping[str, Any]) -> dict[str, Any]:
+def coordinates_of(config: Mapping[str, Any]) -> dict[str, Json]:
     values = config["config"]
     chosen = values["algorithm"]
     return {
@@ -202,7 +203,7 @@ def coordinates_of(config: Mapping[str, Any]) -> dict[str, Any]:
 def study_of_runs(folders: Sequence[str | Path]) -> Study:
     """A report over single runs that no plan made."""
     runs = [load_run(folder) for folder in folders]
-    starts: dict[str, dict[str, Any]] = {}
+    starts: dict[str, dict[str, Json]] = {}
     for run in runs:
         task = starts.setdefault(run.task, {"starts": {}})
         task["starts"][run.start] = {"start": run.start}

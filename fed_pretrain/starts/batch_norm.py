@@ -23,6 +23,7 @@ from fed_pretrain.starts.start_config import (
     BatchNormPolicy,
 )
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 MOVING = ("moving_mean", "moving_variance")
 
@@ -124,7 +125,7 @@ def _kernel_attribute(layer: tf.keras.layers.Layer) -> str:
     return "depthwise_kernel" if type(layer).__name__ == "DepthwiseConv2D" else "kernel"
 
 
-def _group_norm(layer: dict[str, Any], built: Any, policy: BatchNormPolicy) -> None:
+def _group_norm(layer: dict[str, Json], built: Any, policy: BatchNormPolicy) -> None:
     old = layer["config"]
     axis = built.axis[0] if isinstance(built.axis, (list, tuple)) else built.axis
     channels = int(built.input_shape[axis])
@@ -137,12 +138,12 @@ def _group_norm(layer: dict[str, Any], built: Any, policy: BatchNormPolicy) -> N
     layer.update(tf.keras.saving.serialize_keras_object(group_norm))
 
 
-def _folded(layer: dict[str, Any], built: Any, policy: BatchNormPolicy) -> None:
+def _folded(layer: dict[str, Json], built: Any, policy: BatchNormPolicy) -> None:
     layer["class_name"] = "Activation"
     layer["config"] = {"name": layer["config"]["name"], "activation": "linear"}
 
 
-def _with_fixed_statistics(layer: dict[str, Any], built: Any, policy: BatchNormPolicy) -> None:
+def _with_fixed_statistics(layer: dict[str, Json], built: Any, policy: BatchNormPolicy) -> None:
     """Calls the layer with training=False always: its scale and shift may train, no more."""
     for node in layer["inbound_nodes"]:
         for connection in node:

@@ -7,12 +7,13 @@ from typing import Any
 
 from fed_pretrain.clients.encoder import Encoder
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 # What the vocabularies of the tasks call their entries.
 _ENTRIES = ("words", "characters", "pieces", "merges")
 
 
-def describe(task: Any, preprocessing: str | None) -> dict[str, Any]:
+def describe(task: Any, preprocessing: str | None) -> dict[str, Json]:
     """The metadata of a checkpoint that a later start reads."""
     return {
         "task": task.name,
@@ -32,7 +33,7 @@ def is_language_model(task: Any) -> bool:
     return task.encoder.y_shape != () or ids == task.num_classes
 
 
-def same(task: Any, metadata: Mapping[str, Any]) -> bool:
+def same(task: Any, metadata: Mapping[str, Json]) -> bool:
     """Whether a checkpoint's classes are this task's classes."""
     return (
         bool(metadata)
@@ -64,7 +65,7 @@ def vocabulary(encoder: Any, parts: Sequence[str] = _ENTRIES) -> Sequence[str] |
     return next((entries for entries in inner if entries is not None), None)
 
 
-def check_vocabulary(task: Any, metadata: Mapping[str, Any], path: str) -> None:
+def check_vocabulary(task: Any, metadata: Mapping[str, Json], path: str) -> None:
     """Refuses weights whose rows mean other words than the task's."""
     theirs, ours = metadata.get("vocabulary_sha256"), vocabulary_digest(task)
     if theirs is not None and ours is not None and theirs != ours:

@@ -10,6 +10,7 @@ import tensorflow as tf
 from fed_pretrain.models import known_models
 from fed_pretrain.starts import batch_norm, head, trainable
 from fed_pretrain.starts.start_config import GROUP_NORM, BatchNormPolicy
+from groundwork.untyped import Json
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Recipe:
             return declared if declared in {layer.name for layer in model.layers} else None
         return head.find(model, self.num_classes)
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, Json]:
         """What of the recipe changes the numbers of a run, besides the weights."""
         return {
             "model": self.task.model_name,

@@ -27,6 +27,7 @@ from fed_pretrain.starts.recipe import Recipe
 from fed_pretrain.starts.start_config import StartConfig
 from fed_pretrain.starts.start_report import Row, StartReport
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 Values = Mapping[str, np.ndarray]
 
@@ -91,7 +92,7 @@ def resolve(config: StartConfig, task: Any, seed: int) -> Start:
 
 def _resolve_weights(
     config: StartConfig, task: Any, seed: int
-) -> tuple[Recipe, Values, list[Row], dict[str, Any]]:
+) -> tuple[Recipe, Values, list[Row], dict[str, Json]]:
     policy = config.batch_norm_policy()
     recipe = Recipe(task, task.num_classes, None, policy, config.trainable)
     draw = functools.partial(initial_values.draw, seed=seed)
@@ -135,7 +136,7 @@ def _translate(
     return known_layouts.translate(found.file, weights, task.model_name)
 
 
-def _head_policy(config: StartConfig, task: Any, metadata: Mapping[str, Any]) -> str:
+def _head_policy(config: StartConfig, task: Any, metadata: Mapping[str, Json]) -> str:
     """`auto`: where the classes mean the same, the head is part of what was learned."""
     if config.head != start_config.HEAD_AUTO:
         return config.head
@@ -156,7 +157,7 @@ def _num_classes(policy: str, task: Any, translation: Translation) -> int:
     return int(task.num_classes if size is None else size)
 
 
-def _preprocessing(task: Any, translation: Translation, metadata: Mapping[str, Any]) -> str | None:
+def _preprocessing(task: Any, translation: Translation, metadata: Mapping[str, Json]) -> str | None:
     """The user's choice, what the weights were trained with, or the model's own (None)."""
     if task.kind != "image":
         return None
@@ -165,7 +166,7 @@ def _preprocessing(task: Any, translation: Translation, metadata: Mapping[str, A
 
 
 def _preprocessing_warning(
-    task: Any, translation: Translation, metadata: Mapping[str, Any]
+    task: Any, translation: Translation, metadata: Mapping[str, Json]
 ) -> str | None:
     wanted = translation.preprocessing or metadata.get("preprocessing")
     chosen = task.options.preprocessing
@@ -223,7 +224,7 @@ def _averaged(
 
 
 def _digest(
-    identity: Mapping[str, Any],
+    identity: Mapping[str, Json],
     names: tuple[list[str], list[str]],
     weights: tuple[list[np.ndarray], list[np.ndarray]],
 ) -> str:

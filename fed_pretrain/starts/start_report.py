@@ -3,7 +3,8 @@
 import collections
 import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import Any
+
+from groundwork.untyped import Json
 
 MATCHED = "matched"
 REINITIALISED = "re-initialised"
@@ -40,7 +41,7 @@ class StartReport:
     """`facts` say in words what the start is: file, format, head, BatchNorm, quality."""
 
     rows: tuple[Row, ...]
-    facts: Mapping[str, Any]
+    facts: Mapping[str, Json]
     warnings: tuple[str, ...] = ()
 
     @property
@@ -55,7 +56,7 @@ class StartReport:
         found = collections.Counter(row.status for row in self.rows)
         return {status: found[status] for status in STATUSES if found[status]}
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         """The content of start.json."""
         return {
             **self.facts,
@@ -80,7 +81,7 @@ class StartReport:
         return "\n".join(["start", *lines])
 
 
-def _as_json(row: Row) -> dict[str, Any]:
+def _as_json(row: Row) -> dict[str, Json]:
     values = dataclasses.asdict(row)
     values["shape"] = list(row.shape)
     del values["expected"]

@@ -15,6 +15,7 @@ import tensorflow_federated as tff
 from fed_pretrain.clients.payload import batch_at, num_steps, payload_of
 from fed_pretrain.tasks.evaluation import assign
 from fed_pretrain.tasks.task import Task
+from groundwork.untyped import Nested
 
 BuildModel = Callable[[], tf.keras.Model]
 Vector = Sequence[tf.Tensor]
@@ -70,12 +71,12 @@ def client_sums(
     data_type = tff.SequenceType(tff.types.tensorflow_to_type(task.payload_spec(None)))
 
     @tff.tensorflow.computation(value_type, data_type)
-    def sums_of(value: Any, data: tf.data.Dataset) -> Sums:
+    def sums_of(value: Nested, data: tf.data.Dataset) -> Sums:
         payload = payload_of(data)
         model = build_model()
 
         @tf.function
-        def run(value: Any, payload: Any) -> Sums:
+        def run(value: Nested, payload: Nested) -> Sums:
             assign(model, value["weights"])
             variables = [model.trainable_variables[position] for position in chosen]
             vector = list(value["vector"])

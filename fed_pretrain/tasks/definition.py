@@ -2,12 +2,13 @@
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from data_prep.store.features import FeatureSpec
 from fed_pretrain.clients.encoder import Encoder
 from groundwork.errors import UserError
 from groundwork.settings import setting
+from groundwork.untyped import Json
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -100,7 +101,7 @@ class ModelChoice:
     preprocessing: str = "unit"
     input_size: int | None = None
     channels: int | None = None
-    arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    arguments: Mapping[str, Json] = dataclasses.field(default_factory=dict)
     build: "Callable[..., tf.keras.Model] | None" = None
     defaults: TaskDefaults | None = None
 
@@ -123,7 +124,7 @@ class TaskDefinition:
     encoder: MakeEncoder
     models: tuple[ModelChoice, ...]
     defaults: TaskDefaults = dataclasses.field(default_factory=TaskDefaults)
-    prepare: Mapping[str, Any] | None = None
+    prepare: Mapping[str, Json] | None = None
     background: int | None = None
     build: "Callable[[OpenTask, int], tf.keras.Model] | None" = None
     objective: "Callable[[OpenTask], Objective] | None" = None

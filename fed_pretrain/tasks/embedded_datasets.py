@@ -6,11 +6,11 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from data_prep.store.reader import PreparedDataset, open_dataset
 from fed_pretrain.tasks import known_tasks
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 
 def cache_folder() -> Path:
@@ -38,13 +38,13 @@ def open_for_task(task: str, dataset: str | None) -> PreparedDataset:
     return open_dataset(folder)
 
 
-def embedded_folder(task: str, settings: Mapping[str, Any]) -> Path:
+def embedded_folder(task: str, settings: Mapping[str, Json]) -> Path:
     """A folder a set of settings: a changed default never meets an older dataset."""
     text = json.dumps(dict(settings), sort_keys=True, default=str)
     return cache_folder() / "datasets" / f"{task}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
-def _prepare(task: str, settings: Mapping[str, Any], folder: Path) -> None:
+def _prepare(task: str, settings: Mapping[str, Json], folder: Path) -> None:
     from data_prep.preparing.preparation import PrepareConfig, prepare
 
     print(f"preparing the embedded data of task {task} (once) ...", file=sys.stderr)

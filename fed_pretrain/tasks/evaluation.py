@@ -15,6 +15,7 @@ from fed_pretrain.clients.local_work import LocalWork
 from fed_pretrain.clients.payload import batch_at, num_steps, payload_of
 from fed_pretrain.tasks.task import Task
 from groundwork import randomness
+from groundwork.untyped import Json, Nested, Weights
 
 Batch = tuple[np.ndarray, np.ndarray]
 HELD_BYTES = 256 << 20
@@ -51,7 +52,7 @@ class GlobalEvaluation:
 
     def __call__(
         self,
-        weights: Any,
+        weights: Weights,
         client_ids: Sequence[str] | None = None,
         client_examples: int | None = None,
     ) -> dict[str, float]:
@@ -146,7 +147,7 @@ def _filled(array: np.ndarray, value: int, length: int) -> np.ndarray:
     return filled
 
 
-def assign(model: tf.keras.Model, weights: Any) -> None:
+def assign(model: tf.keras.Model, weights: Weights) -> None:
     """Sets the model's variables; refuses weights of another structure."""
     pairs = [
         *zip(model.trainable_variables, weights.trainable, strict=True),
@@ -196,7 +197,7 @@ class ClientEvaluation:
         """Each client with the picklable read of its payload."""
         return [(name, self._reader.bind(name, self._work, 0, 0)) for name in client_ids]
 
-    def figures(self, results: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    def figures(self, results: Iterable[Mapping[str, Json]]) -> dict[str, float]:
         """The pooled figures, and how accuracy and loss spread over the clients."""
         pooled: collections.Counter[str] = collections.Counter()
         alone = []
@@ -222,12 +223,12 @@ def client_sums(
     data_type = tff.SequenceType(tff.types.tensorflow_to_type(task.payload_spec(batch_size)))
 
     @tff.tensorflow.computation(weights_type, data_type)
-    def sums_of(weights: Any, data: tf.data.Dataset) -> Mapping[str, tf.Tensor]:
+    def sums_of(weights: Weights, data: tf.data.Dataset) -> Mapping[str, tf.Tensor]:
         payload = payload_of(data)
         model = build_model()
 
         @tf.function
-        def evaluate(weights: Any, payload: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
+        def evaluate(weights: Weights, payload: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
             variables = [*model.trainable_variables, *model.non_trainable_variables]
             values = [*weights.trainable, *weights.non_trainable]
             for variable, value in zip(variables, values, strict=True):
@@ -247,7 +248,7 @@ def _summed(
         sums = task.statistics(y, model(x, training=False))
         return collections.OrderedDict((n, tf.cast(v, tf.float64)) for n, v in sums.items())
 
-    def body(step: tf.Tensor, totals: Any) -> tuple[tf.Tensor, Any]:
+    def body(step: tf.Tensor, totals: Nested) -> tuple[tf.Tensor, Nested]:
         return step + 1, tf.nest.map_structure(tf.add, totals, sums_at(step))
 
     steps = num_steps(payload)

@@ -4,11 +4,11 @@ import abc
 import collections
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import tensorflow as tf
 
 from fed_pretrain.clients.encoder import PADDING_LABEL
+from groundwork.untyped import Json, Nested
 
 
 class Objective(abc.ABC):
@@ -28,7 +28,7 @@ class Objective(abc.ABC):
         """Float32 sums under `names`; sums of batches add up."""
 
     @abc.abstractmethod
-    def summarise(self, sums: Mapping[str, Any]) -> dict[str, float]:
+    def summarise(self, sums: Mapping[str, Json]) -> dict[str, float]:
         """The figures of added-up sums; NaN where nothing was counted."""
 
 
@@ -58,7 +58,7 @@ class CrossEntropy(Objective):
             scored=tf.reduce_sum(scored),
         )
 
-    def summarise(self, sums: Mapping[str, Any]) -> dict[str, float]:
+    def summarise(self, sums: Mapping[str, Json]) -> dict[str, float]:
         loss = _ratio(sums["loss_sum"], sums["count"])
         figures = {"loss": loss, "accuracy": _ratio(sums["correct"], sums["scored"])}
         if self._perplexity:
@@ -78,7 +78,7 @@ class CrossEntropy(Objective):
         return tf.where(counts, losses, tf.zeros_like(losses)), tf.cast(counts, tf.float32)
 
 
-def _ratio(part: Any, whole: Any) -> float:
+def _ratio(part: Nested, whole: Nested) -> float:
     return float(part) / float(whole) if float(whole) > 0 else math.nan
 
 

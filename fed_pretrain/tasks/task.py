@@ -4,7 +4,6 @@ import collections
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -23,6 +22,7 @@ from fed_pretrain.tasks.definition import (
 )
 from fed_pretrain.tasks.objective import CrossEntropy, Objective, keras_loss
 from groundwork.errors import UserError
+from groundwork.untyped import Json, Nested, TffModel
 
 Spec = collections.OrderedDict[str, tf.TensorSpec]
 
@@ -102,13 +102,13 @@ class Task:
         """Sums of one forward pass: loss_sum, count, correct, scored."""
         return self.objective.statistics(y_true, logits)
 
-    def summarise(self, sums: Mapping[str, Any]) -> dict[str, float]:
+    def summarise(self, sums: Mapping[str, Json]) -> dict[str, float]:
         """Added-up sums as loss, accuracy (and perplexity for text)."""
         return self.objective.summarise(sums)
 
     def model_fn(
         self, build_model: Callable[[], tf.keras.Model] | None = None
-    ) -> Callable[[], Any]:
+    ) -> Callable[[], Nested]:
         """What TFF's algorithms take: makes a `tff.learning.models.VariableModel`."""
         return functools.partial(_variable_model, self, build_model or self.build_model)
 
@@ -140,7 +140,7 @@ class Task:
         return tf.TensorSpec([None, *self.encoder.y_shape], tf.int32)
 
 
-def _variable_model(task: Task, build_model: Callable[[], tf.keras.Model]) -> Any:
+def _variable_model(task: Task, build_model: Callable[[], tf.keras.Model]) -> TffModel:
     import tensorflow_federated as tff
 
     return tff.learning.models.from_keras_model(

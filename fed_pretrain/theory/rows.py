@@ -4,16 +4,16 @@ import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from fed_pretrain.theory import data
 from fed_pretrain.theory.setting import Problem, Setting, labels
 from groundwork import files
+from groundwork.untyped import Json
 
 
-def training_rows(problem: Problem, setting: Setting, seed: int) -> Iterator[dict[str, Any]]:
+def training_rows(problem: Problem, setting: Setting, seed: int) -> Iterator[dict[str, Json]]:
     """A row per sample: client_id, split, label, x = [signal patch, noise patch]."""
     draw = data.draw(problem, seed)
     for client, own in enumerate(labels(problem, setting.h)):
@@ -22,7 +22,7 @@ def training_rows(problem: Problem, setting: Setting, seed: int) -> Iterator[dic
             yield _row(f"client_{client}", "train", label, values)
 
 
-def test_rows(problem: Problem, setting: Setting, seed: int) -> Iterator[dict[str, Any]]:
+def test_rows(problem: Problem, setting: Setting, seed: int) -> Iterator[dict[str, Json]]:
     draw = data.draw(problem, seed)
     x = rows_of(problem, setting, draw.test_labels, draw.test_noise)
     for label, values in zip(draw.test_labels, x, strict=True):
@@ -49,5 +49,5 @@ def write(path: str, h: float, signal: float, seed: int) -> int:
     return len(lines)
 
 
-def _row(client: str, split: str, label: int, x: np.ndarray) -> dict[str, Any]:
+def _row(client: str, split: str, label: int, x: np.ndarray) -> dict[str, Json]:
     return {"client_id": client, "split": split, "label": int(label), "x": x.tolist()}

@@ -11,6 +11,7 @@ import scipy.stats
 from fed_pretrain.theory.bound import error_bound
 from fed_pretrain.theory.laboratory import Results
 from fed_pretrain.theory.setting import Setting, num_rounds
+from groundwork.untyped import Json
 
 MEASURES = (
     "gamma_aligned",
@@ -104,7 +105,7 @@ def mean_and_interval(values: np.ndarray) -> tuple[float | None, float | None]:
     return float(values.mean()), float(quantile * values.std(ddof=1) / np.sqrt(len(values)))
 
 
-def where(table: Sequence[Row], **values: Any) -> list[Row]:
+def where(table: Sequence[Row], **values: Json) -> list[Row]:
     return [row for row in table if all(row[name] == value for name, value in values.items())]
 
 

@@ -7,9 +7,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from groundwork.progress import Progress, duration
+from groundwork.untyped import Json
 from pipelines.execution.execution import Execution, StepState
 from pipelines.plan.steps import Step
 
@@ -241,7 +242,7 @@ def _result(state: StepState) -> str:
     return f"accuracy {accuracy:.3f}" if accuracy is not None else ""
 
 
-def _last_row(output: Path | None) -> dict[str, Any]:
+def _last_row(output: Path | None) -> dict[str, Json]:
     """The last whole row of a run's metrics; empty when there is none yet."""
     try:
         return json.loads(_last_line(output / "metrics.jsonl")) if output else {}

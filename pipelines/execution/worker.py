@@ -22,6 +22,7 @@ from absl import flags
 
 from groundwork import command_line
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 _PR_SET_PDEATHSIG = 1
 
@@ -44,7 +45,7 @@ def _end_with(parent: int) -> None:
         sys.exit(1)
 
 
-def _answer(request: dict[str, Any]) -> dict[str, Any]:
+def _answer(request: dict[str, Json]) -> dict[str, Json]:
     """Runs one step with its output in the step's log; never raises for a failed step."""
     path = request["log"]
     with _turn(path), open(path, "a", encoding="utf-8") as log, _redirected(log.fileno()):

@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from groundwork.errors import UserError, nearest
+from groundwork.untyped import Json
 
 _LONGEST = 256 << 10
 _MOST_NODES = 100_000
@@ -64,7 +65,7 @@ class Document:
         # The file's lines below speak of what stood there before.
         self._lines = {k: line for k, line in self._lines.items() if k[: len(place)] != place}
 
-    def at(self, place: Place) -> Any:
+    def at(self, place: Place) -> Json:
         """The mapping at a place; an empty one where the document has none."""
         value = self.value
         for key in place:
@@ -131,7 +132,7 @@ def _size(node: Any, known: dict[int, int]) -> int:
     return known[id(node)]
 
 
-def _with_text_keys(value: Any) -> Any:
+def _with_text_keys(value: Json) -> Any:
     """YAML reads `1:` as a number; every name of a plan is text."""
     if isinstance(value, dict):
         return {str(key): _with_text_keys(child) for key, child in value.items()}

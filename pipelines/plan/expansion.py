@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from groundwork.untyped import Json
 from pipelines.plan.document import Place
 from pipelines.plan.plan import Budget, Flags, Plan, TaskPlan
 from pipelines.plan.plan_checks import PRETRAINED, PRETRAINED_FILES
@@ -24,7 +25,7 @@ class Layer:
 class Cell:
     """One run of the grid: where it stands and the layers of flags that make it."""
 
-    coordinates: Mapping[str, Any]
+    coordinates: Mapping[str, Json]
     layers: tuple[Layer, ...]
 
     @property
@@ -49,7 +50,7 @@ def _with_plugins(plan: Plan, step: Step) -> Step:
     return replace(step, flags={**step.flags, "plugin": ",".join(plan.plugins)})
 
 
-def _merged(layers: Iterable[Layer]) -> dict[str, Any]:
+def _merged(layers: Iterable[Layer]) -> dict[str, Json]:
     return {name: value for layer in layers for name, value in layer.flags.items()}
 
 
@@ -116,7 +117,7 @@ def _place(*parts: object) -> str:
     return "/".join(str(part) for part in parts if part not in ("", None))
 
 
-def _seeded(coordinates: Mapping[str, Any], seed: int | None) -> Mapping[str, Any]:
+def _seeded(coordinates: Mapping[str, Json], seed: int | None) -> Mapping[str, Json]:
     return coordinates if seed is None else {**coordinates, "seed": seed}
 
 
@@ -128,7 +129,7 @@ def _prepare(task_name: str, task: TaskPlan, partition: str, seed: int | None) -
         yield _preparation(_place("prepare", task_name, partition, seed), layers, coordinates)
 
 
-def _preparation(step_id: str, layers: Sequence[Layer], coordinates: Mapping[str, Any]) -> Step:
+def _preparation(step_id: str, layers: Sequence[Layer], coordinates: Mapping[str, Json]) -> Step:
     return _step(
         layers,
         step_id=step_id,
@@ -337,7 +338,7 @@ def _places(
 
 
 def _analyze(
-    coordinates: Mapping[str, Any], layers: Sequence[Layer], needs: tuple[str, ...]
+    coordinates: Mapping[str, Json], layers: Sequence[Layer], needs: tuple[str, ...]
 ) -> Step:
     place = "/".join(str(value) for value in coordinates.values() if value != "")
     return _step(

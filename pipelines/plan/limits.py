@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from groundwork.errors import UserError, nearest
+from groundwork.untyped import Json
 from pipelines.plan.document import Document, Place
 
 KEY = "only"
-_NAMES: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
+_NAMES: dict[str, Json] = {"type": "array", "items": {"type": "string"}}
 
-SCHEMA: dict[str, Any] = {
+SCHEMA: dict[str, Json] = {
     "type": "object",
     "minProperties": 1,
     "additionalProperties": False,
@@ -35,7 +36,7 @@ class Limits:
     analyze: tuple[str, ...] | None = None
 
 
-def read(value: Mapping[str, Any]) -> Limits:
+def read(value: Mapping[str, Json]) -> Limits:
     """The limits of a section of a plan; none where it has no `only`."""
     only = value.get(KEY, {})
     return Limits(
@@ -46,7 +47,7 @@ def read(value: Mapping[str, Any]) -> Limits:
     )
 
 
-def _tuple(values: Sequence[Any] | None) -> tuple[Any, ...] | None:
+def _tuple(values: Sequence[Json] | None) -> tuple[Any, ...] | None:
     return None if values is None else tuple(values)
 
 
@@ -82,7 +83,7 @@ def _refuse_unknown(
         )
 
 
-def _sections(document: Document) -> Iterator[tuple[Place, Mapping[str, Any]]]:
+def _sections(document: Document) -> Iterator[tuple[Place, Mapping[str, Json]]]:
     for name, task in document.value["tasks"].items():
         yield ("tasks", name, KEY), task.get(KEY, {})
         for partition, flags in task.get("partitions", {}).items():

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from groundwork.errors import UserError, nearest
+from groundwork.untyped import Json
 from pipelines.plan import limits, plan_checks
 from pipelines.plan.document import Document
 from pipelines.plan.limits import Limits
@@ -197,7 +198,7 @@ def build(document: Document) -> Plan:
     )
 
 
-def _task(value: Mapping[str, Any]) -> TaskPlan:
+def _task(value: Mapping[str, Json]) -> TaskPlan:
     partitions: Mapping[str, Flags] = value.get("partitions", {"": {}})
     return TaskPlan(
         task=value["task"],

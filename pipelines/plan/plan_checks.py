@@ -7,6 +7,7 @@ from typing import Any
 import jsonschema
 
 from groundwork.errors import UserError, nearest
+from groundwork.untyped import Json
 from pipelines.plan import limits
 from pipelines.plan.document import Document, Place
 
@@ -94,7 +95,7 @@ def _check_analyses(document: Document) -> None:
         _check_beside(document, name, analysis)
 
 
-def _check_beside(document: Document, name: str, analysis: Any) -> None:
+def _check_beside(document: Document, name: str, analysis: Json) -> None:
     beside, tasks = analysis.get("beside"), document.value["tasks"]
     if beside is None:
         return
@@ -158,29 +159,29 @@ PRETRAINED = "pretrained:"
 PRETRAINED_FILES = {"start": "start.ckpt", "exclude_clients": "start.ckpt.json"}
 
 # Names become folders of the study.
-_NAME: dict[str, Any] = {"pattern": r"^\w[^/\\\x00-\x1f\x7f]{0,79}$"}
-_FLAGS: dict[str, Any] = {
+_NAME: dict[str, Json] = {"pattern": r"^\w[^/\\\x00-\x1f\x7f]{0,79}$"}
+_FLAGS: dict[str, Json] = {
     "type": "object",
     "additionalProperties": {"type": ["string", "number", "boolean"]},
 }
-_NAMED_FLAGS: dict[str, Any] = {
+_NAMED_FLAGS: dict[str, Json] = {
     "type": "object",
     "minProperties": 1,
     "additionalProperties": _FLAGS,
 }
-_FOLDERS: dict[str, Any] = {**_NAMED_FLAGS, "propertyNames": _NAME}
-_PARTITIONS: dict[str, Any] = {
+_FOLDERS: dict[str, Json] = {**_NAMED_FLAGS, "propertyNames": _NAME}
+_PARTITIONS: dict[str, Json] = {
     **_FOLDERS,
     "additionalProperties": {**_FLAGS, "properties": {limits.KEY: limits.SCHEMA}},
 }
-_PRETRAIN: dict[str, Any] = {
+_PRETRAIN: dict[str, Json] = {
     **_FOLDERS,
     "additionalProperties": {
         **_FLAGS,
         "properties": {"dataset": {"anyOf": [{"type": "string"}, _FLAGS]}},
     },
 }
-_TASK: dict[str, Any] = {
+_TASK: dict[str, Json] = {
     "type": "object",
     "required": ["task", "starts"],
     "additionalProperties": False,
@@ -197,7 +198,7 @@ _TASK: dict[str, Any] = {
         "rates": _NAMED_FLAGS,
     },
 }
-_TUNING: dict[str, Any] = {
+_TUNING: dict[str, Json] = {
     "type": "object",
     "required": ["rates", "trials", "rounds"],
     "additionalProperties": False,
@@ -220,7 +221,7 @@ _TUNING: dict[str, Any] = {
     },
 }
 
-PLAN_SCHEMA: dict[str, Any] = {
+PLAN_SCHEMA: dict[str, Json] = {
     "type": "object",
     "required": ["name", "title", "question", "tasks", "algorithms"],
     "additionalProperties": False,

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from data_prep.store import manifest
 from groundwork import files, versions
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 from pipelines.plan.document import Place
 
 RECORD = "step.json"
@@ -52,10 +52,10 @@ class Step:
     step_id: str
     kind: str
     module: str
-    flags: Mapping[str, Any]
+    flags: Mapping[str, Json]
     output_flag: str
     needs: tuple[str, ...] = ()
-    coordinates: Mapping[str, Any] = field(default_factory=dict)
+    coordinates: Mapping[str, Json] = field(default_factory=dict)
     affinity: str = ""
     origins: Mapping[str, Place] = field(default_factory=dict)
     content: str = ""

@@ -4,9 +4,9 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from groundwork.errors import UserError, nearest
+from groundwork.untyped import Json
 from pipelines.execution.execution import Execution
 from pipelines.plan.steps import Step
 
@@ -22,7 +22,7 @@ def lines(
         *(f"--set={override}" for override in overrides),
     ]
     for step in steps:
-        told: dict[str, Any] = {
+        told: dict[str, Json] = {
             "id": step.step_id,
             "kind": step.kind,
             "needs": sorted(step.inputs()),

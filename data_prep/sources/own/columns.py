@@ -8,7 +8,6 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from data_prep.sources.parsing import fields
 from data_prep.sources.source import Record, SourceOption
 from data_prep.store.features import FeatureSpec
 from groundwork.errors import UserError
+from groundwork.untyped import Feature
 
 SAMPLE_ROWS = 1000
 MOST_LABELS = 10_000
@@ -55,7 +55,7 @@ class Columns:
     specs: tuple[FeatureSpec, ...]
     label_names: tuple[str, ...] | None = None
 
-    def record(self, row: Mapping[str, Any], order: int) -> Record:
+    def record(self, row: Mapping[str, Feature], order: int) -> Record:
         client = None
         if self.client:
             client = _name(fields.present(row, self.client), self.client)
@@ -71,7 +71,7 @@ class Columns:
             features["image"] = _image(row, self.pixels, kinds["image"].shape)
         return Record(client, split, features, order)
 
-    def _value(self, row: Mapping[str, Any], column: str, spec: FeatureSpec) -> Any:
+    def _value(self, row: Mapping[str, Feature], column: str, spec: FeatureSpec) -> Feature:
         if spec.name == "label" and self.label_names is not None:
             name = str(fields.present(row, column))
             try:
@@ -85,10 +85,10 @@ class Columns:
 
 def columns(
     options: Mapping[str, str],
-    rows: Iterable[Mapping[str, Any]],
+    rows: Iterable[Mapping[str, Feature]],
     input_name: str,
     *,
-    all_rows: Iterable[Mapping[str, Any]] | None = None,
+    all_rows: Iterable[Mapping[str, Feature]] | None = None,
 ) -> Columns:
     """Reads the kinds off `rows`; `all_rows` is gone through once if labels are words."""
     sample = list(itertools.islice(rows, SAMPLE_ROWS))
@@ -160,8 +160,8 @@ def _features(
 
 def _label_names(
     column: str,
-    sample: Sequence[Mapping[str, Any]],
-    all_rows: Iterable[Mapping[str, Any]] | None,
+    sample: Sequence[Mapping[str, Feature]],
+    all_rows: Iterable[Mapping[str, Feature]] | None,
 ) -> tuple[str, ...] | None:
     if not column or all(_is_whole(row.get(column)) for row in sample if column in row):
         return None
@@ -175,7 +175,7 @@ def _label_names(
 
 
 def _spec(
-    feature: str, column: str, sample: Sequence[Mapping[str, Any]], labels: object
+    feature: str, column: str, sample: Sequence[Mapping[str, Feature]], labels: object
 ) -> FeatureSpec:
     if labels is not None:
         return FeatureSpec(feature, "int64")
@@ -191,7 +191,7 @@ def _spec(
     return FeatureSpec(feature, "text")
 
 
-def _list_spec(feature: str, column: str, value: Any) -> FeatureSpec:
+def _list_spec(feature: str, column: str, value: Feature) -> FeatureSpec:
     try:
         array = np.asarray(value)
     except ValueError:
@@ -204,7 +204,7 @@ def _list_spec(feature: str, column: str, value: Any) -> FeatureSpec:
     return FeatureSpec(feature, "float32" if array.dtype.kind == "f" else "int64", array.shape)
 
 
-def _numbers(value: Any, column: str, spec: FeatureSpec) -> Any:
+def _numbers(value: Feature, column: str, spec: FeatureSpec) -> Feature:
     if not spec.shape and spec.kind == "int64":
         return fields.integer({column: value}, column)
     try:
@@ -219,7 +219,7 @@ def _numbers(value: Any, column: str, spec: FeatureSpec) -> Any:
     return array.astype(np.float32) if spec.kind == "float32" else array
 
 
-def _image(row: Mapping[str, Any], names: Sequence[str], shape: tuple[int, ...]) -> np.ndarray:
+def _image(row: Mapping[str, Feature], names: Sequence[str], shape: tuple[int, ...]) -> np.ndarray:
     values = row.get(names[0]) if len(names) == 1 else [fields.present(row, n) for n in names]
     array: np.ndarray
     if isinstance(values, bytes):
@@ -247,7 +247,7 @@ def _shape(written: str) -> tuple[int, ...]:
     return tuple(int(part) for part in parts)
 
 
-def _split(row: Mapping[str, Any], column: str) -> str:
+def _split(row: Mapping[str, Feature], column: str) -> str:
     value = str(fields.present(row, column))
     if value.lower() not in SPLITS:
         detail = f"the field {column!r} is {value!r}, not train, validation or test"
@@ -255,20 +255,20 @@ def _split(row: Mapping[str, Any], column: str) -> str:
     return SPLITS[value.lower()]
 
 
-def _name(value: Any, column: str) -> str:
+def _name(value: Feature, column: str) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
         raise fields.BadField("wrong_type", f"the client {column!r} is no name: {value!r}")
     return fields.encodable(str(value))
 
 
-def _is_whole(value: Any) -> bool:
+def _is_whole(value: Feature) -> bool:
     if isinstance(value, str):
         digits = value.strip().removeprefix("-")
         return digits.isdigit() and digits.isascii()
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Feature) -> bool:
     if isinstance(value, bool) or value is None:
         return False
     try:

@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 from data_prep.sources.own import columns
 from data_prep.sources.own import columns as own_columns
@@ -20,6 +19,7 @@ from data_prep.sources.source import (
 )
 from data_prep.store.features import FeatureSpec
 from groundwork.errors import UserError
+from groundwork.untyped import Feature, Json
 
 Rows = Callable[[WorkUnit], Iterator[Row | BadRecord]]
 
@@ -31,7 +31,7 @@ class TableReader:
     work: tuple[WorkUnit, ...]
     rows: Rows
     columns: own_columns.Columns
-    extra: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    extra: Mapping[str, Json] = dataclasses.field(default_factory=dict)
 
     @property
     def features(self) -> tuple[FeatureSpec, ...]:
@@ -68,7 +68,7 @@ def opened(
 ) -> TableReader:
     """The columns are read off the rows themselves; what is bad among them `read` reports."""
 
-    def values() -> Iterator[Mapping[str, Any]]:
+    def values() -> Iterator[Mapping[str, Feature]]:
         for unit in units:
             yield from (row.values for row in rows(unit) if isinstance(row, Row))
 

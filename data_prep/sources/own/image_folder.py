@@ -4,7 +4,7 @@ import dataclasses
 import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from data_prep.sources.parsing.pixels import LANCZOS, SUFFIXES, UnreadableImage,
 from data_prep.sources.source import BadRecord, Item, Record, Source, SourceOption, WorkUnit
 from data_prep.store.features import FeatureSpec
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 IMAGES_A_UNIT = 5000
 MODES = {"RGB": 3, "L": 1}
@@ -43,7 +44,7 @@ class ImageFolderReader:
     count: int
     natural: bool
     splits: tuple[str, ...]
-    extra: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    extra: Mapping[str, Json] = dataclasses.field(default_factory=dict)
 
     def units(self) -> list[WorkUnit]:
         return [

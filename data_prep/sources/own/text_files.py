@@ -4,7 +4,6 @@ import dataclasses
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from data_prep.sources.parsing import compressed
 from data_prep.sources.parsing.table_rows import line_number, line_units, position, read_lines
@@ -18,6 +17,7 @@ from data_prep.sources.source import (
     input_files,
 )
 from data_prep.store.features import FeatureSpec
+from groundwork.untyped import Json
 
 _ARTICLE = re.compile(r"= ([^=].*[^=]|[^=]) =")
 _SPLIT_NAMES = {"train": "train", "valid": "validation", "validation": "validation", "test": "test"}
@@ -31,7 +31,7 @@ class TextFilesReader:
     clients: str
     features: tuple[FeatureSpec, ...] = (FeatureSpec("text", "text"),)
     label_names: tuple[str, ...] | None = None
-    extra: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    extra: Mapping[str, Json] = dataclasses.field(default_factory=dict)
 
     @property
     def splits(self) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from data_prep.sources.source import (
 )
 from data_prep.store.features import FeatureSpec
 from groundwork.errors import UserError
+from groundwork.untyped import Feature, Json
 
 EXAMPLES_A_UNIT = 10_000
 SPLITS = {"train": "train", "validation": "validation", "test": "test"}
@@ -48,7 +49,7 @@ class TfdsReader:
     fields_kept: tuple[Field, ...]
     work: tuple[WorkUnit, ...]
     label_names: tuple[str, ...] | None
-    extra: Mapping[str, Any]
+    extra: Mapping[str, Json]
 
     @property
     def features(self) -> tuple[FeatureSpec, ...]:
@@ -86,7 +87,7 @@ class TfdsReader:
             yield Record(client, unit.split, features, row)
 
 
-def _value(value: Any, field: Field) -> Any:
+def _value(value: Feature, field: Field) -> Feature:
     spec = field.spec
     if spec.kind == "text":
         return _utf8(value)
@@ -110,15 +111,15 @@ def _resized(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return resized if resized.ndim == 3 else resized[..., np.newaxis]
 
 
-def _at(example: Any, path: str) -> Any:
+def _at(example: Feature, path: str) -> Feature:
     return functools.reduce(lambda value, key: value[key], path.split("/"), example)
 
 
-def _client(value: Any) -> str:
+def _client(value: Feature) -> str:
     return _utf8(value) if isinstance(value, bytes) else str(np.asarray(value).item())
 
 
-def _utf8(value: Any) -> str:
+def _utf8(value: Feature) -> str:
     content = bytes(value) if isinstance(value, bytes) else np.asarray(value).item()
     try:
         return content.decode("utf-8")

@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Callable, Iterator, Mapping
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from data_prep.sources.parsing import compressed, fields, sqlite_examples
 from data_prep.sources.parsing.table_rows import Row, position
 from data_prep.sources.source import BadRecord, Source, WorkUnit, file_units, input_files
 from data_prep.store import records
+from groundwork.untyped import Feature
 
 _LENGTH = struct.Struct("<QI")
 _CRC = struct.Struct("<I")
@@ -62,9 +63,9 @@ def _record(header: bytes, file: IO[bytes]) -> bytes | None:
     return content if whole and records.masked(content) == _CRC.unpack(tail)[0] else None
 
 
-def _values(serialized: bytes) -> dict[str, Any]:
+def _values(serialized: bytes) -> dict[str, Feature]:
     """Single values as themselves, several as arrays; bytes that are UTF-8 as text."""
-    values: dict[str, Any] = {}
+    values: dict[str, Feature] = {}
     for name, found in sqlite_examples.parse(serialized).items():
         if isinstance(found, np.ndarray):
             values[name] = found.item() if found.size == 1 else found

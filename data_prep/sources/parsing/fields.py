@@ -4,7 +4,8 @@ import datetime
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+
+from groundwork.untyped import Feature, Json
 
 INT64 = range(-(2**63), 2**63)
 
@@ -17,14 +18,14 @@ class BadField(Exception):
         self.reason = reason
 
 
-def present(row: Mapping[str, Any], name: str) -> Any:
+def present(row: Mapping[str, Feature], name: str) -> Feature:
     value = row.get(name)
     if value is None:
         raise BadField("missing_field", f"the field {name!r} is missing")
     return value
 
 
-def text(row: Mapping[str, Any], name: str, default: str | None = None) -> str:
+def text(row: Mapping[str, Feature], name: str, default: str | None = None) -> str:
     value = row.get(name) if default is not None else present(row, name)
     if value is None:
         return default or ""
@@ -42,7 +43,7 @@ def encodable(value: str) -> str:
     return value
 
 
-def integer(row: Mapping[str, Any], name: str, default: int | None = None) -> int:
+def integer(row: Mapping[str, Feature], name: str, default: int | None = None) -> int:
     value = row.get(name) if default is not None else present(row, name)
     if value is None or (value == "" and default is not None):
         return default or 0
@@ -59,7 +60,7 @@ def integer(row: Mapping[str, Any], name: str, default: int | None = None) -> in
     return number
 
 
-def time(row: Mapping[str, Any], name: str) -> int:
+def time(row: Mapping[str, Feature], name: str) -> int:
     value = present(row, name)
     try:
         moment = seconds(value)
@@ -76,12 +77,12 @@ def _whole(value: float) -> int:
     return int(value)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Feature) -> str:
     shown = repr(value)
     return shown if len(shown) <= 60 else shown[:57] + "..."
 
 
-def json_object(content: bytes) -> dict[str, Any]:
+def json_object(content: bytes) -> dict[str, Json]:
     """The JSON object that is a whole line."""
     try:
         value = json.loads(content.decode("utf-8"))  # bytes would be guessed at

@@ -5,11 +5,12 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, NamedTuple
 
 from data_prep.sources.parsing import compressed
 from data_prep.sources.source import BadRecord, WorkUnit, file_units, input_files
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 _STRUCTURE = re.compile(r'["\[\]{}]')
 _STRING_END = re.compile(r'["\\]')
@@ -61,7 +62,7 @@ class JsonStream:
                 return
             self._expect(",")
 
-    def value(self) -> Any:
+    def value(self) -> Json:
         """The next value, parsed."""
         start, end = self._extent()
         content = self._text[start:end]
@@ -189,8 +190,8 @@ SPLIT_OF_FOLDER = {
 
 class User(NamedTuple):
     id: str
-    x: list[Any]
-    y: list[Any]
+    x: list[Json]
+    y: list[Json]
 
 
 def split_units(pattern: str) -> list[WorkUnit]:
@@ -242,7 +243,7 @@ def users(path: str) -> Iterator[User | BadRecord]:
         yield BadRecord("missing_field", path, None, "the field 'user_data' is missing")
 
 
-def _user(path: str, user: str, content: Any, seen: set[str]) -> User | BadRecord:
+def _user(path: str, user: str, content: Json, seen: set[str]) -> User | BadRecord:
     if user in seen:
         return BadRecord("duplicate_client", path, None, f"user {user!r} is there twice")
     seen.add(user)

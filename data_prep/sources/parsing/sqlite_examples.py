@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from data_prep.sources.source import WorkUnit, input_files
 from groundwork.errors import UserError
 from groundwork.files import replacing
 from groundwork.progress import Progress
+from groundwork.untyped import Feature
 
 ROWS_A_UNIT = 200_000
 _HEADER = b"SQLite format 3\x00"
@@ -146,7 +147,7 @@ def unpacked(file: Path) -> Path:
     return target
 
 
-def parse(serialized: bytes) -> Mapping[str, Any]:
+def parse(serialized: bytes) -> Mapping[str, Feature]:
     """The features of one tf.train.Example as NumPy arrays and lists of bytes."""
     from google.protobuf.message import DecodeError
     from tensorflow.core.example.example_pb2 import Example
@@ -155,7 +156,7 @@ def parse(serialized: bytes) -> Mapping[str, Any]:
         example = Example.FromString(serialized)
     except DecodeError as error:
         raise fields.BadField("malformed_example", f"no tf.train.Example: {error}") from None
-    found: dict[str, Any] = {}
+    found: dict[str, Feature] = {}
     for name, feature in example.features.feature.items():
         kind = feature.WhichOneof("kind")
         if kind == "float_list":
@@ -167,7 +168,7 @@ def parse(serialized: bytes) -> Mapping[str, Any]:
     return found
 
 
-def one(example: Mapping[str, Any], name: str) -> Any:
+def one(example: Mapping[str, Feature], name: str) -> Feature:
     """The single value of a scalar feature: an int, a float, or a UTF-8 string."""
     values = example.get(name)
     if values is None or len(values) == 0:

@@ -13,6 +13,7 @@ from typing import IO, Any, NamedTuple
 from data_prep.sources.parsing import compressed, fields
 from data_prep.sources.source import BadRecord, WorkUnit, file_units
 from groundwork.errors import UserError
+from groundwork.untyped import Feature
 
 SLICE_BYTES = 64 << 20
 LONGEST_LINE = 64 << 20
@@ -115,7 +116,7 @@ class Row(NamedTuple):
     line: Callable[[], int]
     """The file's line, counted only when asked for."""
     order: int
-    values: dict[str, Any]
+    values: dict[str, Feature]
 
 
 def is_json(path: str) -> bool:

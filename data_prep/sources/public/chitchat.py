@@ -6,13 +6,13 @@ later ones answers. Times are taken as written; they are probably US Mountain lo
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from data_prep.sources.parsing import compressed, fields
 from data_prep.sources.parsing.json_files import JsonStream, MalformedJson
 from data_prep.sources.source import BadRecord, Item, Record, Source, WorkUnit
 from data_prep.store.features import FeatureSpec
 from groundwork import embedded_packages
+from groundwork.untyped import Feature, Json
 
 NO_PROMPT = "(no prompt)"
 _MESSAGES_A_CONVERSATION = 1 << 16
@@ -28,7 +28,7 @@ class ChitchatReader:
         FeatureSpec("kind", "text"),
     )
     label_names = None
-    extra: Mapping[str, Any] = {"times": "as written, zone uncertain"}
+    extra: Mapping[str, Json] = {"times": "as written, zone uncertain"}
 
     def units(self) -> list[WorkUnit]:
         path = embedded_packages.path("chitchat")
@@ -44,7 +44,7 @@ class ChitchatReader:
                 yield BadRecord("malformed_json", unit.path, None, str(error))
 
 
-def _messages(path: str, conversation: str, content: Any) -> Iterator[Item]:
+def _messages(path: str, conversation: str, content: Feature) -> Iterator[Item]:
     place = 0
     try:
         prompt = fields.text(content, "prompt", default=NO_PROMPT)

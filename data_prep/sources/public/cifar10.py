@@ -7,7 +7,7 @@ import re
 import tarfile
 from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from data_prep.sources.source import BadRecord, Item, Record, Source, WorkUnit, 
 from data_prep.store.features import FeatureSpec
 from groundwork import unpickling
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 LABEL_NAMES = (
     "airplane",
@@ -48,7 +49,7 @@ class Cifar10Reader:
         FeatureSpec("label", "int64"),
     )
     label_names: tuple[str, ...] | None = LABEL_NAMES
-    extra: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    extra: Mapping[str, Json] = dataclasses.field(default_factory=dict)
 
     def units(self) -> list[WorkUnit]:
         return list(self.work)

@@ -3,13 +3,13 @@
 import csv
 import gzip
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 
 from data_prep.sources.source import Item, Record, Source, WorkUnit
 from data_prep.store.features import FeatureSpec
 from groundwork import embedded_packages
+from groundwork.untyped import Json
 
 FORM_STARTS = (0, 130, 256, 386, 516, 646, 776, 906, 1029, 1157, 1287, 1415, 1545, 1667)
 """Rows at which a new form begins, recovered from the fixed digit sequence every form repeats."""
@@ -20,7 +20,7 @@ _LARGEST = 16
 class DigitsReader:
     features = (FeatureSpec("image", "image", (8, 8, 1)), FeatureSpec("label", "int64"))
     label_names = tuple("0123456789")
-    extra: Mapping[str, Any] = {
+    extra: Mapping[str, Json] = {
         "background": 255,
         "clients_are": "forms, recovered from the file's order; not official writer ids",
     }

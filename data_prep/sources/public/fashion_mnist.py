@@ -4,7 +4,7 @@ import dataclasses
 import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from data_prep.sources.source import BadRecord, Item, Record, Source, WorkUnit
 from data_prep.store.features import FeatureSpec
 from groundwork import embedded_packages
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 LABEL_NAMES = (
     "T-shirt/top",
@@ -38,7 +39,7 @@ class FashionMnistReader:
     labels: Mapping[str, str]
     features: tuple[FeatureSpec, ...]
     label_names: tuple[str, ...] | None = LABEL_NAMES
-    extra: Mapping[str, Any] = dataclasses.field(default_factory=lambda: {"background": 0})
+    extra: Mapping[str, Json] = dataclasses.field(default_factory=lambda: {"background": 0})
 
     def units(self) -> list[WorkUnit]:
         return list(self.work)

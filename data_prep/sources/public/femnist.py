@@ -2,13 +2,13 @@
 
 import string
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
 from data_prep.sources.parsing import fields, pixels
 from data_prep.sources.source import SourceOption
 from data_prep.store.features import FeatureSpec
+from groundwork.untyped import Feature
 
 SIDE = 28
 PIXELS = SIDE * SIDE
@@ -38,12 +38,12 @@ def features(stored: str) -> tuple[FeatureSpec, ...]:
     return (FeatureSpec("image", kind, (SIDE, SIDE, 1)), FeatureSpec("label", "int64"))
 
 
-def example(values: Any, label: Any, stored: str) -> dict[str, Any]:
+def example(values: Feature, label: Feature, stored: str) -> dict[str, Feature]:
     """The features of one image; BadField says what is wrong with it."""
     return {"image": _image(values, stored), "label": _label(label)}
 
 
-def _image(values: Any, stored: str) -> np.ndarray:
+def _image(values: Feature, stored: str) -> np.ndarray:
     try:
         image = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):
@@ -64,7 +64,7 @@ def _image(values: Any, stored: str) -> np.ndarray:
     return exact
 
 
-def _label(label: Any) -> int:
+def _label(label: Feature) -> int:
     whole = fields.integer({"label": label}, "label")
     if not 0 <= whole < len(LABEL_NAMES):
         raise fields.BadField("wrong_label", f"its label {whole} is not between 0 and 61")

@@ -7,7 +7,6 @@ copy is left out and counted, unless `duplicates=keep`.
 import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from data_prep.sources.source import (
     WorkUnit,
 )
 from data_prep.store.features import FeatureSpec
+from groundwork.untyped import Json
 
 DUPLICATES_OPTION = SourceOption(
     "duplicates",
@@ -41,7 +41,7 @@ class FemnistLeafReader:
     stored: str
     drop_duplicates: bool
     features: tuple[FeatureSpec, ...]
-    extra: Mapping[str, Any]
+    extra: Mapping[str, Json]
     label_names: tuple[str, ...] | None = femnist.LABEL_NAMES
 
     @property

@@ -13,7 +13,6 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from data_prep.sources.public.femnist_leaf import DUPLICATES_OPTION
 from data_prep.sources.source import BadRecord, Item, Record, Source, WorkUnit
 from data_prep.store.features import FeatureSpec
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 _CLASS_FOLDER = re.compile(r"3[0-9]|4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a]")
 _WRITER_FOLDER = re.compile(r"f\d{4}_\d{2}")
@@ -41,7 +41,7 @@ class FemnistNistReader:
     duplicates: bool
     features: tuple[FeatureSpec, ...] = femnist.features("uint8")
     label_names: tuple[str, ...] | None = femnist.LABEL_NAMES
-    extra: Mapping[str, Any] = dataclasses.field(
+    extra: Mapping[str, Json] = dataclasses.field(
         default_factory=lambda: {"background": femnist.BACKGROUND, "leaf_shrinking": True}
     )
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from data_prep.sources.public import femnist
 from data_prep.sources.source import BadRecord, Item, Record, Source, SourceOption, WorkUnit
 from data_prep.store.features import FeatureSpec
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 SPLITS = {
     "all": {"all_train": "train", "all_test": "test"},
@@ -28,7 +28,7 @@ class FemnistTffReader:
     stored: str
     features: tuple[FeatureSpec, ...]
     label_names: tuple[str, ...]
-    extra: Mapping[str, Any]
+    extra: Mapping[str, Json]
 
     @property
     def splits(self) -> tuple[str, ...]:

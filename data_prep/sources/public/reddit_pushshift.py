@@ -25,6 +25,7 @@ from data_prep.sources.source import (
     input_files,
 )
 from data_prep.store.features import FeatureSpec
+from groundwork.untyped import Json
 
 GONE = ("[deleted]", "[removed]")
 SHORTEST_LEAF_COMMENT = 5
@@ -51,7 +52,7 @@ class RedditPushshiftReader:
     leaf: bool
     features: tuple[FeatureSpec, ...]
     client_limits: ClientLimits | None
-    extra: Mapping[str, Any]
+    extra: Mapping[str, Json]
     label_names: tuple[str, ...] | None = None
 
     def units(self) -> list[WorkUnit]:

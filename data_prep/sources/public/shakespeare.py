@@ -7,11 +7,11 @@ roles. (LEAF's and TFF's Shakespeare have 715 roles of another edition.)
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from data_prep.sources.source import Item, Record, Source, WorkUnit, file_units
 from data_prep.store.features import FeatureSpec
 from groundwork import embedded_packages
+from groundwork.untyped import Json
 
 FOLDER = "shksprdata/texts"
 _SUFFIX = "_gut.txt"
@@ -34,7 +34,7 @@ class ShakespeareReader:
 
     features = (FeatureSpec("text", "text"), FeatureSpec("title", "text"))
     label_names = None
-    extra: Mapping[str, Any] = {}
+    extra: Mapping[str, Json] = {}
 
     def units(self) -> list[WorkUnit]:
         folder = embedded_packages.path("shakespeare") / FOLDER

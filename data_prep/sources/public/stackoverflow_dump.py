@@ -7,7 +7,6 @@ workers share one plain file of 100 GB. An answer has no title and no tags.
 import dataclasses
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any
 from xml.parsers import expat
 
 from data_prep.sources.parsing import fields
@@ -23,6 +22,7 @@ from data_prep.sources.public.stackoverflow_posts import (
 )
 from data_prep.sources.source import BadRecord, Item, Source, WorkUnit, input_files
 from data_prep.store.features import FeatureSpec
+from groundwork.untyped import Json
 
 MEMBER = "Posts.xml"
 _END = b"</posts>"
@@ -35,7 +35,7 @@ class StackOverflowDumpReader:
 
     work: tuple[WorkUnit, ...]
     options: Mapping[str, str]
-    extra: Mapping[str, Any]
+    extra: Mapping[str, Json]
     features: tuple[FeatureSpec, ...] = FEATURES
     label_names: tuple[str, ...] | None = None
 

@@ -7,7 +7,6 @@ with a parent_id is an answer.
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from data_prep.sources.parsing import fields, table_rows
 from data_prep.sources.parsing.table_rows import line_units
@@ -22,6 +21,7 @@ from data_prep.sources.public.stackoverflow_posts import (
 )
 from data_prep.sources.source import BadRecord, Item, Source, WorkUnit, file_units, input_files
 from data_prep.store.features import FeatureSpec
+from groundwork.untyped import Feature, Json
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +30,7 @@ class StackOverflowExportReader:
 
     work: tuple[WorkUnit, ...]
     options: Mapping[str, str]
-    extra: Mapping[str, Any]
+    extra: Mapping[str, Json]
     features: tuple[FeatureSpec, ...] = FEATURES
     label_names: tuple[str, ...] | None = None
 
@@ -57,7 +57,7 @@ class StackOverflowExportReader:
                 yield BadRecord(error.reason, unit.path, row.line(), str(error))
 
 
-def _post(values: Mapping[str, Any]) -> Post:
+def _post(values: Mapping[str, Feature]) -> Post:
     row = {
         name.lower().replace("_", ""): value
         for name, value in values.items()
@@ -76,12 +76,12 @@ def _post(values: Mapping[str, Any]) -> Post:
     )
 
 
-def _tags(row: Mapping[str, Any]) -> str:
+def _tags(row: Mapping[str, Feature]) -> str:
     tags = row.get("tags", "")
     return "|".join(map(str, tags)) if isinstance(tags, list) else fields.text(row, "tags", "")
 
 
-def _whole(row: Mapping[str, Any], name: str) -> int:
+def _whole(row: Mapping[str, Feature], name: str) -> int:
     value = row.get(name)
     if isinstance(value, str) and value.endswith(".0"):  # columns with gaps, written by pandas
         return fields.integer({name: value[:-2]}, name)

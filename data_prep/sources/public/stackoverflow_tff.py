@@ -5,7 +5,6 @@ The text is cleaned already (see text_cleaning); one example is one sentence, a 
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from data_prep.sources.parsing import fields, sqlite_examples
 from data_prep.sources.parsing.download import STACK_OVERFLOW, input_or_download
@@ -13,6 +12,7 @@ from data_prep.sources.public.stackoverflow_posts import FEATURES
 from data_prep.sources.source import BadRecord, Item, Record, Source, WorkUnit
 from data_prep.store.features import FeatureSpec
 from groundwork.errors import UserError
+from groundwork.untyped import Feature, Json
 
 SPLITS = {"train": "train", "heldout": "validation", "test": "test"}
 
@@ -25,7 +25,7 @@ class StackOverflowTffReader:
     split_of: Mapping[str, str | None]
     features: tuple[FeatureSpec, ...] = FEATURES
     label_names: tuple[str, ...] | None = None
-    extra: Mapping[str, Any] = dataclasses.field(
+    extra: Mapping[str, Json] = dataclasses.field(
         default_factory=lambda: {"cleaning": "tff_stack_overflow", "examples": "sentence"}
     )
 
@@ -46,7 +46,7 @@ class StackOverflowTffReader:
             yield Record(row.client_id, self.split_of[row.split_name], features, row.number)
 
 
-def _features(example: Mapping[str, Any]) -> dict[str, Any]:
+def _features(example: Mapping[str, Feature]) -> dict[str, Feature]:
     values = {
         name: sqlite_examples.one(example, name)
         for name in ("tokens", "creation_date", "score", "tags", "title", "type")

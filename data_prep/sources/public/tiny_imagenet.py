@@ -7,12 +7,12 @@ classes. Some files are greyscale: all become RGB.
 import dataclasses
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from data_prep.sources.parsing import pixels as images
 from data_prep.sources.source import BadRecord, Item, Record, Source, WorkUnit
 from data_prep.store.features import FeatureSpec
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 SIDE = 64
 _VALIDATION = "val/val_annotations.txt"
@@ -26,7 +26,7 @@ class TinyImageNetReader:
     root: str
     wnids: tuple[str, ...]
     label_names: tuple[str, ...]
-    extra: Mapping[str, Any]
+    extra: Mapping[str, Json]
     features: tuple[FeatureSpec, ...] = (
         FeatureSpec("image", "image", (SIDE, SIDE, 3)),
         FeatureSpec("label", "int64"),

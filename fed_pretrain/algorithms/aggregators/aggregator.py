@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import tensorflow_federated as tff
 
@@ -12,11 +11,12 @@ from fed_pretrain.algorithms.aggregators.quantization import QuantizedFactory
 from fed_pretrain.algorithms.aggregators.secure_sum import SecureSumFactory
 from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate
+from groundwork.untyped import Factory
 
 
 def build(
     config: ResolvedAlgorithm, client_update: ClientUpdate, layers: Sequence[Sequence[int]]
-) -> Any:
+) -> Factory:
     """Sum, mean, robustness, the client update's part; outermost the sums of raw updates."""
     mean = _mean(config)
     if config.clipping:
@@ -43,8 +43,8 @@ def share_sent(config: ResolvedAlgorithm) -> float:
     return config.compression_bits / 32.0 if config.compression == "quantize" else 1.0
 
 
-def _mean(config: ResolvedAlgorithm) -> Any:
-    total: Any = tff.aggregators.SumFactory()
+def _mean(config: ResolvedAlgorithm) -> Factory:
+    total: Factory = tff.aggregators.SumFactory()
     if config.secure_aggregation:
         total = SecureSumFactory(config.secure_bound)
     if config.dp_noise_multiplier is None:
@@ -61,13 +61,13 @@ def _mean(config: ResolvedAlgorithm) -> Any:
 _Quantile = tff.aggregators.PrivateQuantileEstimationProcess
 
 
-def clipped(factory: Any) -> Any:
+def clipped(factory: Factory) -> Factory:
     """Clips updates to the 0.8 quantile of the norms seen (Andrew, Thakkar et al. 2021)."""
     norm = _Quantile.no_noise(initial_estimate=1.0, target_quantile=0.8, learning_rate=0.2)
     return tff.aggregators.clipping_factory(norm, factory)
 
 
-def zeroed(factory: Any) -> Any:
+def zeroed(factory: Factory) -> Factory:
     """Zeroes updates whose largest entry exceeds twice the 0.98 quantile plus one."""
     norm = _Quantile.no_noise(
         initial_estimate=10.0,

@@ -12,10 +12,11 @@ import collections
 import functools
 import operator
 from collections.abc import Sequence
-from typing import Any
 
 import tensorflow as tf
 import tensorflow_federated as tff
+
+from groundwork.untyped import Factory, Federated, Nested, Process, TffType
 
 EPSILON = 1e-12
 SCALARS = ("valid", "sum_norm", "sum_squared_norm", "max_norm")
@@ -39,22 +40,22 @@ class AlignmentFactory(tff.aggregators.WeightedAggregationFactory):
     `path` names where in a client's value its update is.
     """
 
-    def __init__(self, inner: Any, groups: Groups, path: Sequence[str]) -> None:
+    def __init__(self, inner: Factory, groups: Groups, path: Sequence[str]) -> None:
         self._inner = inner
         self._groups = groups
         self._path = path
 
-    def create(self, value_type: Any, weight_type: Any) -> Any:
+    def create(self, value_type: TffType, weight_type: TffType) -> Process:
         inner = self._inner.create(value_type, weight_type)
         delta_type = functools.reduce(getattr, self._path, value_type)
         sums = _Sums(delta_type, weight_type, self._groups)
 
         @tff.tensorflow.computation
-        def nothing_yet() -> Any:
+        def nothing_yet() -> Nested:
             return sums.zero_vectors()
 
         @tff.federated_computation
-        def initialize() -> Any:
+        def initialize() -> Federated:
             return tff.federated_zip(
                 collections.OrderedDict(
                     inner=inner.initialize(),
@@ -63,7 +64,7 @@ class AlignmentFactory(tff.aggregators.WeightedAggregationFactory):
             )
 
         @tff.tensorflow.computation(delta_type, delta_type)
-        def compare(result: Any, last: Any) -> Any:
+        def compare(result: Nested, last: Nested) -> Nested:
             return sums.compare(result, last)
 
         @tff.federated_computation(
@@ -71,7 +72,7 @@ class AlignmentFactory(tff.aggregators.WeightedAggregationFactory):
             tff.FederatedType(value_type, tff.CLIENTS),
             tff.FederatedType(weight_type, tff.CLIENTS),
         )
-        def next_fn(state: Any, value: Any, weight: Any) -> Any:
+        def next_fn(state: Federated, value: Federated, weight: Federated) -> Federated:
             output = inner.next(state["inner"], value, weight)
             delta = functools.reduce(operator.getitem, self._path, value)
             alignment = tff.federated_zip(
@@ -94,7 +95,7 @@ class AlignmentFactory(tff.aggregators.WeightedAggregationFactory):
 class _Sums:
     """The aggregation of the sums; each result is a vector with an entry a group."""
 
-    def __init__(self, delta_type: Any, weight_type: Any, groups: Groups) -> None:
+    def __init__(self, delta_type: TffType, weight_type: TffType, groups: Groups) -> None:
         self._type = delta_type
         self._weight_type = weight_type
         self._groups = groups
@@ -104,12 +105,12 @@ class _Sums:
             else [tf.TensorSpec(t.shape, t.dtype) for t in delta_type]
         )
 
-    def zero_vectors(self) -> Any:
+    def zero_vectors(self) -> Nested:
         return [tf.zeros(s.shape, s.dtype) for s in self._specs]
 
-    def aggregate(self, delta: Any, weight: Any) -> Any:
+    def aggregate(self, delta: Nested, weight: Nested) -> Nested:
         @tff.tensorflow.computation
-        def zero() -> Any:
+        def zero() -> Nested:
             count = len(self._groups)
             return collections.OrderedDict(
                 clients=tf.zeros([], tf.float64),
@@ -123,11 +124,11 @@ class _Sums:
         value_type = tff.to_type([("delta", self._type), ("weight", self._weight_type)])
 
         @tff.tensorflow.computation(zero.type_signature.result, value_type)
-        def accumulate(sums: Any, value: Any) -> Any:
+        def accumulate(sums: Nested, value: Nested) -> Nested:
             return self._add_client(sums, list(value["delta"]), value["weight"])
 
         @tff.tensorflow.computation(zero.type_signature.result, zero.type_signature.result)
-        def merge(a: Any, b: Any) -> Any:
+        def merge(a: Nested, b: Nested) -> Nested:
             merged = tf.nest.map_structure(tf.add, a, b)
             merged["scalars"]["max_norm"] = tf.maximum(
                 a["scalars"]["max_norm"], b["scalars"]["max_norm"]
@@ -135,13 +136,13 @@ class _Sums:
             return merged
 
         @tff.tensorflow.computation(zero.type_signature.result)
-        def report(sums: Any) -> Any:
+        def report(sums: Nested) -> Nested:
             return self._report(sums)
 
         zipped = tff.federated_zip(collections.OrderedDict(delta=delta, weight=weight))
         return tff.federated_aggregate(zipped, zero(), accumulate, merge, report)
 
-    def compare(self, result: Any, last: Any) -> Any:
+    def compare(self, result: Nested, last: Nested) -> Nested:
         new, old = list(result), list(last)
         return collections.OrderedDict(
             aggregate_norm=tf.sqrt(self._grouped([_dot(a, a) for a in new])),
@@ -151,14 +152,14 @@ class _Sums:
             ),
         )
 
-    def _zero_units(self) -> Any:
+    def _zero_units(self) -> Nested:
         # Unit vectors differ between the whole and a layer, so both are summed.
         return [
             [tf.zeros(self._specs[i].shape, self._specs[i].dtype) for i in group]
             for group in self._groups
         ]
 
-    def _add_client(self, sums: Any, delta: list[tf.Tensor], weight: tf.Tensor) -> Any:
+    def _add_client(self, sums: Nested, delta: list[tf.Tensor], weight: tf.Tensor) -> Nested:
         counts = tf.cast(weight > 0.0, tf.float64)
         norms = tf.sqrt(self._grouped([2.0 * tf.nn.l2_loss(d) for d in delta])) * counts
         valid = tf.cast(norms > EPSILON, tf.float64)
@@ -180,7 +181,7 @@ class _Sums:
             ],
         )
 
-    def _report(self, sums: Any) -> Any:
+    def _report(self, sums: Nested) -> Nested:
         ones = tf.ones([len(self._groups)], tf.float64)
         return collections.OrderedDict(
             clients=sums["clients"] * ones,

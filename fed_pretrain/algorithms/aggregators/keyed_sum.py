@@ -6,11 +6,12 @@ their noise. Here the state counts the rounds, and tensor i of round r has the k
 
 import collections
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_federated as tff
+
+from groundwork.untyped import Computation, Factory, Federated, Nested, Process, TffType
 
 Step = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
@@ -20,7 +21,7 @@ class KeyedSumFactory(tff.aggregators.UnweightedAggregationFactory):
 
     def __init__(
         self,
-        inner: Any,
+        inner: Factory,
         key: np.ndarray,
         at_server: Step,
     ) -> None:
@@ -28,19 +29,19 @@ class KeyedSumFactory(tff.aggregators.UnweightedAggregationFactory):
         self._key = key
         self._at_server = at_server
 
-    def create(self, value_type: Any) -> Any:
+    def create(self, value_type: TffType) -> Process:
         inner = self._inner.create(value_type)
 
         @tff.tensorflow.computation
-        def first_round() -> Any:
+        def first_round() -> Nested:
             return tf.constant(0)
 
         @tff.tensorflow.computation(first_round.type_signature.result)
-        def following(round_number: Any) -> Any:
+        def following(round_number: Nested) -> Nested:
             return round_number + 1
 
         @tff.federated_computation
-        def initialize() -> Any:
+        def initialize() -> Federated:
             return tff.federated_zip(
                 collections.OrderedDict(
                     inner=inner.initialize(), round=tff.federated_eval(first_round, tff.SERVER)
@@ -50,7 +51,7 @@ class KeyedSumFactory(tff.aggregators.UnweightedAggregationFactory):
         @tff.federated_computation(
             initialize.type_signature.result, tff.FederatedType(value_type, tff.CLIENTS)
         )
-        def next_fn(state: Any, value: Any) -> Any:
+        def next_fn(state: Federated, value: Federated) -> Federated:
             number = state["round"]
             output = inner.next(state["inner"], value)
             result = tff.federated_map(
@@ -65,14 +66,14 @@ class KeyedSumFactory(tff.aggregators.UnweightedAggregationFactory):
 
         return tff.templates.AggregationProcess(initialize, next_fn)
 
-    def _keyed(self, step: Step, value_type: Any) -> Any:
+    def _keyed(self, step: Step, value_type: TffType) -> Computation:
         @tff.tensorflow.computation(value_type, tff.TensorType(np.int32))
-        def keyed(value: Any, round_number: Any) -> Any:
+        def keyed(value: Nested, round_number: Nested) -> Nested:
             key = _fold(tf.constant(self._key), round_number)
             return [step(tensor, _fold(key, i)) for i, tensor in enumerate(value)]
 
         return keyed
 
 
-def _fold(key: tf.Tensor, number: Any) -> tf.Tensor:
+def _fold(key: tf.Tensor, number: Nested) -> tf.Tensor:
     return tf.random.experimental.stateless_fold_in(key, number, alg="philox")

@@ -4,13 +4,12 @@ The clipping is TFF's, the noise a pure function of (seed, round). The mean divi
 number of clients, not by how many came, as the analysis wants.
 """
 
-from typing import Any
-
 import tensorflow as tf
 import tensorflow_federated as tff
 
 from fed_pretrain.algorithms.aggregators.keyed_sum import KeyedSumFactory
 from groundwork import randomness
+from groundwork.untyped import Factory, Federated, Nested, Process, TffType
 
 
 class PrivateMeanFactory(tff.aggregators.WeightedAggregationFactory):
@@ -18,7 +17,7 @@ class PrivateMeanFactory(tff.aggregators.WeightedAggregationFactory):
 
     def __init__(
         self,
-        inner_sum: Any,
+        inner_sum: Factory,
         clip_norm: float,
         noise_multiplier: float,
         clients_per_round: int,
@@ -34,12 +33,12 @@ class PrivateMeanFactory(tff.aggregators.WeightedAggregationFactory):
         self._sum = tff.aggregators.clipping_factory(clip_norm, noisy_sum)
         self._clients = float(clients_per_round)
 
-    def create(self, value_type: Any, weight_type: Any) -> Any:
+    def create(self, value_type: TffType, weight_type: TffType) -> Process:
         inner = self._sum.create(value_type)
         clients = self._clients
 
         @tff.tensorflow.computation(value_type)
-        def divide(total: Any) -> Any:
+        def divide(total: Nested) -> Nested:
             return tf.nest.map_structure(lambda t: t / clients, total)
 
         @tff.federated_computation(
@@ -47,7 +46,7 @@ class PrivateMeanFactory(tff.aggregators.WeightedAggregationFactory):
             tff.FederatedType(value_type, tff.CLIENTS),
             tff.FederatedType(weight_type, tff.CLIENTS),
         )
-        def next_fn(state: Any, value: Any, weight: Any) -> Any:
+        def next_fn(state: Federated, value: Federated, weight: Federated) -> Federated:
             output = inner.next(state, value)
             return tff.templates.MeasuredProcessOutput(
                 output.state, tff.federated_map(divide, output.result), output.measurements

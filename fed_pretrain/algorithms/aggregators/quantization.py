@@ -5,10 +5,11 @@ client): it repeats on every executor, whatever the last bit of an update there.
 """
 
 import collections
-from typing import Any
 
 import tensorflow as tf
 import tensorflow_federated as tff
+
+from groundwork.untyped import Factory, Federated, Nested, Process, TffType
 
 # Beyond every local step, whose keys for dropout are folded from the same key.
 _PURPOSE = 2**31 - 1
@@ -20,16 +21,16 @@ class QuantizedFactory(tff.aggregators.WeightedAggregationFactory):
     With `scaled` the value is {delta, scale}, of which delta is the update.
     """
 
-    def __init__(self, inner: Any, bits: int, scaled: bool) -> None:
+    def __init__(self, inner: Factory, bits: int, scaled: bool) -> None:
         self._inner = inner
         self._bits = bits
         self._scaled = scaled
 
-    def create(self, value_type: Any, weight_type: Any) -> Any:
+    def create(self, value_type: TffType, weight_type: TffType) -> Process:
         inner = self._inner.create(value_type.value, weight_type)
 
         @tff.tensorflow.computation(value_type)
-        def rounded(keyed: Any) -> Any:
+        def rounded(keyed: Nested) -> Nested:
             value, key = keyed["value"], keyed["key"]
             if not self._scaled:
                 return quantized(value, key, self._bits)
@@ -41,13 +42,13 @@ class QuantizedFactory(tff.aggregators.WeightedAggregationFactory):
             tff.FederatedType(value_type, tff.CLIENTS),
             tff.FederatedType(weight_type, tff.CLIENTS),
         )
-        def next_fn(state: Any, value: Any, weight: Any) -> Any:
+        def next_fn(state: Federated, value: Federated, weight: Federated) -> Federated:
             return inner.next(state, tff.federated_map(rounded, value), weight)
 
         return tff.templates.AggregationProcess(inner.initialize, next_fn)
 
 
-def quantized(update: Any, key: tf.Tensor, bits: int) -> list[tf.Tensor]:
+def quantized(update: Nested, key: tf.Tensor, bits: int) -> list[tf.Tensor]:
     key = tf.random.experimental.stateless_fold_in(key, _PURPOSE, alg="philox")
     return [
         _rounded(tensor, tf.random.experimental.stateless_fold_in(key, i, alg="philox"), bits)

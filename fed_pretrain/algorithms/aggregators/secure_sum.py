@@ -5,42 +5,41 @@ masked inputs add up to. TFF's secure intrinsics have a body on its test backend
 run on every executor.
 """
 
-from typing import Any
-
 import tensorflow as tf
 import tensorflow_federated as tff
 
 from fed_pretrain.algorithms.algorithm_config import SECURE_FRACTION, SECURE_MODULUS
+from groundwork.untyped import Federated, Nested, Process, TffType
 
 
 class SecureSumFactory(tff.aggregators.UnweightedAggregationFactory):
     def __init__(self, bound: float) -> None:
         self._bound = bound
 
-    def create(self, value_type: Any) -> Any:
+    def create(self, value_type: TffType) -> Process:
         bound = self._bound
 
         @tff.tensorflow.computation(value_type)
-        def encode(value: Any) -> Any:
+        def encode(value: Nested) -> Nested:
             return tf.nest.map_structure(lambda t: _encode(t, bound), value)
 
         @tff.tensorflow.computation(value_type)
-        def count_clipped(value: Any) -> Any:
+        def count_clipped(value: Nested) -> Nested:
             over = [tf.math.count_nonzero(tf.abs(t) > bound) for t in tf.nest.flatten(value)]
             return tf.add_n(over)
 
         @tff.tensorflow.computation(encode.type_signature.result)
-        def decode(total: Any) -> Any:
+        def decode(total: Nested) -> Nested:
             return tf.nest.map_structure(_decode, total)
 
         @tff.federated_computation
-        def initialize() -> Any:
+        def initialize() -> Federated:
             return tff.federated_value((), tff.SERVER)
 
         @tff.federated_computation(
             initialize.type_signature.result, tff.FederatedType(value_type, tff.CLIENTS)
         )
-        def next_fn(state: Any, value: Any) -> Any:
+        def next_fn(state: Federated, value: Federated) -> Federated:
             total = tff.federated_sum(tff.federated_map(encode, value))
             clipped = tff.federated_sum(tff.federated_map(count_clipped, value))
             return tff.templates.MeasuredProcessOutput(

@@ -6,25 +6,26 @@ with the clients' weights, and the finalizer moves the model's by the mean: no o
 
 import collections
 from collections.abc import Sequence
-from typing import Any
 
 import tensorflow_federated as tff
+
+from groundwork.untyped import Factory, Federated, Nested, Process, TffType
 
 
 class StatisticsFactory(tff.aggregators.WeightedAggregationFactory):
     """Takes {update, statistics}: the inner aggregator's result beside the weighted mean."""
 
-    def __init__(self, inner: Any) -> None:
+    def __init__(self, inner: Factory) -> None:
         self._inner = inner
 
-    def create(self, value_type: Any, weight_type: Any) -> Any:
+    def create(self, value_type: TffType, weight_type: TffType) -> Process:
         inner = self._inner.create(value_type.update, weight_type)
         mean = tff.aggregators.MeanFactory(no_nan_division=True).create(
             value_type.statistics, weight_type
         )
 
         @tff.federated_computation
-        def initialize() -> Any:
+        def initialize() -> Federated:
             return tff.federated_zip(
                 collections.OrderedDict(inner=inner.initialize(), mean=mean.initialize())
             )
@@ -34,7 +35,7 @@ class StatisticsFactory(tff.aggregators.WeightedAggregationFactory):
             tff.FederatedType(value_type, tff.CLIENTS),
             tff.FederatedType(weight_type, tff.CLIENTS),
         )
-        def next_fn(state: Any, value: Any, weight: Any) -> Any:
+        def next_fn(state: Federated, value: Federated, weight: Federated) -> Federated:
             update = inner.next(state["inner"], value["update"], weight)
             statistics = mean.next(state["mean"], value["statistics"], weight)
             return tff.templates.MeasuredProcessOutput(
@@ -50,7 +51,7 @@ class StatisticsFactory(tff.aggregators.WeightedAggregationFactory):
         return tff.templates.AggregationProcess(initialize, next_fn)
 
 
-def build_finalizer(inner: Any, weights_type: Any, averaged: Sequence[int]) -> Any:
+def build_finalizer(inner: Process, weights_type: TffType, averaged: Sequence[int]) -> Process:
     """`inner` for what trains; the averaged weights move by the mean of their changes."""
     statistics_type = tff.to_type([weights_type.non_trainable[i] for i in averaged])
     update_type = tff.to_type(
@@ -58,7 +59,7 @@ def build_finalizer(inner: Any, weights_type: Any, averaged: Sequence[int]) -> A
     )
 
     @tff.tensorflow.computation(weights_type, statistics_type)
-    def moved(weights: Any, change: Any) -> Any:
+    def moved(weights: Nested, change: Nested) -> Nested:
         fixed = list(weights.non_trainable)
         for position, delta in zip(averaged, change, strict=True):
             fixed[position] = fixed[position] - delta
@@ -69,7 +70,7 @@ def build_finalizer(inner: Any, weights_type: Any, averaged: Sequence[int]) -> A
         tff.FederatedType(weights_type, tff.SERVER),
         tff.FederatedType(update_type, tff.SERVER),
     )
-    def next_fn(state: Any, weights: Any, update: Any) -> Any:
+    def next_fn(state: Federated, weights: Federated, update: Federated) -> Federated:
         output = inner.next(state, weights, update["update"])
         return tff.templates.MeasuredProcessOutput(
             output.state,

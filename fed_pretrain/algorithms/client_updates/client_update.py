@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
+from groundwork.untyped import Client, Computation, Factory, Nested, Spec, State, TffModel, TffType
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -38,10 +39,10 @@ class Outcome:
     delta: Tensors
     scale: tf.Tensor | None = None
     weight_factor: tf.Tensor | float = 1.0
-    sums: collections.OrderedDict[str, Any] = dataclasses.field(
+    sums: collections.OrderedDict[str, Nested] = dataclasses.field(
         default_factory=collections.OrderedDict
     )
-    client_state: collections.OrderedDict[str, Any] | None = None
+    client_state: collections.OrderedDict[str, State] | None = None
 
 
 def weight_of(training: LocalTraining, uniform: bool) -> tf.Tensor:
@@ -54,13 +55,15 @@ def weight_of(training: LocalTraining, uniform: bool) -> tf.Tensor:
 class SumsClients(Protocol):
     """The part of an executor that a first pass needs."""
 
-    def sum_clients(self, computation: Any, value: Any, clients: Sequence[Any]) -> Any: ...
+    def sum_clients(
+        self, computation: Computation, value: Nested, clients: Sequence[Client]
+    ) -> Nested: ...
 
 
 class FirstPass(Protocol):
     """A pass over the round's clients before its work: `state = run(executor, state, clients)`."""
 
-    def run(self, executor: SumsClients, state: Any, clients: Sequence[Any]) -> Any: ...
+    def run(self, executor: SumsClients, state: State, clients: Sequence[Client]) -> Nested: ...
 
 
 class ClientUpdate(abc.ABC):
@@ -128,28 +131,32 @@ class ClientUpdate(abc.ABC):
         """Why this config makes no sense, beyond what the facts above say."""
         return []
 
-    def server_state(self, specs: Specs) -> Any:
+    def server_state(self, specs: Specs) -> State:
         """This update's state on the server before the first round."""
         return collections.OrderedDict()
 
-    def client_state_spec(self, specs: Specs) -> collections.OrderedDict[str, Any] | None:
+    def client_state_spec(self, specs: Specs) -> collections.OrderedDict[str, Spec] | None:
         """What a client keeps between rounds, zeros before its first; None keeps nothing."""
         return None
 
     @abc.abstractmethod
-    def work(self, training: LocalTraining, server: Any, client: Any) -> Outcome:
+    def work(self, training: LocalTraining, server: State, client: State) -> Outcome:
         """One client's round."""
 
-    def advance(self, server: Any, sums: Any) -> Any:
+    def advance(self, server: State, sums: Nested) -> State:
         """This update's server state after a round, from the summed `Outcome.sums`."""
         return server
 
-    def wrap_aggregator(self, factory: Any) -> Any:
+    def wrap_aggregator(self, factory: Factory) -> Factory:
         """The aggregator with what this update adds to the mean."""
         return factory
 
     def first_pass(
-        self, model_fn: Callable[[], Any], objective: Any, weights_type: Any, payload_type: Any
+        self,
+        model_fn: Callable[[], TffModel],
+        objective: Any,
+        weights_type: TffType,
+        payload_type: TffType,
     ) -> FirstPass | None:
         """What each round begins with, if not with the clients' work."""
         return None

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate, Outcome
+from groundwork.untyped import Factory, Spec, State
 
 if TYPE_CHECKING:
     from fed_pretrain.algorithms.client_updates.local_training import LocalTraining, Specs, Tensors
@@ -49,10 +50,10 @@ class FedDyn(ClientUpdate):
             )
         return found
 
-    def client_state_spec(self, specs: Specs) -> Any:
+    def client_state_spec(self, specs: Specs) -> Spec:
         return collections.OrderedDict(gradient=list(specs))
 
-    def work(self, training: LocalTraining, server: Any, client: Any) -> Outcome:
+    def work(self, training: LocalTraining, server: State, client: State) -> Outcome:
         own = list(client["gradient"])
 
         def correct(gradients: Tensors) -> Tensors:
@@ -68,7 +69,7 @@ class FedDyn(ClientUpdate):
         new = [h + self.alpha * d for h, d in zip(own, delta, strict=True)]
         return Outcome(delta, client_state=collections.OrderedDict(gradient=new))
 
-    def wrap_aggregator(self, factory: Any) -> Any:
+    def wrap_aggregator(self, factory: Factory) -> Factory:
         from fed_pretrain.algorithms.client_updates.own_means import DynMeanFactory
 
         return DynMeanFactory(factory, self.population_weight)

@@ -10,9 +10,10 @@ of the batches of the client's order summed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate, Outcome, Settings
+from groundwork.untyped import State
 
 if TYPE_CHECKING:
     from fed_pretrain.algorithms.client_updates.local_training import LocalTraining
@@ -30,7 +31,7 @@ class Gd(ClientUpdate):
     no_momentum = "it takes a single step"
     own_gradient_steps = True
 
-    def work(self, training: LocalTraining, server: Any, client: Any) -> Outcome:
+    def work(self, training: LocalTraining, server: State, client: State) -> Outcome:
         gradient, _ = training.full_gradient(keep_statistics=True)
         return Outcome([training.learning_rate * g for g in gradient])
 
@@ -42,5 +43,5 @@ class FedSgd(ClientUpdate):
     no_momentum = "it takes a single step"
     own_gradient_steps = True
 
-    def work(self, training: LocalTraining, server: Any, client: Any) -> Outcome:
+    def work(self, training: LocalTraining, server: State, client: State) -> Outcome:
         return Outcome([training.learning_rate * g for g in training.summed_gradients()])

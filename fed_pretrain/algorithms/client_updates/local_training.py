@@ -15,6 +15,7 @@ from fed_pretrain.clients import payload as payloads
 from fed_pretrain.clients.local_work import PADDING_ROW
 from fed_pretrain.models import dropout
 from fed_pretrain.tasks.objective import CrossEntropy, Objective
+from groundwork.untyped import Nested, TffModel, Weights
 
 Tensors = list[tf.Tensor]
 Specs = Sequence[tf.TensorSpec]
@@ -36,7 +37,7 @@ class LocalTraining:
 
     def __init__(
         self,
-        model_fn: Callable[[], Any],
+        model_fn: Callable[[], TffModel],
         objective: Objective | None,
         settings: LocalSettings,
         anchored: bool = False,
@@ -46,7 +47,7 @@ class LocalTraining:
 
     def _build(
         self,
-        model_fn: Callable[[], Any],
+        model_fn: Callable[[], TffModel],
         objective: Objective | None,
         settings: LocalSettings,
         anchored: bool,
@@ -64,7 +65,7 @@ class LocalTraining:
         ]
 
     def prepare(
-        self, weights: Any, payload: Mapping[str, tf.Tensor], learning_rate: tf.Tensor
+        self, weights: Weights, payload: Mapping[str, tf.Tensor], learning_rate: tf.Tensor
     ) -> None:
         """Loads the weights and drops the steps that hold no row."""
         self.start: Tensors = list(weights.trainable)
@@ -112,7 +113,7 @@ class LocalTraining:
     def loop(self, step: Callable[[Gradients, tf.Tensor], None]) -> None:
         """Calls `step(gradients, index)`, which moves the variables, for each step of the order."""
 
-        def body(index: tf.Tensor, sums: tuple[tf.Tensor, ...]) -> Any:
+        def body(index: tf.Tensor, sums: tuple[tf.Tensor, ...]) -> Nested:
             gradients, batch = self.gradients(self.payload, index, index)
             # All gradients before any move: no buffer is then shared, and updates are in place.
             with tf.control_dependencies([_handle(g) for g in gradients]):
@@ -152,7 +153,7 @@ class LocalTraining:
     ) -> tuple[tuple[tf.Tensor, ...], tuple[tf.Tensor, ...]]:
         """Sums of `weighed(count, gradient)` and of the statistics over the payload's batches."""
 
-        def body(index: tf.Tensor, total: Any, sums: Any) -> Any:
+        def body(index: tf.Tensor, total: Nested, sums: Nested) -> Nested:
             gradients, batch = self.gradients(payload, index, first_key + index)
             total = tuple(t + weighed(batch[1], g) for t, g in zip(total, gradients, strict=True))
             return index + 1, total, tuple(s + b for s, b in zip(sums, batch, strict=True))
@@ -171,11 +172,11 @@ class LocalTraining:
         rows = tf.range(-(-places // batch) * batch)
         return tf.reshape(tf.where(rows < self.rows, rows, PADDING_ROW), [-1, batch])
 
-    def evaluate(self, payload: Mapping[str, tf.Tensor]) -> "collections.OrderedDict[str, Any]":
+    def evaluate(self, payload: Mapping[str, tf.Tensor]) -> "collections.OrderedDict[str, Nested]":
         """Statistics of other rows at the variables as they are, without dropout."""
         objective = self._objective or CrossEntropy()
 
-        def body(index: tf.Tensor, sums: tuple[tf.Tensor, ...]) -> Any:
+        def body(index: tf.Tensor, sums: tuple[tf.Tensor, ...]) -> Nested:
             x, y = payloads.batch_at(payload, index)
             batch = objective.statistics(y, self._model.predict_on_batch(x, training=False))
             added = [
@@ -208,7 +209,7 @@ class LocalTraining:
         payload: Mapping[str, tf.Tensor],
         index: tf.Tensor,
         key_index: tf.Tensor,
-        model: Any = None,
+        model: TffModel = None,
     ) -> tuple[Gradients, tuple[tf.Tensor, ...]]:
         """The gradient of one batch and its statistics, of one forward pass."""
         model = model or self._model
@@ -269,7 +270,7 @@ def _steps_with_rows(order: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return sorted_order, tf.reduce_sum(1 - empty)
 
 
-def _traced_anew(method: Any) -> Any:
+def _traced_anew(method: Any) -> Nested:
     """TFF's models are tf.functions: a second loop would get the first one's trace and its key."""
     return tf.function(method.python_function)
 
@@ -278,11 +279,11 @@ def _no_statistics() -> "collections.OrderedDict[str, tf.Tensor]":
     return collections.OrderedDict((name, tf.zeros([], tf.float32)) for name in STATISTICS)
 
 
-def _handle(gradient: Any) -> tf.Tensor:
+def _handle(gradient: Nested) -> tf.Tensor:
     return gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient
 
 
-def _start_at_zero(next_creator: Callable[..., Any], **kwargs: Any) -> Any:
+def _start_at_zero(next_creator: Callable[..., Nested], **kwargs: Any) -> Nested:
     """Every variable is assigned before it is read: drawing random first values would be waste."""
     first = kwargs.get("initial_value")
     if callable(first) and kwargs.get("shape") is not None:

@@ -24,6 +24,7 @@ from fed_pretrain.algorithms.client_updates.client_update import (
     SumsClients,
     weight_of,
 )
+from groundwork.untyped import Client, Computation, Nested, Optimizer, State, TffModel, TffType
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -48,7 +49,7 @@ class _HoldsServerOptimizer(ClientUpdate):
     holds_server_optimizer = True
     extra_models_up = 1.0
 
-    optimizer: Any
+    optimizer: Optimizer
     uniform: bool
 
     @classmethod
@@ -57,7 +58,7 @@ class _HoldsServerOptimizer(ClientUpdate):
 
         return cls(server_optimizer.build(config), config.weighting == "uniform")
 
-    def step(self, state: Any, training: LocalTraining, gradients: Gradients) -> None:
+    def step(self, state: State, training: LocalTraining, gradients: Gradients) -> None:
         """Moves the variables by one step; the state it would have moved to is dropped."""
         import tensorflow as tf
 
@@ -66,7 +67,7 @@ class _HoldsServerOptimizer(ClientUpdate):
         for variable, value in zip(training.variables, moved, strict=True):
             variable.assign(value)
 
-    def advanced(self, state: Any, gradient: Tensors) -> Any:
+    def advanced(self, state: State, gradient: Tensors) -> State:
         """The optimizer's state after the cohort's mean gradient; weights play no part in it."""
         import tensorflow as tf
 
@@ -79,10 +80,10 @@ class MimeLite(_HoldsServerOptimizer):
     help = "Local steps of the server's optimizer, its state held fixed."
     algorithm = "mimelite"
 
-    def server_state(self, specs: Specs) -> Any:
+    def server_state(self, specs: Specs) -> State:
         return collections.OrderedDict(optimizer=self.optimizer.initialize(list(specs)))
 
-    def work(self, training: LocalTraining, server: Any, client: Any) -> Outcome:
+    def work(self, training: LocalTraining, server: State, client: State) -> Outcome:
         gradient, _ = training.full_gradient()
         state = _at_rate(server["optimizer"], training.learning_rate)
 
@@ -92,7 +93,7 @@ class MimeLite(_HoldsServerOptimizer):
         training.loop(step)
         return Outcome(training.delta(), sums=_weighted(training, gradient, self.uniform))
 
-    def advance(self, server: Any, sums: Any) -> Any:
+    def advance(self, server: State, sums: Nested) -> State:
         import tensorflow as tf
 
         mean = [tf.math.divide_no_nan(g, sums["weight"]) for g in sums["gradient"]]
@@ -113,7 +114,7 @@ class Mime(_HoldsServerOptimizer):
     needs_anchor = True
     extra_models_down = 1.0
 
-    def server_state(self, specs: Specs) -> Any:
+    def server_state(self, specs: Specs) -> State:
         import tensorflow as tf
 
         return collections.OrderedDict(
@@ -122,7 +123,7 @@ class Mime(_HoldsServerOptimizer):
             fresh=tf.constant(0.0),
         )
 
-    def work(self, training: LocalTraining, server: Any, client: Any) -> Outcome:
+    def work(self, training: LocalTraining, server: State, client: State) -> Outcome:
         import tensorflow as tf
 
         state = _at_rate(server["optimizer"], training.learning_rate)
@@ -156,7 +157,7 @@ class Mime(_HoldsServerOptimizer):
 
         return tf.cond(fresh > 1.0, own, lambda: tf.constant(0.0))
 
-    def advance(self, server: Any, sums: Any) -> Any:
+    def advance(self, server: State, sums: Nested) -> State:
         import tensorflow as tf
 
         gradient = list(server["gradient"])
@@ -167,7 +168,11 @@ class Mime(_HoldsServerOptimizer):
         )
 
     def first_pass(
-        self, model_fn: Callable[[], Any], objective: Any, weights_type: Any, payload_type: Any
+        self,
+        model_fn: Callable[[], TffModel],
+        objective: Any,
+        weights_type: TffType,
+        payload_type: TffType,
     ) -> MimeFirstPass:
         import tensorflow as tf
         import tensorflow_federated as tff
@@ -179,12 +184,12 @@ class Mime(_HoldsServerOptimizer):
         from fed_pretrain.clients.payload import payload_of
 
         @tff.tensorflow.computation(weights_type, payload_type)
-        def computation(weights: Any, data: Any) -> Any:
+        def computation(weights: Nested, data: Nested) -> Nested:
             payload = payload_of(data)
             training = LocalTraining(model_fn, objective, LocalSettings())
 
             @tf.function
-            def gradient(weights: Any, payload: Any) -> Any:
+            def gradient(weights: Nested, payload: Nested) -> Nested:
                 training.prepare(weights, payload, tf.constant(0.0))
                 mean, _ = training.full_gradient()
                 sums = _weighted(training, mean, self.uniform)
@@ -203,15 +208,15 @@ class Mime(_HoldsServerOptimizer):
 class MimeFirstPass:
     """Before each round: `state = first_pass.run(executor, state, clients)`."""
 
-    computation: Any
+    computation: Computation
 
-    def run(self, executor: SumsClients, state: Any, clients: Sequence[Any]) -> Any:
+    def run(self, executor: SumsClients, state: State, clients: Sequence[Client]) -> Nested:
         """The state the round may start from."""
         weights = _parts(state)["global_model_weights"]
         return self.absorb(state, executor.sum_clients(self.computation, weights, clients))
 
     @staticmethod
-    def absorb(state: Any, sums: Any) -> Any:
+    def absorb(state: State, sums: Nested) -> State:
         """`fresh` becomes 1 and the number of clients whose gradient was not finite."""
         total = sums["weight"]
         work = collections.OrderedDict(_parts(state)["client_work"])
@@ -224,25 +229,25 @@ class MimeFirstPass:
         return state._replace(client_work=work)
 
 
-def _parts(state: Any) -> Any:
+def _parts(state: State) -> Nested:
     """TFF's state by name: its own tuple, or the mapping a restored one is."""
     return state if isinstance(state, dict) else state._asdict()
 
 
-def _at_rate(state: Any, learning_rate: tf.Tensor) -> Any:
+def _at_rate(state: State, learning_rate: tf.Tensor) -> Nested:
     """The optimizer's state with the client's learning rate in it."""
     own = collections.OrderedDict(state)
     own["learning_rate"] = learning_rate
     return own
 
 
-def _weighted(training: LocalTraining, gradient: Tensors, uniform: bool) -> Any:
+def _weighted(training: LocalTraining, gradient: Tensors, uniform: bool) -> Nested:
     """The client's full gradient, times its weight, beside the weight."""
     weight = weight_of(training, uniform)
     return collections.OrderedDict(gradient=[weight * g for g in gradient], weight=weight)
 
 
-def _finite(sums: Any) -> tf.Tensor:
+def _finite(sums: Nested) -> tf.Tensor:
     import tensorflow as tf
 
     return tf.reduce_all([tf.reduce_all(tf.math.is_finite(t)) for t in tf.nest.flatten(sums)])

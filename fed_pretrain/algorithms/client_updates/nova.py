@@ -9,11 +9,12 @@ to n_i / tau_i that sum to one over the cohort, and nothing else.
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate, Outcome
 from fed_pretrain.algorithms.client_updates.proximal import pull
+from groundwork.untyped import Factory, State
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -46,11 +47,11 @@ class Nova(ClientUpdate):
             "drop --client_momentum or --proximal_strength"
         ]
 
-    def work(self, training: LocalTraining, server: Any, client: Any) -> Outcome:
+    def work(self, training: LocalTraining, server: State, client: State) -> Outcome:
         training.descend(pull(training, self.proximal_strength))
         return Outcome(training.delta(), scale=self._normaliser(training))
 
-    def wrap_aggregator(self, factory: Any) -> Any:
+    def wrap_aggregator(self, factory: Factory) -> Factory:
         from fed_pretrain.algorithms.client_updates.own_means import NovaMeanFactory
 
         return NovaMeanFactory(factory)
@@ -76,7 +77,7 @@ class NovaAuthors(ClientUpdate):
     algorithm = "fednova_authors"
     not_private = "differential privacy weighs clients alike, which undoes nova_authors"
 
-    def work(self, training: LocalTraining, server: Any, client: Any) -> Outcome:
+    def work(self, training: LocalTraining, server: State, client: State) -> Outcome:
         import tensorflow as tf
 
         training.descend()

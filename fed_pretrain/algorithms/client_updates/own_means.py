@@ -1,36 +1,37 @@
 """What FedNova and FedDyn put around any weighted mean."""
 
 import collections
-from typing import Any
 
 import tensorflow as tf
 import tensorflow_federated as tff
+
+from groundwork.untyped import Factory, Federated, Nested, Process, TffType
 
 
 class NovaMeanFactory(tff.aggregators.WeightedAggregationFactory):
     """tau_eff * mean_i(Delta_i / a_i), of {delta, scale}; tau_eff is the scales' weighted mean."""
 
-    def __init__(self, inner: Any) -> None:
+    def __init__(self, inner: Factory) -> None:
         self._inner = inner
 
-    def create(self, value_type: Any, weight_type: Any) -> Any:
+    def create(self, value_type: TffType, weight_type: TffType) -> Process:
         inner = self._inner.create(value_type.delta, weight_type)
         scales = tff.aggregators.MeanFactory(no_nan_division=True).create(
             value_type.scale, weight_type
         )
 
         @tff.tensorflow.computation(value_type)
-        def normalised(value: Any) -> Any:
+        def normalised(value: Nested) -> Nested:
             return tf.nest.map_structure(
                 lambda d: tf.math.divide_no_nan(d, value["scale"]), value["delta"]
             )
 
         @tff.tensorflow.computation(value_type.delta, value_type.scale)
-        def rescaled(mean: Any, scale: Any) -> Any:
+        def rescaled(mean: Nested, scale: Nested) -> Nested:
             return tf.nest.map_structure(lambda m: m * scale, mean)
 
         @tff.federated_computation
-        def initialize() -> Any:
+        def initialize() -> Federated:
             return tff.federated_zip(
                 collections.OrderedDict(inner=inner.initialize(), scales=scales.initialize())
             )
@@ -40,7 +41,7 @@ class NovaMeanFactory(tff.aggregators.WeightedAggregationFactory):
             tff.FederatedType(value_type, tff.CLIENTS),
             tff.FederatedType(weight_type, tff.CLIENTS),
         )
-        def next_fn(state: Any, value: Any, weight: Any) -> Any:
+        def next_fn(state: Federated, value: Federated, weight: Federated) -> Federated:
             means = inner.next(state["inner"], tff.federated_map(normalised, value), weight)
             scale = scales.next(state["scales"], value["scale"], weight)
             return tff.templates.MeasuredProcessOutput(
@@ -57,32 +58,32 @@ class NovaMeanFactory(tff.aggregators.WeightedAggregationFactory):
 class DynMeanFactory(tff.aggregators.WeightedAggregationFactory):
     """mean_i(Delta_i) + s; see feddyn.py."""
 
-    def __init__(self, inner: Any, population_weight: float) -> None:
+    def __init__(self, inner: Factory, population_weight: float) -> None:
         self._inner = inner
         self._population_weight = population_weight
 
-    def create(self, value_type: Any, weight_type: Any) -> Any:
+    def create(self, value_type: TffType, weight_type: TffType) -> Process:
         inner = self._inner.create(value_type, weight_type)
         everyone = self._population_weight
 
         @tff.tensorflow.computation
-        def zero() -> Any:
+        def zero() -> Nested:
             return [tf.zeros(t.shape, t.dtype) for t in value_type]
 
         @tff.tensorflow.computation(value_type, weight_type)
-        def weighted(value: Any, weight: Any) -> Any:
+        def weighted(value: Nested, weight: Nested) -> Nested:
             return [weight * v for v in value]
 
         @tff.tensorflow.computation(value_type, value_type)
-        def grown(drift: Any, total: Any) -> Any:
+        def grown(drift: Nested, total: Nested) -> Nested:
             return [s + t / everyone for s, t in zip(drift, total, strict=True)]
 
         @tff.tensorflow.computation(value_type, value_type)
-        def added(mean: Any, drift: Any) -> Any:
+        def added(mean: Nested, drift: Nested) -> Nested:
             return [m + s for m, s in zip(mean, drift, strict=True)]
 
         @tff.federated_computation
-        def initialize() -> Any:
+        def initialize() -> Federated:
             return tff.federated_zip(
                 collections.OrderedDict(
                     inner=inner.initialize(), drift=tff.federated_eval(zero, tff.SERVER)
@@ -94,7 +95,7 @@ class DynMeanFactory(tff.aggregators.WeightedAggregationFactory):
             tff.FederatedType(value_type, tff.CLIENTS),
             tff.FederatedType(weight_type, tff.CLIENTS),
         )
-        def next_fn(state: Any, value: Any, weight: Any) -> Any:
+        def next_fn(state: Federated, value: Federated, weight: Federated) -> Federated:
             mean = inner.next(state["inner"], value, weight)
             total = tff.federated_sum(tff.federated_map(weighted, (value, weight)))
             drift = tff.federated_map(grown, (state["drift"], total))

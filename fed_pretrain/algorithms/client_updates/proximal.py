@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate, Outcome, Settings
+from groundwork.untyped import State
 
 if TYPE_CHECKING:
     from fed_pretrain.algorithms.client_updates.local_training import LocalTraining, Tensors
@@ -28,7 +29,7 @@ class Proximal(ClientUpdate):
     def of(cls, config: ResolvedAlgorithm) -> Self:
         return cls(config.proximal_strength)
 
-    def work(self, training: LocalTraining, server: Any, client: Any) -> Outcome:
+    def work(self, training: LocalTraining, server: State, client: State) -> Outcome:
         training.descend(pull(training, self.strength))
         return Outcome(training.delta())
 

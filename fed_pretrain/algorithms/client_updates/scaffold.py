@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate, Outcome, weight_of
+from groundwork.untyped import Nested, Spec, State
 
 if TYPE_CHECKING:
     from fed_pretrain.algorithms.client_updates.local_training import LocalTraining, Specs, Tensors
@@ -39,15 +40,15 @@ class Scaffold(ClientUpdate):
     def of(cls, config: ResolvedAlgorithm) -> Self:
         return cls(config.population_weight, config.weighting == "uniform")
 
-    def server_state(self, specs: Specs) -> Any:
+    def server_state(self, specs: Specs) -> State:
         from fed_pretrain.algorithms.client_updates.local_training import zeros
 
         return collections.OrderedDict(control=zeros(specs))
 
-    def client_state_spec(self, specs: Specs) -> Any:
+    def client_state_spec(self, specs: Specs) -> Spec:
         return collections.OrderedDict(control=list(specs))
 
-    def work(self, training: LocalTraining, server: Any, client: Any) -> Outcome:
+    def work(self, training: LocalTraining, server: State, client: State) -> Outcome:
         import tensorflow as tf
 
         pairs = list(zip(server["control"], client["control"], strict=True))
@@ -69,7 +70,7 @@ class Scaffold(ClientUpdate):
             client_state=collections.OrderedDict(control=new),
         )
 
-    def advance(self, server: Any, sums: Any) -> Any:
+    def advance(self, server: State, sums: Nested) -> State:
         return collections.OrderedDict(
             control=[
                 c + s / self.population_weight

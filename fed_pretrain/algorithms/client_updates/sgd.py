@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate, Outcome
+from groundwork.untyped import State
 
 if TYPE_CHECKING:
     from fed_pretrain.algorithms.client_updates.local_training import LocalTraining
@@ -15,6 +16,6 @@ class Sgd(ClientUpdate):
     paper = "McMahan et al. 2017"
     help = "Local steps of SGD."
 
-    def work(self, training: LocalTraining, server: Any, client: Any) -> Outcome:
+    def work(self, training: LocalTraining, server: State, client: State) -> Outcome:
         training.descend()
         return Outcome(training.delta())

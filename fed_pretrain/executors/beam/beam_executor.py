@@ -33,6 +33,7 @@ from fed_pretrain.executors.executor_options import DEFAULT, ExecutorOptions
 from fed_pretrain.executors.graphs import graph_spec, structures
 from fed_pretrain.executors.graphs.map_reduce import MapReduceProgram, Tap, compile_program
 from groundwork.errors import UserError
+from groundwork.untyped import Computation, Leaf, Nested, Process, State
 
 _USER_ERROR = re.compile(r"groundwork\.errors\.UserError: (.+)")
 _WHERE = re.compile(r" \[while running .*")
@@ -48,13 +49,15 @@ class BeamExecutor(Executor):
     def __init__(self, options: ExecutorOptions = DEFAULT) -> None:
         self._options = options
         self.local = DeviceExecutor(options)
-        self._programs: dict[int, tuple[Any, tuple[MapReduceProgram, ServerProgram]]] = {}
-        self._specs: dict[int, tuple[Any, graph_spec.GraphSpec]] = {}
+        self._programs: dict[int, tuple[Computation, tuple[MapReduceProgram, ServerProgram]]] = {}
+        self._specs: dict[int, tuple[Computation, graph_spec.GraphSpec]] = {}
 
-    def initialize(self, process: Any) -> Any:
+    def initialize(self, process: Process) -> State:
         return self.local.initialize(process)
 
-    def run_round(self, process: Any, state: Any, clients: Sequence[ClientInput]) -> RoundOutput:
+    def run_round(
+        self, process: Process, state: State, clients: Sequence[ClientInput]
+    ) -> RoundOutput:
         began = time.perf_counter()
         computation = of_algorithm(process).next
         program, server = cached(self._programs, computation, lambda: self._compile(computation))
@@ -95,8 +98,8 @@ class BeamExecutor(Executor):
         )
 
     def map_clients(
-        self, computation: Any, value: Any, clients: Sequence[ClientInput]
-    ) -> Iterator[Any]:
+        self, computation: Computation, value: Nested, clients: Sequence[ClientInput]
+    ) -> Iterator[Nested]:
         if not clients:
             return
         result_type = computation.type_signature.result
@@ -106,7 +109,9 @@ class BeamExecutor(Executor):
                 for _, worked in part:
                     yield structures.pack(worked.values, result_type)
 
-    def sum_clients(self, computation: Any, value: Any, clients: Sequence[ClientInput]) -> Any:
+    def sum_clients(
+        self, computation: Computation, value: Nested, clients: Sequence[ClientInput]
+    ) -> Nested:
         if not clients:
             raise ValueError("a sum over no clients")
         with _Exchange(self._options) as exchange:
@@ -119,7 +124,7 @@ class BeamExecutor(Executor):
         self._programs.clear()
         self._specs.clear()
 
-    def _mapped(self, computation: Any, value: Any, reduce: bool) -> "_Job":
+    def _mapped(self, computation: Computation, value: Nested, reduce: bool) -> "_Job":
         spec = cached(self._specs, computation, lambda: graph_spec.from_computation(computation))
         assert isinstance(spec.input_tree, structures.Struct)
         shared = _host(structures.flatten(value, spec.input_tree.children[0]))
@@ -129,7 +134,7 @@ class BeamExecutor(Executor):
             return _Job(task, sums.accumulate, sums.merge, shared, None)
         return _Job(task, None, None, shared, None)
 
-    def _compile(self, computation: Any) -> tuple[MapReduceProgram, ServerProgram]:
+    def _compile(self, computation: Computation) -> tuple[MapReduceProgram, ServerProgram]:
         program = compile_program(computation, self._options.mixed_precision)
         return program, ServerProgram(program, "/CPU:0")
 
@@ -146,7 +151,7 @@ class _Job:
         task: beam_worker.ClientTask,
         accumulate: beam_worker.Reduce | None,
         merge: beam_worker.Reduce | None,
-        shared: list[Any],
+        shared: list[Leaf],
         tap: Tap | None,
     ) -> None:
         self.task = task
@@ -213,11 +218,11 @@ class _Exchange:
                 reduce, count, level = job.merge, -(-count // fan_out), level + 1
             _ = worked | "Write" >> beam.MapTuple(_Write(self._folder, _TOTAL))
 
-    def read(self, name: str) -> Any:
+    def read(self, name: str) -> Nested:
         with FileSystems.open(FileSystems.join(self._folder, f"{name}-{0:08d}")) as file:
             return pickle.load(file)
 
-    def read_parts(self) -> Iterator[Any]:
+    def read_parts(self) -> Iterator[Nested]:
         """The parts in the order of the cohort, one in memory at a time."""
         pattern = FileSystems.join(self._folder, f"{_PARTS}-*")
         found = FileSystems.match([pattern])[0].metadata_list
@@ -229,9 +234,9 @@ class _Exchange:
 class _Work(beam.DoFn):
     def __init__(self, task: beam_worker.ClientTask) -> None:
         self._task = task
-        self._shared: tuple[bytes, list[Any]] | None = None
+        self._shared: tuple[bytes, list[Leaf]] | None = None
 
-    def process(self, numbered: tuple[int, ClientInput], shared: bytes) -> Iterator[Any]:
+    def process(self, numbered: tuple[int, ClientInput], shared: bytes) -> Iterator[Nested]:
         if self._shared is None or self._shared[0] != shared:
             self._shared = shared, pickle.loads(shared)
         index, client = numbered
@@ -251,7 +256,7 @@ class _Key:
     def __init__(self, fan_out: int) -> None:
         self._fan_out = fan_out
 
-    def __call__(self, index: int, value: Any) -> Any:
+    def __call__(self, index: int, value: Nested) -> Any:
         return index // self._fan_out, (index, value)
 
 
@@ -259,12 +264,12 @@ class _Reduce:
     def __init__(self, reduce: beam_worker.Reduce) -> None:
         self._reduce = reduce
 
-    def __call__(self, group: int, keyed: Any) -> Any:
+    def __call__(self, group: int, keyed: Nested) -> Any:
         return group, beam_worker.in_order(self._reduce, keyed)
 
 
 class _Sorted:
-    def __call__(self, group: int, keyed: Any) -> Any:
+    def __call__(self, group: int, keyed: Nested) -> Any:
         return group, [value for _, value in sorted(keyed, key=lambda pair: pair[0])]
 
 
@@ -275,7 +280,7 @@ class _Write:
         self._folder = folder
         self._name = name
 
-    def __call__(self, number: int, value: Any) -> None:
+    def __call__(self, number: int, value: Nested) -> None:
         target = FileSystems.join(self._folder, f"{self._name}-{number:08d}")
         temporary = f"{target}.{time.time_ns():x}".replace(self._name, ".writing", 1)
         with FileSystems.create(temporary) as file:
@@ -283,7 +288,7 @@ class _Write:
         FileSystems.rename([temporary], [target])
 
 
-def _write_parts(values: Any, folder: str, fan_out: int, label: str) -> None:
+def _write_parts(values: Nested, folder: str, fan_out: int, label: str) -> None:
     numbered = label == "Results"
     _ = (
         values
@@ -295,11 +300,11 @@ def _write_parts(values: Any, folder: str, fan_out: int, label: str) -> None:
 
 
 class _Numbered:
-    def __call__(self, group: int, keyed: Any) -> Any:
+    def __call__(self, group: int, keyed: Nested) -> Any:
         return group, sorted(keyed, key=lambda pair: pair[0])
 
 
-def _host(values: Sequence[Any]) -> list[Any]:
+def _host(values: Sequence[Leaf]) -> list[Leaf]:
     return [structures.to_host(value) for value in values]
 
 

@@ -7,7 +7,6 @@ import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 import tensorflow as tf
 
@@ -17,6 +16,7 @@ from fed_pretrain.executors.graphs import structures
 from fed_pretrain.executors.graphs.graph_import import ImportedGraph
 from fed_pretrain.executors.graphs.graph_spec import GraphSpec
 from fed_pretrain.executors.graphs.map_reduce import MapReduceProgram
+from groundwork.untyped import Leaf
 
 _imported: dict[str, ImportedGraph] = {}
 _lock = threading.Lock()
@@ -34,7 +34,7 @@ def imported(spec: GraphSpec) -> ImportedGraph:
 class Worked:
     """A client's flat result, or the total of some; `seconds` is the work in it."""
 
-    values: list[Any]
+    values: list[Leaf]
     seconds: float
 
 
@@ -45,7 +45,7 @@ class ClientTask:
     spec: GraphSpec
     data_index: int
 
-    def __call__(self, client: ClientInput, shared: Sequence[Any]) -> Worked:
+    def __call__(self, client: ClientInput, shared: Sequence[Leaf]) -> Worked:
         began = time.perf_counter()
         assert isinstance(self.spec.input_tree, structures.Struct)
         own = client_arguments(self.spec.input_tree.children[self.data_index])(client)
@@ -109,5 +109,5 @@ def in_order(reduce: Reduce, keyed: Iterable[tuple[int, Worked]]) -> Worked:
     return reduce([worked for _, worked in sorted(keyed, key=lambda pair: pair[0])])
 
 
-def _to_host(tensors: Sequence[Any]) -> list[Any]:
+def _to_host(tensors: Sequence[Leaf]) -> list[Leaf]:
     return [structures.to_host(tensor) for tensor in tensors]

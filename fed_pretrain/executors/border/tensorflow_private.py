@@ -22,15 +22,17 @@ from tensorflow.python.framework import func_graph, op_def_registry
 # Tells a graph what a variable holds that enters it as an argument.
 from tensorflow.python.ops import handle_data_util
 
+from groundwork.untyped import Json, Nested, Proto
+
 Held = tuple[tf.DType, tf.TensorShape]
 
 
-def op_def(name: str) -> Any:
+def op_def(name: str) -> Proto:
     """The definition of an op; None if TensorFlow has no such op."""
     return op_def_registry.get(name)
 
 
-def define_functions(functions: Sequence[Any]) -> None:
+def define_functions(functions: Sequence[Proto]) -> None:
     """Adds library functions to this process, unless they are already there."""
     here = context.context()
     for function in functions:
@@ -38,20 +40,20 @@ def define_functions(functions: Sequence[Any]) -> None:
             here.add_function_def(function)
 
 
-def function_def(name: str) -> Any:
+def function_def(name: str) -> Proto:
     """The definition of a library function of this process."""
     return context.context().get_function_def(name)
 
 
 def traced(
     name: str,
-    body: Callable[..., Any],
+    body: Callable[..., Nested],
     specs: Sequence[tf.TensorSpec],
     held: Sequence[Held | None],
-) -> Any:
+) -> Nested:
     """A FuncGraph of `body`; arguments that are variables know what they hold."""
 
-    def build(*arguments: tf.Tensor) -> Any:
+    def build(*arguments: tf.Tensor) -> Nested:
         for argument, holds in zip(arguments, held, strict=True):
             if holds is not None:
                 data = handle_data_util.create_handle_data(holds[1], holds[0])
@@ -63,7 +65,7 @@ def traced(
     )
 
 
-def callable_graph(graph: Any, attributes: Mapping[str, Any]) -> Any:
+def callable_graph(graph: Proto, attributes: Mapping[str, Json]) -> Nested:
     """A FuncGraph as a function, to be called by `call`."""
     signature = function_type.from_structured_signature(
         graph.structured_input_signature,
@@ -80,7 +82,7 @@ def call(function: Any, tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
 
 
 @contextlib.contextmanager
-def collected_graphs() -> Iterator[Callable[[], Any]]:
+def collected_graphs() -> Iterator[Callable[[], Nested]]:
     """Within this block TensorFlow keeps the graphs that it makes; the call yielded returns them.
 
     TensorFlow reports a graph once, when it first meets it.

@@ -35,29 +35,31 @@ from tensorflow_federated.python.core.impl.executors import (
 # Values in the Python containers that a type names.
 from tensorflow_federated.python.core.impl.types import type_conversions
 
+from groundwork.untyped import Computation, Leaf, Nested, Proto, TffType
 
-def initial_state(computation: Any) -> Any:
+
+def initial_state(computation: Computation) -> Computation:
     """`( -> state@SERVER)` as a TensorFlow computation `( -> state)`."""
     return form_utils.get_state_initialization_computation(computation)
 
 
-def to_python(value: Any, type_spec: Any) -> Any:
+def to_python(value: Nested, type_spec: TffType) -> Nested:
     """A `tff.structure.Struct` in the containers of its type."""
     return type_conversions.type_to_py_container(value, type_spec)
 
 
-def packed_arguments(computation: Any, arguments: Sequence[Any]) -> Any:
+def packed_arguments(computation: Computation, arguments: Sequence[Leaf]) -> Nested:
     """The arguments of `computation(*arguments)` as one value."""
     return function_utils.pack_args(computation.type_signature.parameter, arguments, {})
 
 
-def with_computations(block: Any, changed: Callable[[Any], Any]) -> Any:
+def with_computations(block: Proto, changed: Callable[[Proto], Proto]) -> Proto:
     """A building block whose compiled computations are those that `changed` makes of their protos.
 
     `changed` returns None for a proto that stays as it is.
     """
 
-    def replace(inner: Any) -> tuple[Any, bool]:
+    def replace(inner: Proto) -> tuple[Nested, bool]:
         if not isinstance(inner, building_blocks.CompiledComputation):
             return inner, False
         proto = changed(inner.proto)
@@ -68,11 +70,11 @@ def with_computations(block: Any, changed: Callable[[Any], Any]) -> Any:
     return transformation_utils.transform_postorder(block, replace)[0]
 
 
-def worker_context(channel: Any) -> Any:
+def worker_context(channel: Any) -> Nested:
     """A context that runs computations on the worker behind a gRPC channel."""
     stub = remote_executor_grpc_stub.RemoteExecutorGrpcStub(channel)
 
-    def stack(cardinalities: dict[Any, int]) -> Any:
+    def stack(cardinalities: dict[Nested, int]) -> Nested:
         cardinalities.setdefault(tff.CLIENTS, 0)
         executor = remote_executor.RemoteExecutor(stub)
         executor.set_cardinalities(cardinalities)
@@ -86,7 +88,9 @@ def worker_context(channel: Any) -> Any:
     )
 
 
-def invoke_once(context: Any, computation: Any, argument: Any) -> Coroutine[Any, Any, Any]:
+def invoke_once(
+    context: Any, computation: Computation, argument: Nested
+) -> Coroutine[Nested, Nested, Nested]:
     """The context's invoke without its endless retry, which wraps it."""
     return type(context).invoke.__wrapped__(context, computation, argument)
 

@@ -6,7 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import tensorflow as tf
 
@@ -16,6 +16,7 @@ from fed_pretrain.executors.executor import ClientInput, Payload
 from fed_pretrain.executors.graphs import graph_import, structures
 from fed_pretrain.executors.graphs.graph_import import ImportedGraph
 from fed_pretrain.executors.graphs.graph_spec import GraphSpec
+from groundwork.untyped import Leaf, Nested
 
 
 class Seconds:
@@ -66,8 +67,8 @@ class ClientSlots:
 
     def run(
         self,
-        arguments: Callable[[ClientInput], list[Any]],
-        shared: Sequence[Any],
+        arguments: Callable[[ClientInput], list[Leaf]],
+        shared: Sequence[Leaf],
         shared_first: bool,
         clients: Sequence[ClientInput],
         seconds: Seconds,
@@ -99,18 +100,18 @@ class ClientSlots:
         self._all.clear()
 
     @staticmethod
-    def _copy(values: Sequence[Any], device: str) -> list[Any]:
+    def _copy(values: Sequence[Leaf], device: str) -> list[Leaf]:
         with tf.device(device):
             return [tf.identity(v) if _is_number(v) else v for v in values]
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Nested) -> bool:
     return isinstance(value, tf.Tensor) and (value.dtype.is_floating or value.dtype.is_integer)
 
 
 def client_arguments(
     tree: structures.Tree, pad: bool = False
-) -> Callable[[ClientInput], list[Any]]:
+) -> Callable[[ClientInput], list[Leaf]]:
     """How a client's payload, and its state where it has one, fill the graph's data argument.
 
     `pad` brings payloads to few shapes, for graphs that are compiled once a shape.
@@ -124,7 +125,7 @@ def client_arguments(
     if isinstance(tree, structures.Struct) and set(tree.names) == {"data", "state"}:
         names = tree.names
 
-        def both(client: ClientInput) -> list[Any]:
+        def both(client: ClientInput) -> list[Leaf]:
             parts = {"data": lambda: read(client), "state": lambda: client.state}
             return [structures.OneElement(parts[str(name)]()) for name in names]
 

@@ -3,7 +3,6 @@
 import concurrent.futures
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import tensorflow as tf
 
@@ -15,6 +14,7 @@ from fed_pretrain.executors.executor import ClientInput, Executor, RoundOutput, 
 from fed_pretrain.executors.executor_options import DEFAULT, ExecutorOptions
 from fed_pretrain.executors.graphs import graph_spec, map_reduce, structures
 from fed_pretrain.executors.graphs.graph_import import ImportedGraph
+from groundwork.untyped import Computation, Leaf, Nested, Process, State
 
 
 class DeviceExecutor(Executor):
@@ -30,18 +30,20 @@ class DeviceExecutor(Executor):
         self._pool = concurrent.futures.ThreadPoolExecutor(
             self.placement.clients_in_flight, thread_name_prefix="client"
         )
-        self._programs: dict[int, tuple[Any, DeviceProgram]] = {}
-        self._initial: dict[int, tuple[Any, Any]] = {}
-        self._graphs: dict[int, tuple[Any, ImportedGraph]] = {}
-        self._works: dict[int, tuple[Any, ClientSlots]] = {}
+        self._programs: dict[int, tuple[Computation, DeviceProgram]] = {}
+        self._initial: dict[int, tuple[Computation, Computation]] = {}
+        self._graphs: dict[int, tuple[Computation, ImportedGraph]] = {}
+        self._works: dict[int, tuple[Computation, ClientSlots]] = {}
 
-    def initialize(self, process: Any) -> Any:
+    def initialize(self, process: Process) -> State:
         computation = of_algorithm(process).initialize
         local = cached(self._initial, computation, lambda: tff_private.initial_state(computation))
         flat = self.run_flat(local, None)
         return structures.pack(flat, computation.type_signature.result)
 
-    def run_round(self, process: Any, state: Any, clients: Sequence[ClientInput]) -> RoundOutput:
+    def run_round(
+        self, process: Process, state: State, clients: Sequence[ClientInput]
+    ) -> RoundOutput:
         began = time.perf_counter()
         seconds = Seconds()
         computation = of_algorithm(process).next
@@ -56,14 +58,16 @@ class DeviceExecutor(Executor):
         return RoundOutput(*packed, result.client_states, seconds.parts)
 
     def map_clients(
-        self, computation: Any, value: Any, clients: Sequence[ClientInput]
-    ) -> Iterator[Any]:
+        self, computation: Computation, value: Nested, clients: Sequence[ClientInput]
+    ) -> Iterator[Nested]:
         result_type = computation.type_signature.result
         for flat in self._map(computation, value, clients):
             yield structures.pack(flat, result_type)
 
-    def sum_clients(self, computation: Any, value: Any, clients: Sequence[ClientInput]) -> Any:
-        total: list[Any] | None = None
+    def sum_clients(
+        self, computation: Computation, value: Nested, clients: Sequence[ClientInput]
+    ) -> Nested:
+        total: list[Leaf] | None = None
         for flat in self._map(computation, value, clients):
             with tf.device(self.placement.server):
                 total = flat if total is None else [a + b for a, b in zip(total, flat, strict=True)]
@@ -71,12 +75,12 @@ class DeviceExecutor(Executor):
             raise ValueError("a sum over no clients")
         return structures.pack(total, computation.type_signature.result)
 
-    def run_tensorflow(self, computation: Any, argument: Any = None) -> Any:
+    def run_tensorflow(self, computation: Computation, argument: Nested = None) -> Nested:
         """Runs a `tff.tensorflow.computation` on the server's device."""
         flat = self.run_flat(computation, argument)
         return structures.pack(flat, computation.type_signature.result)
 
-    def run_flat(self, computation: Any, argument: Any) -> list[Any]:
+    def run_flat(self, computation: Computation, argument: Nested) -> list[Leaf]:
         graph = cached(
             self._graphs,
             computation,
@@ -91,22 +95,22 @@ class DeviceExecutor(Executor):
         with tf.device(self.placement.server):
             return graph(flat)
 
-    def client_arguments(self, tree: structures.Tree) -> Callable[[ClientInput], list[Any]]:
+    def client_arguments(self, tree: structures.Tree) -> Callable[[ClientInput], list[Leaf]]:
         return client_slots.client_arguments(tree, pad=self._compiled)
 
     def client_slots(self, spec: graph_spec.GraphSpec) -> ClientSlots:
         """`spec` imported anew, to be closed by the caller."""
         return ClientSlots(spec, self.placement, self._pool, self._compiled)
 
-    def program(self, computation: Any) -> DeviceProgram:
+    def program(self, computation: Computation) -> DeviceProgram:
         return cached(self._programs, computation, lambda: self._compile(computation))
 
-    def op_table(self, process: Any, state: Any, client: ClientInput) -> str:
+    def op_table(self, process: Process, state: State, client: ClientInput) -> str:
         report = self.op_report(process, state, client)
         report.check()
         return report.table()
 
-    def op_report(self, process: Any, state: Any, client: ClientInput) -> op_report.OpReport:
+    def op_report(self, process: Process, state: State, client: ClientInput) -> op_report.OpReport:
         """With a newly imported graph: TensorFlow does not report an old one again."""
         compiled = self.program(of_algorithm(process).next)
         program = compiled.program
@@ -129,13 +133,13 @@ class DeviceExecutor(Executor):
         self._works.clear()
         self._graphs.clear()
 
-    def _compile(self, computation: Any) -> DeviceProgram:
+    def _compile(self, computation: Computation) -> DeviceProgram:
         program = map_reduce.compile_program(computation, self.mixed_precision)
         return DeviceProgram(program, self.placement.server, self.client_slots(program.work))
 
     def _map(
-        self, computation: Any, value: Any, clients: Sequence[ClientInput]
-    ) -> Iterator[list[Any]]:
+        self, computation: Computation, value: Nested, clients: Sequence[ClientInput]
+    ) -> Iterator[list[Leaf]]:
         work = cached(
             self._works,
             computation,

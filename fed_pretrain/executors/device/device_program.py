@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -11,14 +11,15 @@ from fed_pretrain.executors.executor import ClientInput
 from fed_pretrain.executors.graphs import structures
 from fed_pretrain.executors.graphs.graph_import import ImportedGraph
 from fed_pretrain.executors.graphs.map_reduce import MapReduceProgram
+from groundwork.untyped import Leaf, State
 
 
 class RoundResult(NamedTuple):
     """Flat tensors of the new state and of the output."""
 
-    state: list[Any]
-    output: list[Any]
-    client_states: dict[str, Any]
+    state: list[State]
+    output: list[Leaf]
+    client_states: dict[str, State]
 
 
 class ServerProgram:
@@ -34,7 +35,7 @@ class ServerProgram:
         self._modulus = ImportedGraph(program.modulus)
         self._update = ImportedGraph(program.update)
 
-    def broadcast(self, state: Sequence[Any]) -> list[tf.Tensor]:
+    def broadcast(self, state: Sequence[State]) -> list[tf.Tensor]:
         with tf.device(self._device):
             return self._prepare(state)
 
@@ -51,7 +52,7 @@ class ServerProgram:
             secure = [a + b for a, b in zip(total.secure, result[split:], strict=True)]
         return Total(plain, secure)
 
-    def finish(self, state: Sequence[Any], total: "Total") -> tuple[list[Any], list[Any]]:
+    def finish(self, state: Sequence[State], total: "Total") -> tuple[list[Leaf], list[Leaf]]:
         with tf.device(self._device):
             secure = list(total.secure)
             if self._program.modular_leaves:
@@ -86,8 +87,8 @@ class DeviceProgram:
 
     def run(
         self,
-        state: Sequence[Any],
-        arguments: Callable[[ClientInput], list[Any]],
+        state: Sequence[State],
+        arguments: Callable[[ClientInput], list[Leaf]],
         clients: Sequence[ClientInput],
         seconds: Seconds,
     ) -> RoundResult:
@@ -95,7 +96,7 @@ class DeviceProgram:
         broadcast = self._server.broadcast(state)
         seconds.add("server", began)
         total = self._server.start()
-        states: dict[str, Any] = {}
+        states: dict[str, State] = {}
         results = self._work.run(arguments, broadcast, False, clients, seconds)
         for client, result in zip(clients, results, strict=True):
             began = time.perf_counter()
@@ -109,7 +110,7 @@ class DeviceProgram:
         seconds.add("server", began)
         return outcome
 
-    def broadcast(self, state: Sequence[Any]) -> list[tf.Tensor]:
+    def broadcast(self, state: Sequence[State]) -> list[tf.Tensor]:
         """What the server sends to each client."""
         return self._server.broadcast(state)
 
@@ -117,7 +118,7 @@ class DeviceProgram:
         self._work.close()
 
 
-def flat_state(state: Any, program: MapReduceProgram) -> list[Any]:
+def flat_state(state: State, program: MapReduceProgram) -> list[Leaf]:
     """The state's leaves as tensors, so that parts of a round do not convert them again."""
     tree = program.prepare.input_tree
     return [

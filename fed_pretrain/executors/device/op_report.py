@@ -7,7 +7,7 @@ import collections
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -16,6 +16,7 @@ from fed_pretrain.executors.border import tensorflow_private
 from fed_pretrain.executors.device.client_slots import ClientSlots, Seconds
 from fed_pretrain.executors.executor import ClientInput, Payload
 from groundwork.errors import UserError
+from groundwork.untyped import Leaf, Nested, Proto
 
 # Parts of op names; those of the first three compute what a model costs.
 CLASSES = {
@@ -71,8 +72,8 @@ class OpReport:
 
 def nodes_of_one_step(
     slots: ClientSlots,
-    arguments: Callable[[ClientInput], list[Any]],
-    shared: Sequence[Any],
+    arguments: Callable[[ClientInput], list[Leaf]],
+    shared: Sequence[Leaf],
     client: ClientInput,
 ) -> dict[Ran, int]:
     """A step of `client` in every slot; TensorFlow reports only graphs that have not run before."""
@@ -92,7 +93,7 @@ def one_step(payload: Payload) -> Payload:
     return {**payload, "order": order}
 
 
-def _count(graphs: Any) -> dict[Ran, int]:
+def _count(graphs: Proto) -> dict[Ran, int]:
     """Each node once: TensorFlow reports a graph whenever a thread instantiates it."""
     seen = {
         (node.name, _classified(node, device))
@@ -102,7 +103,7 @@ def _count(graphs: Any) -> dict[Ran, int]:
     return dict(collections.Counter(ran for _, ran in seen))
 
 
-def _ran(nodes: Any) -> Iterator[tuple[Any, str]]:
+def _ran(nodes: Proto) -> Iterator[tuple[Nested, str]]:
     """Nodes and the devices they ran on."""
     for node in nodes:
         compiled = "_XlaMustCompile" in node.attr and node.attr["_XlaMustCompile"].b
@@ -113,7 +114,7 @@ def _ran(nodes: Any) -> Iterator[tuple[Any, str]]:
             yield node, node.device
 
 
-def _classified(node: Any, device: str) -> Ran:
+def _classified(node: Proto, device: str) -> Ran:
     found = (name for name, parts in CLASSES.items() if any(part in node.op for part in parts))
     op_class = next(found, REST)
     precision = ""
@@ -124,7 +125,7 @@ def _classified(node: Any, device: str) -> Ran:
     return Ran(op_class, precision, place)
 
 
-def _inside(function: str) -> Iterator[Any]:
+def _inside(function: str) -> Iterator[Nested]:
     """The nodes of a library function and of what it calls."""
     for node in tensorflow_private.function_def(function).node_def:
         yield node

@@ -6,7 +6,8 @@ for each client of each round need not run. Whatever is not proven here is initi
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+
+from groundwork.untyped import Proto
 
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 _ALIASES = ("Identity",)
@@ -17,7 +18,7 @@ _OLD_CONTROL_FLOW = ("Switch", "Merge", "Enter", "Exit", "NextIteration", "RefSw
 class _Body:
     """Nodes of a graph or of a library function; `kept` are the nodes sure to run."""
 
-    nodes: Mapping[str, Any]
+    nodes: Mapping[str, Proto]
     kept: frozenset[str] | None
     ancestors: dict[str, frozenset[str]]
 
@@ -30,7 +31,7 @@ class _Body:
 class AssignedFirst:
     """Answers for one graph; functions are looked into once."""
 
-    def __init__(self, nodes: Iterable[Any], functions: Iterable[Any]) -> None:
+    def __init__(self, nodes: Iterable[Proto], functions: Iterable[Proto]) -> None:
         self._top = _Body({node.name: node for node in nodes}, None, {})
         self._functions = {function.signature.name: function for function in functions}
         self._bodies: dict[str, _Body] = {}
@@ -57,7 +58,7 @@ class AssignedFirst:
             return False
         return all(body.before(reader) & writers for reader in readers)
 
-    def _call_writes(self, node: Any, index: int) -> bool:
+    def _call_writes(self, node: Proto, index: int) -> bool:
         name = node.attr["f"].func.name
         if (name, index) not in self._seen:
             self._seen[name, index] = False  # recursion proves nothing
@@ -76,9 +77,9 @@ class AssignedFirst:
         return self._bodies[name]
 
 
-def _consumers(nodes: Mapping[str, Any], aliases: set[str]) -> Sequence[Any]:
+def _consumers(nodes: Mapping[str, Proto], aliases: set[str]) -> Sequence[Proto]:
     """Nodes that take the handle, through identities too; `aliases` grows as they are found."""
-    found: dict[str, Any] = {}
+    found: dict[str, Proto] = {}
     grown = True
     while grown:
         grown = False
@@ -95,7 +96,7 @@ def _consumers(nodes: Mapping[str, Any], aliases: set[str]) -> Sequence[Any]:
     return list(found.values())
 
 
-def _ancestors(nodes: Mapping[str, Any], ends: Iterable[str]) -> frozenset[str]:
+def _ancestors(nodes: Mapping[str, Proto], ends: Iterable[str]) -> frozenset[str]:
     seen: set[str] = set()
     stack = list(ends)
     while stack:
@@ -107,7 +108,7 @@ def _ancestors(nodes: Mapping[str, Any], ends: Iterable[str]) -> frozenset[str]:
     return frozenset(seen)
 
 
-def _data_inputs(node: Any) -> list[str]:
+def _data_inputs(node: Proto) -> list[str]:
     return [_base(text) for text in node.input if not text.startswith("^")]
 
 

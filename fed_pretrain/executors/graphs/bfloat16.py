@@ -6,12 +6,12 @@ decides by device and model without telling.
 """
 
 import dataclasses
-from typing import Any
 
 import tensorflow as tf
 
 from fed_pretrain.executors.border import tensorflow_private
 from fed_pretrain.executors.graphs.graph_spec import GraphSpec
+from groundwork.untyped import Proto
 
 # TensorFlow has bfloat16 kernels of all of them for CPUs and GPUs.
 PRODUCTS = (
@@ -40,7 +40,7 @@ def halved(spec: GraphSpec) -> GraphSpec:
     return dataclasses.replace(spec, graph_def=graph.SerializeToString())
 
 
-def _halve(nodes: Any, in_function: bool) -> dict[str, str]:
+def _halve(nodes: Proto, in_function: bool) -> dict[str, str]:
     """Rewrites `nodes`; returns what a function's reader of a product must read instead.
 
     The cast back takes the product's name, which is all that readers in a graph need. In a
@@ -63,7 +63,7 @@ def _halve(nodes: Any, in_function: bool) -> dict[str, str]:
     return moved
 
 
-def _products_inputs(node: Any) -> list[int]:
+def _products_inputs(node: Proto) -> list[int]:
     """Which inputs are numbers of the product, and not sizes or control edges."""
     positions: list[int] = []
     first = 0
@@ -75,7 +75,7 @@ def _products_inputs(node: Any) -> list[int]:
     return positions
 
 
-def _cast(nodes: Any, name: str, source: str, to: tf.DType) -> Any:
+def _cast(nodes: Proto, name: str, source: str, to: tf.DType) -> Proto:
     origin = tf.float32 if to == tf.bfloat16 else tf.bfloat16
     cast = nodes.add(name=name, op="Cast", input=[source])
     cast.attr["SrcT"].type = origin.as_datatype_enum

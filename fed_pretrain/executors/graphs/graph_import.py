@@ -9,7 +9,6 @@ import contextlib
 import itertools
 import uuid
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import tensorflow as tf
 
@@ -18,6 +17,7 @@ from fed_pretrain.executors.graphs import structures
 from fed_pretrain.executors.graphs.assigned_first import AssignedFirst
 from fed_pretrain.executors.graphs.graph_spec import GraphSpec
 from groundwork.errors import UserError
+from groundwork.untyped import Leaf, Nested, Proto
 
 _copies = itertools.count()
 _ONE_ELEMENT_OPS = ("DatasetToSingleElement",)
@@ -67,7 +67,7 @@ class ImportedGraph:
                 tf.raw_ops.AssignVariableOp(resource=handle, value=tf.zeros(shape, dtype))
         return own
 
-    def feed(self, flat: Sequence[Any]) -> list[tf.Tensor]:
+    def feed(self, flat: Sequence[Leaf]) -> list[tf.Tensor]:
         """The graph's input tensors for the leaves of its argument."""
         tensors: list[tf.Tensor] = []
         for value, leaf, cut in zip(flat, self._leaves, self._cut, strict=True):
@@ -80,7 +80,7 @@ class ImportedGraph:
         return tensors
 
     def __call__(
-        self, flat: Sequence[Any], variables: Sequence[tf.Tensor] | None = None
+        self, flat: Sequence[Leaf], variables: Sequence[tf.Tensor] | None = None
     ) -> list[tf.Tensor]:
         """The flat result; without `variables` the call makes and drops some."""
         if variables is None and self._handles:
@@ -99,7 +99,7 @@ class ImportedGraph:
         finally:
             destroy(own)
 
-    def _build_initialise(self, used: tf.compat.v1.GraphDef) -> Any:
+    def _build_initialise(self, used: tf.compat.v1.GraphDef) -> Proto:
         """What must run before each call: initial values that some read can see."""
         if not self.spec.initialize_op:
             return None
@@ -128,7 +128,7 @@ def destroy(variables: Sequence[tf.Tensor]) -> None:
         tf.raw_ops.DestroyResourceOp(resource=handle, ignore_lookup_error=True)
 
 
-def _is_plain(node: Any) -> bool:
+def _is_plain(node: Proto) -> bool:
     definition = tensorflow_private.op_def(node.op)
     return definition is not None and not definition.is_stateful
 
@@ -137,7 +137,7 @@ def _base(name: str) -> str:
     return name.removeprefix("^").split(":")[0]
 
 
-def _extract(graph_def: Any, names: list[str]) -> Any:
+def _extract(graph_def: Proto, names: list[str]) -> Proto:
     part = tf.compat.v1.GraphDef()
     nodes = {node.name: node for node in graph_def.node}
     seen: set[str] = set()
@@ -154,7 +154,7 @@ def _extract(graph_def: Any, names: list[str]) -> Any:
     return part
 
 
-def _rename_functions(graph_def: Any, suffix: str) -> None:
+def _rename_functions(graph_def: Proto, suffix: str) -> None:
     library = graph_def.library
     names = {f.signature.name: f.signature.name + suffix for f in library.function}
     for function in library.function:
@@ -170,13 +170,13 @@ def _rename_functions(graph_def: Any, suffix: str) -> None:
                     reference.name = names[reference.name]
 
 
-def _all_nodes(graph_def: Any) -> Iterator[Any]:
+def _all_nodes(graph_def: Proto) -> Iterator[Proto]:
     yield from graph_def.node
     for function in graph_def.library.function:
         yield from function.node_def
 
 
-def _name_resources(graph_def: Any) -> bool:
+def _name_resources(graph_def: Proto) -> bool:
     """Gives tables and nested variables names of this import; True if it has none of them."""
     shareable = True
     top = {id(node) for node in graph_def.node if node.op == "VarHandleOp"}
@@ -188,7 +188,7 @@ def _name_resources(graph_def: Any) -> bool:
     return shareable
 
 
-def _cut_sequence(graph_def: Any, input_name: str) -> list[str] | None:
+def _cut_sequence(graph_def: Proto, input_name: str) -> list[str] | None:
     """Replaces `dataset -> its single element` by placeholders; their names, or None."""
     aliases = {_base(input_name)}
     takers = []
@@ -219,7 +219,7 @@ def _cut_sequence(graph_def: Any, input_name: str) -> list[str] | None:
     return [f"{name}:0" for name in names]
 
 
-def _variables_to_inputs(graph_def: Any) -> list[tuple[str, tf.DType, tf.TensorShape]]:
+def _variables_to_inputs(graph_def: Proto) -> list[tuple[str, tf.DType, tf.TensorShape]]:
     handles = []
     for node in graph_def.node:
         if node.op != "VarHandleOp":
@@ -242,7 +242,7 @@ class _Function:
 
     def __init__(
         self,
-        graph_def: Any,
+        graph_def: Proto,
         inputs: Sequence[str],
         outputs: Sequence[str],
         targets: Sequence[str],
@@ -255,9 +255,9 @@ class _Function:
         variables = {name: (dtype, shape) for name, dtype, shape in handles}
         specs = [_placeholder_spec(nodes[_base(name)]) for name in names]
         graph_def = _without_nodes(graph_def, {_base(name) for name in names})
-        operations: list[Any] = []
+        operations: list[Proto] = []
 
-        def body(*arguments: tf.Tensor) -> list[Any]:
+        def body(*arguments: tf.Tensor) -> list[Leaf]:
             elements = tf.graph_util.import_graph_def(
                 graph_def,
                 input_map=dict(zip(names, arguments, strict=True)),
@@ -288,7 +288,7 @@ class _Function:
         return tensorflow_private.call(self._function, [tensors[i] for i in self._used])
 
 
-def _without_nodes(graph_def: Any, names: set[str]) -> Any:
+def _without_nodes(graph_def: Proto, names: set[str]) -> Proto:
     """Without the placeholders that are fed: XLA refuses a graph that still holds them."""
     part = tf.compat.v1.GraphDef()
     part.library.CopyFrom(graph_def.library)
@@ -305,13 +305,13 @@ def _without_nodes(graph_def: Any, names: set[str]) -> Any:
     return part
 
 
-def _placeholder_spec(node: Any) -> tf.TensorSpec:
+def _placeholder_spec(node: Proto) -> tf.TensorSpec:
     return tf.TensorSpec(
         tf.TensorShape(node.attr["shape"].shape), tf.as_dtype(node.attr["dtype"].type)
     )
 
 
-def _one_element(value: Any, element: structures.Tree) -> list[tf.Tensor]:
+def _one_element(value: Nested, element: structures.Tree) -> list[tf.Tensor]:
     if isinstance(value, structures.OneElement):
         return structures.flatten_element(value.element, element)
     if isinstance(value, tf.data.Dataset):
@@ -324,7 +324,7 @@ def _one_element(value: Any, element: structures.Tree) -> list[tf.Tensor]:
     )
 
 
-def _variant(value: Any, element: structures.Tree) -> tf.Tensor:
+def _variant(value: Nested, element: structures.Tree) -> tf.Tensor:
     if isinstance(value, structures.OneElement):
         value = [value.element]
     if not isinstance(value, tf.data.Dataset):

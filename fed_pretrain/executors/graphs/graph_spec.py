@@ -2,9 +2,9 @@
 
 import dataclasses
 import hashlib
-from typing import Any
 
 from fed_pretrain.executors.graphs import structures
+from groundwork.untyped import Computation, Proto
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +28,7 @@ class GraphSpec:
 EMPTY = structures.Struct((), ())
 
 
-def from_computation(computation: Any) -> GraphSpec:
+def from_computation(computation: Computation) -> GraphSpec:
     """The graph and bindings of a `tff.tensorflow.computation`."""
     import tensorflow_federated as tff
 
@@ -48,7 +48,7 @@ def from_computation(computation: Any) -> GraphSpec:
     )
 
 
-def _names(binding: Any) -> list[str]:
+def _names(binding: Proto) -> list[str]:
     kind = binding.WhichOneof("binding")
     if kind == "tensor":
         return [binding.tensor.tensor_name]

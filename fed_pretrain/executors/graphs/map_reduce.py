@@ -7,13 +7,13 @@ state', output = update(state, (report(total), sums of secure_i))
 """
 
 import dataclasses
-from typing import Any
 
 import tensorflow as tf
 
 from fed_pretrain.executors.graphs import bfloat16, graph_spec, structures
 from fed_pretrain.executors.graphs.graph_spec import GraphSpec
 from groundwork.errors import UserError
+from groundwork.untyped import Computation, Leaf, Nested, Proto
 
 CLIENT_STATE = "client_state"
 
@@ -26,7 +26,7 @@ class Tap:
     stop: int
     tree: structures.Tree
 
-    def value(self, update: list[Any]) -> Any:
+    def value(self, update: list[Leaf]) -> Nested:
         flat = iter([structures.to_host(leaf) for leaf in update[self.start : self.stop]])
         return structures.unflatten(flat, self.tree)
 
@@ -59,7 +59,7 @@ class NotMapReduce(UserError):
     """The computation has no map-reduce form."""
 
 
-def form_of(computation: Any) -> Any:
+def form_of(computation: Computation) -> Proto:
     """TFF's map-reduce form of a `(state@SERVER, data@CLIENTS) -> (state@SERVER, output@SERVER)`.
 
     Without TFF's Grappler: it would inline functions and lower loops to a form that neither
@@ -80,7 +80,7 @@ def form_of(computation: Any) -> Any:
         ) from error
 
 
-def compile_program(computation: Any, half: bool = False) -> MapReduceProgram:
+def compile_program(computation: Computation, half: bool = False) -> MapReduceProgram:
     """`half`: the clients' products in bfloat16."""
     form = form_of(computation)
     specs = {
@@ -105,11 +105,11 @@ def compile_program(computation: Any, half: bool = False) -> MapReduceProgram:
     )
 
 
-def _without_colocation(block: Any) -> Any:
+def _without_colocation(block: Proto) -> Proto:
     """The computation's graphs without colocation, which TFF's own merging of graphs trips over."""
     from fed_pretrain.executors.border import tff_private
 
-    def stripped(proto: Any) -> Any:
+    def stripped(proto: Proto) -> Proto:
         graph = tf.compat.v1.GraphDef()
         proto.tensorflow.graph_def.Unpack(graph)
         if proto.WhichOneof("computation") != "tensorflow" or not _strip(graph):
@@ -121,7 +121,7 @@ def _without_colocation(block: Any) -> Any:
     return tff_private.with_computations(block, stripped)
 
 
-def _strip(graph: Any) -> bool:
+def _strip(graph: Proto) -> bool:
     colocated = [node for node in graph.node if "_class" in node.attr]
     for node in colocated:
         del node.attr["_class"]

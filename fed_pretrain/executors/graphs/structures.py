@@ -2,10 +2,11 @@
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
+from groundwork.untyped import Leaf, Nested, Spec, TffType
 
 
 @dataclasses.dataclass(frozen=True)
@@ -13,7 +14,7 @@ class TensorLeaf:
     dtype: str
     shape: tuple[int | None, ...] | None
 
-    def tensor(self, value: Any) -> tf.Tensor:
+    def tensor(self, value: Nested) -> tf.Tensor:
         """`value` as a tensor on the device of the surrounding scope, without needless copies."""
         if isinstance(value, tf.Tensor):
             return value
@@ -38,10 +39,10 @@ Tree = TensorLeaf | SequenceLeaf | Struct
 class OneElement:
     """The value of a sequence that holds exactly this element."""
 
-    element: Any
+    element: Nested
 
 
-def from_type(type_spec: Any) -> Tree:
+def from_type(type_spec: TffType) -> Tree:
     """The tree of a TFF type; placements are dropped."""
     import tensorflow_federated as tff
 
@@ -73,18 +74,18 @@ def count(tree: Tree) -> int:
     return sum(1 for _ in leaves(tree))
 
 
-def flatten(value: Any, tree: Tree) -> list[Any]:
+def flatten(value: Nested, tree: Tree) -> list[Leaf]:
     """The leaves of `value` in the order of `tree`."""
     if not isinstance(tree, Struct):
         return [value]
     _check_length(value, tree)
-    flat: list[Any] = []
+    flat: list[Leaf] = []
     for index, (name, child) in enumerate(zip(tree.names, tree.children, strict=True)):
         flat.extend(flatten(_child(value, index, name), child))
     return flat
 
 
-def unflatten(flat: Iterator[Any], tree: Tree) -> Any:
+def unflatten(flat: Iterator[Leaf], tree: Tree) -> Nested:
     """Nested `OrderedDict`s (named) and tuples (unnamed) of the leaves."""
     import collections
 
@@ -96,7 +97,7 @@ def unflatten(flat: Iterator[Any], tree: Tree) -> Any:
     return tuple(children)
 
 
-def flatten_element(value: Any, tree: Tree) -> list[tf.Tensor]:
+def flatten_element(value: Nested, tree: Tree) -> list[tf.Tensor]:
     """The tensors of one sequence element, in the order in which tf.data flattens it."""
     if isinstance(tree, TensorLeaf):
         return [tree.tensor(value)]
@@ -117,7 +118,7 @@ def element_leaves(tree: Tree) -> list[TensorLeaf]:
     return [leaf for index in _data_order(tree) for leaf in element_leaves(tree.children[index])]
 
 
-def element_value(value: Any, tree: Tree) -> Any:
+def element_value(value: Nested, tree: Tree) -> Nested:
     """One element as the nested containers tf.data expects for this tree."""
     import collections
 
@@ -133,7 +134,7 @@ def element_value(value: Any, tree: Tree) -> Any:
     return tuple(children)
 
 
-def to_host(tensor: Any) -> Any:
+def to_host(tensor: Leaf) -> Leaf:
     """A NumPy value that no longer depends on the tensor's device."""
     return tensor.numpy() if isinstance(tensor, tf.Tensor) else np.asarray(tensor)
 
@@ -144,13 +145,13 @@ def _data_order(tree: Struct) -> list[int]:
     return sorted(order, key=lambda i: str(tree.names[i])) if all(tree.names) else order
 
 
-def _check_length(value: Any, tree: Struct) -> None:
+def _check_length(value: Nested, tree: Struct) -> None:
     found = len(value) if hasattr(value, "__len__") else None
     if found is not None and found != len(tree.children):
         raise TypeError(f"expected {len(tree.children)} values {tree.names}, found {found}")
 
 
-def _child(value: Any, index: int, name: str | None) -> Any:
+def _child(value: Nested, index: int, name: str | None) -> Nested:
     if isinstance(value, Mapping):
         return value[name] if name in value else list(value.values())[index]
     if name is not None and hasattr(value, name):
@@ -158,13 +159,13 @@ def _child(value: Any, index: int, name: str | None) -> Any:
     return value[index]
 
 
-def pack(flat: Sequence[Any], type_spec: Any) -> Any:
+def pack(flat: Sequence[Leaf], type_spec: TffType) -> Nested:
     """The value of `type_spec` on the host; a server-placed type is its member."""
     import tensorflow_federated as tff
 
     from fed_pretrain.executors.border import tff_private
 
-    def nest(type_spec: Any, values: Iterator[Any]) -> Any:
+    def nest(type_spec: TffType, values: Iterator[Leaf]) -> Nested:
         if isinstance(type_spec, tff.types.FederatedType):
             return nest(type_spec.member, values)
         if isinstance(type_spec, tff.types.StructType):
@@ -178,10 +179,10 @@ def pack(flat: Sequence[Any], type_spec: Any) -> Any:
     return tff_private.to_python(nest(type_spec, iter(flat)), type_spec)
 
 
-def _dataset(variant: Any, element: Tree) -> Any:
+def _dataset(variant: Nested, element: Tree) -> Nested:
     import tensorflow as tf
 
-    def spec(tree: Tree) -> Any:
+    def spec(tree: Tree) -> Spec:
         if isinstance(tree, TensorLeaf):
             return tf.TensorSpec(tree.shape, tree.dtype)
         assert isinstance(tree, Struct)

@@ -5,25 +5,25 @@ result of `work`, so the same pieces are put together again with one output more
 """
 
 import dataclasses
-from typing import Any
 
 from fed_pretrain.executors.graphs import structures
 from fed_pretrain.executors.graphs.map_reduce import CLIENT_STATE, form_of
 from groundwork.errors import UserError
+from groundwork.untyped import Computation, Federated, Nested, TffType
 
 
 @dataclasses.dataclass(frozen=True)
 class Collecting:
     """`computation(state, data) -> (state, output, [client states])`."""
 
-    computation: Any
+    computation: Computation
     tree: structures.Tree
 
-    def nested(self, value: Any) -> Any:
+    def nested(self, value: Nested) -> Nested:
         return structures.unflatten(iter(structures.flatten(value, self.tree)), self.tree)
 
 
-def collecting(computation: Any) -> Collecting | None:
+def collecting(computation: Computation) -> Collecting | None:
     """None if the computation's clients keep no state."""
     import tensorflow_federated as tff
 
@@ -38,18 +38,18 @@ def collecting(computation: Any) -> Collecting | None:
         raise UserError(f"no value named {CLIENT_STATE!r} in the result of the client work")
 
     @tff.tensorflow.computation(form.work.type_signature.result)
-    def new_client_state(result: Any) -> Any:
+    def new_client_state(result: Nested) -> Nested:
         value = result[0]
         for index in path:
             value = value[index]
         return value
 
     @tff.tensorflow.computation(form.work.type_signature.result)
-    def update_of(result: Any) -> Any:
+    def update_of(result: Nested) -> Nested:
         return result[0]
 
     @tff.federated_computation(*computation.type_signature.parameter)
-    def with_states(state: Any, data: Any) -> Any:
+    def with_states(state: Federated, data: Federated) -> Federated:
         broadcast = tff.federated_broadcast(tff.federated_map(form.prepare, state))
         result = tff.federated_map(form.work, tff.federated_zip((data, broadcast)))
         total = tff.federated_aggregate(
@@ -68,12 +68,12 @@ def collecting(computation: Any) -> Collecting | None:
     return Collecting(with_states, tree)
 
 
-def _has_state(type_spec: Any) -> bool:
+def _has_state(type_spec: TffType) -> bool:
     tree = structures.from_type(type_spec)
     return isinstance(tree, structures.Struct) and "state" in tree.names
 
 
-def _path(type_spec: Any) -> tuple[int, ...] | None:
+def _path(type_spec: TffType) -> tuple[int, ...] | None:
     import tensorflow_federated as tff
 
     if not isinstance(type_spec, tff.types.StructType):

@@ -18,6 +18,7 @@ from fed_pretrain.executors.graphs import structures
 from fed_pretrain.executors.native import collecting as client_states
 from fed_pretrain.executors.native.worker_process import WorkerProcess
 from groundwork.errors import UserError
+from groundwork.untyped import Computation, Federated, Nested, Process, State, TffType
 
 _MESSAGE_BYTES = 2_000_000_000
 _CHANNEL = [
@@ -38,18 +39,20 @@ class NativeExecutor(Executor):
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self._rounds: dict[int, tuple[Any, Any]] = {}
-        self._maps: dict[int, tuple[Any, Any]] = {}
-        self._sums: dict[int, tuple[Any, Any]] = {}
+        self._rounds: dict[int, tuple[Computation, Computation]] = {}
+        self._maps: dict[int, tuple[Computation, Computation]] = {}
+        self._sums: dict[int, tuple[Computation, Computation]] = {}
 
     @property
     def worker_pid(self) -> int | None:
         return self._worker.pid if self._worker is not None else None
 
-    def initialize(self, process: Any) -> Any:
+    def initialize(self, process: Process) -> State:
         return self.invoke(of_algorithm(process).initialize)
 
-    def run_round(self, process: Any, state: Any, clients: Sequence[ClientInput]) -> RoundOutput:
+    def run_round(
+        self, process: Process, state: State, clients: Sequence[ClientInput]
+    ) -> RoundOutput:
         began = time.perf_counter()
         computation = of_algorithm(process).next
         collecting = cached(
@@ -59,7 +62,7 @@ class NativeExecutor(Executor):
         state = _packed(state, state_type)
         data = [_client_value(data_type, c) for c in clients]
         read = time.perf_counter()
-        states: dict[str, Any] = {}
+        states: dict[str, State] = {}
         if collecting is None:
             new_state, output = _pair(self.invoke(computation, state, data))
         else:
@@ -77,20 +80,22 @@ class NativeExecutor(Executor):
         return RoundOutput(new_state, output, states, seconds)
 
     def map_clients(
-        self, computation: Any, value: Any, clients: Sequence[ClientInput]
-    ) -> Iterator[Any]:
+        self, computation: Computation, value: Nested, clients: Sequence[ClientInput]
+    ) -> Iterator[Nested]:
         mapped = cached(self._maps, computation, lambda: _federated(computation, False))
         yield from self.invoke(mapped, *_arguments(computation, value, clients))
 
-    def sum_clients(self, computation: Any, value: Any, clients: Sequence[ClientInput]) -> Any:
+    def sum_clients(
+        self, computation: Computation, value: Nested, clients: Sequence[ClientInput]
+    ) -> Nested:
         summed = cached(self._sums, computation, lambda: _federated(computation, True))
         return self.invoke(summed, *_arguments(computation, value, clients))
 
-    def invoke(self, computation: Any, *arguments: Any) -> Any:
+    def invoke(self, computation: Computation, *arguments: Nested) -> Nested:
         """Runs the computation; a crash of the worker is repaired and the call repeated."""
         return self.invoke_packed(computation, tff_private.packed_arguments(computation, arguments))
 
-    def invoke_packed(self, computation: Any, argument: Any) -> Any:
+    def invoke_packed(self, computation: Computation, argument: Nested) -> Nested:
         for attempt in range(self._options.restarts + 1):
             context = self._ready()
             try:
@@ -115,7 +120,7 @@ class NativeExecutor(Executor):
         if not self._thread.is_alive() and not self._loop.is_closed():
             self._loop.close()
 
-    def _once(self, context: Any, computation: Any, argument: Any) -> Any:
+    def _once(self, context: Any, computation: Computation, argument: Nested) -> Nested:
         call = tff_private.invoke_once(context, computation, argument)
         future = asyncio.run_coroutine_threadsafe(call, self._loop)
         timeout = self._options.round_timeout
@@ -135,7 +140,7 @@ class NativeExecutor(Executor):
                 if not self._alive():
                     self._stop_worker()
 
-    def _ready(self) -> Any:
+    def _ready(self) -> Nested:
         if not self._alive():
             self._stop_worker()
             try:
@@ -180,23 +185,25 @@ def _wait_for_channel(grpc: Any, channel: Any, worker: WorkerProcess, timeout: f
                 ) from None
 
 
-def _pair(result: Any) -> tuple[Any, Any]:
+def _pair(result: Nested) -> tuple[Nested, Nested]:
     return (result.state, result.metrics) if hasattr(result, "metrics") else tuple(result)
 
 
-def _arguments(computation: Any, value: Any, clients: Sequence[ClientInput]) -> tuple[Any, Any]:
+def _arguments(
+    computation: Computation, value: Nested, clients: Sequence[ClientInput]
+) -> tuple[Nested, Nested]:
     value_type, data_type = computation.type_signature.parameter
     return _packed(value, value_type), [_client_value(data_type, c) for c in clients]
 
 
-def _packed(value: Any, type_spec: Any) -> Any:
+def _packed(value: Nested, type_spec: TffType) -> Nested:
     """`value`, whatever containers and floats it comes in, as TFF's type has them."""
     tree = structures.from_type(type_spec)
     flat = zip(structures.flatten(value, tree), structures.leaves(tree), strict=True)
     return structures.pack([_of_dtype(item, leaf) for item, leaf in flat], type_spec)
 
 
-def _of_dtype(value: Any, leaf: structures.TensorLeaf | structures.SequenceLeaf) -> Any:
+def _of_dtype(value: Nested, leaf: structures.TensorLeaf | structures.SequenceLeaf) -> Nested:
     """Arithmetic with NumPy's float32 gives float64, which the worker would refuse."""
     if isinstance(leaf, structures.SequenceLeaf):
         return value
@@ -205,7 +212,7 @@ def _of_dtype(value: Any, leaf: structures.TensorLeaf | structures.SequenceLeaf)
     return found if found.dtype == wanted else found.astype(wanted, casting="same_kind")
 
 
-def _client_value(type_spec: Any, client: ClientInput) -> Any:
+def _client_value(type_spec: TffType, client: ClientInput) -> Nested:
     """The client's payload (and state) as datasets of one element."""
     tree = structures.from_type(type_spec)
     if isinstance(tree, structures.SequenceLeaf):
@@ -216,12 +223,12 @@ def _client_value(type_spec: Any, client: ClientInput) -> Any:
     return {str(name): _dataset(values[str(name)](), leaf) for name, leaf in parts}
 
 
-def _dataset(value: Any, leaf: structures.Tree) -> tf.data.Dataset:
+def _dataset(value: Nested, leaf: structures.Tree) -> tf.data.Dataset:
     assert isinstance(leaf, structures.SequenceLeaf)
     return tf.data.Dataset.from_tensors(structures.element_value(value, leaf.element))
 
 
-def _federated(computation: Any, summed: bool) -> Any:
+def _federated(computation: Computation, summed: bool) -> Computation:
     import tensorflow_federated as tff
 
     value, data = computation.type_signature.parameter
@@ -229,7 +236,7 @@ def _federated(computation: Any, summed: bool) -> Any:
     @tff.federated_computation(
         tff.types.FederatedType(value, tff.SERVER), tff.types.FederatedType(data, tff.CLIENTS)
     )
-    def mapped(value: Any, data: Any) -> Any:
+    def mapped(value: Federated, data: Federated) -> Federated:
         results = tff.federated_map(computation, (tff.federated_broadcast(value), data))
         return tff.federated_sum(results) if summed else results
 

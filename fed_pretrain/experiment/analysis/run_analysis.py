@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from data_prep.store import manifest
 from fed_pretrain.experiment.analysis import subject_of_run
@@ -17,6 +16,7 @@ from fed_pretrain.probes.probe import Probe
 from groundwork import files, plugins
 from groundwork.errors import UserError
 from groundwork.locks import WorkdirLock
+from groundwork.untyped import Json
 
 
 def analyze(config: AnalyzeConfig, session: Session | None = None) -> Path:
@@ -73,14 +73,14 @@ def _work_directory(path: str) -> Path:
     return root
 
 
-def _provenance(config: AnalyzeConfig, assembly: Assembly, round_number: int) -> dict[str, Any]:
+def _provenance(config: AnalyzeConfig, assembly: Assembly, round_number: int) -> dict[str, Json]:
     """What the numbers are of."""
     if config.run_folder is None:
         return workdir.of_start(assembly)
     return {**workdir.of_round(assembly, round_number), "run": str(config.run_folder)}
 
 
-def _written(probe: Probe, provenance: Mapping[str, Any]) -> Iterator[str]:
+def _written(probe: Probe, provenance: Mapping[str, Json]) -> Iterator[str]:
     folder, measured = probe.subject.folder, probe.measure()
     content = workdir.write(folder, probe.file, measured, provenance)
     yield f"{probe.file}.json"

@@ -4,7 +4,6 @@ import functools
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from fed_pretrain.experiment.analysis import coming_round
 from fed_pretrain.experiment.analysis.analyze_config import AnalyzeConfig, OtherRun
@@ -17,12 +16,13 @@ from fed_pretrain.experiment.workdir.metrics import read_rows
 from fed_pretrain.models.weights import ModelArrays
 from fed_pretrain.probes.subject import Model, OnClient, Subject
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 
 def find(config: AnalyzeConfig, assembly: Assembly, root: Path | None) -> Subject:
     """The start of `config.run`, or what its `run_folder` has kept; `root` is --workdir."""
     options = (assembly.config.curvature, *config.options)
-    common: dict[str, Any] = {
+    common: dict[str, Json] = {
         "settings": {type(one): one for one in options},
         "max_clients": config.clients,
     }
@@ -44,7 +44,7 @@ def find(config: AnalyzeConfig, assembly: Assembly, root: Path | None) -> Subjec
         common["sent"] = functools.partial(_sent, run, number)
     others = {run.flag: _other(assembly, weights, run) for run in config.others}
 
-    def evaluate(on_client: OnClient) -> Mapping[str, Any]:
+    def evaluate(on_client: OnClient) -> Mapping[str, Json]:
         return Evaluations(assembly).row(weights, [], on_client)
 
     return run_subject(

@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 from collections.abc import Sequence
-from typing import Any
 
 from fed_pretrain.algorithms import known_algorithms
 from fed_pretrain.algorithms.algorithm import Algorithm
@@ -32,6 +31,7 @@ from fed_pretrain.tasks.definition import TaskDefaults
 from fed_pretrain.tasks.task import Task
 from groundwork import plugins
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Assembly:
     start: Start
     executor: Executor
     session: Session
-    identity: dict[str, Any]
+    identity: dict[str, Json]
     exclusion: Exclusion
     proxies: tuple[str, ...]
 
@@ -151,13 +151,13 @@ def _work(given: WorkConfig, defaults: TaskDefaults) -> ResolvedWork:
     return ResolvedWork(**work)
 
 
-def _filled(config: WorkConfig | EvaluationConfig, **defaults: int | None) -> dict[str, Any]:
+def _filled(config: WorkConfig | EvaluationConfig, **defaults: int | None) -> dict[str, Json]:
     """The fields of a config, a default in the place of None."""
     given = {name: value for name, value in _values(config).items() if value is not None}
     return {**_values(config), **defaults, **given}
 
 
-def _values(config: RunConfig | WorkConfig | EvaluationConfig) -> dict[str, Any]:
+def _values(config: RunConfig | WorkConfig | EvaluationConfig) -> dict[str, Json]:
     return {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
 
 

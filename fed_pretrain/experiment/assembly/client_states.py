@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from groundwork.untyped import Json, State
+
 _PREFIX = "clients/"
 
 
@@ -16,12 +18,12 @@ class ClientStates:
         self._initial = (
             None if algorithm.client_state_spec is None else (algorithm.initial_client_state())
         )
-        self._states: dict[str, Any] = {}
+        self._states: dict[str, Json] = {}
 
     def get(self, client_id: str) -> Any:
         return self._states.get(client_id, self._initial)
 
-    def update(self, states: Mapping[str, Any]) -> None:
+    def update(self, states: Mapping[str, State]) -> None:
         self._states.update(states)
 
     def arrays(self) -> dict[str, np.ndarray]:

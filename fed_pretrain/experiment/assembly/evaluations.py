@@ -8,6 +8,7 @@ from fed_pretrain.executors.executor import ClientInput
 from fed_pretrain.experiment.assembly.assemble import Assembly
 from fed_pretrain.models.weights import ModelArrays
 from fed_pretrain.tasks.evaluation import ClientEvaluation, GlobalEvaluation
+from groundwork.untyped import Json
 
 OnClient = Callable[[str, Mapping[str, float]], None]
 
@@ -28,7 +29,7 @@ class Evaluations:
         model: ModelArrays,
         cohort: Sequence[str],
         on_client: OnClient | None = None,
-    ) -> dict[str, Any]:
+    ) -> dict[str, Json]:
         """The evaluation columns; `cohort` is empty in round 0.
 
         With --eval_clients `on_client` gets the figures of every client, in order.
@@ -72,7 +73,7 @@ class Evaluations:
         inputs = [ClientInput(name, read) for name, read in evaluation.reads(ids)]
         results = assembly.executor.map_clients(evaluation.computation, model, inputs)
 
-        def told() -> Iterator[Mapping[str, Any]]:
+        def told() -> Iterator[Mapping[str, Json]]:
             for name, sums in zip(ids, results, strict=True):
                 if on_client is not None:
                     client = {n: float(value) for n, value in sums.items()}
@@ -82,5 +83,5 @@ class Evaluations:
         return evaluation.figures(told())
 
 
-def _prefixed(prefix: str, figures: dict[str, float]) -> dict[str, Any]:
+def _prefixed(prefix: str, figures: dict[str, float]) -> dict[str, Json]:
     return {f"{prefix}_{name}": value for name, value in figures.items()}

@@ -5,12 +5,12 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from data_prep.store.reader import PreparedDataset
 from fed_pretrain.experiment.assembly.run_config import AUTO, NONE
 from fed_pretrain.starts.origins.proxy_origin import GROUP, Pretraining
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 EXCLUDED_CLIENTS = "excluded_clients.json"
 """Where a run writes the ids it leaves out."""
@@ -73,7 +73,7 @@ def _read(path: Path) -> list[str]:
         raise UserError(f"--exclude_clients={path}: is not whole JSON ({error})") from error
 
 
-def _listed(path: Path, content: Any) -> list[str]:
+def _listed(path: Path, content: Json) -> list[str]:
     ids = content.get(GROUP, ()) if isinstance(content, Mapping) else content
     if ids is None:
         raise UserError(

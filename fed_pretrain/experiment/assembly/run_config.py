@@ -13,6 +13,7 @@ from fed_pretrain.starts.start_config import StartConfig
 from fed_pretrain.tasks.definition import TaskOptions
 from groundwork import settings
 from groundwork.settings import setting
+from groundwork.untyped import Json
 
 STOP, DROP_CLIENT = "stop", "drop_client"
 # Values of --exclude_clients that are no file.
@@ -169,7 +170,7 @@ def identity(
     dataset_fingerprint: str,
     start_digest: str,
     excluded_digest: str | None = None,
-) -> dict[str, Any]:
+) -> dict[str, Json]:
     """What changes numbers and is not neutral: no paths, executor, probes or verbosity.
 
     The dataset counts by its content, the start by its weights and the clients left out by their
@@ -188,7 +189,7 @@ def identity(
     return values
 
 
-def identity_on_disk(saved: Mapping[str, Any]) -> dict[str, Any]:
+def identity_on_disk(saved: Mapping[str, Json]) -> dict[str, Json]:
     """The identity that a config.json holds, without what is neutral now.
 
     Format 1 listed every setting, and null for no client left out.

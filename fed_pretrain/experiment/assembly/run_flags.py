@@ -24,6 +24,7 @@ from fed_pretrain.starts.start_config import StartConfig
 from fed_pretrain.tasks.definition import TaskOptions
 from groundwork import command_line, plugins, settings
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 _RUN = "Run"
 _SECTIONS: tuple[tuple[str, type, str], ...] = (
@@ -81,7 +82,7 @@ def run_config(
     for name in required:
         if not values[name].value:
             raise UserError(f"--{name} is missing")
-    sections: dict[str, Any] = {
+    sections: dict[str, Json] = {
         key: settings.build(config, values) for key, config, _ in _SECTIONS if key != "algorithm"
     }
     if values["local_steps"].present and values["epochs"].present:
@@ -104,7 +105,7 @@ def run_config(
 
 def _given_algorithm(values: flags.FlagValues) -> tuple[tuple[str, Any], ...]:
     """What the user set of the algorithm; the rest follows from name, task and start."""
-    given: Mapping[str, Any] = settings.given(AlgorithmConfig, values)
+    given: Mapping[str, Json] = settings.given(AlgorithmConfig, values)
     return tuple(sorted(given.items()))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from fed_pretrain.experiment.assembly.assemble import Assembly
 from fed_pretrain.models.weights import ModelArrays
 from fed_pretrain.probes.subject import Model, Subject
+from groundwork.untyped import Json
 
 
 def of_start(assembly: Assembly) -> Model:
@@ -18,7 +19,7 @@ def run_subject(assembly: Assembly, folder: Path, **after_the_fact: Any) -> Subj
     config, start = assembly.config, assembly.start
     model = of_start(assembly)
     key = (id(assembly.task), repr(start.build_model.identity()))
-    common: dict[str, Any] = {
+    common: dict[str, Json] = {
         "task": assembly.task,
         "build_model": start.build_model,
         "names": start.names[0],

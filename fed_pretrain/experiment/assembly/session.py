@@ -23,6 +23,7 @@ from fed_pretrain.starts.start import Start
 from fed_pretrain.tasks import known_tasks
 from fed_pretrain.tasks.definition import TaskOptions
 from fed_pretrain.tasks.task import Task
+from groundwork.untyped import Json
 
 _KEPT = 6
 Value = TypeVar("Value")
@@ -107,7 +108,7 @@ class Session:
 
 def _without_run(config: ResolvedAlgorithm) -> ResolvedAlgorithm:
     """The config without what the built process does not depend on: runs then share it."""
-    unused: dict[str, Any] = {}
+    unused: dict[str, Json] = {}
     keeps_state = known_updates.named(config.client_update).keeps_state
     if not (config.private or keeps_state):
         unused |= {"population": 0, "clients_per_round": 0}

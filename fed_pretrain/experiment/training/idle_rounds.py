@@ -9,14 +9,15 @@ from fed_pretrain.algorithms import schedule
 from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.executors.graphs import structures
 from fed_pretrain.experiment.workdir.checkpoints import CLIENT_ROUND, PAST_MODELS, StateLayout
+from groundwork.untyped import Json, State
 
 _SERVER_ROUND = "state/finalizer/round_num"
 _SERVER_RATE = "state/finalizer/optimizer/learning_rate"
 
 
 def after_round(
-    layout: StateLayout, state: Any, round_number: int, config: ResolvedAlgorithm, ran: bool
-) -> Any:
+    layout: StateLayout, state: State, round_number: int, config: ResolvedAlgorithm, ran: bool
+) -> State:
     """The state after a round; `ran` is false where no client took part.
 
     A round without clients does not run the process, and TFF keeps the server optimizer's state,
@@ -24,7 +25,7 @@ def after_round(
     rounds, and the models that late clients began with follow one another, whatever happened.
     """
     leaves = dict(zip(layout.paths, structures.flatten(state, layout.tree), strict=True))
-    moved: dict[str, Any] = {}
+    moved: dict[str, Json] = {}
     if not ran:
         moved |= _shifted(leaves)
     if CLIENT_ROUND in leaves and _number(leaves[CLIENT_ROUND]) != round_number:
@@ -38,7 +39,7 @@ def after_round(
     return structures.unflatten(iter((leaves | moved).values()), layout.tree)
 
 
-def _shifted(leaves: dict[str, Any]) -> dict[str, Any]:
+def _shifted(leaves: dict[str, Json]) -> dict[str, Json]:
     """The past models, the server's own as the newest of them: `distributor/AGE/TENSOR`."""
     newest = [leaf for path, leaf in leaves.items() if path.startswith("model/trainable/")]
     past = [path for path in leaves if path.startswith(PAST_MODELS)]

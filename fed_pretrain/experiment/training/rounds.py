@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -41,9 +40,10 @@ from groundwork import files
 from groundwork.locks import WorkdirLock
 from groundwork.progress import Progress
 from groundwork.signals import GracefulStop
+from groundwork.untyped import Json, State
 
 # What a round without clients shows of itself.
-_NOTHING: Mapping[str, Any] = {"alignment": None, "layer_alignment": {}}
+_NOTHING: Mapping[str, Json] = {"alignment": None, "layer_alignment": {}}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +51,7 @@ class RunResult:
     """`stopped_by` is the signal that asked the run to stop before its end."""
 
     workdir: Path
-    rows: Sequence[Mapping[str, Any]]
+    rows: Sequence[Mapping[str, Json]]
     reason: str
     stopped_by: str | None = None
 
@@ -104,7 +104,7 @@ class Training:
             assembly.algorithm.models_down,
             assembly.algorithm.models_up,
         )
-        self._state: Any = None
+        self._state: State = None
         self._round = 0
         self._saved_round: int | None = None
         self._observed = _NOTHING
@@ -140,7 +140,7 @@ class Training:
         )
         return RunResult(self._folder, self._metrics.rows, reason or "")
 
-    def _to_target(self) -> dict[str, Any]:
+    def _to_target(self) -> dict[str, Json]:
         """What the target accuracy took; None where it was not reached."""
         target, rows = self._config.limits.target_accuracy, self._metrics.rows
         if not target:
@@ -288,7 +288,7 @@ class Training:
 def hyperparameters(assembly: Assembly) -> dict[str, str | int | float | bool]:
     """What distinguishes the runs of a study."""
     config = assembly.config
-    values: dict[str, Any] = {
+    values: dict[str, Json] = {
         "task": config.task,
         "model": assembly.task.model_name,
         "start": config.start.spec,
@@ -321,7 +321,7 @@ def summary(result: RunResult) -> str:
     return "\n".join(lines)
 
 
-def _loss(row: Mapping[str, Any]) -> str:
+def _loss(row: Mapping[str, Json]) -> str:
     """Of a model whose loss is beyond all numbers the row has none."""
     return "undefined" if row["eval_loss"] is None else f"{row['eval_loss']:.4f}"
 
@@ -347,7 +347,7 @@ def _damage_lines(folder: Path) -> list[str]:
     ]
 
 
-def _detail(row: Mapping[str, Any]) -> str:
+def _detail(row: Mapping[str, Json]) -> str:
     parts = [f"loss {row['train_loss']:.4f}"] if np.isfinite(row.get("train_loss", np.nan)) else []
     if row.get("eval_accuracy") is not None:
         parts.append(f"eval accuracy {row['eval_accuracy']:.4f}")

@@ -4,7 +4,6 @@ import dataclasses
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from fed_pretrain.experiment.assembly.assemble import Assembly
 from fed_pretrain.experiment.training.run_probes import RunProbes
@@ -14,6 +13,7 @@ from fed_pretrain.exporting import model_files
 from fed_pretrain.exporting.model_files import class_names
 from fed_pretrain.models.weights import ModelArrays
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 TRUSTED = ("config.json", "start.json", "metrics.jsonl", "metrics.csv")
 
@@ -34,7 +34,7 @@ def finish(
     probes: RunProbes,
     snapshot: Callable[[int], ModelArrays],
     kept_rounds: list[int],
-    facts: dict[str, Any],
+    facts: dict[str, Json],
 ) -> None:
     """`snapshot` gives the weights after a round whose checkpoint is kept."""
     last_round = int(metrics.rows[-1]["round"])
@@ -58,7 +58,7 @@ def finish(
 
 
 def readable_best(
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[Mapping[str, Json]],
     kept_rounds: Iterable[int],
     final: ModelArrays,
     snapshot: Callable[[int], ModelArrays],

@@ -2,17 +2,17 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from fed_pretrain.executors.executor import ClientInput
 from fed_pretrain.experiment.assembly.assemble import Assembly
 from fed_pretrain.experiment.assembly.run_config import STOP, LimitConfig
 from fed_pretrain.experiment.workdir.metrics import best_index
 from groundwork.errors import UserError
+from groundwork.untyped import Json, State
 
 
 def reason_to_stop(
-    rows: Sequence[Mapping[str, Any]], limits: LimitConfig, seconds: float
+    rows: Sequence[Mapping[str, Json]], limits: LimitConfig, seconds: float
 ) -> str | None:
     """Why the run should end after the last of `rows`; a pure function of what is on disk.
 
@@ -33,7 +33,7 @@ def reason_to_stop(
 
 
 def handle_nonfinite(
-    assembly: Assembly, state: Any, inputs: Sequence[ClientInput], round_number: int
+    assembly: Assembly, state: State, inputs: Sequence[ClientInput], round_number: int
 ) -> None:
     """Names the clients; `stop` ends the run, `drop_client` goes on without their updates."""
     names = culprits(assembly, state, inputs)
@@ -48,7 +48,7 @@ def handle_nonfinite(
     print(f"warning: {sentence}; it was left out", file=sys.stderr)
 
 
-def culprits(assembly: Assembly, state: Any, inputs: Sequence[ClientInput]) -> list[str]:
+def culprits(assembly: Assembly, state: State, inputs: Sequence[ClientInput]) -> list[str]:
     """The round's clients one by one: only sums leave a round, so the sums of one client tell."""
     found = []
     for one in inputs:

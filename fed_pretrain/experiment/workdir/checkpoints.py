@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from fed_pretrain.models.weights import ModelArrays
 from groundwork import array_file, files
 from groundwork.array_file import Checkpoint
 from groundwork.errors import UserError
+from groundwork.untyped import Json, Process, State
 
 SNAPSHOTS = "snapshots"
 # Places in a state: the round that clients schedule by, the models that late clients begin with.
@@ -41,7 +41,7 @@ class CheckpointFolder:
         return sorted(int(match.group(1)) for match in matches if match)
 
     def save(
-        self, round_number: int, metadata: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+        self, round_number: int, metadata: Mapping[str, Json], arrays: Mapping[str, np.ndarray]
     ) -> int:
         return array_file.save(self.path(round_number), {**metadata, "round": round_number}, arrays)
 
@@ -97,31 +97,31 @@ class StateLayout:
     paths: tuple[str, ...]
 
     @classmethod
-    def of(cls, process: Any, names: tuple[Sequence[str], Sequence[str]]) -> "StateLayout":
+    def of(cls, process: Process, names: tuple[Sequence[str], Sequence[str]]) -> "StateLayout":
         tree = structures.from_type(process.initialize.type_signature.result)
         return cls(tree, tuple(_paths(tree, "state", names)))
 
-    def to_arrays(self, state: Any) -> dict[str, np.ndarray]:
+    def to_arrays(self, state: State) -> dict[str, np.ndarray]:
         leaves = structures.flatten(state, self.tree)
         return {
             path: np.asarray(structures.to_host(leaf))
             for path, leaf in zip(self.paths, leaves, strict=True)
         }
 
-    def from_arrays(self, arrays: Mapping[str, np.ndarray]) -> Any:
+    def from_arrays(self, arrays: Mapping[str, np.ndarray]) -> State:
         missing = [path for path in self.paths if path not in arrays]
         if missing:
             raise UserError(f"the checkpoint lacks {missing[0]!r}: it is of another process")
         return structures.unflatten(iter([arrays[path] for path in self.paths]), self.tree)
 
-    def model(self, state: Any) -> ModelArrays:
+    def model(self, state: State) -> ModelArrays:
         arrays = self.to_arrays(state)
         return ModelArrays(
             [arrays[path] for path in self.paths if path.startswith("model/trainable/")],
             [arrays[path] for path in self.paths if path.startswith("model/non_trainable/")],
         )
 
-    def with_model(self, state: Any, weights: tuple[list[np.ndarray], list[np.ndarray]]) -> Any:
+    def with_model(self, state: State, weights: tuple[list[np.ndarray], list[np.ndarray]]) -> State:
         """The state with other model weights."""
         arrays = self.to_arrays(state)
         for kind, values in zip(("trainable", "non_trainable"), weights, strict=True):

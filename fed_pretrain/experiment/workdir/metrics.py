@@ -17,6 +17,7 @@ from typing import Any
 from groundwork import files
 from groundwork.errors import UserError
 from groundwork.files import defined
+from groundwork.untyped import Json
 
 Row = dict[str, Any]
 
@@ -25,12 +26,12 @@ def machine_dependent(column: str) -> bool:
     return "seconds" in column or "memory" in column
 
 
-def ordered(row: Mapping[str, Any]) -> Row:
+def ordered(row: Mapping[str, Json]) -> Row:
     """The same row with its machine-dependent columns last."""
     return dict(sorted(row.items(), key=lambda item: machine_dependent(item[0])))
 
 
-def to_line(row: Mapping[str, Any]) -> str:
+def to_line(row: Mapping[str, Json]) -> str:
     return json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -53,7 +54,7 @@ def read_rows(path: str | os.PathLike[str]) -> list[Row]:
     return rows
 
 
-def best_index(evaluated: Sequence[Mapping[str, Any]]) -> int:
+def best_index(evaluated: Sequence[Mapping[str, Json]]) -> int:
     """Index of the evaluation with the highest accuracy, the earliest on a tie."""
 
     def accuracy(index: int) -> float:
@@ -63,7 +64,7 @@ def best_index(evaluated: Sequence[Mapping[str, Any]]) -> int:
     return max(range(len(evaluated)), key=accuracy)
 
 
-def best_round(rows: Sequence[Mapping[str, Any]], kept: Collection[int]) -> int:
+def best_round(rows: Sequence[Mapping[str, Json]], kept: Collection[int]) -> int:
     """The best evaluated round among those whose weights are kept; round 0 without any."""
     there = [row for row in rows if row["round"] in kept and row.get("eval_accuracy") is not None]
     return int(there[best_index(there)]["round"]) if there else 0
@@ -104,7 +105,7 @@ class MetricsWriter:
             for row in self.rows:
                 self._write_events(row)
 
-    def append(self, row: Mapping[str, Any]) -> None:
+    def append(self, row: Mapping[str, Json]) -> None:
         """Adds a row, what is undefined as None; when this returns, the row is on disk."""
         complete: Row = defined(ordered(row))
         with open(self._jsonl, "a", encoding="utf-8") as file:
@@ -131,7 +132,7 @@ class MetricsWriter:
         writer.writerows(self.rows)
         files.write_text(self._csv, text.getvalue())
 
-    def _write_events(self, row: Mapping[str, Any]) -> None:
+    def _write_events(self, row: Mapping[str, Json]) -> None:
         if self._tensorboard is None:
             return
         import tensorflow as tf
@@ -164,7 +165,7 @@ class MetricsWriter:
             self._events = None
 
 
-def columns(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+def columns(rows: Iterable[Mapping[str, Json]]) -> list[str]:
     """All columns in order of first appearance, the machine-dependent ones last."""
     return list(ordered({name: None for row in rows for name in row}))
 
@@ -173,7 +174,7 @@ def _csv_writer(file: Any, names: Sequence[str]) -> "csv.DictWriter[str]":
     return csv.DictWriter(file, names, lineterminator="\n", restval="")
 
 
-def rounds_to_target(rows: Iterable[Mapping[str, Any]], column: str, target: float) -> int | None:
+def rounds_to_target(rows: Iterable[Mapping[str, Json]], column: str, target: float) -> int | None:
     """The first round whose `column` reaches `target`; None when none does."""
     for row in rows:
         value = row.get(column)
@@ -182,7 +183,7 @@ def rounds_to_target(rows: Iterable[Mapping[str, Any]], column: str, target: flo
     return None
 
 
-def bytes_to_target(rows: Sequence[Mapping[str, Any]], column: str, target: float) -> int | None:
+def bytes_to_target(rows: Sequence[Mapping[str, Json]], column: str, target: float) -> int | None:
     """Bytes sent both ways up to the round that reaches `target`; None when none does."""
     reached = rounds_to_target(rows, column, target)
     if reached is None:

@@ -11,6 +11,7 @@ from typing import Any
 from fed_pretrain.experiment.assembly.exclusion import EXCLUDED_CLIENTS
 from fed_pretrain.experiment.assembly.run_config import NONE, ResolvedRun, RunConfig
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 
 def read(folder: Path) -> RunConfig:
@@ -35,7 +36,7 @@ def _with_own_clients(folder: Path, config: RunConfig) -> RunConfig:
     return dataclasses.replace(config, work=dataclasses.replace(config.work, exclude_clients=named))
 
 
-def from_mapping(kind: type, values: Mapping[str, Any]) -> Any:
+def from_mapping(kind: type, values: Mapping[str, Json]) -> Any:
     """The dataclass of nested plain values; what an older version did not know is its default."""
     hints = typing.get_type_hints(kind)
     known = {field.name for field in dataclasses.fields(kind)}
@@ -45,7 +46,7 @@ def from_mapping(kind: type, values: Mapping[str, Any]) -> Any:
     return kind(**{name: _value(hints[name], value) for name, value in values.items()})
 
 
-def _value(hint: Any, value: Any) -> Any:
+def _value(hint: Any, value: Json) -> Any:
     if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
         if value is None:
             return None

@@ -10,7 +10,6 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from fed_pretrain.experiment.assembly.assemble import Assembly
 from fed_pretrain.experiment.assembly.exclusion import EXCLUDED_CLIENTS
@@ -21,6 +20,7 @@ from groundwork import files, versions
 from groundwork.errors import UserError
 from groundwork.files import defined
 from groundwork.settings import differences, digest, without_neutral
+from groundwork.untyped import Json
 
 CONFIG, SUCCESS = "config.json", "SUCCESS"
 FORMAT = 2
@@ -109,7 +109,7 @@ def claim(folder: Path, assembly: Assembly) -> None:
     files.write_json(folder / "start.json", report)
 
 
-def _refuse_another(path: Path, before: Mapping[str, Any], assembly: Assembly) -> None:
+def _refuse_another(path: Path, before: Mapping[str, Json], assembly: Assembly) -> None:
     changed = differences(identity_on_disk(before), assembly.identity)
     if changed:
         raise UserError(
@@ -119,7 +119,7 @@ def _refuse_another(path: Path, before: Mapping[str, Any], assembly: Assembly) -
 
 
 def _used_versions(
-    path: Path, before: Mapping[str, Any], now: dict[str, str], strict: bool
+    path: Path, before: Mapping[str, Json], now: dict[str, str], strict: bool
 ) -> list[dict[str, str]]:
     """The versions that worked on the run, in order; reports, or refuses, new ones."""
     used: list[dict[str, str]] = before.get("versions", [])
@@ -146,9 +146,9 @@ def _refuse_fewer_rounds(folder: Path, rounds: int) -> None:
         )
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _read(path: Path) -> dict[str, Json] | None:
     try:
-        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        value: dict[str, Json] = json.loads(path.read_text(encoding="utf-8"))
         return value
     except FileNotFoundError:
         return None
@@ -156,7 +156,7 @@ def _read(path: Path) -> dict[str, Any] | None:
         raise UserError(f"{path}: cannot be read ({error}); remove it to begin anew") from error
 
 
-def finished(folder: Path, config: RunConfig) -> Sequence[Mapping[str, Any]] | None:
+def finished(folder: Path, config: RunConfig) -> Sequence[Mapping[str, Json]] | None:
     """The rows of a run that is done as asked; None when there is something left to do.
 
     Cheap on purpose: it compares the flags, not the resolved run, so that repeating a finished
@@ -187,7 +187,7 @@ def check_dataset(folder: Path, path: str | None, fingerprint: str | None) -> No
         )
 
 
-def success_facts(folder: Path) -> dict[str, Any]:
+def success_facts(folder: Path) -> dict[str, Json]:
     """What SUCCESS says of the run; empty before it is finished."""
     return _read(folder / SUCCESS) or {}
 
@@ -204,7 +204,9 @@ def flags_digest(config: RunConfig) -> str:
     return digest(values)
 
 
-def write_success(folder: Path, flags: str, names: Sequence[str], facts: Mapping[str, Any]) -> None:
+def write_success(
+    folder: Path, flags: str, names: Sequence[str], facts: Mapping[str, Json]
+) -> None:
     """The last file of a run: what a reader may trust, with checksums."""
     checksums = {name: _sha256(folder / name) for name in sorted(names)}
     files.write_json(folder / SUCCESS, {"flags": flags, "sha256": checksums, **facts})
@@ -217,7 +219,7 @@ def _sha256(path: Path) -> str:
         return ""
 
 
-def model_facts(assembly: Assembly) -> dict[str, Any]:
+def model_facts(assembly: Assembly) -> dict[str, Json]:
     """What a checkpoint says of its model, so that a start needs nothing but the file."""
     return {
         **labels.describe(assembly.task, assembly.start.preprocessing),
@@ -227,7 +229,7 @@ def model_facts(assembly: Assembly) -> dict[str, Any]:
     }
 
 
-def of_start(assembly: Assembly) -> dict[str, Any]:
+def of_start(assembly: Assembly) -> dict[str, Json]:
     """The provenance of what was measured before a run."""
     return {
         **model_facts(assembly),
@@ -238,16 +240,16 @@ def of_start(assembly: Assembly) -> dict[str, Any]:
     }
 
 
-def of_round(assembly: Assembly, round_number: int) -> dict[str, Any]:
+def of_round(assembly: Assembly, round_number: int) -> dict[str, Json]:
     """The provenance of what was measured of a run's weights, of this round or up to it."""
     where = f"after round {round_number}"
     return {**of_start(assembly), "where": where, "round": round_number}
 
 
 def write(
-    folder: Path, file: str, content: Mapping[str, Any], provenance: Mapping[str, Any]
-) -> dict[str, Any]:
+    folder: Path, file: str, content: Mapping[str, Json], provenance: Mapping[str, Json]
+) -> dict[str, Json]:
     """FILE.json in the folder, an undefined number as null; returns what was written."""
-    written: dict[str, Any] = defined({**content, "provenance": provenance})
+    written: dict[str, Json] = defined({**content, "provenance": provenance})
     files.write_json(folder / f"{file}.json", written)
     return written

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -14,11 +13,12 @@ from fed_pretrain.reporting.claims.pairing import (
 )
 from fed_pretrain.reporting.results import Run, Study
 from fed_pretrain.reporting.statistics import spread
+from groundwork.untyped import Json
 
 
-def lines_between(study: Study, task: str, start: str) -> dict[int, list[Mapping[str, Any]]]:
+def lines_between(study: Study, task: str, start: str) -> dict[int, list[Mapping[str, Json]]]:
     """By seed: held-out figures on the lines between the final IID and non-IID models."""
-    found: dict[int, list[Mapping[str, Any]]] = {}
+    found: dict[int, list[Mapping[str, Json]]] = {}
     for analysis in study.analyses:
         place, content = analysis.coordinates, analysis.probe("landscape")
         wanted = study.plan["analyze"].get(place["analysis"], {})

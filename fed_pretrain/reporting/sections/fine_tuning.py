@@ -11,6 +11,7 @@ from fed_pretrain.reporting.numbers import listed
 from fed_pretrain.reporting.part import Section
 from fed_pretrain.reporting.results import Analysis, Study
 from fed_pretrain.reporting.table import HIGHEST, Cell, Table, file_name
+from groundwork.untyped import Json
 
 _Measured = tuple[Analysis, Mapping[str, Any]]
 
@@ -59,7 +60,7 @@ def _best(table: Table) -> str:
 def _table(study: Study, task: str, measured: Sequence[_Measured]) -> Table:
     names, starts = Names(study), ordered_starts(study, task)
     several = len({analysis.coordinates.get("algorithm") for analysis, _ in measured}) > 1
-    found: dict[str, dict[str, list[Mapping[str, Any]]]] = {}
+    found: dict[str, dict[str, list[Mapping[str, Json]]]] = {}
     for analysis, content in measured:
         place = analysis.coordinates
         for row in content["rows"]:
@@ -84,6 +85,6 @@ def _table(study: Study, task: str, measured: Sequence[_Measured]) -> Table:
     return Table(file_name(f"fine_tuning_{task}"), caption, header, rows, best)
 
 
-def _megabytes(by_start: Mapping[str, Sequence[Mapping[str, Any]]]) -> float:
+def _megabytes(by_start: Mapping[str, Sequence[Mapping[str, Json]]]) -> float:
     rows = [row for several in by_start.values() for row in several]
     return estimate((row["bytes_down"] + row["bytes_up"]) / 1e6 for row in rows).mean

@@ -3,7 +3,6 @@
 import math
 import os
 import zipfile
-from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy
@@ -11,6 +10,7 @@ from numpy.lib import format as npy
 from fed_pretrain.starts.formats.source_file import Budget
 from groundwork import unpickling
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 _SUFFIX = ".npy"
 _LONGEST_NAME = 1000
@@ -63,11 +63,11 @@ class _Collected:
         """A pickle spends a byte or more on each entry that it holds once."""
         self._tensors: dict[str, np.ndarray] = {}
 
-    def of(self, content: Any) -> dict[str, np.ndarray]:
+    def of(self, content: Json) -> dict[str, np.ndarray]:
         self._collect(content, "", 0)
         return self._tensors
 
-    def _collect(self, value: Any, name: str, depth: int) -> None:
+    def _collect(self, value: Json, name: str, depth: int) -> None:
         self._most -= 1
         if self._most < 0 or depth > _DEEPEST or len(name) > _LONGEST_NAME:
             raise ValueError("its containers hold themselves, or one another over and over")

@@ -2,19 +2,19 @@
 
 import json
 import pathlib
-from typing import Any
 
 import numpy as np
 
 from groundwork import array_file
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 PRETRAINED = "start.ckpt"
 """What a finished pre-training leaves in its work directory."""
 _PREFIXES = ("model/trainable/", "model/non_trainable/")
 
 
-def read(path: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def read(path: str) -> tuple[dict[str, np.ndarray], dict[str, Json]]:
     """The model's weights (not the optimizer's or the clients' state) and the metadata."""
     checkpoint = array_file.load(path)
     tensors = {

@@ -3,11 +3,11 @@
 import json
 import math
 import struct
-from typing import Any
 
 import numpy as np
 
 from fed_pretrain.starts.formats.source_file import Budget, widen_bfloat16
+from groundwork.untyped import Json
 
 _DTYPES = {
     "F64": "<f8",
@@ -39,7 +39,7 @@ def read(path: str) -> dict[str, np.ndarray]:
     return {name: _tensor(content, 8 + length, entry) for name, entry in entries.items()}
 
 
-def _tensor(content: bytes, start: int, entry: dict[str, Any]) -> np.ndarray:
+def _tensor(content: bytes, start: int, entry: dict[str, Json]) -> np.ndarray:
     first, last = entry["data_offsets"]
     shape = tuple(entry["shape"])
     dtype = np.dtype(_DTYPES[entry["dtype"]])

@@ -2,11 +2,11 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 _FLOOR = 256 << 20
 _TIMES = 32
@@ -19,7 +19,7 @@ class SourceFile:
     path: str
     format: str
     tensors: Mapping[str, np.ndarray]
-    metadata: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    metadata: Mapping[str, Json] = dataclasses.field(default_factory=dict)
 
 
 class Budget:

@@ -3,9 +3,10 @@
 import dataclasses
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
+
+from groundwork.untyped import Json
 
 Tensors = Mapping[str, np.ndarray]
 Convert = Callable[[np.ndarray], np.ndarray]
@@ -32,7 +33,7 @@ class Translation:
     head: str | None = None
     labels: str | None = None
     preprocessing: str | None = None
-    facts: dict[str, Any] = dataclasses.field(default_factory=dict)
+    facts: dict[str, Json] = dataclasses.field(default_factory=dict)
 
     def put(self, target: str, source: str, array: np.ndarray) -> None:
         self.tensors[target] = array

@@ -10,6 +10,7 @@ from fed_pretrain.starts.formats import detect
 from fed_pretrain.starts.formats.source_file import SourceFile
 from fed_pretrain.starts.origins import embedded_weights, hub, keras_weights, word_vectors
 from groundwork.errors import UserError, nearest
+from groundwork.untyped import Json
 
 _TOLD = ("task", "model", "round", "proxy")
 KINDS = ("checkpoint", "package", "keras", "hub")
@@ -25,12 +26,12 @@ class Origin:
     """
 
     file: SourceFile
-    facts: dict[str, Any]
+    facts: dict[str, Json]
     partial: bool = False
     arguments: tuple[tuple[str, Any], ...] = ()
 
     @property
-    def metadata(self) -> Mapping[str, Any]:
+    def metadata(self) -> Mapping[str, Json]:
         return self.file.metadata
 
 

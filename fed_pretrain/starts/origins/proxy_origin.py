@@ -4,7 +4,6 @@ import dataclasses
 import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
 
 from data_prep.store.reader import PreparedDataset
 from fed_pretrain.starts import quality
@@ -12,6 +11,7 @@ from fed_pretrain.starts.formats import detect
 from fed_pretrain.starts.origins import origin
 from fed_pretrain.starts.start_config import StartConfig
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 GROUP = "proxy_client_ids"
 """Where pre-training writes its group of clients, in the JSON file beside its result."""
@@ -21,7 +21,7 @@ GROUP = "proxy_client_ids"
 class Pretraining:
     """`client_ids` is None where every client of the proxy dataset was proxy."""
 
-    proxy: Mapping[str, Any]
+    proxy: Mapping[str, Json]
     client_ids: frozenset[str] | None
 
     def is_of(self, dataset: PreparedDataset) -> bool:

@@ -15,6 +15,7 @@ from data_prep.store.reader import PreparedDataset
 from fed_pretrain.clients.encoder import PADDING_LABEL, Encoder, Features, as_texts
 from fed_pretrain.tasks.definition import TaskOptions
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 END_OF_TEXT = "<|endoftext|>"
 _CONTRACTIONS = ("'s", "'t", "'re", "'ve", "'m", "'ll", "'d")
@@ -188,7 +189,7 @@ class BytePairSequences(Encoder):
     def unscored(self) -> tuple[int, ...]:  # type: ignore[override]
         return (self.vocabulary.end_of_text,)
 
-    def model_arguments(self) -> dict[str, Any]:
+    def model_arguments(self) -> dict[str, Json]:
         return {"vocab_size": self.vocabulary.size, "sequence_length": self.length}
 
     def encode(self, features: Features) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,6 @@
 """A text as one row of characters, for models that predict at every place of it."""
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from fed_pretrain.tasks.encoders.characters import (
     CharacterVocabulary,
     read_vocabulary,
 )
+from groundwork.untyped import Json
 
 DEFAULT_LENGTH = 64
 
@@ -61,7 +61,7 @@ class CharacterRows(Encoder):
             y[row, : len(whole) - 1] = np.where(whole[1:] == UNKNOWN, PADDING_LABEL, whole[1:])
         return x, y
 
-    def model_arguments(self) -> dict[str, Any]:
+    def model_arguments(self) -> dict[str, Json]:
         return {"vocab_size": self.vocabulary.size, "sequence_length": self.length}
 
 

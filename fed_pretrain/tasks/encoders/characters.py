@@ -4,7 +4,6 @@ import dataclasses
 import functools
 import json
 import string
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from fed_pretrain.clients.encoder import PADDING_LABEL, Encoder, Features, as_te
 from fed_pretrain.tasks.definition import TaskOptions
 from groundwork import embedded_packages
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 PADDING = 0
 UNKNOWN = 0
@@ -120,7 +120,7 @@ class CharacterWindows(Encoder):
             return np.zeros((0, self.window), np.int32), np.zeros(0, np.int32)
         return np.concatenate([x for x, _ in pairs]), np.concatenate([y for _, y in pairs])
 
-    def model_arguments(self) -> dict[str, Any]:
+    def model_arguments(self) -> dict[str, Json]:
         return {"vocab_size": self.vocabulary.size, "sequence_length": self.window}
 
     def _windows(self, text: str) -> tuple[np.ndarray, np.ndarray]:

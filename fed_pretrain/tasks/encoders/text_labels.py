@@ -4,7 +4,6 @@ import dataclasses
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from fed_pretrain.tasks.encoders.wordpieces import (
 )
 from groundwork import embedded_packages
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +69,7 @@ class LabelledEncoder(Encoder):
     def ids(self, text: str) -> list[int]:
         raise NotImplementedError
 
-    def model_arguments(self) -> dict[str, Any]:
+    def model_arguments(self) -> dict[str, Json]:
         return {"vocab_size": self.vocab_size, "sequence_length": self.length}
 
     def encode(self, features: Features) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,6 @@
 """Words spelled out: what a character-aware word model reads (CharLM, Kim et al. 2016)."""
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from fed_pretrain.tasks.encoders.words import (
     Words,
     WordSequences,
 )
+from groundwork.untyped import Json
 
 DEFAULT_WORD_LENGTH = 16
 
@@ -57,7 +57,7 @@ class SpelledSequences(Encoder):
         """Padding, the characters, unknown, begin, end, and the two ends of a sentence."""
         return len(self.characters.characters) + 6
 
-    def model_arguments(self) -> dict[str, Any]:
+    def model_arguments(self) -> dict[str, Json]:
         return {
             "vocab_size": self.num_characters,
             "sequence_length": self.words.length,

@@ -15,6 +15,7 @@ from fed_pretrain.clients.encoder import PADDING_LABEL, Encoder, Features, as_te
 from fed_pretrain.tasks.definition import TaskOptions, where
 from groundwork import embedded_packages
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 PADDING = 0
 PUBLIC_VECTORS = "glove"
@@ -94,7 +95,7 @@ class WordSequences(Encoder):
     def unscored(self) -> tuple[int, ...]:  # type: ignore[override]
         return (self.words.oov, self.words.bos, self.words.eos)
 
-    def model_arguments(self) -> dict[str, Any]:
+    def model_arguments(self) -> dict[str, Json]:
         return {"vocab_size": self.words.size, "sequence_length": self.length}
 
     def encode(self, features: Features) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ import signal
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from groundwork.untyped import Json
 
@@ -81,7 +81,7 @@ def reach(name: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def defined(value: Json) -> Any:
+def defined(value: Json) -> Json:
     """The same nested value with None in place of NaN and the infinities."""
     if isinstance(value, Mapping):
         return {name: defined(one) for name, one in value.items()}

@@ -12,21 +12,25 @@ import math
 import types
 import typing
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from absl import flags
 
 from groundwork import command_line
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
-Config = TypeVar("Config")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Config = TypeVar("Config", bound="DataclassInstance")
 
 
 REQUIRED: Any = dataclasses.MISSING
 """The default of a setting that has none."""
 
 
-def setting(default: Any, help: str, **metadata: Any) -> Any:
+def setting(default: Json, help: str, **metadata: Json) -> Any:
     """A field of settings.
 
     Metadata: `flag` (another flag name; None: no flag), `choices`, `lower_bound`, `upper_bound`.
@@ -40,7 +44,7 @@ def setting(default: Any, help: str, **metadata: Any) -> Any:
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def check_bounds(config: Any) -> None:
+def check_bounds(config: "DataclassInstance") -> None:
     """What flags refuse, refused of a config that code made."""
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
@@ -50,7 +54,7 @@ def check_bounds(config: Any) -> None:
             raise UserError(f"--{name}={value}: at least {smallest} is wanted")
 
 
-def moving(config: Any) -> dict[str, Any]:
+def moving(config: "DataclassInstance") -> dict[str, Json]:
     """The settings that numbers depend on and that are not neutral, as JSON holds them.
 
     Nested dataclasses are dicts, left out where nothing in them counts. So a new setting at its
@@ -60,8 +64,8 @@ def moving(config: Any) -> dict[str, Any]:
 
 
 def without_neutral(
-    config: type[Any], values: Mapping[str, Any], moving_only: bool = True
-) -> dict[str, Any]:
+    config: type["DataclassInstance"], values: Mapping[str, Json], moving_only: bool = True
+) -> dict[str, Json]:
     """The same of plain values, also of those that an older version wrote.
 
     `moving_only=False` keeps the settings that numbers do not depend on, too.
@@ -81,7 +85,7 @@ def without_neutral(
     return kept
 
 
-def _neutral(field: dataclasses.Field[Any]) -> Any:
+def _neutral(field: dataclasses.Field[Json]) -> Json:
     if field.default_factory is not dataclasses.MISSING:
         return {}  # a section of which nothing is left
     default = None if field.default is dataclasses.MISSING else field.default
@@ -94,7 +98,9 @@ def _kinds(hint: Any) -> tuple[Any, ...]:
     return typing.get_args(hint) if union else (hint,)
 
 
-def define(config: type[Any], group: str, flag_values: flags.FlagValues = flags.FLAGS) -> None:
+def define(
+    config: type["DataclassInstance"], group: str, flag_values: flags.FlagValues = flags.FLAGS
+) -> None:
     """Defines a flag for every field of `config`; `group` is its heading in `--help`."""
     for field, name, kind in _fields(config):
         command_line.group_flag(name, group)
@@ -104,7 +110,7 @@ def define(config: type[Any], group: str, flag_values: flags.FlagValues = flags.
 def build(
     config: type[Config],
     flag_values: flags.FlagValues = flags.FLAGS,
-    **others: Any,
+    **others: Json,
 ) -> Config:
     """The dataclass with the flags' values; `others` fills the fields that have no flag."""
     values = {
@@ -114,7 +120,9 @@ def build(
     return config(**{**values, **others})
 
 
-def given(config: type[Any], flag_values: flags.FlagValues = flags.FLAGS) -> dict[str, Any]:
+def given(
+    config: type["DataclassInstance"], flag_values: flags.FlagValues = flags.FLAGS
+) -> dict[str, Json]:
     """Only the fields whose flags the user set, by field name."""
     return {
         field.name: _value(name, kind, flag_values[name].value)
@@ -123,7 +131,7 @@ def given(config: type[Any], flag_values: flags.FlagValues = flags.FLAGS) -> dic
     }
 
 
-def flag_names(config: type[Any]) -> list[str]:
+def flag_names(config: type["DataclassInstance"]) -> list[str]:
     return [name for _, name, _ in _fields(config)]
 
 
@@ -136,7 +144,7 @@ class _Kind:
     named: bool = False
 
 
-def _value(flag: str, kind: _Kind, given: Any) -> Any:
+def _value(flag: str, kind: _Kind, given: Json) -> Json:
     """The field's value of a flag's; absl has turned a single one into its type."""
     if kind.named:
         return dict(_named(flag, text) for text in given)
@@ -155,7 +163,7 @@ def _named(flag: str, text: str) -> tuple[str, str]:
     return name.strip(), value
 
 
-def _fields(config: type[Any]) -> list[tuple[dataclasses.Field[Any], str, _Kind]]:
+def _fields(config: type["DataclassInstance"]) -> list[tuple[dataclasses.Field[Json], str, _Kind]]:
     hints = typing.get_type_hints(config)
     result = []
     for field in dataclasses.fields(config):
@@ -165,7 +173,7 @@ def _fields(config: type[Any]) -> list[tuple[dataclasses.Field[Any], str, _Kind]
     return result
 
 
-def _kind(config: type[Any], name: str, hint: Any) -> _Kind:
+def _kind(config: type["DataclassInstance"], name: str, hint: Any) -> _Kind:
     hint = next(kind for kind in _kinds(hint) if kind is not type(None))
     origin = typing.get_origin(hint)
     if origin is typing.Literal:
@@ -179,9 +187,9 @@ def _kind(config: type[Any], name: str, hint: Any) -> _Kind:
 
 
 def _define_one(
-    name: str, kind: _Kind, field: dataclasses.Field[Any], flag_values: flags.FlagValues
+    name: str, kind: _Kind, field: dataclasses.Field[Json], flag_values: flags.FlagValues
 ) -> None:
-    metadata: Mapping[str, Any] = field.metadata
+    metadata: Mapping[str, Json] = field.metadata
     default = None if field.default is dataclasses.MISSING else field.default
     text = metadata.get("help", name.replace("_", " ") + ".")
     arguments = {"name": name, "default": default, "help": text, "flag_values": flag_values}
@@ -207,12 +215,12 @@ def _is_finite(value: float | None) -> bool:
     return value is None or math.isfinite(value)
 
 
-def digest(values: Mapping[str, Any]) -> str:
+def digest(values: Mapping[str, Json]) -> str:
     text = json.dumps(values, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def differences(before: Mapping[str, Any], now: Mapping[str, Any], place: str = "") -> list[str]:
+def differences(before: Mapping[str, Json], now: Mapping[str, Json], place: str = "") -> list[str]:
     """`name: old -> new` for every leaf that differs."""
     found = []
     for name in sorted({*before, *now}):

@@ -1,6 +1,7 @@
 """What is in a dataset: a table of sizes, and pictures of client sizes and labels."""
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from data_prep.store.reader import PreparedDataset
 from groundwork import files, versions
+from groundwork.untyped import Json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,7 +50,7 @@ def table(dataset: PreparedDataset) -> str:
     return "\n".join(lines)
 
 
-def _settings(partition: Any) -> str:
+def _settings(partition: Mapping[str, Json]) -> str:
     plain = [f"{k}={v}" for k, v in partition.items() if k != "rule" and not isinstance(v, dict)]
     splits = partition.get("splits", {})
     return " ".join([partition["rule"], *plain, f"(splits {splits.get('rule')})"])

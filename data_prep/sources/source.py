@@ -10,11 +10,11 @@ import glob
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from data_prep.store.features import FeatureSpec
 from groundwork.errors import UserError
-from groundwork.untyped import Json
+from groundwork.untyped import Feature, Json
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Record(NamedTuple):
 
     client_id: str | None
     split: str | None
-    features: dict[str, Any]
+    features: dict[str, Feature]
     order: int = 0
 
 

@@ -5,7 +5,6 @@ The result equals `tf.train.Example.SerializeToString(deterministic=True)`: feat
 
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from groundwork.untyped import Feature
 _LENGTH_DELIMITED = {field: bytes([field << 3 | 2]) for field in (1, 2, 3)}
 _BYTES_LIST, _FLOAT_LIST, _INT64_LIST = 1, 2, 3
 _LARGEST_CACHE = 4096
-Encode = Callable[[Any], bytes]
+Encode = Callable[[Feature], bytes]
 
 
 class WrongValue(ValueError):

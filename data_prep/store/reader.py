@@ -7,7 +7,7 @@ import threading
 import weakref
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from data_prep.store import index as client_index
 from data_prep.store import manifest
@@ -81,7 +81,7 @@ class PreparedDataset:
             for shard in split.shards:
                 self._check_size(shard)
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[object, ...]:
         return _reopen, (self.path, self.fingerprint)
 
     def __del__(self) -> None:

@@ -3,7 +3,6 @@
 import collections
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import tensorflow as tf
 import tensorflow_federated as tff
@@ -18,6 +17,7 @@ from fed_pretrain.algorithms.client_updates.client_update import (
 )
 from fed_pretrain.algorithms.client_updates.local_training import LocalSettings, LocalTraining
 from fed_pretrain.clients.payload import payload_of
+from fed_pretrain.tasks.objective import Loss
 from groundwork.untyped import (
     Computation,
     Federated,
@@ -60,7 +60,7 @@ def build(
     config: ResolvedAlgorithm,
     model_fn: Callable[[], TffModel],
     payload_spec: Spec,
-    objective: Any,
+    objective: Loss | None,
     weights_type: TffType,
     averaged: Sequence[int] = (),
 ) -> ClientProcess:
@@ -184,7 +184,7 @@ class _ClientComputation:
         client_update: ClientUpdate,
         config: ResolvedAlgorithm,
         model_fn: Callable[[], TffModel],
-        objective: Any,
+        objective: Loss | None,
         specs: Spec,
         averaged: Sequence[int],
     ) -> None:

@@ -1,7 +1,6 @@
 """A learning process of four parts: distributor, client work, aggregator, finalizer."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import tensorflow as tf
 import tensorflow_federated as tff
@@ -12,6 +11,7 @@ from fed_pretrain.algorithms.aggregators import statistics_mean
 from fed_pretrain.algorithms.algorithm import Algorithm
 from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates import known_updates
+from fed_pretrain.tasks.objective import Loss
 from groundwork.untyped import Nested, Spec, TffModel
 
 
@@ -19,7 +19,7 @@ def build(
     config: ResolvedAlgorithm,
     model_fn: Callable[[], TffModel],
     payload_spec: Spec,
-    objective: Any = None,
+    objective: Loss | None = None,
     weight_names: Sequence[str] | None = None,
     averaged: Sequence[int] = (),
 ) -> Algorithm:

@@ -11,7 +11,7 @@ have sent, so that they share a table with federated averaging.
 import collections
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -24,6 +24,7 @@ from fed_pretrain.algorithms.client_updates.local_training import (
 )
 from fed_pretrain.clients.local_work import LocalWork
 from fed_pretrain.clients.payload import make_payload, payload_of
+from fed_pretrain.tasks.objective import Loss
 from groundwork.untyped import Client, Computation, Nested, Spec, TffModel, Weights
 
 Rows = tuple[np.ndarray, np.ndarray]
@@ -60,7 +61,7 @@ class FineTuning:
         self,
         model_fn: Callable[[], TffModel],
         payload_spec: Spec,
-        objective: Any,
+        objective: Loss | None,
         learning_rate: float,
         settings: LocalSettings | None = None,
     ) -> None:

@@ -2,13 +2,12 @@
 
 import abc
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
-from groundwork.untyped import Json
+from groundwork.untyped import Feature, Json
 
-Features = Mapping[str, Any]
+Features = Mapping[str, Feature]
 PADDING_LABEL = -1
 """The label of a position that does not count."""
 
@@ -36,12 +35,12 @@ class Encoder(abc.ABC):
         return {}
 
 
-def as_array(feature: Any) -> np.ndarray:
+def as_array(feature: Feature) -> np.ndarray:
     """The NumPy view of a feature, whether the store or a test hands it over."""
     return feature.numpy() if hasattr(feature, "numpy") else np.asarray(feature)
 
 
-def as_texts(feature: Any) -> list[str]:
+def as_texts(feature: Feature) -> list[str]:
     """The texts of a bytes feature."""
     return [
         text.decode("utf-8") if isinstance(text, bytes) else str(text) for text in as_array(feature)

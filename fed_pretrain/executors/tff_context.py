@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import tensorflow_federated as tff
 from absl import logging
@@ -21,7 +21,7 @@ from groundwork.untyped import Computation, Federated, Nested, State
 if TYPE_CHECKING:
     from fed_pretrain.executors.beam.beam_executor import BeamExecutor
 
-Runner = Callable[[Any], Any]
+Runner = Callable[[Nested], Nested]
 
 
 class DeviceInvoker:
@@ -33,7 +33,7 @@ class DeviceInvoker:
         self._native: NativeExecutor | None = None
         self._runners: dict[int, tuple[Computation, Runner]] = {}
 
-    def __call__(self, computation: Computation, argument: Nested) -> Any:
+    def __call__(self, computation: Computation, argument: Nested) -> Nested:
         return cached(self._runners, computation, lambda: self._runner(computation))(argument)
 
     def close(self) -> None:

@@ -1,7 +1,6 @@
 """Architectures by name, and the weights of a model as arrays."""
 
 import importlib
-from typing import Any
 
 _HOMES = {
     "ModelSpec": "known_models",
@@ -9,7 +8,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
+
+from groundwork.untyped import Leaf
 
 
 class Weights(Protocol):
@@ -75,5 +77,5 @@ class FlatVectors:
         parts = np.split(vector.astype(np.float32), self._ends[:-1])
         return [part.reshape(shape) for part, shape in zip(parts, self._shapes, strict=True)]
 
-    def join(self, tensors: Sequence[Any]) -> np.ndarray:
+    def join(self, tensors: Sequence[Leaf]) -> np.ndarray:
         return np.concatenate([np.asarray(t, np.float64).reshape(-1) for t in tensors])

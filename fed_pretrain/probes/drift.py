@@ -12,7 +12,7 @@ m is what a server with plain averaging and rate 1 would adopt.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -97,7 +97,7 @@ class Drift(Probe):
 def columns(
     weights: Weights,
     updates: Iterable[tuple[Sequence[np.ndarray], float]],
-    evaluate: Callable[[Any], dict[str, float]],
+    evaluate: Callable[[Weights], dict[str, float]],
     on_client: Callable[[dict[str, float]], None] = lambda figures: None,
 ) -> dict[str, float]:
     """The columns of a round; holds one client's update at a time.

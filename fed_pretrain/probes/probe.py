@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from groundwork.untyped import Json
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Content = dict[str, Any]
+Content = dict[str, Json]
 """What a probe writes as JSON; an undefined number is NaN here and null there."""
 
 

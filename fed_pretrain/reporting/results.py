@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from groundwork.errors import UserError
 from groundwork.untyped import Json
 
-Row = Mapping[str, Any]
+Row = Mapping[str, Json]
 # The column of a run's metrics whose last value is its final accuracy.
 FINAL = "eval_accuracy"
 # Columns that are written when a run ends: their file in probes/, and their key there.
@@ -42,7 +41,7 @@ class Run:
         return str(self.coordinates["algorithm"])
 
     @cached_property
-    def config(self) -> Mapping[str, Any]:
+    def config(self) -> Mapping[str, Json]:
         return read_json(self.folder / "config.json") or {}
 
     @property
@@ -188,7 +187,7 @@ def load_run(folder: str | Path, coordinates: Mapping[str, Json] | None = None) 
     return Run(coordinates or coordinates_of(read_json(folder / "config.json")), folder, rows)
 
 
-def coordinates_of(config: Mapping[str, Any]) -> dict[str, Json]:
+def coordinates_of(config: Mapping[str, Json]) -> dict[str, Json]:
     values = config["config"]
     chosen = values["algorithm"]
     return {

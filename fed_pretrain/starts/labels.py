@@ -3,17 +3,20 @@
 import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fed_pretrain.clients.encoder import Encoder
 from groundwork.errors import UserError
 from groundwork.untyped import Json
 
+if TYPE_CHECKING:
+    from fed_pretrain.tasks.task import Task
+
 # What the vocabularies of the tasks call their entries.
 _ENTRIES = ("words", "characters", "pieces", "merges")
 
 
-def describe(task: Any, preprocessing: str | None) -> dict[str, Json]:
+def describe(task: "Task", preprocessing: str | None) -> dict[str, Json]:
     """The metadata of a checkpoint that a later start reads."""
     return {
         "task": task.name,
@@ -25,7 +28,7 @@ def describe(task: Any, preprocessing: str | None) -> dict[str, Json]:
     }
 
 
-def is_language_model(task: Any) -> bool:
+def is_language_model(task: "Task") -> bool:
     """The classes are the vocabulary (a sequence of labels, or as many classes as ids)."""
     if task.kind != "text":
         return False
@@ -33,7 +36,7 @@ def is_language_model(task: Any) -> bool:
     return task.encoder.y_shape != () or ids == task.num_classes
 
 
-def same(task: Any, metadata: Mapping[str, Json]) -> bool:
+def same(task: "Task", metadata: Mapping[str, Json]) -> bool:
     """Whether a checkpoint's classes are this task's classes."""
     return (
         bool(metadata)
@@ -43,7 +46,7 @@ def same(task: Any, metadata: Mapping[str, Json]) -> bool:
     )
 
 
-def vocabulary_digest(task: Any) -> str | None:
+def vocabulary_digest(task: "Task") -> str | None:
     """Two vocabularies of equal size would fit each other's embedding rows without a word."""
     entries = vocabulary(task.encoder)
     if entries is None:
@@ -51,7 +54,7 @@ def vocabulary_digest(task: Any) -> str | None:
     return hashlib.sha256("\0".join(map(str, entries)).encode("utf-8")).hexdigest()
 
 
-def vocabulary(encoder: Any, parts: Sequence[str] = _ENTRIES) -> Sequence[str] | None:
+def vocabulary(encoder: object, parts: Sequence[str] = _ENTRIES) -> Sequence[str] | None:
     """The entries of the vocabulary that an encoder, or one inside it, holds; None without any."""
     if not dataclasses.is_dataclass(encoder):
         return None
@@ -65,7 +68,7 @@ def vocabulary(encoder: Any, parts: Sequence[str] = _ENTRIES) -> Sequence[str] |
     return next((entries for entries in inner if entries is not None), None)
 
 
-def check_vocabulary(task: Any, metadata: Mapping[str, Json], path: str) -> None:
+def check_vocabulary(task: "Task", metadata: Mapping[str, Json], path: str) -> None:
     """Refuses weights whose rows mean other words than the task's."""
     theirs, ours = metadata.get("vocabulary_sha256"), vocabulary_digest(task)
     if theirs is not None and ours is not None and theirs != ours:

@@ -3,7 +3,7 @@
 import dataclasses
 import inspect
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
@@ -11,6 +11,9 @@ from fed_pretrain.models import known_models
 from fed_pretrain.starts import batch_norm, head, trainable
 from fed_pretrain.starts.start_config import GROUP_NORM, BatchNormPolicy
 from groundwork.untyped import Json
+
+if TYPE_CHECKING:
+    from fed_pretrain.tasks.task import Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,12 +23,12 @@ class Recipe:
     arguments: of the model's builder, where the start's file decides them.
     """
 
-    task: Any
+    task: "Task"
     num_classes: int
     preprocessing: str | None
     batch_norm: BatchNormPolicy
     trainable: str
-    arguments: tuple[tuple[str, Any], ...] = ()
+    arguments: tuple[tuple[str, Json], ...] = ()
 
     def __call__(self) -> tf.keras.Model:
         """The final structure with arbitrary values; a start's weights are set apart."""
@@ -69,7 +72,7 @@ class Recipe:
         }
 
 
-def _parameters(task: Any) -> Mapping[str, inspect.Parameter]:
+def _parameters(task: "Task") -> Mapping[str, inspect.Parameter]:
     """The arguments of the builder of the task's model."""
     build = getattr(task.choice, "build", None)
     if build is None and task.model_name in known_models.names():
@@ -78,6 +81,6 @@ def _parameters(task: Any) -> Mapping[str, inspect.Parameter]:
     return inspect.signature(build).parameters if build is not None else {}
 
 
-def _comes_with_group_norm(task: Any) -> bool:
+def _comes_with_group_norm(task: "Task") -> bool:
     norm = _parameters(task).get("norm")
     return norm is not None and task.choice.arguments.get("norm", norm.default) == "group"

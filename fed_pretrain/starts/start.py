@@ -5,7 +5,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
@@ -28,6 +28,9 @@ from fed_pretrain.starts.start_config import StartConfig
 from fed_pretrain.starts.start_report import Row, StartReport
 from groundwork.errors import UserError
 from groundwork.untyped import Json
+
+if TYPE_CHECKING:
+    from fed_pretrain.tasks.task import Task
 
 Values = Mapping[str, np.ndarray]
 
@@ -69,7 +72,7 @@ class Start:
         ]
 
 
-def resolve(config: StartConfig, task: Any, seed: int) -> Start:
+def resolve(config: StartConfig, task: "Task", seed: int) -> Start:
     """Reads, matches and assembles a start; anything unexpected is a UserError."""
     recipe, values, rows, facts = _resolve_weights(config, task, seed)
     model = recipe()
@@ -91,7 +94,7 @@ def resolve(config: StartConfig, task: Any, seed: int) -> Start:
 
 
 def _resolve_weights(
-    config: StartConfig, task: Any, seed: int
+    config: StartConfig, task: "Task", seed: int
 ) -> tuple[Recipe, Values, list[Row], dict[str, Json]]:
     policy = config.batch_norm_policy()
     recipe = Recipe(task, task.num_classes, None, policy, config.trainable)
@@ -128,7 +131,7 @@ def _resolve_weights(
 
 
 def _translate(
-    found: origin.Origin, task: Any, weights: list[weight_names.NamedWeight], draw: matching.Draw
+    found: origin.Origin, task: "Task", weights: list[weight_names.NamedWeight], draw: matching.Draw
 ) -> Translation:
     if found.file.format == word_vectors.FORMAT:
         embedding = word_vectors.embedding_of(weights, task, word_vectors.width(found.file))
@@ -136,7 +139,7 @@ def _translate(
     return known_layouts.translate(found.file, weights, task.model_name)
 
 
-def _head_policy(config: StartConfig, task: Any, metadata: Mapping[str, Json]) -> str:
+def _head_policy(config: StartConfig, task: "Task", metadata: Mapping[str, Json]) -> str:
     """`auto`: where the classes mean the same, the head is part of what was learned."""
     if config.head != start_config.HEAD_AUTO:
         return config.head
@@ -145,7 +148,7 @@ def _head_policy(config: StartConfig, task: Any, metadata: Mapping[str, Json]) -
     return start_config.HEAD_KEEP if labels.same(task, metadata) else start_config.HEAD_NEW
 
 
-def _num_classes(policy: str, task: Any, translation: Translation) -> int:
+def _num_classes(policy: str, task: "Task", translation: Translation) -> int:
     if policy != start_config.HEAD_KEEP:
         return int(task.num_classes)
     size = head.size(translation)
@@ -157,7 +160,9 @@ def _num_classes(policy: str, task: Any, translation: Translation) -> int:
     return int(task.num_classes if size is None else size)
 
 
-def _preprocessing(task: Any, translation: Translation, metadata: Mapping[str, Json]) -> str | None:
+def _preprocessing(
+    task: "Task", translation: Translation, metadata: Mapping[str, Json]
+) -> str | None:
     """The user's choice, what the weights were trained with, or the model's own (None)."""
     if task.kind != "image":
         return None
@@ -166,7 +171,7 @@ def _preprocessing(task: Any, translation: Translation, metadata: Mapping[str, J
 
 
 def _preprocessing_warning(
-    task: Any, translation: Translation, metadata: Mapping[str, Json]
+    task: "Task", translation: Translation, metadata: Mapping[str, Json]
 ) -> str | None:
     wanted = translation.preprocessing or metadata.get("preprocessing")
     chosen = task.options.preprocessing

@@ -1,7 +1,6 @@
 """A dataset with its model, loss, metrics and preprocessing."""
 
 import importlib
-from typing import Any
 
 _HOMES = {
     "ExpectedFeature": "definition",
@@ -13,7 +12,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -7,7 +7,6 @@ an executor adds over the clients.
 import collections
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import tensorflow as tf
 import tensorflow_federated as tff
@@ -19,7 +18,7 @@ from groundwork.untyped import Nested
 
 BuildModel = Callable[[], tf.keras.Model]
 Vector = Sequence[tf.Tensor]
-Sums = Mapping[str, Any]
+Sums = Mapping[str, Nested]
 
 
 @dataclass(frozen=True)

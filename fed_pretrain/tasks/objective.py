@@ -4,11 +4,22 @@ import abc
 import collections
 import math
 from collections.abc import Mapping
+from typing import Protocol
 
 import tensorflow as tf
 
 from fed_pretrain.clients.encoder import PADDING_LABEL
 from groundwork.untyped import Json, Nested
+
+
+class Loss(Protocol):
+    """What training needs of an objective; a task is one, too."""
+
+    def loss(self, y_true: tf.Tensor, logits: tf.Tensor) -> tf.Tensor: ...
+
+    def statistics(
+        self, y_true: tf.Tensor, logits: tf.Tensor
+    ) -> "collections.OrderedDict[str, tf.Tensor]": ...
 
 
 class Objective(abc.ABC):

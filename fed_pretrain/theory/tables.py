@@ -3,7 +3,6 @@
 import csv
 import io
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import scipy.stats
@@ -26,7 +25,7 @@ MEASURES = (
     "hidden_signal",
     "hidden_noise",
 )
-Row = dict[str, Any]
+Row = dict[str, Json]
 
 
 def rows(part: str, results: Results) -> list[Row]:

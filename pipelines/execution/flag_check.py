@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from groundwork.errors import UserError
 from pipelines.plan import steps as steps_module
@@ -84,7 +83,7 @@ def mistakes(steps: Iterable[Step]) -> Iterator[Mistake]:
                 yield Mistake(step, message)
 
 
-def _parsed(command_lines: Mapping[str, Sequence[Any]]) -> dict[str, list[str | None]]:
+def _parsed(command_lines: Mapping[str, Sequence[object]]) -> dict[str, list[str | None]]:
     """What each binary says of its command lines; the binaries work side by side."""
     processes = {module: _process(module) for module in command_lines}
     for module, process in processes.items():

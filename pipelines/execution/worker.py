@@ -16,7 +16,6 @@ import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from types import ModuleType
-from typing import Any
 
 from absl import flags
 
@@ -72,7 +71,7 @@ def _turn(path: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _redirected(descriptor: int) -> Any:
+def _redirected(descriptor: int) -> Iterator[None]:
     """Sends the standard output and error of this process, libraries included, to the log."""
     sys.stdout.flush()
     sys.stderr.flush()

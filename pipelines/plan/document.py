@@ -1,7 +1,6 @@
 """A YAML mapping that knows where each of its keys was written: a line of the file, or --set."""
 
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -13,7 +12,7 @@ _MOST_NODES = 100_000
 _LONGEST_WHY = 200
 
 # The keys that lead to a value, from the top; a number in a list is its index.
-Place = tuple[Any, ...]
+Place = tuple[str | int, ...]
 
 
 class Document:
@@ -30,7 +29,7 @@ class Document:
             raise UserError(f"{path}{where}: not YAML ({error})") from error
         self._index(node, ())
 
-    def _index(self, node: Any, place: Place) -> None:
+    def _index(self, node: Json, place: Place) -> None:
         if isinstance(node, yaml.MappingNode):
             for key_node, child in node.value:
                 key = str(yaml.safe_load(yaml.serialize(key_node)))
@@ -99,7 +98,7 @@ class _NotYaml(Exception):
         self.line = line
 
 
-def _parsed(text: str) -> tuple[Any, Any]:
+def _parsed(text: str) -> tuple[Json, Json]:
     """A YAML text as nodes, which know their lines, and as values."""
     if len(text) > _LONGEST:
         raise _NotYaml(f"it is longer than {_LONGEST >> 10} KiB, which no plan is")
@@ -119,7 +118,7 @@ def _parsed(text: str) -> tuple[Any, Any]:
         raise _NotYaml(f"a value is not what it is written as: {error}") from error
 
 
-def _size(node: Any, known: dict[int, int]) -> int:
+def _size(node: Json, known: dict[int, int]) -> int:
     """How many values a node is once its aliases are written out; infinite if it holds itself."""
     if isinstance(node, yaml.ScalarNode) or node is None:
         return 1
@@ -132,7 +131,7 @@ def _size(node: Any, known: dict[int, int]) -> int:
     return known[id(node)]
 
 
-def _with_text_keys(value: Json) -> Any:
+def _with_text_keys(value: Json) -> Json:
     """YAML reads `1:` as a number; every name of a plan is text."""
     if isinstance(value, dict):
         return {str(key): _with_text_keys(child) for key, child in value.items()}

@@ -4,7 +4,6 @@ import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 from groundwork.untyped import Json
 from pipelines.plan.document import Place
@@ -54,7 +53,7 @@ def _merged(layers: Iterable[Layer]) -> dict[str, Json]:
     return {name: value for layer in layers for name, value in layer.flags.items()}
 
 
-def _step(layers: Sequence[Layer], **others: Any) -> Step:
+def _step(layers: Sequence[Layer], **others: Json) -> Step:
     origins = {name: (*layer.place, name) for layer in layers for name in layer.flags}
     return Step(flags=_merged(layers), origins=origins, **others)
 

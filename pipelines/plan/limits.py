@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from groundwork.errors import UserError, nearest
 from groundwork.untyped import Json
@@ -47,7 +47,7 @@ def read(value: Mapping[str, Json]) -> Limits:
     )
 
 
-def _tuple(values: Sequence[Json] | None) -> tuple[Any, ...] | None:
+def _tuple(values: Sequence[Json] | None) -> tuple[Json, ...] | None:
     return None if values is None else tuple(values)
 
 

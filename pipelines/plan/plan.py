@@ -7,7 +7,6 @@ product into steps. Mistakes are reported with the line and the nearest right ke
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from groundwork.errors import UserError, nearest
 from groundwork.untyped import Json
@@ -16,7 +15,7 @@ from pipelines.plan.document import Document
 from pipelines.plan.limits import Limits
 from pipelines.plan.plan_checks import Words
 
-Flags = Mapping[str, Any]
+Flags = Mapping[str, Json]
 PLANS_FOLDER = Path(__file__).parent.parent / "plans"
 
 

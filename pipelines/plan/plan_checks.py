@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import jsonschema
 
@@ -109,7 +108,7 @@ def _check_beside(document: Document, name: str, analysis: Json) -> None:
             raise UserError(f"{where}: task {task!r} has no partition {beside!r}{hint}")
 
 
-def _check_datasets(document: Document, name: str, task: Any) -> None:
+def _check_datasets(document: Document, name: str, task: Json) -> None:
     """A folder of the user's is taken as it is: a setting beside its path would do nothing."""
     places = [("dataset",), *(("partitions", key) for key in task.get("partitions", {}))]
     for place in places:
@@ -124,7 +123,7 @@ def _check_datasets(document: Document, name: str, task: Any) -> None:
             )
 
 
-def _check_rates(document: Document, name: str, task: Any, algorithms: Sequence[str]) -> None:
+def _check_rates(document: Document, name: str, task: Json, algorithms: Sequence[str]) -> None:
     """A rates key is START or START/ALGORITHM."""
     for key in task.get("rates", {}):
         start, _, algorithm = str(key).partition("/")
@@ -137,7 +136,7 @@ def _check_rates(document: Document, name: str, task: Any, algorithms: Sequence[
             raise UserError(f"{where}: rates name an unknown algorithm {algorithm!r}{hint}")
 
 
-def _check_pretrained(document: Document, name: str, task: Any) -> None:
+def _check_pretrained(document: Document, name: str, task: Json) -> None:
     """`pretrained:NAME`, of a start or of --exclude_clients, is a pre-training of the task."""
     known = list(task.get("pretrain", {}))
     places = [("settings",), ("tasks", name, "settings")]

@@ -8,7 +8,6 @@ least five tokens, authors with 5 to 1000 such comments, cut into sequences of t
 import dataclasses
 import hashlib
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from data_prep.sources.parsing import fields, text_cleaning
 from data_prep.sources.parsing.table_rows import Line, line_number, line_units, read_lines
@@ -25,7 +24,7 @@ from data_prep.sources.source import (
     input_files,
 )
 from data_prep.store.features import FeatureSpec
-from groundwork.untyped import Json
+from groundwork.untyped import Feature, Json
 
 GONE = ("[deleted]", "[removed]")
 SHORTEST_LEAF_COMMENT = 5
@@ -94,7 +93,7 @@ class RedditPushshiftReader:
             yield from _leaf_items(author, features, identity)
 
 
-def _leaf_items(author: str, features: dict[str, Any], identity: str) -> Iterator[Item]:
+def _leaf_items(author: str, features: dict[str, Feature], identity: str) -> Iterator[Item]:
     if text_cleaning.leaf_refuses_name(author, features["subreddit"]):
         yield Dropped("leaf_bot_or_moderator")
         return

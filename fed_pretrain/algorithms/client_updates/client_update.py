@@ -10,17 +10,28 @@ import abc
 import collections
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
 from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
-from groundwork.untyped import Client, Computation, Factory, Nested, Spec, State, TffModel, TffType
+from fed_pretrain.tasks.objective import Loss
+from groundwork.untyped import (
+    Client,
+    Computation,
+    Factory,
+    Json,
+    Nested,
+    Spec,
+    State,
+    TffModel,
+    TffType,
+)
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
     from fed_pretrain.algorithms.client_updates.local_training import LocalTraining, Specs, Tensors
 
-Settings = Mapping[str, Any]
+Settings = Mapping[str, Json]
 STATE = "rule"
 """The client update's part of the process' state, by the name it has in checkpoints."""
 
@@ -154,7 +165,7 @@ class ClientUpdate(abc.ABC):
     def first_pass(
         self,
         model_fn: Callable[[], TffModel],
-        objective: Any,
+        objective: Loss | None,
         weights_type: TffType,
         payload_type: TffType,
     ) -> FirstPass | None:

@@ -14,12 +14,12 @@ import tensorflow as tf
 from fed_pretrain.clients import payload as payloads
 from fed_pretrain.clients.local_work import PADDING_ROW
 from fed_pretrain.models import dropout
-from fed_pretrain.tasks.objective import CrossEntropy, Objective
-from groundwork.untyped import Nested, TffModel, Weights
+from fed_pretrain.tasks.objective import CrossEntropy, Loss
+from groundwork.untyped import Leaf, Nested, TffModel, Weights
 
 Tensors = list[tf.Tensor]
 Specs = Sequence[tf.TensorSpec]
-Gradients = Sequence[Any]
+Gradients = Sequence[Leaf]
 STATISTICS = ("loss_sum", "count", "correct", "scored")
 
 
@@ -38,7 +38,7 @@ class LocalTraining:
     def __init__(
         self,
         model_fn: Callable[[], TffModel],
-        objective: Objective | None,
+        objective: Loss | None,
         settings: LocalSettings,
         anchored: bool = False,
     ) -> None:
@@ -48,7 +48,7 @@ class LocalTraining:
     def _build(
         self,
         model_fn: Callable[[], TffModel],
-        objective: Objective | None,
+        objective: Loss | None,
         settings: LocalSettings,
         anchored: bool,
     ) -> None:

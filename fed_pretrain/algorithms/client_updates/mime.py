@@ -13,7 +13,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates.client_update import (
@@ -24,6 +24,7 @@ from fed_pretrain.algorithms.client_updates.client_update import (
     SumsClients,
     weight_of,
 )
+from fed_pretrain.tasks.objective import Loss
 from groundwork.untyped import Client, Computation, Nested, Optimizer, State, TffModel, TffType
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ class Mime(_HoldsServerOptimizer):
     def first_pass(
         self,
         model_fn: Callable[[], TffModel],
-        objective: Any,
+        objective: Loss | None,
         weights_type: TffType,
         payload_type: TffType,
     ) -> MimeFirstPass:

@@ -17,7 +17,6 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import apache_beam as beam
 import grpc
@@ -248,7 +247,7 @@ class _Tapped:
         self._tap = tap
         self._ids = [client.client_id for client in clients]
 
-    def __call__(self, index: int, worked: beam_worker.Worked) -> Any:
+    def __call__(self, index: int, worked: beam_worker.Worked) -> tuple[int, Nested]:
         return index, (self._ids[index], self._tap.value(worked.values))
 
 
@@ -256,7 +255,7 @@ class _Key:
     def __init__(self, fan_out: int) -> None:
         self._fan_out = fan_out
 
-    def __call__(self, index: int, value: Nested) -> Any:
+    def __call__(self, index: int, value: Nested) -> tuple[int, Nested]:
         return index // self._fan_out, (index, value)
 
 
@@ -264,12 +263,12 @@ class _Reduce:
     def __init__(self, reduce: beam_worker.Reduce) -> None:
         self._reduce = reduce
 
-    def __call__(self, group: int, keyed: Nested) -> Any:
+    def __call__(self, group: int, keyed: Nested) -> tuple[int, Nested]:
         return group, beam_worker.in_order(self._reduce, keyed)
 
 
 class _Sorted:
-    def __call__(self, group: int, keyed: Nested) -> Any:
+    def __call__(self, group: int, keyed: Nested) -> tuple[int, Nested]:
         return group, [value for _, value in sorted(keyed, key=lambda pair: pair[0])]
 
 
@@ -300,7 +299,7 @@ def _write_parts(values: Nested, folder: str, fan_out: int, label: str) -> None:
 
 
 class _Numbered:
-    def __call__(self, group: int, keyed: Nested) -> Any:
+    def __call__(self, group: int, keyed: Nested) -> tuple[int, Nested]:
         return group, sorted(keyed, key=lambda pair: pair[0])
 
 

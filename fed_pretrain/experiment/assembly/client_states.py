@@ -1,11 +1,11 @@
 """States that clients keep between rounds (SCAFFOLD, FedDyn), by client id, in the checkpoint."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from fed_pretrain.algorithms.algorithm import Algorithm
 from groundwork.untyped import Json, State
 
 _PREFIX = "clients/"
@@ -14,13 +14,13 @@ _PREFIX = "clients/"
 class ClientStates:
     """A client without a state has the algorithm's initial one."""
 
-    def __init__(self, algorithm: Any) -> None:
+    def __init__(self, algorithm: Algorithm) -> None:
         self._initial = (
             None if algorithm.client_state_spec is None else (algorithm.initial_client_state())
         )
         self._states: dict[str, Json] = {}
 
-    def get(self, client_id: str) -> Any:
+    def get(self, client_id: str) -> State:
         return self._states.get(client_id, self._initial)
 
     def update(self, states: Mapping[str, State]) -> None:

@@ -1,7 +1,6 @@
 """When and on what a run is evaluated, as columns of a metrics row."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 from fed_pretrain.clients.local_work import TRAIN_SPLIT
 from fed_pretrain.executors.executor import ClientInput
@@ -42,7 +41,7 @@ class Evaluations:
             figures |= _prefixed("cohort", pooled)
         return figures
 
-    def _key(self, kind: str, split: str) -> tuple[Any, ...]:
+    def _key(self, kind: str, split: str) -> tuple[object, ...]:
         start = repr(self._assembly.start.build_model.identity())
         config = self._config
         seed = self._assembly.config.seed if config.eval_examples else 0

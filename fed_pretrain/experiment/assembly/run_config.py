@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig, ResolvedAlgorithm
 from fed_pretrain.clients.uneven_work import SystemConfig
@@ -125,7 +124,7 @@ class RunConfig:
     seed: int = 0
     on_nonfinite: str = STOP
     algorithm_name: str | None = dataclasses.field(default=None, metadata=_FREE)
-    algorithm_settings: tuple[tuple[str, Any], ...] = dataclasses.field(default=(), metadata=_FREE)
+    algorithm_settings: tuple[tuple[str, Json], ...] = dataclasses.field(default=(), metadata=_FREE)
     options: TaskOptions = dataclasses.field(default_factory=TaskOptions)
     start: StartConfig = dataclasses.field(default_factory=StartConfig)
     algorithm: AlgorithmConfig | None = None

@@ -1,7 +1,6 @@
 """The flags of a run, shared by the binaries that train or look at a run, and their config."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from absl import flags
 
@@ -103,7 +102,7 @@ def run_config(
     )
 
 
-def _given_algorithm(values: flags.FlagValues) -> tuple[tuple[str, Any], ...]:
+def _given_algorithm(values: flags.FlagValues) -> tuple[tuple[str, Json], ...]:
     """What the user set of the algorithm; the rest follows from name, task and start."""
     given: Mapping[str, Json] = settings.given(AlgorithmConfig, values)
     return tuple(sorted(given.items()))

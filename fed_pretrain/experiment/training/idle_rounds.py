@@ -1,7 +1,5 @@
 """What a round that moves no weights still moves: the schedules, and the models of late clients."""
 
-from typing import Any
-
 import numpy as np
 import tensorflow as tf
 
@@ -9,7 +7,7 @@ from fed_pretrain.algorithms import schedule
 from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.executors.graphs import structures
 from fed_pretrain.experiment.workdir.checkpoints import CLIENT_ROUND, PAST_MODELS, StateLayout
-from groundwork.untyped import Json, State
+from groundwork.untyped import Json, Leaf, State
 
 _SERVER_ROUND = "state/finalizer/round_num"
 _SERVER_RATE = "state/finalizer/optimizer/learning_rate"
@@ -46,5 +44,5 @@ def _shifted(leaves: dict[str, Json]) -> dict[str, Json]:
     return dict(zip(past, [*newest, *(leaves[path] for path in past)], strict=False))
 
 
-def _number(leaf: Any) -> int:
+def _number(leaf: Leaf) -> int:
     return int(structures.to_host(leaf))

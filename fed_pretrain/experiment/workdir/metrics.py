@@ -12,14 +12,14 @@ import os
 import shutil
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from groundwork import files
 from groundwork.errors import UserError
 from groundwork.files import defined
 from groundwork.untyped import Json
 
-Row = dict[str, Any]
+Row = dict[str, Json]
 
 
 def machine_dependent(column: str) -> bool:
@@ -170,7 +170,7 @@ def columns(rows: Iterable[Mapping[str, Json]]) -> list[str]:
     return list(ordered({name: None for row in rows for name in row}))
 
 
-def _csv_writer(file: Any, names: Sequence[str]) -> "csv.DictWriter[str]":
+def _csv_writer(file: IO[str], names: Sequence[str]) -> "csv.DictWriter[str]":
     return csv.DictWriter(file, names, lineterminator="\n", restval="")
 
 

@@ -4,12 +4,12 @@ import json
 import os
 import re
 import zipfile
-from typing import Any
 
 import numpy as np
 
 from fed_pretrain.starts.formats import keras_h5, zip_members
 from fed_pretrain.starts.formats.source_file import Budget
+from groundwork.untyped import Json
 
 CONFIG = "config.json"
 WEIGHTS = "model.weights.h5"
@@ -31,7 +31,7 @@ def read(path: str) -> dict[str, np.ndarray]:
     return tensors
 
 
-def _layer_by_key(config: dict[str, Any]) -> dict[str, str]:
+def _layer_by_key(config: dict[str, Json]) -> dict[str, str]:
     """Keras 2 files layers under class names counted in order: conv2d, conv2d_1, ..."""
     names: dict[str, str] = {}
     counts: dict[str, int] = {}

@@ -4,13 +4,16 @@ import dataclasses
 import hashlib
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fed_pretrain.starts.formats import detect
 from fed_pretrain.starts.formats.source_file import SourceFile
 from fed_pretrain.starts.origins import embedded_weights, hub, keras_weights, word_vectors
 from groundwork.errors import UserError, nearest
 from groundwork.untyped import Json
+
+if TYPE_CHECKING:
+    from fed_pretrain.tasks.task import Task
 
 _TOLD = ("task", "model", "round", "proxy")
 KINDS = ("checkpoint", "package", "keras", "hub")
@@ -28,14 +31,14 @@ class Origin:
     file: SourceFile
     facts: dict[str, Json]
     partial: bool = False
-    arguments: tuple[tuple[str, Any], ...] = ()
+    arguments: tuple[tuple[str, Json], ...] = ()
 
     @property
     def metadata(self) -> Mapping[str, Json]:
         return self.file.metadata
 
 
-def read(spec: str, task: Any) -> Origin:
+def read(spec: str, task: "Task") -> Origin:
     """Reads what `--start` names; the task tells which vocabulary word vectors must follow."""
     kind, value = parse(spec)
     if kind == "checkpoint":

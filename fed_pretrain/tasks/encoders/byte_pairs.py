@@ -7,7 +7,6 @@ import json
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -74,7 +73,7 @@ class BytePairs:
     def _known(self) -> dict[str, tuple[int, ...]]:
         return {}
 
-    def __reduce__(self) -> Any:  # The tables do not travel.
+    def __reduce__(self) -> tuple[object, ...]:  # The tables do not travel.
         return BytePairs, (self.pieces, self.merges)
 
 

@@ -5,7 +5,6 @@ import functools
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from groundwork.errors import UserError
 
@@ -53,7 +52,7 @@ class WordpieceVocabulary:
     def _numbers(self) -> Mapping[str, int]:
         return {piece: number for number, piece in enumerate(self.pieces)}
 
-    def __reduce__(self) -> Any:  # The table does not travel.
+    def __reduce__(self) -> tuple[object, ...]:  # The table does not travel.
         return WordpieceVocabulary, (self.pieces,)
 
 

@@ -5,7 +5,6 @@ import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -59,7 +58,7 @@ class WordVocabulary:
         special = {LEAF_PADDING: PADDING, LEAF_BEGIN: self.bos, LEAF_END: self.eos}
         return {**numbers, **special}
 
-    def __reduce__(self) -> Any:  # The table does not travel.
+    def __reduce__(self) -> tuple[object, ...]:  # The table does not travel.
         return WordVocabulary, (self.words, self.origin)
 
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from markupsafe import Markup
 
@@ -16,6 +15,7 @@ from fed_pretrain.reporting.sections.next_steps import without_folders
 from fed_pretrain.reporting.table import Cell, Table
 from groundwork import versions
 from groundwork.progress import duration
+from groundwork.untyped import Json
 
 _LIBRARIES = ("python", "tensorflow", "tensorflow-federated", "apache-beam", "numpy")
 
@@ -28,7 +28,7 @@ class Made:
     output: Path
 
     @property
-    def last_pass(self) -> Mapping[str, Any]:
+    def last_pass(self) -> Mapping[str, Json]:
         return self.study.passes[-1] if self.study.passes else {}
 
     def meta(self) -> list[str]:
@@ -151,7 +151,7 @@ def _grid(study: Study) -> str:
     return f"{counted(len(study.runs), 'run')}: {' × '.join(parts)}"
 
 
-def _times(passes: Sequence[Mapping[str, Any]], name: str) -> list[datetime]:
+def _times(passes: Sequence[Mapping[str, Json]], name: str) -> list[datetime]:
     return [_time(one[name]) for one in passes if one.get(name)]
 
 
@@ -163,7 +163,7 @@ def date(when: datetime) -> str:
     return f"{when.day} {when:%B %Y}"
 
 
-def _machine(machine: Mapping[str, Any]) -> str:
+def _machine(machine: Mapping[str, Json]) -> str:
     if not machine:
         return ""
     return (

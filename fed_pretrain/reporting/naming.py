@@ -1,9 +1,9 @@
 """Short names for a reader: the plan's titles, or its keys where it has none."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from fed_pretrain.reporting.results import Study, unique
+from groundwork.untyped import Json
 
 
 class Names:
@@ -29,7 +29,7 @@ class Names:
         several = len(self._study.pretrained_starts(task)) > 1
         return f"{self.task(task)} from {self.start(task, start)}" if several else self.task(task)
 
-    def cell(self, wanted: Mapping[str, Any], varying: list[str]) -> str:
+    def cell(self, wanted: Mapping[str, Json], varying: list[str]) -> str:
         """A row of a table: the algorithm and whatever else varies."""
         parts = [
             self.algorithm(str(wanted[name]))
@@ -41,8 +41,8 @@ class Names:
         ]
         return " · ".join(parts)
 
-    def _task(self, task: str) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self._study.plan["tasks"].get(task, {})
+    def _task(self, task: str) -> Mapping[str, Json]:
+        found: Mapping[str, Json] = self._study.plan["tasks"].get(task, {})
         return found
 
 
@@ -50,7 +50,7 @@ def _readable(key: str) -> str:
     return key.replace("_", " ")
 
 
-def cells(study: Study, task: str) -> list[tuple[str, dict[str, Any]]]:
+def cells(study: Study, task: str) -> list[tuple[str, dict[str, Json]]]:
     """Algorithm, partition and sweep point: every coordinate but task, start and seed."""
     runs = study.select(task=task)
     names = unique(

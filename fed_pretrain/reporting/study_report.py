@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import jinja2
 from markupsafe import Markup
@@ -20,6 +19,7 @@ from fed_pretrain.reporting.part import Block, Section
 from fed_pretrain.reporting.results import Study, load_study, study_of_runs
 from groundwork import files
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 _PAGE = Path(__file__).parent / "page"
 # A table up to this size is also inside the page, so that it can be saved when the page is alone.
@@ -142,7 +142,7 @@ def _render(
     )
 
 
-def render(template: str, **values: Any) -> str:
+def render(template: str, **values: Json) -> str:
     """A page with its style sheet and script inside."""
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True

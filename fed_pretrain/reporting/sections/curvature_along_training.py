@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from fed_pretrain.reporting import captions
 from fed_pretrain.reporting.charts.curves import (
@@ -23,6 +22,7 @@ from fed_pretrain.reporting.numbers import listed, significant
 from fed_pretrain.reporting.part import Section
 from fed_pretrain.reporting.results import Run, Study
 from fed_pretrain.reporting.table import Cell, Table
+from groundwork.untyped import Json
 
 TOP = "top_eigenvalue"
 _FRAME = Frame(392, 200, 46, 12, 8, 30, singles=False)
@@ -98,7 +98,7 @@ class _Place:
     study: Study
     task: str
     label: str
-    wanted: dict[str, Any]
+    wanted: dict[str, Json]
 
     @cached_property
     def title(self) -> str:
@@ -201,7 +201,7 @@ def _sharpest(run: Run) -> float:
     return max(run.series(TOP)[1], default=math.nan)
 
 
-def _by_seed(runs: Sequence[Run], value: Any) -> dict[int, float]:
+def _by_seed(runs: Sequence[Run], value: Json) -> dict[int, float]:
     found = {int(run.coordinates["seed"]): value(run) for run in runs}
     return {seed: one for seed, one in found.items() if math.isfinite(one)}
 

@@ -69,7 +69,7 @@ def test_parts_without_a_name_have_no_momentum_but_the_one_given() -> None:
 )
 def test_the_papers_fifteen_combinations_are_allowed(update, server) -> None:
     config = known_algorithms.resolve(None, "digits", "random", {"client_update": update, **server})
-    known_algorithms.check(config)
+    known_algorithms.check(config.of_run())
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:

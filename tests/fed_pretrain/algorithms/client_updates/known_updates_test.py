@@ -66,7 +66,7 @@ def test_every_optimizer_but_sgd_is_adaptive() -> None:
 def test_facts_and_refusals_cost_no_tensorflow() -> None:
     code = (
         "import sys; from fed_pretrain.algorithms import known_algorithms as k;"
-        "k.check(k.resolve('mime', 'digits', 'random')); k.describe_client_updates();"
+        "k.check(k.resolve('mime', 'digits', 'random').of_run()); k.describe_client_updates();"
         "k.describe_server_optimizers(); assert 'tensorflow' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -9,6 +9,7 @@ import numpy as np
 
 from data_prep.store.reader import PreparedDataset
 from groundwork import files, versions
+from groundwork.palette import ON_WHITE
 from groundwork.untyped import Json
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def _sizes(split: str, sizes: np.ndarray) -> "Figure":
         axes.set_xscale("log")
     else:
         bins = min(40, int(sizes.max() - sizes.min()) + 1)
-    axes.hist(sizes, bins=bins, color="#3b6ea5")
+    axes.hist(sizes, bins=bins, color=ON_WHITE[0])
     axes.set_xlabel("examples of a client")
     axes.set_ylabel("clients")
     axes.set_title(f"{split}: {len(sizes):,} clients, {int(sizes.sum()):,} examples")
@@ -105,7 +106,7 @@ def _labels(split: str, counts: np.ndarray, names: list[str]) -> "Figure":
     figure = _figure(8, 1.5 + 0.16 * min(len(names) or counts.shape[1], 70))
     axes = figure.add_subplot()
     rows, labels = np.nonzero(shares)
-    axes.scatter(rows, labels, s=60 * shares[rows, labels], color="#3b6ea5", linewidths=0)
+    axes.scatter(rows, labels, s=60 * shares[rows, labels], color=ON_WHITE[0], linewidths=0)
     axes.set_xlabel(f"{len(chosen)} of {len(counts):,} clients")
     axes.set_ylabel("label")
     if names and len(names) <= 70:

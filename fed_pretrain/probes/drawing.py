@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from groundwork import files
+from groundwork import files, palette
 from groundwork.untyped import Json
 
 _NAMED, _LETTERS = 12, 14
-COLOURS = ("#0072B2", "#D55E00", "#009E73")
+COLOURS = palette.ON_WHITE[:3]
 
 
 def save(made: Figure, target: Path) -> None:

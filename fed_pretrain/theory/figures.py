@@ -11,9 +11,8 @@ from matplotlib.figure import Figure
 from fed_pretrain.theory import phases
 from fed_pretrain.theory.bound import MARK
 from fed_pretrain.theory.tables import Row, last, split_name, where
+from groundwork.palette import ON_WHITE, PRETRAINED, RANDOM
 
-RANDOM, PRETRAINED = "#D55E00", "#0072B2"
-COLOURS = ("#0072B2", "#009E73", "#E69F00", "#D55E00", "#CC79A7", "#56B4E9")
 LINES = {0.5: "-", 0.0: "--"}
 _SETTINGS: Any = {
     "axes.spines.right": False,
@@ -113,7 +112,7 @@ def _by_tau(rows: list[Row]) -> Figure:
     for column, (start, title) in enumerate(starts):
         ours = where(rows, start=start)
         for h, colour in zip(
-            sorted({row["h"] for row in ours}, reverse=True), COLOURS, strict=False
+            sorted({row["h"] for row in ours}, reverse=True), ON_WHITE, strict=False
         ):
             line = sorted(where(ours, h=h), key=lambda row: row["tau"])
             style = {"color": colour, "marker": "o", "label": split_name(h)}
@@ -136,7 +135,7 @@ def _by_tau(rows: list[Row]) -> Figure:
 def _cosines(rows: list[Row]) -> Figure:
     rows = last(rows)
     made, axes = _panels(2)
-    for start, colour in (("central", PRETRAINED), ("federated", "#009E73")):
+    for start, colour in (("central", PRETRAINED), ("federated", ON_WHITE[2])):
         for h, line in LINES.items():
             ours = sorted(where(rows, start=start, h=h), key=lambda row: row["cosine"])
             style = {"color": colour, "linestyle": line, "marker": "o"}
@@ -155,7 +154,7 @@ def _by_signal(rows: list[Row]) -> Figure:
     named = {"random": "Random start", "central": "Pre-trained start"}
     made, axes = _panels(2)
     for axis, (start, title) in zip(axes, named.items(), strict=True):
-        for tau, colour in zip(sorted({row["tau"] for row in rows}), COLOURS, strict=False):
+        for tau, colour in zip(sorted({row["tau"] for row in rows}), ON_WHITE, strict=False):
             for h, line in LINES.items():
                 ours = where(last(rows), start=start, tau=tau, h=h)
                 style = {"color": colour, "linestyle": line}
@@ -180,7 +179,7 @@ def _comparison(rows: list[Row]) -> Figure:
             at = [taus.index(row["tau"]) + (index - (len(parts) - 1) / 2) * width for row in ours]
             heights = [row["test_error"] for row in ours]
             around = [row["test_error_ci"] or 0.0 for row in ours]
-            colour = COLOURS[index % len(COLOURS)]
+            colour = ON_WHITE[index % len(ON_WHITE)]
             axis.bar(at, heights, width, yerr=around, color=colour, label=part.replace("_", " "))
         axis.set_xticks(range(len(taus)), [_tau_name(tau) for tau in taus])
         split = "labels mixed (largest h)" if mixed else "one label a client (h = 0)"

@@ -1,29 +1,10 @@
-"""The colours and marks of starts: the random one first, then the plan's pre-trained ones."""
+"""The inks of starts on the page: the random one first, then the plan's pre-trained ones."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from markupsafe import Markup
 
-
-@dataclass(frozen=True)
-class Ink:
-    """`mark` is Matplotlib's name of the marker, which differs with the colour."""
-
-    light: str
-    dark: str
-    mark: str
-
-
-# Text in these colours has a contrast of at least 4.5 on the page's paper, light and dark.
-INKS = (
-    Ink("#c14e00", "#f39253", "o"),
-    Ink("#0067a5", "#66b5ef", "o"),
-    Ink("#6a4fa3", "#b9a3f0", "s"),
-    Ink("#7a6000", "#d9bc4a", "^"),
-    Ink("#3c7a1e", "#8fd06b", "D"),
-    Ink("#a0256f", "#ea8cc2", "v"),
-)
+from groundwork.palette import INKS
 
 
 def place(number: int) -> int:

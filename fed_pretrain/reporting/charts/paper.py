@@ -11,7 +11,8 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fed_pretrain.reporting.charts.palette import INKS, Ink, place
+from fed_pretrain.reporting.charts.palette import place
+from groundwork.palette import INKS, Ink
 
 __all__ = ["Axes", "Figure", "files", "grid", "ink", "inline", "look"]
 

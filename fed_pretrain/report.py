@@ -3,7 +3,10 @@
 Examples:
   python -m fed_pretrain.report --study=runs/quickstart/study.json --output=runs/quickstart/report
   python -m fed_pretrain.report --runs=runs/a,runs/b --output=runs/report
+  python -m fed_pretrain.report --index=runs
 """
+
+from pathlib import Path
 
 from absl import flags
 
@@ -13,24 +16,36 @@ from groundwork.errors import UserError
 command_line.define_plugin_flag()
 _STUDY = flags.DEFINE_string("study", None, "The study.json that a study writes.")
 _RUNS = flags.DEFINE_list("runs", [], "Work directories of finished runs, separated by commas.")
+_INDEX = flags.DEFINE_string(
+    "index", None, "A folder of studies: writes one page over all of them, into it or --output."
+)
 _FIGURES = flags.DEFINE_bool("figures", True, "Also figures for papers, as PDF and SVG.")
 _OUTPUT = flags.DEFINE_string("output", None, "Folder of the report.")
 
 
 def main() -> int:
-    if bool(_STUDY.value) == bool(_RUNS.value):
-        raise UserError("give either --study=FILE or --runs=DIR,DIR")
+    if sum(map(bool, (_STUDY.value, _RUNS.value, _INDEX.value))) != 1:
+        raise UserError("give one of --study=FILE, --runs=DIR,DIR and --index=DIR")
+    print(f"report: {_index() if _INDEX.value else _report()}")
+    return 0
+
+
+def _index() -> Path:
+    from fed_pretrain.reporting import index_page
+
+    return index_page.make_index(_INDEX.value, _OUTPUT.value)
+
+
+def _report() -> Path:
     if not _OUTPUT.value:
         raise UserError("--output is missing: the folder of the report")
     from fed_pretrain.reporting import study_report
 
-    page = study_report.make_report(
+    return study_report.make_report(
         study_report.ReportConfig(
             _OUTPUT.value, _STUDY.value, tuple(_RUNS.value), figures=_FIGURES.value
         )
     )
-    print(f"report: {page}")
-    return 0
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ class Look:
     mark: str
 
 
-_LOOKS = {
+LOOKS = {
     Verdict.HOLDS: Look("holds", "✓"),
     Verdict.FAILS: Look("fails", "✕"),
     Verdict.EQUIVALENT: Look("same", "≈"),
@@ -27,7 +27,7 @@ _LOOKS = {
 
 
 def look(row: Row) -> Look:
-    return _LOOKS[row.verdict]
+    return LOOKS[row.verdict]
 
 
 def tag(row: Row) -> Markup:

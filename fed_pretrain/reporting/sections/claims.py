@@ -226,8 +226,9 @@ def _table(study: Study, rows: Sequence[Row]) -> Table:
     ]  # fmt: skip
     body: list[list[Cell]] = [
         [
-            row.claim.short, names.task(row.task), names.start(row.task, row.start), _estimate(row),
-            *(row.adjusted_interval or (None, None)), row.p, row.adjusted_p, str(row.verdict),
+            row.claim.short, names.task(row.task), names.start(row.task, row.start),
+            estimate_of(row), *(row.adjusted_interval or (None, None)), row.p, row.adjusted_p,
+            str(row.verdict),
             row.why, row.seeds_needed, row.claim.unit, row.claim.sentence, row.claim.paper,
         ]
         for row in rows
@@ -235,7 +236,7 @@ def _table(study: Study, rows: Sequence[Row]) -> Table:
     return Table("claims", "Claims of the papers and what this study measured", header, body)
 
 
-def _estimate(row: Row) -> Estimate:
+def estimate_of(row: Row) -> Estimate:
     low, high = row.interval or (float("nan"), float("nan"))
     return Estimate(row.estimate, low, high, len(row.values))
 

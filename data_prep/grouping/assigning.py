@@ -4,7 +4,6 @@ The index pass keeps of each example its label, order, split and hashes of conte
 bytes. The draw works on the examples in their final order, so files and workers do not matter.
 """
 
-import hashlib
 import io
 import json
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ import numpy as np
 
 from data_prep.grouping.job import Job
 from data_prep.grouping.reading import Encoded, TaskReader
+from data_prep.grouping.runs import stable_hash
 from data_prep.partitions import assignment
 from groundwork import files
 
@@ -47,13 +47,9 @@ def index(job: Job, task: int) -> int:
 def _row(record: Encoded, names: dict[int, str]) -> tuple[int, int, int, int, int]:
     client = 0
     if record.client is not None:
-        client = _hash(record.client)
+        client = stable_hash(record.client)
         names[client] = record.client.decode()
-    return record.order, _hash(record.payload), record.label, record.split, client
-
-
-def _hash(content: bytes) -> int:
-    return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "little")
+    return record.order, stable_hash(record.payload), record.label, record.split, client
 
 
 def _named(names: dict[int, str]) -> dict[str, str]:

@@ -45,9 +45,9 @@ class Entry(NamedTuple):
     """Whether it counts towards the client's size (see ClientLimits)."""
 
 
-def client_hash(client: bytes) -> int:
-    """A stable 64-bit hash: it alone decides the shard and the place in it."""
-    return int.from_bytes(hashlib.blake2b(client, digest_size=8).digest(), "little")
+def stable_hash(content: bytes) -> int:
+    """64 bits; that of a client's id alone decides the shard and the place in it."""
+    return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "little")
 
 
 class RunSpiller:
@@ -69,7 +69,7 @@ class RunSpiller:
         if known is None:
             if len(self._hashes) > 100_000:
                 self._hashes.clear()
-            known = self._hashes[client] = client_hash(client)
+            known = self._hashes[client] = stable_hash(client)
         self._entries.append((known, client, order, payload, split, label, counted))
         self.payload_bytes += len(payload)
         self._memory += len(payload) + _ENTRY_MEMORY

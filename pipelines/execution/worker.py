@@ -21,6 +21,7 @@ from absl import flags
 
 from groundwork import command_line
 from groundwork.errors import UserError
+from groundwork.memory import resident_megabytes
 from groundwork.untyped import Json
 
 _PR_SET_PDEATHSIG = 1
@@ -59,7 +60,7 @@ def _answer(request: dict[str, Json]) -> dict[str, Json]:
             if isinstance(error, KeyboardInterrupt):
                 raise
             code, message = 1, f"{type(error).__name__}: {error}"
-    return {"code": code, "message": message, "memory_mb": _memory_mb()}
+    return {"code": code, "message": message, "memory_mb": resident_megabytes()}
 
 
 @contextlib.contextmanager
@@ -110,11 +111,6 @@ def parse(module: str, arguments: Sequence[str]) -> ModuleType:
     if len(left) > 1:
         raise UserError(f"unexpected argument {left[1]!r}")
     return binary
-
-
-def _memory_mb() -> float:
-    with open("/proc/self/statm", encoding="ascii") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ class BeamExecutor(Executor):
         computation = of_algorithm(process).next
         program, server = cached(self._programs, computation, lambda: self._compile(computation))
         flat = device_program.flat_state(state, program)
-        broadcast = _host(server.broadcast(flat))
+        broadcast = structures.all_to_host(server.broadcast(flat))
         compiled = time.perf_counter()
         totals = beam_worker.Totals(program)
         if clients:
@@ -126,7 +126,7 @@ class BeamExecutor(Executor):
     def _mapped(self, computation: Computation, value: Nested, reduce: bool) -> "_Job":
         spec = cached(self._specs, computation, lambda: graph_spec.from_computation(computation))
         assert isinstance(spec.input_tree, structures.Struct)
-        shared = _host(structures.flatten(value, spec.input_tree.children[0]))
+        shared = structures.all_to_host(structures.flatten(value, spec.input_tree.children[0]))
         task = beam_worker.ClientTask(spec, 1)
         sums = beam_worker.Sums()
         if reduce:
@@ -301,10 +301,6 @@ def _write_parts(values: Nested, folder: str, fan_out: int, label: str) -> None:
 class _Numbered:
     def __call__(self, group: int, keyed: Nested) -> tuple[int, Nested]:
         return group, sorted(keyed, key=lambda pair: pair[0])
-
-
-def _host(values: Sequence[Leaf]) -> list[Leaf]:
-    return [structures.to_host(value) for value in values]
 
 
 def _pipeline_options(options: ExecutorOptions) -> PipelineOptions:

@@ -52,7 +52,7 @@ class ClientTask:
         flat = [*own, *shared] if self.data_index == 0 else [*shared, *own]
         graph = imported(self.spec)
         with tf.device("/CPU:0"):
-            values = _to_host(graph(flat))
+            values = structures.all_to_host(graph(flat))
         return Worked(values, time.perf_counter() - began)
 
 
@@ -71,7 +71,7 @@ class Totals:
             plain = imported(program.accumulate)([*plain, *update.values[:split]])
             secure = [a + b for a, b in zip(secure, update.values[split:], strict=True)]
             seconds += update.seconds
-        return Worked(_to_host([*plain, *secure]), seconds)
+        return Worked(structures.all_to_host([*plain, *secure]), seconds)
 
     def merge(self, totals: Iterable[Worked]) -> Worked:
         first, *others = totals
@@ -83,7 +83,7 @@ class Totals:
             plain = imported(self.program.merge)([*plain, *other.values[:split]])
             secure = [a + b for a, b in zip(secure, other.values[split:], strict=True)]
             seconds += other.seconds
-        return Worked(_to_host([*plain, *secure]), seconds)
+        return Worked(structures.all_to_host([*plain, *secure]), seconds)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +107,3 @@ Reduce = Callable[[Iterable[Worked]], Worked]
 
 def in_order(reduce: Reduce, keyed: Iterable[tuple[int, Worked]]) -> Worked:
     return reduce([worked for _, worked in sorted(keyed, key=lambda pair: pair[0])])
-
-
-def _to_host(tensors: Sequence[Leaf]) -> list[Leaf]:
-    return [structures.to_host(tensor) for tensor in tensors]

@@ -139,6 +139,10 @@ def to_host(tensor: Leaf) -> Leaf:
     return tensor.numpy() if isinstance(tensor, tf.Tensor) else np.asarray(tensor)
 
 
+def all_to_host(tensors: Sequence[Leaf]) -> list[Leaf]:
+    return [to_host(tensor) for tensor in tensors]
+
+
 def _data_order(tree: Struct) -> list[int]:
     """tf.data flattens mappings by sorted key and tuples by position."""
     order = list(range(len(tree.children)))

@@ -1,7 +1,5 @@
 """Bytes a round moves between server and clients, as a deployment would send them."""
 
-import os
-import resource
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -31,12 +29,3 @@ class Traffic:
         """Makes a resumed run remember the rounds before it."""
         for cohort in cohorts:
             self._seen |= set(cohort)
-
-
-def peak_megabytes() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def resident_megabytes() -> float:
-    with open("/proc/self/statm", encoding="ascii") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6

@@ -11,9 +11,10 @@ from fed_pretrain.experiment.assembly import round_clients
 from fed_pretrain.experiment.assembly.assemble import Assembly, assemble
 from fed_pretrain.experiment.assembly.run_config import RunConfig
 from fed_pretrain.experiment.assembly.session import Session, shared
-from fed_pretrain.experiment.training.costs import Traffic, peak_megabytes
+from fed_pretrain.experiment.training.costs import Traffic
 from fed_pretrain.experiment.workdir.checkpoints import StateLayout
 from groundwork.errors import UserError
+from groundwork.memory import peak_megabytes
 from groundwork.progress import duration
 
 _PROBE_CLIENTS = 4

@@ -20,7 +20,7 @@ from fed_pretrain.experiment.assembly.evaluations import Evaluations
 from fed_pretrain.experiment.assembly.run_config import RunConfig
 from fed_pretrain.experiment.assembly.session import Session, shared
 from fed_pretrain.experiment.training import idle_rounds, run_end, stopping
-from fed_pretrain.experiment.training.costs import Traffic, resident_megabytes
+from fed_pretrain.experiment.training.costs import Traffic
 from fed_pretrain.experiment.training.run_probes import RunProbes
 from fed_pretrain.experiment.training.stopping import reason_to_stop
 from fed_pretrain.experiment.workdir import workdir
@@ -38,6 +38,7 @@ from fed_pretrain.probes.local_updates import local_updates
 from fed_pretrain.probes.probe import RoundObservation
 from groundwork import files
 from groundwork.locks import WorkdirLock
+from groundwork.memory import resident_megabytes
 from groundwork.progress import Progress
 from groundwork.signals import GracefulStop
 from groundwork.untyped import Json, State

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from data_prep.grouping import runs
-from data_prep.grouping.runs import HASH_SPACE, RunSpiller, client_hash, merged, shard_range
+from data_prep.grouping.runs import HASH_SPACE, RunSpiller, merged, shard_range, stable_hash
 
 Row = tuple[bytes, int, bytes, int, int, int]
 
@@ -41,7 +41,7 @@ def test_merging_runs_of_any_size_gives_one_sorted_sequence(tmp_path: Path, limi
     paths = spilled(tmp_path, given, limit)
     assert len(paths) == {1: 400, 1 << 30: 1}.get(limit, len(paths))
     found = [tuple(entry) for entry in merged(paths, 0, HASH_SPACE)]
-    assert found == sorted((client_hash(row[0]), *row) for row in given)
+    assert found == sorted((stable_hash(row[0]), *row) for row in given)
 
 
 def test_shards_cover_everything_once_and_keep_clients_whole(tmp_path: Path) -> None:
@@ -70,5 +70,5 @@ def test_ranges_of_shards_meet_without_gap_or_overlap() -> None:
 
 
 def test_the_hash_is_the_same_in_every_process_and_version() -> None:
-    assert client_hash(b"form_00") == 8329773756602162284
-    assert client_hash("ü".encode()) == 3976460501203677525
+    assert stable_hash(b"form_00") == 8329773756602162284
+    assert stable_hash("ü".encode()) == 3976460501203677525

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from fed_pretrain.reporting.claims.row import Row, Verdict
 from fed_pretrain.reporting.naming import Names
 from fed_pretrain.reporting.numbers import counted, in_words, listed, signed, significant, span
+from fed_pretrain.reporting.part import Section
 from fed_pretrain.reporting.results import Study
 
 # The claim that answers the question; the others say why.
 ACCURACY = "accuracy"
 
 
-def answer(study: Study, rows: Sequence[Row]) -> str:
-    """Of final accuracy where the study compares it, otherwise of its checks."""
+def answer(study: Study, rows: Sequence[Row], sections: Sequence[Section] = ()) -> str:
+    """Of final accuracy where the study compares it, otherwise of a section or of its checks."""
     names = Names(study)
     effects = [
         Effect(names.place(row.task, row.start), row)
@@ -22,8 +23,9 @@ def answer(study: Study, rows: Sequence[Row]) -> str:
     ]
     if effects:
         return of_effects(effects)
-    if rows:
-        return of_checks(rows, names)
+    told = next((section.answer for section in sections if section.answer), "")
+    if told or rows:
+        return told or of_checks(rows, names)
     return f"{counted(len(study.runs), 'run')} finished; no pre-trained start is compared here."
 
 

@@ -18,7 +18,7 @@ from fed_pretrain.reporting.naming import Names
 from fed_pretrain.reporting.numbers import counted
 from fed_pretrain.reporting.results import Study, load_study, read_json, unique
 from fed_pretrain.reporting.sections.claims import anchor, estimate_of
-from fed_pretrain.reporting.study_report import render
+from fed_pretrain.reporting.study_report import build_sections, render
 from fed_pretrain.reporting.table import Table
 from groundwork import files
 from groundwork.errors import UserError
@@ -53,7 +53,7 @@ class Entry:
 
     @property
     def answer(self) -> str:
-        return answer(self.study, self.rows)
+        return answer(self.study, self.rows, build_sections(self.study))
 
     @property
     def meta(self) -> list[str]:

@@ -78,6 +78,7 @@ class Section:
     """`title` says what was found, `topic` of what; `key` is the name a plan's `sections` uses.
 
     text: paragraphs above the figures. notes: small print below.
+    answer: the answer of a study that does not compare accuracies.
     """
 
     key: str
@@ -87,6 +88,7 @@ class Section:
     tables: Sequence[Table] = ()
     topic: str = ""
     notes: Sequence[str] = ()
+    answer: str = ""
 
     @property
     def blocks(self) -> Sequence[Block]:

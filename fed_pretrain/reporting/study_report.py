@@ -129,7 +129,7 @@ def _render(
         name=study.plan["name"],
         question=study.plan["question"],
         origin=study.plan["origin"],
-        answer=answer(study, ledger.rows(study)),
+        answer=answer(study, ledger.rows(study), sections),
         meta=made.meta(),
         hero=picture.html() if picture is not None else "",
         sections=sections,

@@ -20,11 +20,13 @@ from fed_pretrain.reporting.hero import colour_of, ordered_starts
 from fed_pretrain.reporting.naming import Names, cells
 from fed_pretrain.reporting.numbers import listed, significant
 from fed_pretrain.reporting.part import Section
-from fed_pretrain.reporting.results import Run, Study
+from fed_pretrain.reporting.results import Run, Study, unique
 from fed_pretrain.reporting.table import Cell, Table
 from groundwork.untyped import Json
 
 TOP = "top_eigenvalue"
+# Of the pre-trained start, as a reading finds it.
+FLATTER, SHARPER = "flatter", "sharper"
 _FRAME = Frame(392, 200, 46, 12, 8, 30, singles=False)
 
 
@@ -55,13 +57,15 @@ def along_training_section(study: Study) -> Section | None:
         frame=_FRAME,
     )  # fmt: skip
     readings = [reading for place in places for reading in place.readings()]
+    told = _heading(readings)
     return Section(
         "curvature_along_training",
-        _heading(readings),
+        told,
         [_TEXT, *([_verdict(readings)] if readings else [])],
         [chart],
         [_table(readings)] if readings else [],
         topic="Why: curvature along training",
+        answer=f"{told}." if readings else "",
     )
 
 
@@ -87,8 +91,8 @@ class Reading:
         if not self.ratio.has_interval:
             return "one seed"
         if self.ratio.low > 0:
-            return "as the paper says"
-        return "the other way" if self.ratio.high < 0 else "not clear"
+            return FLATTER
+        return SHARPER if self.ratio.high < 0 else "not clear"
 
 
 @dataclass(frozen=True)
@@ -102,9 +106,11 @@ class _Place:
 
     @cached_property
     def title(self) -> str:
-        several = len(cells(self.study, self.task)) > 1
+        """The task, the cell or both: what tells it from the other columns."""
         name = Names(self.study).task(self.task)
-        return f"{name}, {self.label}" if several else name
+        if len(cells(self.study, self.task)) == 1:
+            return name
+        return self.label if len(self.study.tasks) == 1 else f"{name}, {self.label}"
 
     @property
     def measured(self) -> bool:
@@ -160,7 +166,7 @@ class _Place:
             return []
         moments = {
             "before training": _first,
-            "when its loss is first below that of guessing": self._below_guessing,
+            "where its loss first falls below guessing": self._below_guessing,
             "at the sharpest round": _sharpest,
             "after the last round": _last,
         }
@@ -207,23 +213,34 @@ def _by_seed(runs: Sequence[Run], value: Json) -> dict[int, float]:
 
 
 def _heading(readings: Sequence[Reading]) -> str:
-    clear = [one.verdict for one in readings]
-    return (
-        f"Flatter from pre-trained weights in {clear.count('as the paper says')} of"
-        f" {len(readings)} readings, sharper in {clear.count('the other way')}"
-    )
+    """What is flatter and what is sharper, reading by reading."""
+    parts = [
+        f"{word} {listed(found)}"
+        for word, verdict in (("flatter", FLATTER), ("sharper", SHARPER))
+        if (found := _moments(readings, verdict))
+    ]
+    if not parts:
+        return "No reading shows which start has the flatter loss"
+    return f"Pre-trained weights are {'; they are '.join(parts)}"
+
+
+def _moments(readings: Sequence[Reading], verdict: str) -> list[str]:
+    """The moments with this verdict, and where, unless it is everywhere."""
+    told = []
+    for moment in unique(one.moment for one in readings):
+        mine = [one for one in readings if one.moment == moment]
+        places = [one.place for one in mine if one.verdict == verdict]
+        if places:
+            told.append(moment if len(places) == len(mine) else f"{moment} ({listed(places)})")
+    return told
 
 
 def _verdict(readings: Sequence[Reading]) -> str:
     """Which reading of the paper's table these runs reproduce, in words."""
-    as_said, against = (
-        [f"{one.moment} ({one.place})" for one in readings if one.verdict == verdict]
-        for verdict in ("as the paper says", "the other way")
-    )
-    if not as_said:
+    found = _moments(readings, FLATTER)
+    if not found:
         return "No reading reproduces the direction of the paper's table here."
-    text = f"The direction of the paper's table is reproduced {listed(as_said)}"
-    return f"{text}; it is reversed {listed(against)}." if against else f"{text}."
+    return f"The direction of the paper's table is reproduced {listed(found)}."
 
 
 def _table(readings: Sequence[Reading]) -> Table:
@@ -231,6 +248,6 @@ def _table(readings: Sequence[Reading]) -> Table:
         [one.place, one.start, one.moment, one.ratio, math.exp(one.ratio.mean), one.verdict]
         for one in readings
     ]
-    header = ["where", "start", "reading", "log ratio", "ratio", "direction"]
+    header = ["where", "start", "reading", "log ratio", "ratio", "pre-trained start"]
     caption = "Top eigenvalue, random over pre-trained, under each reading of the paper's Table 1"
     return Table("curvature_readings", caption, header, rows)

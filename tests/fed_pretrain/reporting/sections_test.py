@@ -341,13 +341,17 @@ def test_each_reading_compares_the_starts_at_its_own_moment(tmp_path):
     section = curvature_along_training.along_training_section(toy_study.study(runs))
     found = {row[2]: (round(row[4], 3), row[5]) for row in section.tables[0].rows}
     assert found == {
-        "before training": (0.5, "the other way"),
+        "before training": (0.5, "sharper"),
         # Random weights are below ln 10 from round 1 on, digits from round 0 on.
-        "when its loss is first below that of guessing": (4.0, "as the paper says"),
+        "where its loss first falls below guessing": (4.0, "flatter"),
         "at the sharpest round": (1.0, "not clear"),
-        "after the last round": (0.5, "the other way"),
+        "after the last round": (0.5, "sharper"),
     }
-    assert "is reproduced when its loss is first below that of guessing" in section.text[1]
+    assert "is reproduced where its loss first falls below guessing" in section.text[1]
+    assert section.answer == (
+        "Pre-trained weights are flatter where its loss first falls below guessing; they are"
+        " sharper before training and after the last round."
+    )
     (level,) = section.figures[0].rows[1].panels[0].levels
     assert level.value == pytest.approx(math.log(10))
 

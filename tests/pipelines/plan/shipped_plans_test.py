@@ -14,6 +14,7 @@ from pipelines.plan.expansion import expand
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 PAPERS = (
     "algorithm_ranking",
+    "curvature_along_training",
     "full_batch_clients",
     "hessian_at_start",
     "iid_gap",

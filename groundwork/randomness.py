@@ -21,6 +21,11 @@ def _digest(seed: int, purpose: str, parts: tuple[int | str, ...]) -> bytes:
     return state.digest()
 
 
+def stable_hash(content: bytes) -> int:
+    """64 bits; that of a client's id alone decides its place in a prepared dataset."""
+    return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "little")
+
+
 def key(seed: int, purpose: str, *parts: int | str) -> int:
     """A 63-bit integer that stands for this choice."""
     return int.from_bytes(_digest(seed, purpose, parts)[:8], "little") >> 1

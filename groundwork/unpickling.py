@@ -11,7 +11,7 @@ import os
 import pickle
 import re
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from typing import IO, Any, ClassVar
 
 import numpy as np
@@ -28,13 +28,13 @@ _LONGEST_WHY = 300
 class _Dtype:
     """Stands in for a dtype of plain numbers."""
 
-    def __init__(self, code: Any, *_: Any) -> None:
+    def __init__(self, code: object, *_: object) -> None:
         text = code.decode("latin1") if isinstance(code, bytes) else code
         if not isinstance(text, str) or not _NUMBERS.fullmatch(text):
             raise pickle.UnpicklingError("an array is not of plain numbers")
         self.dtype = np.dtype(text)
 
-    def __setstate__(self, state: Any) -> None:
+    def __setstate__(self, state: object) -> None:
         if isinstance(state, tuple) and state[1:2] in ((">",), (b">",)):
             raise pickle.UnpicklingError("it was written on a big-endian machine")
 
@@ -48,7 +48,7 @@ class _Stored(np.ndarray):
         super().__setstate__((1, shape, dtype.dtype, bool(is_fortran), content))
 
 
-def _check(shape: Any, dtype: Any, content: Any) -> None:
+def _check(shape: object, dtype: object, content: Sized) -> None:
     if not isinstance(dtype, _Dtype) or not isinstance(shape, tuple):
         raise pickle.UnpicklingError("an array has no proper shape or dtype")
     size = math.prod(shape) * dtype.dtype.itemsize
@@ -56,7 +56,7 @@ def _check(shape: Any, dtype: Any, content: Any) -> None:
         raise pickle.UnpicklingError(f"an array declares {size:,} bytes and holds {len(content):,}")
 
 
-def _from_buffer(content: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray:
+def _from_buffer(content: bytes, dtype: _Dtype, shape: tuple[int, ...], order: str) -> np.ndarray:
     """How protocol 5 writes an array."""
     _check(shape, dtype, content)
     return np.frombuffer(content, dtype.dtype).reshape(shape, order="F" if order == "F" else "C")
@@ -65,7 +65,7 @@ def _from_buffer(content: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray
 def numpy_globals() -> dict[tuple[str, str], Any]:
     """What a pickled NumPy array needs, under the names of NumPy 1 and of NumPy 2."""
 
-    def reconstruct(*_: Any) -> np.ndarray:
+    def reconstruct(*_: object) -> np.ndarray:
         return np.ndarray.__new__(_Stored, (0,), "u1")
 
     @functools.cache  # the same text named a thousand times makes the same bytes
@@ -92,7 +92,7 @@ class RestrictedUnpickler(pickle._Unpickler):
 
     def __init__(
         self,
-        file: Any,
+        file: "_Bounded",
         allowed: Allowed,
         *,
         persistent_load: Callable[[Any], Any] | None = None,
@@ -151,7 +151,7 @@ class RestrictedUnpickler(pickle._Unpickler):
         del dispatch[_set[0]]
 
 
-def _plain(keys: list[Any]) -> None:
+def _plain(keys: list[object]) -> None:
     """A tuple of tuples of the same tuples takes for ever to hash."""
     if not all(isinstance(key, str | bytes | int | float | None) for key in keys):
         raise pickle.UnpicklingError("a key of a dictionary is no text or number")

@@ -12,9 +12,9 @@ import numpy as np
 
 from data_prep.grouping.job import Job
 from data_prep.grouping.reading import Encoded, TaskReader
-from data_prep.grouping.runs import stable_hash
 from data_prep.partitions import assignment
 from groundwork import files
+from groundwork.randomness import stable_hash
 
 STAGE = "indexed"
 FOLDER = "assigned"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from data_prep.grouping.job import Job
-from data_prep.partitions.partition_config import SPLITS
+from data_prep.partitions.partition_config import MOST_LABELS, SPLITS
 from data_prep.sources.source import BadRecord, Dropped, Record, WorkUnit
 from data_prep.store.examples import ExampleEncoder, WrongValue
 from groundwork.errors import UserError
@@ -48,13 +48,11 @@ class TooManyBadRecords(Exception):
 
 def sentence(bad: BadRecord, allowed: int, found: int) -> str:
     """The one line a user sees."""
-    where = bad.file if bad.line is None else f"{bad.file} line {bad.line}"
-    detail = f": {bad.detail}" if bad.detail else ""
     if allowed == 0:
-        return f"{where}: {bad.reason}{detail} (--max_bad_records=N counts such records instead)"
+        return f"{bad.sentence()} (--max_bad_records=N counts such records instead)"
     return (
         f"more than --max_bad_records={allowed} bad records ({found}); the last one is "
-        f"{where}: {bad.reason}{detail}"
+        f"{bad.sentence()}"
     )
 
 
@@ -134,8 +132,11 @@ class TaskReader:
         names = self._job.num_labels
         if names is not None and not 0 <= label < names:
             raise WrongValue(f"label {label} is outside 0..{names - 1}")
-        if names is None and self._job.partition.needs_labels and label < 0:
+        if label < 0:
             raise WrongValue(f"label {label} is negative")
+        if self._job.partition.needs_labels and label >= MOST_LABELS:
+            rule = self._job.partition.rule
+            raise WrongValue(f"label {label} is too large for --partition={rule} ({MOST_LABELS:,})")
         return label if -(1 << 31) <= label < 1 << 31 else 0
 
     def _bad(self, reason: str, unit: WorkUnit, position: int, detail: str) -> BadRecord:

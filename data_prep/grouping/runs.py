@@ -5,7 +5,6 @@ all runs gives one sequence only. A shard is a range of the hash, so the number 
 chosen after everything was read.
 """
 
-import hashlib
 import heapq
 import os
 import struct
@@ -21,6 +20,7 @@ from data_prep.grouping.job import Job
 from data_prep.grouping.reading import Encoded, TaskReader
 from groundwork import files
 from groundwork.errors import UserError
+from groundwork.randomness import stable_hash
 from groundwork.untyped import Json
 
 HASH_SPACE = 1 << 64
@@ -43,11 +43,6 @@ class Entry(NamedTuple):
     label: int
     counted: int
     """Whether it counts towards the client's size (see ClientLimits)."""
-
-
-def stable_hash(content: bytes) -> int:
-    """64 bits; that of a client's id alone decides the shard and the place in it."""
-    return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "little")
 
 
 class RunSpiller:

@@ -15,6 +15,8 @@ from groundwork import randomness
 from groundwork.errors import UserError
 from groundwork.untyped import Json
 
+_LARGEST_TABLE = 1 << 28
+
 
 @dataclasses.dataclass(frozen=True)
 class Drawn:
@@ -57,6 +59,11 @@ def _dealer(
     config: PartitionConfig, labels: np.ndarray, train: np.ndarray, num_labels: int | None
 ) -> Dealer:
     count = num_labels if num_labels is not None else int(labels.max(initial=0)) + 1
+    if config.needs_labels and count * (config.num_clients or 1) > _LARGEST_TABLE:
+        raise UserError(
+            f"--num_clients={config.num_clients}: with {count:,} labels (the largest is "
+            f"{count - 1:,}) the table of clients and labels is too large: number the labels from 0"
+        )
     histogram = np.bincount(labels[train], minlength=count)[:count] if config.needs_labels else None
     if config.rule == "iid":
         return sizes.EqualSizes(config)

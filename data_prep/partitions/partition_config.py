@@ -13,6 +13,8 @@ NATURAL_SHUFFLED = "natural_shuffled"
 RULES = (NATURAL, "dirichlet", "iid", "labels_per_client", "quantity", NATURAL_SHUFFLED)
 CONCENTRATIONS = ("share", "each")
 DIRICHLET = ("per_client", "per_class")
+MOST_LABELS = 1 << 20
+"""Labels are numbers from 0: a partition by labels counts all of them up to the largest."""
 SPLITS = ("train", "validation", "test")
 SPLIT_RULES = ("auto", "source", "none", "by_client", "by_example", "by_order", "by_cutoff")
 

@@ -75,8 +75,7 @@ def _sample(opened: Opened, unit: WorkUnit) -> _Sample:
             sample.examples += 1
             sample.clients += len(item.client_id or "client_0000")
         elif isinstance(item, BadRecord) and not opened.config.max_bad_records:
-            where = item.file if item.line is None else f"{item.file} line {item.line}"
-            raise UserError(f"{where}: {item.reason}: {item.detail}")
+            raise UserError(item.sentence())
         elif isinstance(item, Dropped):
             pass
         if time.monotonic() - started > _SECONDS:

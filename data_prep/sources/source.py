@@ -65,6 +65,10 @@ class BadRecord(NamedTuple):
     """Line (text) or row (tables), counted from 1; None where neither exists."""
     detail: str = ""
 
+    def sentence(self) -> str:
+        where = self.file if self.line is None else f"{self.file} line {self.line}"
+        return f"{where}: {self.reason}{f': {self.detail}' if self.detail else ''}"
+
 
 class Dropped(NamedTuple):
     """Well-formed input left out on purpose; counted by reason in the manifest."""

@@ -165,7 +165,11 @@ def _floats(value: Feature, shape: tuple[int, ...]) -> bytes:
     array = np.asarray(value)
     if array.dtype.kind not in "fiu" or array.shape != shape:
         raise ValueError(f"numbers of shape {shape} are wanted, not {array.dtype} {array.shape}")
-    return array.astype("<f4").tobytes()
+    with np.errstate(over="ignore"):
+        numbers = array.astype("<f4")
+    if not np.isfinite(numbers).all():
+        raise ValueError("a number is NaN, infinite or too large for float32")
+    return numbers.tobytes()
 
 
 def _utf8(value: Feature) -> bytes:

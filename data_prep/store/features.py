@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from groundwork.errors import UserError
 from groundwork.untyped import Json
 
+LARGEST = 1 << 26
+
 KINDS: Mapping[str, str] = {
     "image": "uint8",
     "int64": "int64",
@@ -32,6 +34,11 @@ class FeatureSpec:
         if self.kind == "text" and self.shape:
             raise UserError(f"feature {self.name!r}: text is one string, not of shape {self.shape}")
         object.__setattr__(self, "shape", tuple(int(size) for size in self.shape))
+        if min(self.shape, default=0) < 0 or self.size > LARGEST:
+            raise UserError(
+                f"feature {self.name!r} has the shape {self.shape}: an example holds at most "
+                f"{LARGEST:,} numbers of a feature"
+            )
 
     @property
     def dtype(self) -> str:

@@ -7,7 +7,7 @@ import yaml
 from groundwork.errors import UserError, nearest
 from groundwork.untyped import Json
 
-_LONGEST = 256 << 10
+_LONGEST = 64 << 10
 _MOST_NODES = 100_000
 _LONGEST_WHY = 200
 

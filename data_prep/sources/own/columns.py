@@ -7,7 +7,7 @@ name; their kinds are read off the first rows (whole numbers, numbers, lists of 
 import dataclasses
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from groundwork.errors import UserError
 from groundwork.untyped import Feature
 
 SAMPLE_ROWS = 1000
+_SAMPLE_SIZE = 32 << 20
 MOST_LABELS = 10_000
 SPLITS = {
     "train": "train",
@@ -85,15 +86,12 @@ class Columns:
 
 def columns(
     options: Mapping[str, str],
-    rows: Iterable[Mapping[str, Feature]],
+    sample: Sequence[Mapping[str, Feature]],
     input_name: str,
     *,
     all_rows: Iterable[Mapping[str, Feature]] | None = None,
 ) -> Columns:
-    """Reads the kinds off `rows`; `all_rows` is gone through once if labels are words."""
-    sample = list(itertools.islice(rows, SAMPLE_ROWS))
-    if not sample:
-        raise UserError(f"--input={input_name}: there is no readable row")
+    """Reads the kinds off `sample`; `all_rows` is gone through once if labels are words."""
     names = list(dict.fromkeys(name for row in sample for name in row))
     for option in ("client", "split", "order", "label", "text"):
         _require(options[option], option, names)
@@ -117,6 +115,18 @@ def columns(
         specs=tuple(specs),
         label_names=labels,
     )
+
+
+def first(rows: Iterable[Mapping[str, Feature]]) -> list[Mapping[str, Feature]]:
+    """Rows to read the kinds off; few where they are long."""
+    sample = []
+    size = 0
+    for row in itertools.islice(rows, SAMPLE_ROWS):
+        sample.append(row)
+        size += sum(len(value) if isinstance(value, Sized) else 1 for value in row.values())
+        if size > _SAMPLE_SIZE:
+            break
+    return sample
 
 
 def _require(column: str, option: str, names: Sequence[str]) -> None:

@@ -68,11 +68,21 @@ def opened(
 ) -> TableReader:
     """The columns are read off the rows themselves; what is bad among them `read` reports."""
 
+    bad: list[BadRecord] = []
+
     def values() -> Iterator[Mapping[str, Feature]]:
         for unit in units:
-            yield from (row.values for row in rows(unit) if isinstance(row, Row))
+            for row in rows(unit):
+                if isinstance(row, Row):
+                    yield row.values
+                elif not bad:
+                    bad.append(row)
 
-    columns = own_columns.columns(options, values(), pattern, all_rows=values())
+    sample = own_columns.first(values())
+    if not sample:
+        why = "there is no readable row"
+        raise UserError(bad[0].sentence() if bad else f"--input={pattern}: {why}")
+    columns = own_columns.columns(options, sample, pattern, all_rows=values())
     return TableReader(tuple(units), rows, columns)
 
 

@@ -84,7 +84,7 @@ class ImageFolderReader:
 
 
 def _pixels(content: bytes, mode: str, resize: bool, height: int, width: int) -> np.ndarray:
-    image = decode(content).convert(mode)
+    image = decode(content, mode)
     if resize and image.size != (width, height):
         image = image.resize((width, height), LANCZOS)
     array = np.asarray(image, dtype=np.uint8)
@@ -123,11 +123,12 @@ def _from_csv(listing: str, options: Mapping[str, str]) -> Iterator[Listed | Bad
 
 def _from_folders(root: str, layout: str) -> Iterator[Listed | BadRecord]:
     places = layout.split("/")
-    files = (f for f in Path(root).rglob("*") if f.suffix.lower() in SUFFIXES)
+    named = (file for file in Path(root).rglob("*") if file.suffix.lower() in SUFFIXES)
+    files = (file for file in named if file.is_file())
     for path in sorted(file.relative_to(root).as_posix() for file in files):
         folders = path.split("/")[:-1]
         if len(folders) != len(places):
-            yield BadRecord("wrong_path", f"{root}/{path}", None, f"it does not lie in {layout}/")
+            yield BadRecord("wrong_path", f"{root}/{path}", None, f"it is not in {layout}/")
             continue
         known = dict(zip(places, folders, strict=True))
         split = known.get("split")
@@ -158,7 +159,10 @@ def open_folder(pattern: str, options: Mapping[str, str]) -> ImageFolderReader:
     _entries.cache_clear()
     images_found = [entry for entry in entries if isinstance(entry, Listed)]
     if not images_found:
-        raise UserError(f"--input={pattern}: no image that {listing or options['layout']} tells")
+        why = (
+            f"{listing} names none" if listing else f"wanted are {options['layout']}/*.png (or jpg)"
+        )
+        raise UserError(f"--input={pattern}: no image is there; {why}")
     return ImageFolderReader(
         root=str(root),
         listing=listing,

@@ -15,7 +15,7 @@ from groundwork.untyped import Feature
 
 _LENGTH = struct.Struct("<QI")
 _CRC = struct.Struct("<I")
-LONGEST_RECORD = 1 << 30
+LONGEST_RECORD = 256 << 20
 
 
 def rows(unit: WorkUnit) -> Iterator[Row | BadRecord]:

@@ -9,10 +9,10 @@ import os
 import queue
 import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, Protocol
 
 from groundwork.errors import UserError
 
@@ -26,7 +26,11 @@ MAGIC = {
 }
 SUFFIXES = (".gz", ".bz2", ".xz", ".lzma", ".zst", ".zstd", ".7z")
 ZSTD_MAX_WINDOW = 2**31  # the Reddit dumps are written with --long=31
+_HEAD = 8
 _CHUNK = 1 << 16
+_PIECE = 1 << 12
+"""Little at a time: zstandard hands out all that a piece expands to, 32,000 times its size."""
+_LZMA_MEMORY = 2 << 30
 
 
 class TruncatedArchive(Exception):
@@ -36,7 +40,10 @@ class TruncatedArchive(Exception):
 def kind(path: str | os.PathLike[str]) -> str | None:
     """The compression by the file's first bytes (names lie), or None for a plain file."""
     with _opened(path) as file:
-        head = file.read(8)
+        return _kind(file.read(_HEAD))
+
+
+def _kind(head: bytes) -> str | None:
     if head[1:4] == b"\x2a\x4d\x18" and 0x50 <= head[0] <= 0x5F:
         return "zstd"  # a skippable frame, as parallel compressors put first
     return next((name for magic, name in MAGIC.items() if head.startswith(magic)), None)
@@ -78,53 +85,105 @@ def _opened(path: str | os.PathLike[str]) -> IO[bytes]:
 def _decompressor(kind: str, file: IO[bytes], member: str) -> IO[bytes]:
     if kind == "gzip":
         return gzip.GzipFile(fileobj=file)  # type: ignore[return-value]
-    if kind == "bzip2":
-        return bz2.BZ2File(file)
-    if kind in ("xz", "lzma"):
-        return lzma.LZMAFile(file)
-    if kind == "zstd":
-        return _ZstdFile(file)  # type: ignore[return-value]
     if kind == "7z":
         return MemberFile(file.name, member)  # type: ignore[return-value]
-    raise AssertionError(kind)
+    return _Streams(file, _DECOMPRESSORS[kind])  # type: ignore[return-value]
 
 
-class _ZstdFile(io.RawIOBase):
-    """zstandard's own stream reader takes a cut frame for a finished one; this one does not."""
+class _Decompressor(Protocol):
+    """Of bz2 and lzma; `needs_input`, where it is, says whether it must be given more."""
 
-    def __init__(self, file: IO[bytes]) -> None:
-        import zstandard
+    @property
+    def eof(self) -> bool:
+        """Whether its stream has ended."""
 
+    @property
+    def unused_data(self) -> bytes:
+        """What follows the end."""
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
+        """At most `max_length` bytes, where it can keep the rest."""
+
+
+class _Streams(io.RawIOBase):
+    """Compressed streams in a row; the libraries' own files pass over what follows the last one.
+
+    Zstandard's takes a cut frame for a finished one, too.
+    """
+
+    def __init__(self, file: IO[bytes], new: Callable[[], _Decompressor]) -> None:
         self._file = file
-        self._context = zstandard.ZstdDecompressor(max_window_size=ZSTD_MAX_WINDOW)
-        self._frame = self._context.decompressobj()
+        self._new = new
+        self._stream = new()
         self._ready = memoryview(b"")
-        self._inside_frame = False
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
         while not self._ready:
-            compressed = self._file.read(_CHUNK)
-            if not compressed:
-                if self._inside_frame:
-                    raise EOFError("the last zstd frame has no end")
+            if not self._advance():
                 return 0
-            self._ready = memoryview(b"".join(self._frames(compressed)))
         count = min(len(buffer), len(self._ready))
         buffer[:count] = self._ready[:count]
         self._ready = self._ready[count:]
         return count
 
-    def _frames(self, compressed: bytes) -> Iterator[bytes]:
-        while compressed:
-            yield self._frame.decompress(compressed)
-            self._inside_frame = not self._frame.eof
-            if self._inside_frame:
-                return
-            compressed = self._frame.unused_data
-            self._frame = self._context.decompressobj()
+    def _advance(self) -> bool:
+        """Decompresses some more; whether there was any."""
+        compressed = b""
+        if self._stream.eof:
+            compressed = self._next_stream(self._stream.unused_data)
+            if not compressed:
+                return False
+            self._stream = self._new()
+        elif getattr(self._stream, "needs_input", True):
+            compressed = self._file.read(_PIECE)
+            if not compressed:
+                raise EOFError("the last stream has no end")
+        self._ready = memoryview(self._stream.decompress(compressed, _CHUNK))
+        return True
+
+    def _next_stream(self, rest: bytes) -> bytes:
+        """What begins after a stream's end; xz files may have zeros between."""
+        while True:
+            rest = rest.lstrip(b"\0")
+            more = self._file.read(_PIECE) if len(rest) < _HEAD else b""
+            if not more:
+                break
+            rest += more
+        if rest and _kind(rest) is None:
+            raise OSError("other bytes follow its end; cut them off, or compress it anew")
+        return rest
+
+
+class _Zstd:
+    """zstandard's decompressor, called as those of bz2 and lzma are."""
+
+    def __init__(self) -> None:
+        import zstandard
+
+        context = zstandard.ZstdDecompressor(max_window_size=ZSTD_MAX_WINDOW)
+        self._frame = context.decompressobj()
+
+    @property
+    def eof(self) -> bool:
+        return bool(self._frame.eof)
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._frame.unused_data
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
+        return self._frame.decompress(data)
+
+
+_DECOMPRESSORS: Mapping[str, Callable[[], _Decompressor]] = {
+    "bzip2": bz2.BZ2Decompressor,
+    "xz": lambda: lzma.LZMADecompressor(memlimit=_LZMA_MEMORY),
+    "lzma": lambda: lzma.LZMADecompressor(memlimit=_LZMA_MEMORY),
+    "zstd": _Zstd,
+}
 
 
 class _Guarded(io.RawIOBase):
@@ -144,7 +203,10 @@ class _Guarded(io.RawIOBase):
             raise TruncatedArchive(
                 f"{self._name} is truncated: its compressed stream has no end"
             ) from None
-        except (OSError, lzma.LZMAError, zlib.error) as error:
+        except gzip.BadGzipFile as error:
+            why = "other bytes follow its end" if "Not a gzipped file" in str(error) else str(error)
+            raise TruncatedArchive(f"{self._name} is damaged: {why}") from error
+        except (OSError, lzma.LZMAError, zlib.error, MemoryError) as error:
             raise TruncatedArchive(f"{self._name} is damaged: {error}") from error
         except Exception as error:
             if type(error).__name__ != "ZstdError":

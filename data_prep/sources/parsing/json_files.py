@@ -17,6 +17,7 @@ _STRING_END = re.compile(r'["\\]')
 _SPACE = re.compile(r"[ \t\r\n]*")
 _SCALAR = re.compile(r"[^\s,\[\]{}]*")
 _CHUNK = 1 << 20
+LONGEST_VALUE = 64 << 20
 
 
 class MalformedJson(Exception):
@@ -168,12 +169,15 @@ class JsonStream:
     def _more(self) -> bool:
         if self._ended:
             return False
+        if len(self._text) - self._at > LONGEST_VALUE:
+            raise self._wrong(f"a value of more than {LONGEST_VALUE >> 20} MiB")
         content = self._file.read(max(_CHUNK, len(self._text)))
         self._ended = not content
         try:
             self._text += self._decode.decode(content, final=self._ended)
         except UnicodeDecodeError as error:
-            raise self._wrong("it is not UTF-8") from error
+            utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+            raise self._wrong("it is UTF-16, not UTF-8" if utf16 else "it is not UTF-8") from error
         return not self._ended
 
     def _wrong(self, why: str) -> MalformedJson:

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 LANCZOS = Image.Resampling.LANCZOS
+MOST_PIXELS = 1 << 26
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 
 
@@ -13,21 +14,25 @@ class UnreadableImage(Exception):
     """The bytes are no whole image."""
 
 
-def decode(content: bytes) -> Image.Image:
-    """The decoded image; a cut or unknown file is refused, never half read."""
+def decode(content: bytes, mode: str | None = None) -> Image.Image:
+    """The decoded image, in PIL's `mode`; a cut or unknown file is refused, never half read."""
     try:
         image: Image.Image = Image.open(io.BytesIO(content))
+        if image.size[0] * image.size[1] > MOST_PIXELS:
+            raise UnreadableImage(f"it has {image.size[0]:,} x {image.size[1]:,} pixels")
         image.load()
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise UnreadableImage(str(error)) from error
-    except Image.DecompressionBombError as error:
-        raise UnreadableImage(str(error)) from error
-    return image
+        return image if mode is None else image.convert(mode)
+    except UnidentifiedImageError as error:
+        raise UnreadableImage("it is no image, or of a kind that is not known") from error
+    except UnreadableImage:
+        raise
+    except Exception as error:  # Pillow's readers meet damage in many ways
+        raise UnreadableImage(str(error) or type(error).__name__) from error
 
 
 def pixels(content: bytes, mode: str) -> np.ndarray:
     """The image as uint8 [height, width, channels] in PIL's `mode` ("RGB" or "L")."""
-    array = np.asarray(decode(content).convert(mode), dtype=np.uint8)
+    array = np.asarray(decode(content, mode), dtype=np.uint8)
     return array if array.ndim == 3 else array[..., np.newaxis]
 
 

@@ -20,6 +20,7 @@ from groundwork.untyped import Feature
 
 ROWS_A_UNIT = 200_000
 _HEADER = b"SQLite format 3\x00"
+_LONGEST_VALUE = 256 << 20
 
 
 class Row(NamedTuple):
@@ -64,7 +65,9 @@ def open_database(pattern: str) -> Database:
         raise UserError(f"--input={pattern}: name one .sqlite or .sqlite.lzma file")
     path = unpacked(files[0])
     with _refusing_damage(path), contextlib.closing(_connect(path)) as connection:
-        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+        # A view would be a program of the file's, which need not end.
+        query = "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE '% VIRTUAL %'"
+        tables = {row[0] for row in connection.execute(query)}
         if not {"examples", "client_metadata"} <= tables:
             raise UserError(
                 f"{path} is not in TensorFlow Federated's schema: it lacks the tables examples "
@@ -75,6 +78,10 @@ def open_database(pattern: str) -> Database:
             "SELECT split_name, SUM(num_examples) FROM client_metadata "
             "GROUP BY split_name ORDER BY split_name"
         ).fetchall()
+        if not 0 <= rows <= path.stat().st_size or not all(
+            isinstance(split, str) and isinstance(examples, int) for split, examples in totals
+        ):
+            raise UserError(f"{path} is damaged: its tables hold what they cannot")
     database = Database(
         path=str(path),
         rows=rows,
@@ -84,7 +91,7 @@ def open_database(pattern: str) -> Database:
     if announced > rows:
         raise UserError(
             f"{path} is incomplete: client_metadata announces {announced:,} examples, "
-            f"{rows:,} stand there"
+            f"{rows:,} are in it"
         )
     return database
 
@@ -154,7 +161,7 @@ def parse(serialized: bytes) -> Mapping[str, Feature]:
 
     try:
         example = Example.FromString(serialized)
-    except DecodeError as error:
+    except (DecodeError, TypeError) as error:
         raise fields.BadField("malformed_example", f"no tf.train.Example: {error}") from None
     found: dict[str, Feature] = {}
     for name, feature in example.features.feature.items():
@@ -186,7 +193,10 @@ def one(example: Mapping[str, Feature], name: str) -> Feature:
 
 def _connect(path: Path) -> sqlite3.Connection:
     # `immutable`: no locks and no journal beside the file, so a read-only folder will do.
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
+    return connection
 
 
 @contextlib.contextmanager

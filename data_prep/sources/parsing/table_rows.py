@@ -1,6 +1,8 @@
 """Lines of big text files, compressed or not, with their numbers; plain files in slices."""
 
 import codecs
+import collections
+import contextlib
 import csv
 import dataclasses
 import functools
@@ -8,7 +10,7 @@ import io
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, NamedTuple
 
 from data_prep.sources.parsing import compressed, fields
 from data_prep.sources.source import BadRecord, WorkUnit, file_units
@@ -33,6 +35,7 @@ def line_units(files: list[Path], slice_bytes: int = SLICE_BYTES) -> list[WorkUn
     """One unit a compressed file, slices of a plain one: only there a reader may start anywhere."""
     units = []
     for unit in file_units(files):
+        check_utf8(unit.path)
         if unit.size <= slice_bytes or compressed.kind(unit.path):
             units.append(unit)
             continue
@@ -109,6 +112,7 @@ def position(unit: WorkUnit, offset: int) -> int:
 
 
 LONGEST_FIELD = 64 << 20
+_HEAD = 1024
 JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")
 
 
@@ -141,14 +145,15 @@ def json_rows(unit: WorkUnit) -> Iterator[Row | BadRecord]:
 
 def csv_header(path: str, delimiter: str = ",") -> list[str]:
     """The column names, which must be there and differ."""
+    check_utf8(path)
     with compressed.open_bytes(path) as file:
         try:
-            header = next(csv.reader(_text(file), delimiter=delimiter, strict=True), [])
+            header = next(csv.reader(_Lines(file), delimiter=delimiter, strict=True), [])
         except (csv.Error, compressed.TruncatedArchive) as error:
             raise UserError(f"{path}, line 1: no header line: {error}") from error
     if not header:
         raise UserError(f"{path} is empty: a header line with the columns' names is needed")
-    doubled = sorted({name for name in header if header.count(name) > 1})
+    doubled = sorted(name for name, count in collections.Counter(header).items() if count > 1)
     if doubled:
         raise UserError(f"{path}, line 1: the column {doubled[0]!r} is there twice")
     return header
@@ -159,7 +164,7 @@ def csv_rows(unit: WorkUnit, delimiter: str = ",") -> Iterator[Row | BadRecord]:
     csv.field_size_limit(LONGEST_FIELD)
     header = csv_header(unit.path, delimiter)
     with compressed.open_bytes(unit.path) as file:
-        reader = csv.reader(_text(file), delimiter=delimiter, strict=True)
+        reader = csv.reader(_Lines(file), delimiter=delimiter, strict=True)
         next(reader)
         for order in itertools.count():
             line = reader.line_num + 1
@@ -188,8 +193,38 @@ def _row(
     return Row(lambda: line, position(unit, order), dict(zip(header, row, strict=True)))
 
 
-def _text(file: Any) -> io.TextIOWrapper:
-    return io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
+class _Lines:
+    """The lines of a CSV file; one that never ends is passed over, and not held in memory."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._text = io.TextIOWrapper(
+            file, encoding="utf-8-sig", errors="surrogateescape", newline=""
+        )
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> str:
+        line = self._text.readline(LONGEST_LINE)
+        if not line:
+            raise StopIteration
+        if len(line) < LONGEST_LINE or line.endswith("\n"):
+            return line
+        while (part := self._text.readline(LONGEST_LINE)) and not part.endswith("\n"):
+            pass
+        raise csv.Error(f"a line of more than {LONGEST_LINE >> 20} MiB")
+
+
+def check_utf8(path: str) -> None:
+    """Names a text of another encoding, whose every line would be wrong in its own way."""
+    if compressed.kind(path) == "7z":
+        return  # Its members are known to their readers only.
+    with compressed.open_bytes(path) as file, contextlib.suppress(compressed.TruncatedArchive):
+        head = file.read(_HEAD)
+        if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in head:
+            raise UserError(
+                f"{path} is UTF-16 or no text: save it as UTF-8 (iconv -f UTF-16 -t UTF-8)"
+            )
 
 
 def _is_utf8(value: str) -> bool:

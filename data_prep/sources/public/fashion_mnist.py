@@ -97,7 +97,7 @@ def open_idx(pattern: str, options: Mapping[str, str]) -> FashionMnistReader:
         labels_path = _find(folder, f"{prefix}-labels")
         count, height, width = _sizes(images_path, _IMAGES_MAGIC)
         if _sizes(labels_path, _LABELS_MAGIC)[0] != count:
-            raise UserError(f"{images_path.name} and {labels_path.name} differ in their counts")
+            raise UserError(f"{images_path} and {labels_path.name} differ in their counts")
         shapes.add((height, width, 1))
         labels[str(images_path)] = str(labels_path)
         size = images_path.stat().st_size

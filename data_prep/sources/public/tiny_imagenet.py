@@ -103,7 +103,10 @@ def open_folder(pattern: str, options: Mapping[str, str]) -> TinyImageNetReader:
         raise UserError(
             f"--input={pattern}: no wnids.txt there (name the folder tiny-imagenet-200)"
         )
-    wnids = tuple(sorted((root / "wnids.txt").read_text("utf-8").split()))
+    try:
+        wnids = tuple(sorted((root / "wnids.txt").read_text("utf-8").split()))
+    except UnicodeDecodeError as error:
+        raise UserError(f"{root / 'wnids.txt'} is not UTF-8: {error}") from error
     if not wnids or len(set(wnids)) != len(wnids):
         raise UserError(f"{root / 'wnids.txt'} is empty or names a class twice")
     for wnid in wnids:

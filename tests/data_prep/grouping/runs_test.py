@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from data_prep.grouping import runs
-from data_prep.grouping.runs import HASH_SPACE, RunSpiller, merged, shard_range, stable_hash
+from data_prep.grouping.runs import HASH_SPACE, RunSpiller, merged, shard_range
+from groundwork.randomness import stable_hash
 
 Row = tuple[bytes, int, bytes, int, int, int]
 

@@ -52,3 +52,10 @@ def test_more_clients_than_examples_are_refused() -> None:
 def test_natural_shuffled_needs_natural_clients() -> None:
     with pytest.raises(UserError, match="no natural clients"):
         draw(PartitionConfig("natural_shuffled"), labels=LABELS, splits=SPLITS)
+
+
+def test_a_table_of_clients_and_labels_that_is_too_large_is_refused() -> None:
+    config = PartitionConfig("dirichlet", num_clients=1000)
+    labels = np.full(2000, 999_999)
+    with pytest.raises(UserError, match="number the labels from 0"):
+        draw(config, labels=labels, splits=np.zeros(2000, np.uint8))

@@ -24,6 +24,7 @@ from data_prep.store.features import FeatureSpec
 from data_prep.store.reader import PreparedDataset
 from groundwork import staging
 from groundwork.errors import UserError
+from tests.hostile.bounds import bounded
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,6 +115,29 @@ def test_a_bad_record_stops_the_job_or_is_counted(bad: Item, told: str, tmp_path
     assert (counts["read"], counts["written"]) == (3, 2)
     assert list(counts["dropped"].values()) == [1]
     assert next(iter(counts["dropped"])).startswith("bad: ")
+
+
+@pytest.mark.parametrize("rule", ["dirichlet", "labels_per_client"])
+def test_a_label_beyond_all_labels_is_a_bad_record_and_no_table_of_15_gib(
+    rule: str, tmp_path: Path
+) -> None:
+    huge = good(1)._replace(features={"text": "x", "label": 2_000_000_000})
+    reader = Given(((good(0), huge, *(good(n) for n in range(2, 9))),), label_names=None)
+    settings = {"partition": rule, "num_clients": 2, "labels_per_client": 1}
+    with bounded(), pytest.raises(UserError, match="label 2000000000 is too large"):
+        run(tmp_path, reader=reader, **settings)
+    assert run(tmp_path, reader=reader, max_bad_records=1, **settings).manifest.counts["read"] == 9
+
+
+@pytest.mark.parametrize("label_names", [None, ("no", "yes")])
+def test_a_label_below_zero_is_a_bad_record(
+    label_names: tuple[str, ...] | None, tmp_path: Path
+) -> None:
+    below = good(1)._replace(features={"text": "x", "label": -1})
+    reader = Given(((good(0), below, good(2)),), label_names=label_names)
+    with pytest.raises(UserError, match=r"label -1 is (negative|outside)"):
+        run(tmp_path, reader=reader)
+    assert run(tmp_path, reader=reader, max_bad_records=1).manifest.counts["written"] == 2
 
 
 def test_more_bad_records_than_allowed_over_all_units_are_too_many(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fed_pretrain.algorithms import client_process
+from fed_pretrain.algorithms import accountants, client_process
 from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates.client_update import FirstPass
 from groundwork.untyped import Computation, Nested, Process, Spec, State
@@ -58,10 +58,13 @@ class Algorithm:
         return f"{self.config.client_update} x {optimizer}"
 
     def extra_columns(self, metrics: Nested) -> dict[str, float]:
-        """What the parts around the update report of a round: epsilon spent, clipping, tau_eff."""
-        columns = {}
-        if self.config.dp_noise_multiplier is not None:
-            columns["dp_epsilon"] = self.spent_epsilon(int(metrics["client_work"]["round"]))
+        """What the parts around the update report of a round: clipping, tau_eff.
+
+        With privacy nothing but what was spent: the rest are exact sums over clients.
+        """
+        if self.config.private:
+            return {"dp_epsilon": self.spent_epsilon(int(metrics["client_work"]["round"]))}
+        columns: dict[str, float] = {}
         found: dict[str, float] = {}
         _named_scalars(metrics["aggregator"], found)
         for name in ("tau_eff", "clipped_count", "clipping_norm", "zeroed_count"):
@@ -71,16 +74,11 @@ class Algorithm:
 
     def spent_epsilon(self, rounds: int) -> float:
         """The privacy spent after this many rounds."""
-        config = self.config
-        if config.dp_noise_multiplier is None:
-            return float("inf")
-        return _spent(
-            config.dp_noise_multiplier,
-            config.clients_per_round,
-            config.population,
-            rounds,
-            config.dp_delta,
-        )
+        return self._accountant.epsilon(rounds) if self.config.private else float("inf")
+
+    @functools.cached_property
+    def _accountant(self) -> accountants.Accountant:
+        return accountants.accountant(self.config)
 
     def initial_client_state(self) -> State:
         """The state of a client that has not been chosen yet."""
@@ -121,13 +119,6 @@ class Algorithm:
             for part in ("clients", "consecutive")
             for name, value in sums[part].items()
         )
-
-
-@functools.lru_cache(maxsize=4096)
-def _spent(noise: float, clients: int, population: int, rounds: int, delta: float) -> float:
-    from fed_pretrain.algorithms.aggregators.privacy import spent_epsilon
-
-    return spent_epsilon(noise, clients, population, rounds, delta)
 
 
 def _named_scalars(structure: Nested, found: dict[str, float]) -> None:

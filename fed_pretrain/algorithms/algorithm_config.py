@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from fed_pretrain.clients import sampling
 from groundwork.errors import UserError
 from groundwork.settings import setting
 
@@ -9,6 +10,7 @@ SCHEDULES = ("constant", "warmup", "cosine", "step")
 WEIGHTINGS = ("examples", "uniform")
 COMPRESSIONS = ("none", "quantize")
 ALIGNMENTS = ("none", "whole", "layers")
+NOISES = ("independent", "correlated")
 
 # Secure sums are of fixed-point numbers, modulo a power of two: a larger sum would wrap silently.
 SECURE_FRACTION = 2**24
@@ -107,6 +109,20 @@ class AlgorithmConfig:
     dp_delta: float = setting(
         1e-5, "The delta at which the spent epsilon is reported.", lower_bound=0.0
     )
+    dp_noise: str = setting(
+        "independent",
+        "Privacy noise of rounds: independent, or correlated so that it cancels in later rounds "
+        "(DP-FTRL), for cohorts that are not sampled.",
+        choices=NOISES,
+    )
+    dp_noise_bands: int = setting(
+        32, "Draws that correlated noise of a round is made of, one for each round.", lower_bound=1
+    )
+    dp_restart_rounds: int = setting(
+        0,
+        "Rounds after which correlated noise begins anew; 0: once every client had its turn.",
+        lower_bound=0,
+    )
     late_rounds: int = setting(
         0, "Old models the server keeps, for updates that arrive late.", lower_bound=0
     )
@@ -115,7 +131,7 @@ class AlgorithmConfig:
     )
 
     def __post_init__(self) -> None:
-        for name in ("weighting", "alignment", "compression"):
+        for name in ("weighting", "alignment", "compression", "dp_noise"):
             _check_choice(self, name)
         for field in dataclasses.fields(self):
             bound, value = field.metadata.get("lower_bound"), getattr(self, field.name)
@@ -129,7 +145,7 @@ class AlgorithmConfig:
     def private(self) -> bool:
         return self.dp_noise_multiplier is not None
 
-    def of_run(self, **facts: int) -> "ResolvedAlgorithm":
+    def of_run(self, **facts: int | str) -> "ResolvedAlgorithm":
         """With the facts of a run that the algorithm depends on."""
         return ResolvedAlgorithm(**(dataclasses.asdict(self) | facts))
 
@@ -138,11 +154,13 @@ class AlgorithmConfig:
 class ResolvedAlgorithm(AlgorithmConfig):
     """An algorithm with what it has to know of its run.
 
-    clients_per_round: of the cohort; population: the number of training clients; population_rows:
-    of their rows; rounds: the length of the run; seed: of privacy noise.
+    clients_per_round: of the cohort; sampling: how they are drawn; population: the number of
+    training clients; population_rows: of their rows; rounds: the length of the run; seed: of
+    privacy noise.
     """
 
     clients_per_round: int = 0
+    sampling: str = setting("uniform", "How they are drawn, from --sampling.", moves_numbers=False)
     population: int = 0
     population_rows: int = 0
     rounds: int = 0
@@ -152,6 +170,26 @@ class ResolvedAlgorithm(AlgorithmConfig):
     def population_weight(self) -> float:
         """The weight of all training clients together: what a mean over them all divides by."""
         return float(self.population if self.weighting == "uniform" else self.population_rows)
+
+    @property
+    def planned_clients(self) -> int:
+        """The clients of a round, on average where their number is drawn."""
+        return sampling.planned_clients(self.sampling, self.clients_per_round, self.population)
+
+    @property
+    def most_clients(self) -> int:
+        """The most clients that a round may have."""
+        return sampling.most_clients(self.sampling, self.clients_per_round, self.population)
+
+    @property
+    def rounds_apart(self) -> int:
+        """The fewest rounds from one turn of a client to its next."""
+        return sampling.rounds_apart(self.sampling, self.clients_per_round, self.population)
+
+    @property
+    def restart_rounds(self) -> int:
+        """After how many rounds correlated noise begins anew."""
+        return self.dp_restart_rounds or self.rounds_apart
 
 
 def _check_choice(config: AlgorithmConfig, name: str) -> None:

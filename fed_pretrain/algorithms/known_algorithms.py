@@ -169,6 +169,8 @@ def resolve(
     settings = entries[name].settings(random) | _TUNED.get((task, name, random), {})
     if by_parts:
         settings.pop("server_momentum", None)
+    if given.get("dp_noise_multiplier") is not None:
+        settings |= refusals.SET_BY_PRIVACY
     _drop_what_cannot_stay(settings, given)
     return AlgorithmConfig(**{**settings, **given})
 

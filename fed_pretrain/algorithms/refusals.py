@@ -1,6 +1,6 @@
 """Combinations that make no sense, each with the reason."""
 
-from fed_pretrain.algorithms import known_server_optimizers
+from fed_pretrain.algorithms import accountants, known_server_optimizers
 from fed_pretrain.algorithms.algorithm_config import (
     SECURE_RANGE,
     AlgorithmConfig,
@@ -9,6 +9,9 @@ from fed_pretrain.algorithms.algorithm_config import (
 from fed_pretrain.algorithms.client_updates import known_updates
 from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate
 from groundwork.errors import UserError
+
+# Whoever asks for privacy gets these without asking.
+SET_BY_PRIVACY = {"weighting": "uniform", "alignment": "none"}
 
 
 def check(config: ResolvedAlgorithm) -> None:
@@ -59,15 +62,15 @@ def _reasons(config: ResolvedAlgorithm) -> list[str]:
             "set --late_rounds=0"
         )
     for flag in ("zeroing", "clipping", "secure_aggregation"):
-        if update.own_server_sums and getattr(config, flag):
+        if (update.own_server_sums or update.scaled) and getattr(config, flag):
             found.append(
                 f"--{flag} covers the mean update, not the sums that {update.name} takes beside "
                 f"it: leave out --{flag}"
             )
-    reach = config.secure_bound * config.clients_per_round * (1 + config.late_rounds)
+    reach = config.secure_bound * config.most_clients * (1 + config.late_rounds)
     if config.secure_aggregation and reach >= SECURE_RANGE:
         found.append(
-            f"secure sums hold values below {SECURE_RANGE:.0f}, but {config.clients_per_round} "
+            f"secure sums hold values below {SECURE_RANGE:.0f}, but {config.most_clients} "
             f"clients a round may add up to {reach:.0f}: lower --secure_bound"
         )
     return found + (_private_reasons(config, update) if config.private else [])
@@ -94,8 +97,10 @@ def _private_reasons(config: ResolvedAlgorithm, update: type[ClientUpdate]) -> l
             f"--dp_noise_multiplier covers the update only, but {update.name} sends "
             "more than that: it would leak"
         )
-    if config.weighting != "uniform":
-        found.append("differential privacy bounds each client alike: set --weighting=uniform")
+    if config.weighting != SET_BY_PRIVACY["weighting"]:
+        found.append(
+            "differential privacy bounds each client alike: leave out --weighting, which it sets"
+        )
     if update.not_private:
         found.append(update.not_private)
     if config.zeroing or config.clipping:
@@ -103,11 +108,23 @@ def _private_reasons(config: ResolvedAlgorithm, update: type[ClientUpdate]) -> l
             "--zeroing and --clipping adapt to norms without noise, which "
             "--dp_noise_multiplier does not account for; --dp_clip_norm clips"
         )
-    if config.alignment != "none":
+    if config.alignment != SET_BY_PRIVACY["alignment"]:
         found.append(
             "alignment sums are exact sums over clients, outside the privacy guarantee: "
-            "set --alignment=none"
+            "leave out --alignment, which privacy sets to none"
         )
-    if config.clients_per_round < 1:
-        found.append("differential privacy needs the number of clients a round")
-    return found
+    if config.late_rounds:
+        found.append(
+            "a client may count twice in a round, once of them late, which "
+            "--dp_noise_multiplier does not account for: leave out --late_rounds"
+        )
+    if not 0.0 < config.dp_delta < 1.0:
+        found.append(f"--dp_delta must be between 0 and 1, not {config.dp_delta}")
+    if not 1 <= config.clients_per_round <= config.population:
+        found.append("differential privacy needs the numbers of clients and of clients a round")
+    elif config.dp_noise == "correlated" and config.restart_rounds == 1:
+        found.append(
+            "--dp_noise=correlated begins anew once every client had its turn, after each round "
+            f"of --sampling={config.sampling}: give --dp_restart_rounds"
+        )
+    return accountants.refusals(config) + found

@@ -1,15 +1,13 @@
 """Which clients take part in a round: a pure function of (seed, round)."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 
 from groundwork import randomness
 from groundwork.errors import UserError
 
-How = Literal["uniform", "weighted", "fixed", "all"]
-WAYS: tuple[How, ...] = ("uniform", "weighted", "fixed", "all")
+WAYS = ("uniform", "poisson", "weighted", "fixed", "in_turn", "all")
 
 
 def cohort(
@@ -20,10 +18,12 @@ def cohort(
     how: str = "uniform",
     weights: Sequence[float] | np.ndarray | None = None,
 ) -> list[str]:
-    """The clients of a round, without replacement.
+    """The clients of a round, none of them twice.
 
-    uniform: every client alike. weighted: drawn one after another in proportion to `weights`.
-    fixed: one uniform cohort for the whole run. all: everyone, in the given order.
+    uniform: `num` of them, every client alike. poisson: each by a draw of its own, `num` on
+    average and maybe none. weighted: one after another in proportion to `weights`. fixed: one
+    uniform cohort for the whole run. in_turn: everyone once before anyone again, in an order drawn
+    for the run. all: everyone, in the given order.
     """
     if how not in WAYS:
         raise UserError(f"--sampling is {how!r}, must be one of {', '.join(WAYS)}")
@@ -35,11 +35,32 @@ def cohort(
         raise UserError(
             f"--clients_per_round is {num}, but the dataset has only {len(client_ids)} clients"
         )
-    generator = randomness.generator(seed, "cohort", 0 if how == "fixed" else round_number)
+    once = how in ("fixed", "in_turn")
+    generator = randomness.generator(seed, "cohort", 0 if once else round_number)
     arrivals = generator.random(len(client_ids))
     if how == "weighted":
         arrivals = _hastened(arrivals, _checked_weights(weights, len(client_ids), num))
+    if how == "in_turn":
+        order, first = np.argsort(arrivals, kind="stable"), (round_number - 1) * num
+        return [client_ids[p] for p in order.take(range(first, first + num), mode="wrap")]
+    if how == "poisson":
+        num = int(np.count_nonzero(arrivals < num / len(client_ids)))
     return [client_ids[position] for position in _earliest(arrivals, num)]
+
+
+def planned_clients(how: str, num: int, population: int) -> int:
+    """The clients of a round, on average where their number is drawn."""
+    return population if how == "all" else num
+
+
+def most_clients(how: str, num: int, population: int) -> int:
+    """The most clients that a round may have."""
+    return population if how in ("all", "poisson") else num
+
+
+def rounds_apart(how: str, num: int, population: int) -> int:
+    """The fewest rounds from one turn of a client to its next."""
+    return population // num if how == "in_turn" else 1
 
 
 def _hastened(uniform: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -54,6 +75,8 @@ def _hastened(uniform: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 def _earliest(arrivals: np.ndarray, num: int) -> np.ndarray:
     """The positions of the first `num`, in order, without sorting everyone."""
+    if num == 0:
+        return np.zeros(0, np.intp)
     first = np.argpartition(arrivals, num - 1)[:num]
     return first[np.lexsort((first, arrivals[first]))]
 

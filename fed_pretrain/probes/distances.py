@@ -34,6 +34,7 @@ class Distances(Probe):
     help = "to the start, to the final weights, and to another run's solution"
     file = "distances"
     in_rounds = True
+    of_models_alone = True
     of_snapshots = True
     needs = ("run",)
     asks_for = "compares weights of a run: give --run=DIR"

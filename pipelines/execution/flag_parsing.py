@@ -102,7 +102,12 @@ def _check_run() -> None:
     # How many clients there are is known once the data is: any number does for now.
     wanted = config.work.clients_per_round or 1
     known_algorithms.check(
-        resolved.of_run(clients_per_round=wanted, population=wanted, population_rows=wanted)
+        resolved.of_run(
+            clients_per_round=wanted,
+            sampling=config.work.sampling,
+            population=2 * wanted,
+            population_rows=2 * wanted,
+        )
     )
 
 

@@ -46,16 +46,10 @@ def share_sent(config: ResolvedAlgorithm) -> float:
 def _mean(config: ResolvedAlgorithm) -> Factory:
     total: Factory = tff.aggregators.SumFactory()
     if config.secure_aggregation:
-        total = SecureSumFactory(config.secure_bound)
+        total = SecureSumFactory(config.secure_bound, grows_nothing=config.private)
     if config.dp_noise_multiplier is None:
         return tff.aggregators.MeanFactory(total, no_nan_division=True)
-    return PrivateMeanFactory(
-        total,
-        config.dp_clip_norm,
-        config.dp_noise_multiplier,
-        config.clients_per_round,
-        config.seed,
-    )
+    return PrivateMeanFactory(total, config)
 
 
 _Quantile = tff.aggregators.PrivateQuantileEstimationProcess

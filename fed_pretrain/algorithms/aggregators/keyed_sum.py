@@ -1,7 +1,8 @@
 """A sum with a random step at the server, repeatable by (key, round).
 
 TFF's own factories draw from generators without a key, so that a resumed run could not repeat
-their noise. Here the state counts the rounds, and tensor i of round r has the key (key, r, i).
+their noise. Here the state counts the rounds, and tensor i of round r has the key (key, r, i). A
+step may ask for the keys of other rounds too: what was drawn then is drawn again, not remembered.
 """
 
 import collections
@@ -13,11 +14,15 @@ import tensorflow_federated as tff
 
 from groundwork.untyped import Computation, Factory, Federated, Nested, Process, TffType
 
-Step = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+KeyOf = Callable[[tf.Tensor], tf.Tensor]
+Step = Callable[[tf.Tensor, KeyOf, tf.Tensor], tf.Tensor]
 
 
 class KeyedSumFactory(tff.aggregators.UnweightedAggregationFactory):
-    """`at_server` takes a tensor of the sum and its key, and gives the tensor to go on with."""
+    """`at_server(tensor of the sum, its key by round, this round)` is the tensor to go on with.
+
+    Rounds count from 0.
+    """
 
     def __init__(
         self,
@@ -69,8 +74,10 @@ class KeyedSumFactory(tff.aggregators.UnweightedAggregationFactory):
     def _keyed(self, step: Step, value_type: TffType) -> Computation:
         @tff.tensorflow.computation(value_type, tff.TensorType(np.int32))
         def keyed(value: Nested, round_number: Nested) -> Nested:
-            key = _fold(tf.constant(self._key), round_number)
-            return [step(tensor, _fold(key, i)) for i, tensor in enumerate(value)]
+            def key_of(position: int) -> KeyOf:
+                return lambda number: _fold(_fold(tf.constant(self._key), number), position)
+
+            return [step(tensor, key_of(i), round_number) for i, tensor in enumerate(value)]
 
         return keyed
 

@@ -5,23 +5,30 @@ masked inputs add up to. TFF's secure intrinsics have a body on its test backend
 run on every executor.
 """
 
+from collections.abc import Callable
+
 import tensorflow as tf
 import tensorflow_federated as tff
 
 from fed_pretrain.algorithms.algorithm_config import SECURE_FRACTION, SECURE_MODULUS
 from groundwork.untyped import Federated, Nested, Process, TffType
 
+Rounding = Callable[[tf.Tensor], tf.Tensor]
+
 
 class SecureSumFactory(tff.aggregators.UnweightedAggregationFactory):
-    def __init__(self, bound: float) -> None:
+    """`grows_nothing` rounds towards zero: a norm that was clipped for privacy stays clipped."""
+
+    def __init__(self, bound: float, grows_nothing: bool = False) -> None:
         self._bound = bound
+        self._rounded = tf.identity if grows_nothing else tf.round
 
     def create(self, value_type: TffType) -> Process:
-        bound = self._bound
+        bound, rounded = self._bound, self._rounded
 
         @tff.tensorflow.computation(value_type)
         def encode(value: Nested) -> Nested:
-            return tf.nest.map_structure(lambda t: _encode(t, bound), value)
+            return tf.nest.map_structure(lambda t: _encode(t, bound, rounded), value)
 
         @tff.tensorflow.computation(value_type)
         def count_clipped(value: Nested) -> Nested:
@@ -49,9 +56,10 @@ class SecureSumFactory(tff.aggregators.UnweightedAggregationFactory):
         return tff.templates.AggregationProcess(initialize, next_fn)
 
 
-def _encode(tensor: tf.Tensor, bound: float) -> tf.Tensor:
+def _encode(tensor: tf.Tensor, bound: float, rounded: Rounding = tf.round) -> tf.Tensor:
     clipped = tf.clip_by_value(tf.cast(tensor, tf.float64), -bound, bound)
-    return tf.math.floormod(tf.cast(tf.round(clipped * SECURE_FRACTION), tf.int64), SECURE_MODULUS)
+    fixed = tf.cast(rounded(clipped * SECURE_FRACTION), tf.int64)  # the cast itself cuts off
+    return tf.math.floormod(fixed, SECURE_MODULUS)
 
 
 def _decode(total: tf.Tensor) -> tf.Tensor:

@@ -11,7 +11,7 @@ from fed_pretrain.algorithms.client_updates import known_updates
 from fed_pretrain.clients import population
 from fed_pretrain.clients.local_work import TRAIN_SPLIT, LocalWork
 from fed_pretrain.executors.executor import Executor
-from fed_pretrain.experiment.assembly import exclusion
+from fed_pretrain.experiment.assembly import exclusion, private_run
 from fed_pretrain.experiment.assembly.exclusion import Exclusion
 from fed_pretrain.experiment.assembly.run_config import (
     EvaluationConfig,
@@ -70,10 +70,11 @@ class Assembly:
         )
 
     def start_table(self) -> str:
-        """The start's report, what of it was proxy, and who is left out because of it."""
+        """The start's report, who is left out because of it, and what privacy asks of the run."""
         lines = [self.start.report.table(), *(f"  {sentence}" for sentence in self.proxies)]
         if self.exclusion.client_ids:
             lines.append(f"  {self.exclusion.sentence()}")
+        lines += [f"  privacy: {sentence}" for sentence in private_run.sentences(self.config)]
         return "\n".join(lines)
 
     @property
@@ -96,6 +97,7 @@ def assemble(given: RunConfig, session: Session) -> Assembly:
     start = starts.resolve(given.start, task, given.seed)
     config = _resolved(given, work, task)
     _check_schedule(config)
+    private_run.check(config)
     same = identity(config, dataset.fingerprint, start.digest, left_out.digest)
     proxies = tuple(one.sentence(dataset, left_out.client_ids) for one in pretrainings)
     return Assembly(given, config, task, start, executor, session, same, left_out, proxies)
@@ -107,8 +109,10 @@ def _resolved(given: RunConfig, work: ResolvedWork, task: Task) -> ResolvedRun:
         evaluate_every=task.defaults.evaluate_every,
         eval_examples=task.defaults.evaluation_examples,
     )
+    # How clients are drawn counts as it is now: older configs hold it of the work only.
+    algorithm = dataclasses.replace(_algorithm(given, work, task), sampling=work.sampling)
     resolved = {
-        "algorithm": _weighed(_algorithm(given, work, task), work, task),
+        "algorithm": _weighed(algorithm, work, task),
         "work": work,
         "evaluation": ResolvedEvaluation(**evaluation),
     }

@@ -26,6 +26,18 @@ def cohort_of(assembly: Assembly, round_number: int) -> list[str]:
     )
 
 
+def counted(assembly: Assembly, round_number: int) -> list[str]:
+    """The clients that a row counts: those chosen, but with privacy as many as are planned.
+
+    How many came, and whether they had come before, is exact where accountants take it for secret.
+    """
+    algorithm, seed = assembly.config.algorithm, assembly.config.seed
+    if not algorithm.private:
+        return cohort_of(assembly, round_number)
+    planned = algorithm.planned_clients
+    return sampling.cohort(assembly.client_ids, planned, seed, round_number, "in_turn")
+
+
 def _work_of(assembly: Assembly, round_number: int) -> LocalWork:
     """The local work of a round before heterogeneity: decreasing steps are a schedule's."""
     work, config = assembly.work, assembly.config.algorithm

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig, ResolvedAlgorithm
+from fed_pretrain.clients import sampling
 from fed_pretrain.clients.uneven_work import SystemConfig
 from fed_pretrain.curvature.curvature_config import CurvatureConfig
 from fed_pretrain.executors.executor_options import ExecutorOptions
@@ -29,8 +30,9 @@ class WorkConfig:
     clients_per_round: int | None = setting(None, "Clients in a round.", lower_bound=1)
     sampling: str = setting(
         "uniform",
-        "How a round's clients are drawn.",
-        choices=("uniform", "weighted", "fixed", "all"),
+        "How a round's clients are drawn; poisson: each by itself, --clients_per_round on average; "
+        "in_turn: everyone once before anyone again.",
+        choices=sampling.WAYS,
     )
     batch_size: int | None = setting(None, "Examples in a local step.", lower_bound=1)
     epochs: int | None = setting(None, "Local passes over a client's examples.", lower_bound=0)

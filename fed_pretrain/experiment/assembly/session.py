@@ -110,12 +110,12 @@ def _without_run(config: ResolvedAlgorithm) -> ResolvedAlgorithm:
     """The config without what the built process does not depend on: runs then share it."""
     unused: dict[str, Json] = {}
     keeps_state = known_updates.named(config.client_update).keeps_state
-    if not (config.private or keeps_state):
+    if not (config.private or config.secure_aggregation or keeps_state):
         unused |= {"population": 0, "clients_per_round": 0}
     if not keeps_state:
         unused |= {"population_rows": 0}
     if not config.private:
-        unused |= {"seed": 0}
+        unused |= {"seed": 0, "sampling": "uniform"}
     if "cosine" not in (config.client_schedule, config.server_schedule):
         unused |= {"rounds": 0}
     return dataclasses.replace(config, **unused)

@@ -13,7 +13,7 @@ from data_prep.store import manifest
 from fed_pretrain.clients.client_reader import CohortPrefetch
 from fed_pretrain.clients.local_work import TRAIN_SPLIT
 from fed_pretrain.executors.executor import ClientInput
-from fed_pretrain.experiment.assembly import round_clients
+from fed_pretrain.experiment.assembly import private_run, round_clients
 from fed_pretrain.experiment.assembly.assemble import Assembly, assemble
 from fed_pretrain.experiment.assembly.client_states import ClientStates
 from fed_pretrain.experiment.assembly.evaluations import Evaluations
@@ -37,6 +37,7 @@ from fed_pretrain.models.weights import ModelArrays
 from fed_pretrain.probes.local_updates import local_updates
 from fed_pretrain.probes.probe import RoundObservation
 from groundwork import files
+from groundwork.files import defined
 from groundwork.locks import WorkdirLock
 from groundwork.memory import resident_megabytes
 from groundwork.progress import Progress
@@ -111,6 +112,10 @@ class Training:
         self._observed = _NOTHING
 
     @property
+    def _private(self) -> bool:
+        return self._config.algorithm.private
+
+    @property
     def _rounds(self) -> int:
         return self._config.work.rounds
 
@@ -137,7 +142,7 @@ class Training:
             self._probes,
             self._snapshot,
             self._checkpoints.rounds(),
-            {"reason": reason} | self._to_target(),
+            {"reason": reason} | self._to_target() | self._spent(),
         )
         return RunResult(self._folder, self._metrics.rows, reason or "")
 
@@ -151,6 +156,14 @@ class Training:
             "rounds_to_target": rounds_to_target(rows, "eval_accuracy", target),
             "bytes_to_target": bytes_to_target(rows, "eval_accuracy", target),
         }
+
+    def _spent(self) -> dict[str, Json]:
+        """The privacy that the run has spent."""
+        statement = private_run.statement(self._config)
+        if statement is None:
+            return {}
+        epsilon = self._assembly.algorithm.spent_epsilon(self._round)
+        return {"privacy": defined({"epsilon": epsilon, **statement})}
 
     def _reason(self) -> str | None:
         if self._stop.requested:
@@ -175,9 +188,8 @@ class Training:
         self._metrics.resume(self._round)
         self._probes.forget_after(self._round)
         if self._traffic.frozen_bytes:
-            self._traffic.replay(
-                [round_clients.cohort_of(self._assembly, r) for r in range(1, self._round + 1)]
-            )
+            rounds = range(1, self._round + 1)
+            self._traffic.replay([round_clients.counted(self._assembly, r) for r in rounds])
         if self._round < self._rounds:
             print(f"continuing after round {self._round}", file=sys.stderr)
 
@@ -191,6 +203,8 @@ class Training:
         began = time.perf_counter()
         model = self._model()
         row: Row = {"round": 0, "clients": 0, "examples": 0, "bytes_down": 0, "bytes_up": 0}
+        if self._private:
+            del row["examples"]
         row |= self._evaluations.row(model, [])
         row |= self._probes.at_start(model)
         row["seconds"] = time.perf_counter() - began
@@ -209,10 +223,12 @@ class Training:
             prefetch.start(coming, self._config.work.max_examples)
         before = self._model()
         row: Row = {"round": round_number}
-        if inputs:
+        # With privacy a round without clients adds noise too, or it would show that nobody came.
+        ran = bool(inputs) or self._private
+        if ran:
             row |= self._train(round_number, inputs)
         self._state = idle_rounds.after_round(
-            self._layout, self._state, round_number, self._config.algorithm, ran=bool(inputs)
+            self._layout, self._state, round_number, self._config.algorithm, ran=ran
         )
         files.reach("after-round")
         self._round = round_number
@@ -242,20 +258,23 @@ class Training:
             "layer_alignment": algorithm.layer_alignment(output.metrics),
             "updates": functools.partial(local_updates, executor, algorithm, before, inputs),
         }
-        row: Row = {
-            f"train_{name}": value for name, value in self._assembly.task.summarise(sums).items()
-        }
-        row["examples"] = int(sums["examples"])
-        if sums["nonfinite"]:
-            row["clients_nonfinite"] = int(sums["nonfinite"])
+        row: Row = {}
+        if not self._private:  # these are exact sums over clients
+            seen = self._assembly.task.summarise(sums)
+            row |= {f"train_{name}": value for name, value in seen.items()}
+            row["examples"] = int(sums["examples"])
+            if sums["nonfinite"]:
+                row["clients_nonfinite"] = int(sums["nonfinite"])
         row |= algorithm.extra_columns(output.metrics)
         return row | {f"seconds_{name}": value for name, value in output.seconds.items()}
 
     def _measure(self, row: Row, before: ModelArrays, clients: Sequence[str]) -> Row:
         """Traffic, probes and evaluation of the round that `row` describes."""
-        down, up = self._traffic.round(clients)
-        measured: Row = {"clients": len(clients), "bytes_down": down, "bytes_up": up}
-        measured["examples"] = row.get("examples", 0)
+        counted = round_clients.counted(self._assembly, self._round) if self._private else clients
+        down, up = self._traffic.round(counted)
+        measured: Row = {"clients": len(counted), "bytes_down": down, "bytes_up": up}
+        if not self._private:
+            measured["examples"] = row.get("examples", 0)
         model = self._model()
         due = self._evaluations.due(self._round)
         observation = RoundObservation(self._round, before, model, clients, **self._observed)
@@ -314,7 +333,7 @@ def summary(result: RunResult) -> str:
             f" best {best['eval_accuracy']:.4f} after round {best['round']}",
             f"  evaluation loss     {_loss(first)} before training, {_loss(last)} at the end",
         ]
-    lines += _target_lines(result.workdir)
+    lines += _target_lines(result.workdir) + _privacy_lines(result.workdir)
     sent = sum(row.get("bytes_down", 0) + row.get("bytes_up", 0) for row in result.rows)
     lines.append(f"  {sent / 1e6:,.1f} MB would have been sent")
     lines += _damage_lines(result.workdir)
@@ -334,6 +353,17 @@ def _target_lines(folder: Path) -> list[str]:
     return [
         f"  target accuracy {facts['target_accuracy']} reached after round"
         f" {facts['rounds_to_target']} and {facts['bytes_to_target'] / 1e6:,.1f} MB"
+    ]
+
+
+def _privacy_lines(folder: Path) -> list[str]:
+    spent = workdir.success_facts(folder).get("privacy")
+    if spent is None:
+        return []
+    epsilon = "unbounded" if spent["epsilon"] is None else f"{spent['epsilon']:.2f}"
+    return [
+        f"  privacy spent: epsilon {epsilon} at delta {spent['delta']:g},"
+        f" for {spent['neighbours']}; {spent['accountant']} (assumptions: config.json)"
     ]
 
 

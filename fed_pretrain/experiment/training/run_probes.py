@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
+from fed_pretrain.experiment.assembly import private_run
 from fed_pretrain.experiment.assembly.assemble import Assembly
 from fed_pretrain.experiment.assembly.run_subject import run_subject
 from fed_pretrain.experiment.workdir import workdir
 from fed_pretrain.experiment.workdir.checkpoints import SNAPSHOTS
 from fed_pretrain.models.weights import ModelArrays, Weights
-from fed_pretrain.probes import known_probes
 from fed_pretrain.probes.probe import RoundObservation
 from groundwork import array_file, files
 
@@ -28,7 +28,7 @@ class RunProbes:
         self._names = assembly.start.names
         self._moving = bool(assembly.start.averaged)
         subject = run_subject(assembly, self._folder)
-        self._probes = [probe(subject) for probe in known_probes.of_a_run(config.probes)]
+        self._probes = [probe(subject) for probe in private_run.probes(assembly.config)]
         self._of_snapshots = [probe for probe in self._probes if probe.of_snapshots]
 
     def at_start(self, model: ModelArrays) -> dict[str, float]:

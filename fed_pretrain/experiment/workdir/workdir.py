@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from fed_pretrain.experiment.assembly import private_run
 from fed_pretrain.experiment.assembly.assemble import Assembly
 from fed_pretrain.experiment.assembly.exclusion import EXCLUDED_CLIENTS
 from fed_pretrain.experiment.assembly.run_config import RunConfig, identity_on_disk
@@ -87,6 +88,7 @@ def claim(folder: Path, assembly: Assembly) -> None:
         _refuse_fewer_rounds(folder, assembly.config.work.rounds)
         used = _used_versions(path, before, used[0], strict=assembly.config.saving.strict)
     (folder / SUCCESS).unlink(missing_ok=True)
+    privacy = private_run.statement(assembly.config)
     files.write_json(
         path,
         {
@@ -98,6 +100,7 @@ def claim(folder: Path, assembly: Assembly) -> None:
             "dataset_fingerprint": assembly.task.dataset.fingerprint,
             "start_digest": assembly.start.digest,
             "clients_left_out": len(assembly.exclusion.client_ids),
+            **({"privacy": privacy} if privacy else {}),
             "versions": used,
             "command": " ".join(map(shlex.quote, sys.argv)),
         },

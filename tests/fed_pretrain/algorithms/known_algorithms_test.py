@@ -111,26 +111,54 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
             {"secure_aggregation": True, "clients_per_round": 4195, "late_rounds": 1},
             "lower --secure_bound",
         ),
-        ({"dp_noise_multiplier": 1.0, "alignment": "none", "clients_per_round": 5}, "uniform"),
+        ({"client_update": "nova", "clipping": True}, "sums that nova takes beside"),
+        ({"client_update": "nova", "secure_aggregation": True}, "sums that nova takes beside"),
         (
-            {"dp_noise_multiplier": 1.0, "weighting": "uniform", "clients_per_round": 5},
-            "alignment",
-        ),
-        (
-            {
-                "dp_noise_multiplier": 1.0,
-                "weighting": "uniform",
-                "alignment": "none",
-                "clients_per_round": 5,
-                "client_update": "mimelite",
-            },
-            "leak",
+            {"secure_aggregation": True, "sampling": "poisson", "population": 8389},
+            "8389 clients a round may add",
         ),
     ],
 )
 def test_nonsense_is_refused_with_its_reason(settings, reason) -> None:
     with pytest.raises(UserError, match=reason):
         known_algorithms.check(ResolvedAlgorithm(**settings))
+
+
+PRIVATE = {
+    "dp_noise_multiplier": 1.0,
+    "weighting": "uniform",
+    "alignment": "none",
+    "clients_per_round": 5,
+    "population": 9,
+}
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"weighting": "examples"}, "bounds each client alike"),
+        ({"alignment": "whole"}, "alignment sums"),
+        ({"client_update": "mimelite"}, "leak"),
+        ({"client_update": "nova"}, "leak"),
+        ({"clipping": True}, "adapt to norms"),
+        ({"late_rounds": 1}, "count twice"),
+        ({"dp_delta": 0.0}, "between 0 and 1"),
+        ({"clients_per_round": 10}, "numbers of clients"),
+        ({"dp_noise": "correlated"}, "use fixed or in_turn or all"),
+        ({"dp_noise": "correlated", "sampling": "poisson"}, "no bound is known"),
+        ({"dp_noise": "correlated", "sampling": "all"}, "give --dp_restart_rounds"),
+    ],
+)
+def test_what_would_undo_privacy_is_refused_with_its_reason(settings, reason) -> None:
+    known_algorithms.check(ResolvedAlgorithm(**PRIVATE))
+    with pytest.raises(UserError, match=reason):
+        known_algorithms.check(ResolvedAlgorithm(**{**PRIVATE, **settings}))
+
+
+def test_privacy_alone_brings_what_it_needs() -> None:
+    for name in ("fedavg", "fedadam", "fedprox"):
+        config = known_algorithms.resolve(name, "digits", "random", {"dp_noise_multiplier": 1.0})
+        known_algorithms.check(config.of_run(clients_per_round=5, population=9))
 
 
 def test_secure_sums_hold_as_many_clients_as_their_range_has_room_for() -> None:

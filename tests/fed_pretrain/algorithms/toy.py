@@ -78,7 +78,7 @@ class Run:
 
     def __init__(self, algorithm: Algorithm, executor: Executor) -> None:
         self.algorithm = algorithm
-        self._executor = executor
+        self.executor = executor
         first = executor.initialize(algorithm.process)
         weights = tff.learning.models.ModelWeights(start_weights(), [])
         self.state = first._replace(global_model_weights=weights)
@@ -96,8 +96,8 @@ class Run:
             for c in clients
         ]
         if self.algorithm.first_pass is not None:
-            self.state = self.algorithm.first_pass.run(self._executor, self.state, inputs)
-        output = self._executor.run_round(self.algorithm, self.state, inputs)
+            self.state = self.algorithm.first_pass.run(self.executor, self.state, inputs)
+        output = self.executor.run_round(self.algorithm, self.state, inputs)
         self.state = output.state
         self.client_states.update(output.client_states)
         self.metrics.append(output.metrics)

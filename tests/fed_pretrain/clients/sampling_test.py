@@ -61,6 +61,22 @@ def test_the_fixed_cohort_is_the_same_in_every_round():
     assert len({tuple(cohort(CLIENTS, 3, 5, r, "fixed")) for r in range(9)}) == 1
 
 
+def test_a_poisson_sample_draws_each_client_by_itself():
+    """Sizes and pairs are binomial, and a round may have nobody."""
+    rounds = [cohort(CLIENTS, 2, 5, r, "poisson") for r in range(4000)]
+    sizes = np.array([len(one) for one in rounds])
+    assert sizes.min() == 0
+    assert abs(sizes.mean() - 2) < 0.1
+    assert abs(sizes.var() - 2 * 5 / 7) < 0.1
+    assert abs(np.mean([set(CLIENTS[:2]) <= set(one) for one in rounds]) - 4 / 49) < 0.015
+
+
+def test_in_turn_everyone_comes_once_before_anyone_again():
+    drawn = [c for r in range(1, 8) for c in cohort(CLIENTS, 3, 5, r, "in_turn")]
+    assert drawn == 3 * drawn[:7]
+    assert sorted(drawn[:7]) == sorted(CLIENTS) != drawn[:7]
+
+
 def test_full_participation_keeps_the_given_order():
     assert cohort(CLIENTS, 3, 5, 0, "all") == CLIENTS
 

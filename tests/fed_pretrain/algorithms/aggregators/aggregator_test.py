@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fed_pretrain.algorithms.aggregators.privacy import spent_epsilon
 from fed_pretrain.algorithms.aggregators.quantization import quantized
 from fed_pretrain.algorithms.aggregators.secure_sum import _decode, _encode
 from fed_pretrain.algorithms.algorithm_config import (
@@ -12,9 +11,23 @@ from fed_pretrain.algorithms.algorithm_config import (
     SECURE_RANGE,
     ResolvedAlgorithm,
 )
-from tests.fed_pretrain.algorithms.toy import POPULATION, Run, build, flat, payload
+from tests.fed_pretrain.algorithms.toy import (
+    POPULATION,
+    Run,
+    build,
+    flat,
+    payload,
+    start_weights,
+)
 
 PRIVATE = {"weighting": "uniform", "dp_clip_norm": 100.0}
+
+
+def first_round(finished: Run, clients: tuple[str, ...] = ("a", "b", "c")) -> Run:
+    """The algorithm of a finished run, one round from the start."""
+    run = Run(finished.algorithm, finished.executor)
+    run.round(clients, 1)
+    return run
 
 
 def difference(one: Run, other: Run) -> float:
@@ -49,12 +62,46 @@ def test_the_spent_epsilon_is_a_column_and_grows(finished) -> None:
     assert 0 < spent[0] < spent[1]
 
 
-def test_epsilon_falls_with_noise_and_with_the_population() -> None:
-    base = spent_epsilon(2.0, 10, 1000, 50, 1e-5)
-    assert spent_epsilon(4.0, 10, 1000, 50, 1e-5) < base
-    assert spent_epsilon(2.0, 10, 10000, 50, 1e-5) < base
-    assert spent_epsilon(2.0, 10, 1000, 0, 1e-5) == 0
-    assert spent_epsilon(0.0, 10, 1000, 1, 1e-5) == np.inf
+def noise_of_rounds(executor, rounds: int, **settings) -> np.ndarray:
+    """What rounds without clients move."""
+    settings = {**PRIVATE, "population": 6, "clients_per_round": 3, **settings}
+    run = Run(build(ResolvedAlgorithm(alignment="none", **settings)), executor)
+    weights = [flat(run.weights)]
+    for number in range(1, rounds + 1):
+        run.round((), number, {})
+        weights.append(flat(run.weights))
+    return np.diff(weights, axis=0)
+
+
+def test_correlated_noise_is_made_of_the_draws_of_its_rounds_and_begins_anew(executor) -> None:
+    # The mean is over the clients that are planned: three of six, and all six.
+    draws = noise_of_rounds(executor, 5, dp_noise_multiplier=1.0, sampling="fixed") * 3 / 6
+    more = {"dp_noise": "correlated", "dp_noise_bands": 3, "dp_restart_rounds": 4}
+    noise = noise_of_rounds(executor, 5, dp_noise_multiplier=1.0, sampling="all", **more)
+    # The first coefficients of (1 - x)^(1/2); the fifth round is the first after a restart.
+    d = [1.0, -0.5, -0.125]
+    expected = [sum(d[k] * draws[t - k] for k in range(min(t, 2) + 1)) for t in range(4)]
+    assert np.abs(noise - np.array([*expected, draws[4]])).max() < 1e-4 * np.abs(draws).max()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"compression": "quantize", "compression_bits": 1},
+        pytest.param({"secure_aggregation": True}, marks=pytest.mark.slow),
+    ],
+)
+def test_nothing_after_the_clipping_makes_an_update_longer(finished, settings) -> None:
+    clip = {"dp_clip_norm": 0.01, "weighting": "uniform", "dp_noise_multiplier": 0.0}
+    run = first_round(finished(**clip, **settings), ("a",))
+    moved = np.linalg.norm(flat(run.weights) - flat(start_weights()))
+    # One client of the three that a round plans for; float32 rounds to 1e-7.
+    assert 0.99 < moved * 3 / 0.01 < 1.0 + 3e-7 * np.linalg.norm(flat(start_weights())) / 0.01
+
+
+def test_private_rounds_report_no_exact_sums(finished) -> None:
+    run = finished(**PRIVATE, dp_noise_multiplier=0.3)
+    assert set(run.algorithm.extra_columns(run.metrics[0])) == {"dp_epsilon"}
 
 
 def test_secure_sums_round_to_fixed_point(finished) -> None:
@@ -83,7 +130,7 @@ def test_rounding_has_the_key_of_the_client_and_not_of_the_last_bit_of_its_updat
 
 def test_rounding_has_no_bias_and_few_levels() -> None:
     update = tf.constant([0.0, 0.1, 0.4, 0.9, 1.0])
-    drawn = np.array([quantized([update], [0, i], 1)[0] for i in range(2000)])
+    drawn = quantized([tf.tile(update[None], [2000, 1])], [0, 1], 1)[0].numpy()
     assert set(np.unique(drawn)) == {0.0, 1.0}
     assert np.abs(drawn.mean(0) - update).max() < 0.04
 
@@ -112,7 +159,8 @@ def test_alignment_is_of_the_updates_before_they_are_quantized(finished) -> None
     [("sgd", 0.25), ("feddyn", 0.25), ("scaffold", 1.25), ("mimelite", 1.25), ("mime", 1.25)],
 )
 def test_what_is_sent_beside_a_quantized_update_is_sent_whole(update, sent) -> None:
-    settings = {"client_update": update, "population": POPULATION, "clients_per_round": 3}
+    facts = {"population": POPULATION, "population_rows": 30, "clients_per_round": 3}
+    settings = {"client_update": update, **facts}
     algorithm = build(ResolvedAlgorithm(**settings, compression="quantize", alignment="none"))
     assert algorithm.models_up == sent
 

@@ -83,7 +83,11 @@ def test_without_averaging_they_stay(executor) -> None:
 
 def test_private_statistics_are_refused() -> None:
     config = ResolvedAlgorithm(
-        dp_noise_multiplier=1.0, weighting="uniform", alignment="none", clients_per_round=3
+        dp_noise_multiplier=1.0,
+        weighting="uniform",
+        alignment="none",
+        clients_per_round=3,
+        population=9,
     )
     with pytest.raises(UserError, match="bn_statistics"):
         compose.build(config, model_fn, payload_spec(), OBJECTIVE, averaged=(0, 1))

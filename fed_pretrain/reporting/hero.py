@@ -147,18 +147,17 @@ class _Column:
             over_seeds(runs, value).mean
             for value in (lambda run: run.first(FINAL), lambda run: run.last(FINAL))
         )
-        name = self.names.start(self.task, start)
-        name, ends = name[:1].upper() + name[1:], f"{fixed(first)} to {fixed(last)}"
+        name, ends = self.names.start(self.task, start), f"{fixed(first)} to {fixed(last)}"
         if self.study.is_random(self.task, start):
             if not captions.left_chance(self.study, self.task, start):
-                return f"{name} never leave chance ({ends})."
-            return f"{name} go from {ends}."
+                return f"Random weights never leave chance ({ends})."
+            return f"Random weights go from {ends}."
         if abs(last - first) < _ALL_OF_IT:
             return (
-                f"{name}: the start brings all of it, {fixed(first)} before the first round and"
+                f"From {name}, the start brings all of it: {fixed(first)} before the first round,"
                 f" {fixed(last)} after the last."
             )
-        return f"{name}: {ends}{self._ahead_at_once(first)}."
+        return f"From {name}: {ends}{self._ahead_at_once(first)}."
 
     def _ahead_at_once(self, first: float) -> str:
         random_start = self.study.random_start(self.task)
@@ -166,7 +165,7 @@ class _Column:
             return ""
         runs = captions.subjects(self.study, self.task, start=random_start)
         end = over_seeds(runs, lambda run: run.last(FINAL)).mean
-        return ", ahead of it before the first round" if first > end else ""
+        return "; it begins above where random weights end" if first > end else ""
 
 
 def ordered_starts(study: Study, task: str) -> list[str]:
@@ -207,12 +206,13 @@ def _toggles(study: Study, names: Names) -> str:
 
 def _caption(columns: Sequence[_Column]) -> str:
     counts = sorted({len(row.values) for column in columns for row in column.effects})
-    if not counts:
-        return "At right of each plot: the difference of the bold lines at the last round."
+    bracket = "At right of each plot: the difference of the bold lines at the last round."
+    if not counts or counts == [1]:
+        return bracket
     several = any(len(c.study.values("algorithm", task=c.task)) > 1 for c in columns)
     what = " and averaged over algorithms" if several else ""
     return (
         f"Top of each column: final accuracy, pre-trained minus random, paired by seed{what}, with"
         f" its 95 % interval ({listed([str(n) for n in counts], 'or')} seeds; small dots: the"
-        " seeds). At right of each plot: the difference of the bold lines at the last round."
+        f" seeds). {bracket}"
     )

@@ -9,6 +9,7 @@ with --step. Such a command may run twice, and on any machine that shares the fo
 """
 
 import sys
+from collections.abc import Mapping
 
 from absl import flags
 
@@ -59,8 +60,9 @@ def main() -> int:
             print(line)
         return 0
     result = study_run.run(config)
-    for step_id, why in result.failed.items():
-        print(f"failed: {step_id}: {why}")
+    for why, names in _by_reason(result.failed).items():
+        where = names[0] if len(names) == 1 else f"{len(names)} steps from {names[0]} on"
+        print(f"failed: {where}: {why}")
     if result.failed:
         print(f"the log of a step is beside its folder below {_WORKDIR.value}/steps")
     if result.stopped:
@@ -69,6 +71,14 @@ def main() -> int:
         print(f"report: {result.report}")
     # A scheduler takes 0 for done; a study that was stopped on request is to be continued.
     return 1 if result.failed or (result.stopped and config.only) else 0
+
+
+def _by_reason(failed: Mapping[str, str]) -> dict[str, list[str]]:
+    """What is wrong with a task is wrong with each of its cells, and said once."""
+    steps: dict[str, list[str]] = {}
+    for name, why in failed.items():
+        steps.setdefault(why, []).append(name)
+    return steps
 
 
 if __name__ == "__main__":

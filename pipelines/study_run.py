@@ -16,7 +16,7 @@ from groundwork.errors import UserError
 from groundwork.locks import WorkdirLock
 from groundwork.progress import duration
 from groundwork.untyped import Json
-from pipelines.execution import flag_check
+from pipelines.execution import fit_check, flag_check
 from pipelines.execution.display import Display, TimeLeft, last_round
 from pipelines.execution.execution import Execution, StepState, forget_stale_outputs
 from pipelines.plan import plan as plan_module
@@ -130,6 +130,8 @@ def _checked_steps(config: StudyConfig) -> tuple[plan_module.Plan, list[Step]]:
     steps = expand(plan)
     asked = [step for step in steps if not config.only or step.step_id in config.only]
     flag_check.check(asked, document, plan.tuning)
+    plan_checks.check_random_starts(document)
+    fit_check.check(asked, steps, document)
     return plan, steps
 
 

@@ -135,6 +135,8 @@ class Source:
     """The splits its records carry; empty where they carry none."""
     natural: bool = True
     """Whether its records carry client ids."""
+    clients: int | None = None
+    """How many natural clients it has, where that is known without reading."""
 
 
 def resolve_options(source: Source, given: Mapping[str, str]) -> dict[str, str]:

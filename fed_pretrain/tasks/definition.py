@@ -1,7 +1,7 @@
 """What a task is before it meets a dataset, and whether a dataset fits it."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from data_prep.store.features import FeatureSpec
@@ -163,21 +163,27 @@ class OpenTask(Protocol):
 
 def check_features(definition: TaskDefinition, dataset: "PreparedDataset") -> None:
     """Refuses a dataset that lacks a field of the task or holds it in another form."""
-    stored = {feature.name: feature for feature in dataset.manifest.features}
+    found = misfit(definition, dataset.manifest.features)
+    if found is not None:
+        raise UserError(f"dataset {where(dataset)} does not fit task {definition.name!r}: {found}")
+
+
+def misfit(definition: TaskDefinition, features: Sequence[FeatureSpec]) -> str | None:
+    """What of these features is not as the task expects it."""
+    stored = {feature.name: feature for feature in features}
     for expected in definition.expects:
         feature = stored.get(expected.name)
         if feature is None:
-            raise UserError(
-                f"dataset {where(dataset)} does not fit task {definition.name!r}: it has no field "
-                f"{expected.name!r}; the dataset has {_listed(stored.values())}, the task expects "
-                f"{_listed(definition.expects)}"
+            return (
+                f"it has no field {expected.name!r}; the dataset has {_listed(features)}, the task"
+                f" expects {_listed(definition.expects)}"
             )
         if not _fits(expected, feature):
-            raise UserError(
-                f"dataset {where(dataset)} does not fit task {definition.name!r}: field "
-                f"{expected.name!r} is {_spec(feature)} in the dataset, the task expects "
-                f"{_spec(expected)}"
+            return (
+                f"field {expected.name!r} is {_spec(feature)} in the dataset, the task expects"
+                f" {_spec(expected)}"
             )
+    return None
 
 
 def check_labels(definition: TaskDefinition, dataset: "PreparedDataset", encoder: Encoder) -> None:

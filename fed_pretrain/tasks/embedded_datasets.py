@@ -32,10 +32,19 @@ def open_for_task(task: str, dataset: str | None) -> PreparedDataset:
             f"--dataset is missing: task {task!r} has no embedded data; prepare yours with"
             " `python -m data_prep.prepare` and name its folder"
         )
-    folder = embedded_folder(task, settings)
-    if not (folder / "manifest.json").exists():
+    folder = to_prepare(task, dataset)
+    if folder is not None:
         _prepare(task, settings, folder)
-    return open_dataset(folder)
+    return open_dataset(folder or embedded_folder(task, settings))
+
+
+def to_prepare(task: str, dataset: str | None) -> Path | None:
+    """The folder that `open_for_task` will make; None where it finds a dataset."""
+    settings = known_tasks.get(task).prepare
+    if dataset is not None or settings is None:
+        return None
+    folder = embedded_folder(task, settings)
+    return None if (folder / "manifest.json").exists() else folder
 
 
 def embedded_folder(task: str, settings: Mapping[str, Json]) -> Path:

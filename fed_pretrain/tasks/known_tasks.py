@@ -19,6 +19,9 @@ from groundwork import plugins
 from groundwork.errors import UserError, nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from data_prep.store.features import FeatureSpec
     from data_prep.store.reader import PreparedDataset
     from fed_pretrain.models.known_models import ModelSpec
     from fed_pretrain.tasks.task import Task
@@ -79,11 +82,11 @@ def load(
     definition = get(name)
     options = options or TaskOptions()
     check_features(definition, dataset)
-    choice = _choice(definition, dataset, model)
-    encoder = (choice.encoder or definition.encoder)(dataset, options)
+    chosen = choice(definition, dataset.manifest.features, model)
+    encoder = (chosen.encoder or definition.encoder)(dataset, options)
     check_labels(definition, dataset, encoder)
     cache = ClientCache(options.cache_megabytes << 20)
-    return Task(definition, dataset, choice, options, encoder, cache)
+    return Task(definition, dataset, chosen, options, encoder, cache)
 
 
 def describe() -> str:
@@ -104,11 +107,12 @@ def describe() -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _choice(
-    definition: TaskDefinition, dataset: "PreparedDataset", model: str | None
+def choice(
+    definition: TaskDefinition, features: "Sequence[FeatureSpec]", model: str | None
 ) -> ModelChoice:
+    """The named model on rows of these features."""
     listed = definition.choice(model)
-    return listed if listed is not None else _unlisted(definition, dataset, str(model))
+    return listed if listed is not None else _unlisted(definition, features, str(model))
 
 
 def check_model(definition: TaskDefinition, model: str | None) -> None:
@@ -135,13 +139,15 @@ def _registered_model(definition: TaskDefinition, model: str) -> "ModelSpec":
     return spec
 
 
-def _unlisted(definition: TaskDefinition, dataset: "PreparedDataset", model: str) -> ModelChoice:
+def _unlisted(
+    definition: TaskDefinition, features: "Sequence[FeatureSpec]", model: str
+) -> ModelChoice:
     """Any registered model of the task's kind, on the rows of the task's first model."""
     spec = _registered_model(definition, model)
     first = definition.models[0]
     if spec.preprocessing not in IMAGENET_PREPROCESSINGS:
         return dataclasses.replace(first, name=model, start="random", arguments={}, build=None)
-    stored = next(feature for feature in dataset.manifest.features if feature.kind == "image")
+    stored = next(feature for feature in features if feature.kind == "image")
     size = first.input_size or min(stored.shape[:2])
     return ModelChoice(
         model, preprocessing=first.preprocessing, input_size=max(32, size), channels=3

@@ -26,6 +26,8 @@ def pieces(step: Step) -> int:
 class _Cost:
     seconds: float = 0.0
     pieces: int = 0
+    begins: list[float] = field(default_factory=list)
+    """Seconds before the first round of each step that is over."""
 
     def add(self, seconds: float, done: int) -> None:
         self.seconds += seconds
@@ -34,6 +36,11 @@ class _Cost:
     @property
     def each(self) -> float:
         return self.seconds / self.pieces
+
+    @property
+    def begin(self) -> float:
+        """Of a step to come: the first one of its kind also compiles."""
+        return min(self.begins) if len(self.begins) > 1 else 0.0
 
 
 @dataclass
@@ -82,6 +89,9 @@ class TimeLeft:
         costs: dict[str, _Cost] = defaultdict(_Cost)
         for state in states:
             seconds, done = self._measured(state)
+            advance = self._advances.get(state.step.step_id)
+            if done and state.over and advance is not None and advance.first is not None:
+                costs[state.step.affinity].begins.append(advance.first_seconds)
             if done:
                 costs[state.step.affinity].add(seconds, done)
                 costs[state.step.kind].add(seconds, done)
@@ -118,7 +128,7 @@ class TimeLeft:
         if cost is None:
             return None
         if state.status != "running":
-            return cost.each * pieces(step)
+            return cost.begin + cost.each * pieces(step)
         advance = self._advances[step.step_id]
         since = self.clock() - state.started - advance.latest_seconds
         # The piece at work may take longer than it should; those after it still have to come.
@@ -128,7 +138,7 @@ class TimeLeft:
     def _stand_in(self, states: Sequence[StepState]) -> float:
         """What a step costs of whose kind none was seen."""
         if self.planned_seconds is not None:
-            return self.planned_seconds / len(states)
+            return self.planned_seconds * self.parallel / len(states)
         finished = [state.seconds for state in states if state.status in ("done", "skipped")]
         return sum(finished) / len(finished) if finished else 0.0
 
@@ -159,6 +169,7 @@ class Display:
         self._clock = clock
         self._started = clock()
         self._shown: dict[str, str] = {}
+        self._said: set[str] = set()
         self._progress = _Line(name, stream=stream)
 
     def show(self, execution: Execution) -> None:
@@ -193,11 +204,18 @@ class Display:
             elif state.status == "blocked":
                 blocked += 1
             elif state.over:
-                said = _result(state) if state.status in ("done", "skipped") else state.message
+                said = _result(state) if state.status in ("done", "skipped") else self._once(state)
                 took = duration(state.seconds)
                 self._progress.note(f"{state.status:8} {state.step.step_id}  {took}  {said}")
         if blocked:
             self._progress.note(f"blocked  {blocked} steps whose inputs failed")
+
+    def _once(self, state: StepState) -> str:
+        """Why it failed, unless another step has failed with the same words."""
+        if state.message in self._said:
+            return "for the same reason"
+        self._said.add(state.message)
+        return state.message
 
     def close(self) -> None:
         self._progress.close()

@@ -47,6 +47,17 @@ def check_words(document: Document, words: Words) -> None:
             _check_word(document, (key, number), key.removesuffix("s"), word, known)
 
 
+def check_random_starts(document: Document) -> None:
+    """Refuses a task without the start that the report compares the others with."""
+    for name, task in document.value["tasks"].items():
+        if not any(flags.get("start") == "random" for flags in task["starts"].values()):
+            where = document.where(("tasks", name, "starts"))
+            raise UserError(
+                f"{where}: tasks.{name}.starts: none is `start: random`, with which the report"
+                " compares the others: add `random: {start: random}`"
+            )
+
+
 def _check_word(
     document: Document, place: Place, kind: str, word: str, known: Sequence[str]
 ) -> None:
@@ -77,6 +88,9 @@ def _sentence(document: Document, error: jsonschema.ValidationError) -> str:
             f"{where}: {name}: {error.instance!r:.100} cannot be the name of a folder: "
             "begin it with a letter or a digit, without slashes, in at most 80 characters"
         )
+    if error.validator == "type" and error.validator_value == "array":
+        wanted = f"{name.rpartition('.')[2]}=[{error.instance!s:.100}]"
+        return f"{document.where(place)}: {name}: a list is wanted: {wanted}"
     message = error.message
     if len(message) > _LONGEST_WHY:
         message = f"{message[: _LONGEST_WHY // 2]} ... {message[-_LONGEST_WHY // 2 :]}"

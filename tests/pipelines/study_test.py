@@ -81,10 +81,12 @@ def test_a_folder_that_cannot_be_made_is_told_in_a_sentence(tmp_path):
 
 
 def test_a_step_that_failed_says_why_at_the_end(tmp_path):
-    done = run(tmp_path, tmp_path / "study", "--set", "tasks.digits.settings={dataset: nowhere}")
+    nowhere = "tasks.digits.starts.noisy={start: 'checkpoint:nowhere.pth'}"
+    done = run(tmp_path, tmp_path / "study", f"--set={nowhere}", "--set=settings.rounds=0")
     assert done.returncode == 1
-    [said] = re.findall(r"^failed: train/digits/random/fedavg/0: (.*)$", done.stdout, re.M)
-    assert "nowhere does not exist; make one with" in said
+    said = re.findall(r"^failed: (.*?): (.*nowhere.pth.*)$", done.stdout, re.M)
+    assert [place for place, _ in said] == ["4 steps from train/digits/noisy/fedavg/0 on"]
+    assert len(re.findall(r"nowhere.pth", done.stdout)) == 2
 
 
 def test_the_steps_are_listed_as_commands_inputs_first(tmp_path):
@@ -152,11 +154,12 @@ def test_the_same_step_twice_at_once_is_done_once(tmp_path):
 
 @pytest.mark.slow
 def test_a_step_that_fails_ends_with_an_error_and_can_be_mended(tmp_path):
-    step = "--step=train/digits/random/fedavg/0"
-    failed = run(tmp_path, tmp_path / "study", step, "--set=settings.clients_per_round=9999")
+    step = "--step=train/digits/noisy/fedavg/0"
+    nowhere = "--set=tasks.digits.starts.noisy={start: 'checkpoint:nowhere.pth'}"
+    failed = run(tmp_path, tmp_path / "study", step, nowhere)
     assert failed.returncode == 1
-    assert "failed   train/digits/random/fedavg/0" in failed.stdout
-    assert "--clients_per_round=9999: the dataset has only" in failed.stdout
+    assert "failed   train/digits/noisy/fedavg/0" in failed.stdout
+    assert "nowhere.pth" in failed.stdout
     assert run(tmp_path, tmp_path / "study", step).returncode == 0
     assert not (tmp_path / "study" / "study.json").exists()  # the report's, and the whole study's
 

@@ -1,4 +1,4 @@
-"""Embedded chat messages (258,145 of 1,315 senders): the stand-in for Reddit, not Reddit itself.
+"""Embedded chat messages by sender: the stand-in for Reddit, not Reddit itself.
 
 Myers, Etchart, Fulda 2020 (BYU PCC lab). A message is a comment, its sender the client, the
 conversation's prompt the subreddit and title; the first turn of a conversation is a question,
@@ -16,6 +16,8 @@ from groundwork.untyped import Feature, Json
 
 NO_PROMPT = "(no prompt)"
 _MESSAGES_A_CONVERSATION = 1 << 16
+# Of the one file there is, whose bytes are checked by their hash.
+MESSAGES, SENDERS = 258_145, 1_315
 
 
 class ChitchatReader:
@@ -32,7 +34,7 @@ class ChitchatReader:
 
     def units(self) -> list[WorkUnit]:
         path = embedded_packages.path("chitchat")
-        return [WorkUnit(path.name, str(path), size=path.stat().st_size)]
+        return [WorkUnit(path.name, str(path), size=path.stat().st_size, examples=MESSAGES)]
 
     def read(self, unit: WorkUnit) -> Iterator[Item]:
         with compressed.open_bytes(unit.path) as file:
@@ -69,7 +71,8 @@ def _messages(path: str, conversation: str, content: Feature) -> Iterator[Item]:
 
 SOURCE = Source(
     name="chitchat",
-    summary="embedded: 258,145 chat messages by 1,315 senders",
+    summary=f"embedded: {MESSAGES:,} chat messages by {SENDERS:,} senders",
     open=lambda pattern, options: ChitchatReader(),
     needs_input=False,
+    clients=SENDERS,
 )

@@ -46,4 +46,5 @@ SOURCE = Source(
     summary="embedded: 1,797 handwritten digits (8x8) on 14 forms, the natural clients",
     open=lambda pattern, options: DigitsReader(),
     needs_input=False,
+    clients=len(FORM_STARTS),
 )

@@ -27,7 +27,6 @@ from fed_pretrain.starts import start as starts
 from fed_pretrain.starts.origins import proxy_origin
 from fed_pretrain.starts.start import Start
 from fed_pretrain.tasks import embedded_datasets
-from fed_pretrain.tasks.definition import TaskDefaults
 from fed_pretrain.tasks.task import Task
 from groundwork import plugins
 from groundwork.errors import UserError
@@ -92,7 +91,7 @@ def assemble(given: RunConfig, session: Session) -> Assembly:
     pretrainings = proxy_origin.pretrainings(given.start)
     left_out = exclusion.find(given.work.exclude_clients, dataset, pretrainings)
     task = session.task(given.task, dataset, given.model, given.options, left_out.client_ids)
-    work = _work(given.work, task.defaults)
+    work = _work(given.work, task)
     _check(given, work, task)
     start = starts.resolve(given.start, task, given.seed)
     config = _resolved(given, work, task)
@@ -143,11 +142,14 @@ def _weighed(config: ResolvedAlgorithm, work: ResolvedWork, task: Task) -> Resol
     return dataclasses.replace(config, population_rows=rows)
 
 
-def _work(given: WorkConfig, defaults: TaskDefaults) -> ResolvedWork:
+def _work(given: WorkConfig, task: Task) -> ResolvedWork:
+    """A dataset of fewer clients than the task's usual cohort takes part whole."""
+    defaults, splits = task.defaults, task.dataset.splits
+    clients = len(task.dataset.index(TRAIN_SPLIT).client_ids) if TRAIN_SPLIT in splits else 0
     work = _filled(
         given,
         rounds=defaults.rounds,
-        clients_per_round=defaults.clients_per_round,
+        clients_per_round=min(defaults.clients_per_round, max(1, clients)),
         batch_size=defaults.batch_size,
         epochs=defaults.epochs,
         max_examples=defaults.max_examples,

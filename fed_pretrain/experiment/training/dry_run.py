@@ -13,6 +13,7 @@ from fed_pretrain.experiment.assembly.run_config import RunConfig
 from fed_pretrain.experiment.assembly.session import Session, shared
 from fed_pretrain.experiment.training.costs import Traffic
 from fed_pretrain.experiment.workdir.checkpoints import StateLayout
+from fed_pretrain.tasks import embedded_datasets
 from groundwork.errors import UserError
 from groundwork.memory import peak_megabytes
 from groundwork.progress import duration
@@ -23,6 +24,7 @@ _PROBE_CLIENTS = 4
 def describe(config: RunConfig, session: Session | None = None) -> str:
     """Assembles the run, tries a part of its first round and reports what it found."""
     began = time.perf_counter()
+    prepares = embedded_datasets.to_prepare(config.task, config.dataset)
     assembly = assemble(config, session or shared())
     trial = _try_clients(assembly)
     lines = [
@@ -32,9 +34,15 @@ def describe(config: RunConfig, session: Session | None = None) -> str:
         f"executor {assembly.executor.name}, devices {assembly.config.executor.devices}",
         *trial.lines(),
         *_cost_lines(assembly, trial),
-        f"checked in {duration(time.perf_counter() - began)}; nothing was written",
+        f"checked in {duration(time.perf_counter() - began)}; {_written(prepares)}",
     ]
     return "\n".join(lines)
+
+
+def _written(prepared: Path | None) -> str:
+    if prepared is None:
+        return "nothing was written"
+    return f"only the task's data was written, to {prepared}"
 
 
 def _data_lines(assembly: Assembly) -> list[str]:

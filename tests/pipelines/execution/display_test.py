@@ -88,6 +88,18 @@ def test_a_step_tried_again_and_a_failed_one_are_told_with_the_reason(tmp_path):
     assert "failed   train/a  0s  it broke" in lines
 
 
+def test_steps_that_fail_with_the_same_words_say_them_once(tmp_path):
+    stream = io.StringIO()
+    study = execution(tmp_path, "train/a", "train/b")
+    shown = display(stream)
+    shown.show(study)
+    for state in study.states.values():
+        state.status, state.message = "failed", "there is no such file"
+    shown.show(study)
+    assert "failed   train/a  0s  there is no such file" in stream.getvalue()
+    assert "failed   train/b  0s  for the same reason" in stream.getvalue()
+
+
 def test_steps_that_wait_for_what_failed_are_told_in_one_line(tmp_path):
     stream = io.StringIO()
     study = execution(tmp_path, "prepare/a", "train/b", "train/c")

@@ -103,6 +103,26 @@ def test_a_kind_never_seen_takes_its_share_of_the_planned_time():
     assert bench.seconds() == pytest.approx(300)
 
 
+def test_the_planned_time_is_that_of_the_study_however_many_steps_run_at_once():
+    steps = [train("run", 10), other("analyze"), other("report"), other("prepare")]
+    assert Bench(*steps, planned_seconds=600.0, parallel=2).seconds() == pytest.approx(600)
+
+
+def test_a_step_to_come_also_takes_what_the_quickest_took_before_its_first_round():
+    bench = Bench(*(train(name, 10, attempts=1) for name in ("first", "second", "third")))
+    for number, before in enumerate((30.0, 2.0)):
+        state = bench.states[number]
+        state.status = "running"
+        for bench.now, bench.rounds[state.step.step_id] in (
+            (0, None),
+            (before, 0),
+            (before + 1, 1),
+        ):
+            bench.seconds()
+        state.status, state.seconds = "done", before + 10.0
+    assert bench.seconds() == pytest.approx(2 + 10)
+
+
 def test_without_a_plan_nothing_is_told_while_most_is_unknown():
     prepare = other("prepare", status="done", seconds=7.0)
     assert Bench(prepare, train("run", 10)).seconds() is None

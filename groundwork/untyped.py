@@ -51,5 +51,8 @@ Optimizer: TypeAlias = Any
 Client: TypeAlias = Any
 """A `ClientInput` of the executors, in rooms that do not know them."""
 
+KerasLayer: TypeAlias = Any
+"""A `tf.keras.layers.Layer`, or what in one holds variables."""
+
 Proto: TypeAlias = Any
 """A protocol buffer: a graph, a node of it, a computation."""

@@ -25,7 +25,7 @@ from fed_pretrain.tasks.evaluation import assign
 from fed_pretrain.tasks.task import Task
 from groundwork import files
 from groundwork.errors import UserError
-from groundwork.untyped import Json, Weights
+from groundwork.untyped import Json, KerasLayer, Weights
 
 LABELS_FILE = "labels.json"
 FORMATS = ("keras", "savedmodel", "tflite", "npz")
@@ -242,7 +242,7 @@ def class_names(task: Task) -> list[str]:
     return names if len(names) == task.num_classes else []
 
 
-def _entries(holder: Any) -> list[str]:
+def _entries(holder: KerasLayer) -> list[str]:
     if isinstance(holder, CharacterVocabulary):
         return list(holder.names())
     if isinstance(holder, WordVocabulary):

@@ -4,7 +4,6 @@ import dataclasses
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from fed_pretrain.tasks.encoders.text_labels import LabelledEncoder
 from fed_pretrain.tasks.task import Task
 from groundwork import plugins
 from groundwork.errors import UserError
-from groundwork.untyped import Json
+from groundwork.untyped import Feature, Json
 
 TOP = 5
 
@@ -67,7 +66,7 @@ def _likeliest(logits: np.ndarray, labels: Sequence[str]) -> tuple[tuple[str, fl
     return tuple((labels[i] if i < len(labels) else str(i), float(probabilities[i])) for i in best)
 
 
-def _rows(task: Task, file: Path) -> Iterator[tuple[str, np.ndarray, Any]]:
+def _rows(task: Task, file: Path) -> Iterator[tuple[str, np.ndarray, Feature]]:
     """(what it is, the model's input, where in the output the prediction stands)."""
     if task.kind == "image":
         yield str(file), read_image(file, task.encoder.x_shape), ...
@@ -110,14 +109,14 @@ def _lines(file: Path) -> list[str]:
     return lines
 
 
-def _text_row(task: Task, line: str) -> tuple[np.ndarray, Any]:
+def _text_row(task: Task, line: str) -> tuple[np.ndarray, Feature]:
     """The last row of the text; in a sequence of outputs, what follows its last token."""
     features: dict[str, Json] = {"text": np.array([line.encode("utf-8")], object)}
     features["target"] = features["text"]
     if isinstance(task.encoder, LabelledEncoder):
         # The encoder leaves out what has no label: any known one will do.
         known = task.encoder.labels
-        label: Any = 0 if known.numbered else known.names[0].encode("utf-8")
+        label: Feature = 0 if known.numbered else known.names[0].encode("utf-8")
         features[known.field] = np.array([label], np.int64 if known.numbered else object)
     x, y = task.encode(features)
     if not len(x):

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
@@ -21,13 +23,15 @@ def save(made: Figure, target: Path) -> None:
         made.savefig(path, format="png", dpi=130, metadata={"Software": None})
 
 
-def panels(rows: int, columns: int, width: float = 5.6, height: float = 4.0) -> tuple[Figure, Any]:
+def panels(
+    rows: int, columns: int, width: float = 5.6, height: float = 4.0
+) -> tuple[Figure, np.ndarray]:
     """A figure of several plots of that size, and the array of them."""
     made = Figure(figsize=(width * columns, height * rows), layout="constrained")
     return made, made.subplots(rows, columns, squeeze=False)
 
 
-def axes(title: str, horizontal: str, vertical: str) -> tuple[Figure, Any]:
+def axes(title: str, horizontal: str, vertical: str) -> tuple[Figure, Axes]:
     """A figure of one plot."""
     made, plots = panels(1, 1)
     plots[0, 0].set(title=title, xlabel=horizontal, ylabel=vertical)
@@ -75,7 +79,7 @@ def _short(name: str) -> str:
     return name if len(name) <= _LETTERS else f"{name[: _LETTERS - 1]}…"
 
 
-def whole_numbers(axis: Any) -> None:
+def whole_numbers(axis: Axis) -> None:
     """Ticks of rounds and clients."""
     axis.set_major_locator(MaxNLocator(integer=True))
 

@@ -7,7 +7,6 @@ Layers are exchanged in the model's configuration: names, and with them identity
 
 import copy
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -23,7 +22,7 @@ from fed_pretrain.starts.start_config import (
     BatchNormPolicy,
 )
 from groundwork.errors import UserError
-from groundwork.untyped import Json
+from groundwork.untyped import Json, KerasLayer
 
 MOVING = ("moving_mean", "moving_variance")
 
@@ -125,7 +124,7 @@ def _kernel_attribute(layer: tf.keras.layers.Layer) -> str:
     return "depthwise_kernel" if type(layer).__name__ == "DepthwiseConv2D" else "kernel"
 
 
-def _group_norm(layer: dict[str, Json], built: Any, policy: BatchNormPolicy) -> None:
+def _group_norm(layer: dict[str, Json], built: KerasLayer, policy: BatchNormPolicy) -> None:
     old = layer["config"]
     axis = built.axis[0] if isinstance(built.axis, (list, tuple)) else built.axis
     channels = int(built.input_shape[axis])
@@ -138,12 +137,14 @@ def _group_norm(layer: dict[str, Json], built: Any, policy: BatchNormPolicy) -> 
     layer.update(tf.keras.saving.serialize_keras_object(group_norm))
 
 
-def _folded(layer: dict[str, Json], built: Any, policy: BatchNormPolicy) -> None:
+def _folded(layer: dict[str, Json], built: KerasLayer, policy: BatchNormPolicy) -> None:
     layer["class_name"] = "Activation"
     layer["config"] = {"name": layer["config"]["name"], "activation": "linear"}
 
 
-def _with_fixed_statistics(layer: dict[str, Json], built: Any, policy: BatchNormPolicy) -> None:
+def _with_fixed_statistics(
+    layer: dict[str, Json], built: KerasLayer, policy: BatchNormPolicy
+) -> None:
     """Calls the layer with training=False always: its scale and shift may train, no more."""
     for node in layer["inbound_nodes"]:
         for connection in node:

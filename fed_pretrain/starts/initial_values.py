@@ -4,8 +4,6 @@ Neither the order in which layers are built, nor another head, nor what is froze
 of any other weight, so that random starts of a study are paired.
 """
 
-from typing import Any
-
 import numpy as np
 import tensorflow as tf
 
@@ -31,7 +29,7 @@ def draw(weight: NamedWeight, seed: int) -> tuple[np.ndarray, str]:
     return np.asarray(value), type(initializer).__name__
 
 
-def _initializer(weight: NamedWeight) -> Any | None:
+def _initializer(weight: NamedWeight) -> "tf.keras.initializers.Initializer | None":
     """Keras' habit: weight `x_kernel` or `x` is drawn by `x_initializer` of the same object."""
     stem = weight.attribute
     for candidate in (stem, stem.removesuffix("_kernel"), stem.removesuffix("s")):

@@ -8,7 +8,9 @@ import collections
 import dataclasses
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from groundwork.untyped import KerasLayer
 
 if TYPE_CHECKING:  # Names are checked without importing TensorFlow.
     import tensorflow as tf
@@ -22,7 +24,7 @@ class NamedWeight:
 
     name: str
     layer: "tf.keras.layers.Layer"
-    holder: Any
+    holder: KerasLayer
     attribute: str
     variable: "tf.Variable"
     trains: bool
@@ -86,7 +88,9 @@ def _inner_path(layer_name: str, variable_name: str) -> list[str]:
     return [*(_COUNTER.sub("", part) for part in parts[:-1]), parts[-1]]
 
 
-def _variables_of(layer: "tf.keras.layers.Layer") -> Iterator[tuple[Any, str, "tf.Variable"]]:
+def _variables_of(
+    layer: "tf.keras.layers.Layer",
+) -> Iterator[tuple[KerasLayer, str, "tf.Variable"]]:
     import tensorflow as tf
 
     for holder in layer._flatten_layers():

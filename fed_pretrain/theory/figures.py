@@ -2,19 +2,20 @@
 
 import io
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fed_pretrain.theory import phases
 from fed_pretrain.theory.bound import MARK
 from fed_pretrain.theory.tables import Row, last, split_name, where
 from groundwork.palette import ON_WHITE, PRETRAINED, RANDOM
+from groundwork.untyped import Json
 
 LINES = {0.5: "-", 0.0: "--"}
-_SETTINGS: Any = {
+_SETTINGS: Json = {
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.grid": True,
@@ -48,12 +49,12 @@ def _png(draw: Callable[[list[Row]], Figure], rows: list[Row]) -> bytes:
     return content.getvalue()
 
 
-def _panels(columns: int, rows: int = 1, width: float = 3.5) -> tuple[Figure, list[Any]]:
+def _panels(columns: int, rows: int = 1, width: float = 3.5) -> tuple[Figure, list[Axes]]:
     made = Figure(figsize=(width * columns, 3.0 * rows))
     return made, list(made.subplots(rows, columns, squeeze=False).flat)
 
 
-def _line(axis: Any, rows: Sequence[Row], x: str, y: str, **style: Any) -> None:
+def _line(axis: Axes, rows: Sequence[Row], x: str, y: str, **style: Json) -> None:
     """Mean and interval over seeds; rows without a value are left out."""
     kept = [row for row in rows if row[y] is not None]
     if not kept:

@@ -1,11 +1,12 @@
 """Phase diagrams: the test error over two axes at once, and what one label a client costs there."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 from fed_pretrain.theory.tables import Row, last, split_name, where
 
@@ -44,11 +45,11 @@ def _splits(rows: Sequence[Row]) -> list[float]:
     return sorted({max(found), min(found)}, reverse=True)
 
 
-def _panels(rows: int, columns: int) -> tuple[Figure, Any]:
+def _panels(rows: int, columns: int) -> tuple[Figure, np.ndarray]:
     return plt.subplots(rows, columns, figsize=(3.8 * columns, 3.0 * rows), squeeze=False)
 
 
-def _row(axes: Sequence[Any], rows: list[Row], vertical: str, name: str) -> Any:
+def _row(axes: Sequence[Axes], rows: list[Row], vertical: str, name: str) -> AxesImage:
     """A panel for each split, and one for what the last costs beside the first."""
     signals = sorted({row["signal_to_noise"] for row in rows})
     heights = sorted({row[vertical] for row in rows})
@@ -67,7 +68,7 @@ def _row(axes: Sequence[Any], rows: list[Row], vertical: str, name: str) -> Any:
     return image
 
 
-def _heat(axis: Any, grid: np.ndarray, across: list[float], up: list[float]) -> Any:
+def _heat(axis: Axes, grid: np.ndarray, across: list[float], up: list[float]) -> AxesImage:
     image = axis.imshow(grid, origin="lower", aspect="auto", cmap="viridis", vmin=0, vmax=0.5)
     axis.grid(False)
     axis.set_xticks(range(len(across)), [f"{value:g}" for value in across])

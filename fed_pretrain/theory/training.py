@@ -9,9 +9,11 @@ gradient descent and the coefficients by their own update (decomposition.py read
 Axes: b run, k client, p patch (samples, then one signal per class), f filter (class by class).
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import tensorflow as tf
+
+from groundwork.untyped import Nested
 
 
 class Runs(NamedTuple):
@@ -128,7 +130,7 @@ def train(runs: Runs, records: tf.Tensor, algorithm: str) -> Trace:
     held = [tf.TensorArray(dtype, number) for _ in Trace._fields]
     step = tf.constant(0)
 
-    def advance(step: tf.Tensor, state: Any) -> tuple[tf.Tensor, State]:
+    def advance(step: tf.Tensor, state: Nested) -> tuple[tf.Tensor, State]:
         state = local_step(State(*state), runs, algorithm)
         ends = runs.averages[step]
         state = tf.cond(
@@ -136,7 +138,7 @@ def train(runs: Runs, records: tf.Tensor, algorithm: str) -> Trace:
         )
         return step + 1, state
 
-    def segment(record: tf.Tensor, step: tf.Tensor, state: Any, held: Any) -> Any:
+    def segment(record: tf.Tensor, step: tf.Tensor, state: Nested, held: Nested) -> Nested:
         last = step + records[record]
         step, state = tf.while_loop(lambda s, _: s < last, advance, (step, State(*state)))
         now = (state.server, state.coefficients, state.before)

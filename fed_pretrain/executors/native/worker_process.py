@@ -30,6 +30,9 @@ OPEN_TO_ALL = (
     " --executor=device. See SECURITY.md."
 )
 
+_Worker = subprocess.Popen[bytes]
+_Answer = _Worker | BaseException
+
 
 class WorkerProcess:
     """Starts the binary where only this user reaches it, or else on a free port, with a warning.
@@ -127,19 +130,21 @@ class WorkerProcess:
 class _Launcher:
     """A death signal follows the thread that forked, so one thread that never ends forks all."""
 
-    _requests: "queue.SimpleQueue[tuple[Callable[[], Any], queue.SimpleQueue[Any]]]"
+    _requests: "queue.SimpleQueue[tuple[Callable[[], _Worker], queue.SimpleQueue[_Answer]]]"
     _requests = queue.SimpleQueue()
     _lock = threading.Lock()
     _owner = 0
 
     @classmethod
-    def start(cls, command: Sequence[str], log: int, env: dict[str, str]) -> Any:
+    def start(
+        cls, command: Sequence[str], log: int, env: dict[str, str]
+    ) -> subprocess.Popen[bytes]:
         with cls._lock:
             if cls._owner != os.getpid():  # first use, or a forked child
                 cls._owner = os.getpid()
                 cls._requests = queue.SimpleQueue()
                 threading.Thread(target=cls._serve, name="launcher", daemon=True).start()
-        answer: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        answer: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
         cls._requests.put((lambda: _popen(command, log, env), answer))
         result = answer.get()
         if isinstance(result, BaseException):
@@ -157,7 +162,7 @@ class _Launcher:
                 answer.put(error)
 
 
-def _popen(command: Sequence[str], log: int, env: dict[str, str]) -> "subprocess.Popen[bytes]":
+def _popen(command: Sequence[str], log: int, env: dict[str, str]) -> _Worker:
     return subprocess.Popen(
         list(command),
         stdin=subprocess.DEVNULL,

@@ -4,7 +4,6 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from typing import Any
 
 import matplotlib
 from markupsafe import Markup
@@ -13,10 +12,11 @@ from matplotlib.figure import Figure
 
 from fed_pretrain.reporting.charts.palette import place
 from groundwork.palette import INKS, Ink
+from groundwork.untyped import Json
 
 __all__ = ["Axes", "Figure", "files", "grid", "ink", "inline", "look"]
 
-_SETTINGS: Any = {
+_SETTINGS: Json = {
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlesize": 9,

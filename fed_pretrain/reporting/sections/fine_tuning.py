@@ -1,7 +1,6 @@
 """Federated averaging beside fine-tuning without it, where `analyze` has measured both."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from fed_pretrain.reporting.captions import span
 from fed_pretrain.reporting.estimates import Estimate, estimate
@@ -13,7 +12,7 @@ from fed_pretrain.reporting.results import Analysis, Study
 from fed_pretrain.reporting.table import HIGHEST, Cell, Table, file_name
 from groundwork.untyped import Json
 
-_Measured = tuple[Analysis, Mapping[str, Any]]
+_Measured = tuple[Analysis, Mapping[str, Json]]
 
 
 def fine_tuning_section(study: Study) -> Section | None:

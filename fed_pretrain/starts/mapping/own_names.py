@@ -1,12 +1,12 @@
 """Files whose tensors already carry a model's own layer names: Keras', TensorFlow's and our own."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import tensorflow as tf
 
 from fed_pretrain.starts.mapping.translation import Tensors, Translation
 from fed_pretrain.starts.weight_names import NamedWeight
+from groundwork.untyped import KerasLayer
 
 
 def translate(tensors: Tensors, weights: list[NamedWeight]) -> Translation:
@@ -30,7 +30,7 @@ def _aliases(weights: list[NamedWeight]) -> dict[str, str]:
     }
 
 
-def _places(layer: Any, path: str, visited: set[int]) -> Iterator[tuple[str, Any]]:
+def _places(layer: KerasLayer, path: str, visited: set[int]) -> Iterator[tuple[str, KerasLayer]]:
     """Attributes by name, as Keras 2 walks a layer when it writes an archive."""
     if id(layer) in visited:
         return

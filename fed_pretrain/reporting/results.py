@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -40,6 +40,15 @@ class Run:
     def algorithm(self) -> str:
         return str(self.coordinates["algorithm"])
 
+    @property
+    def seed(self) -> int:
+        return int(self.coordinates["seed"])
+
+    @property
+    def rates_of(self) -> str:
+        """The start whose rates it ran with, in the control of equal rates; otherwise empty."""
+        return str(self.coordinates.get("rates") or "")
+
     @cached_property
     def config(self) -> Mapping[str, Json]:
         return read_json(self.folder / "config.json") or {}
@@ -54,6 +63,17 @@ class Run:
         """What its start was pre-trained on, a sentence each; empty for other starts."""
         report = read_json(self.folder / "start.json") or {}
         return tuple(report.get("proxies", ()))
+
+    @cached_property
+    def evaluated(self) -> Mapping[str, Json]:
+        """What it was evaluated on: `labels`, and the `commonest_share` of one among them."""
+        return (read_json(self.folder / "SUCCESS") or {}).get("evaluated") or {}
+
+    @cached_property
+    def chosen(self) -> Mapping[str, Json]:
+        """The settings of its algorithm."""
+        found: Mapping[str, Json] = self.config.get("config", {}).get("algorithm", {})
+        return found
 
     def series(self, column: str) -> tuple[list[int], list[float]]:
         """Rounds and values of a column, without the rows that lack it.
@@ -80,7 +100,13 @@ class Run:
 
     def probe(self, name: str) -> Json:
         """The content of probes/NAME.json, or None."""
-        return read_json(self.folder / "probes" / f"{name}.json")
+        if name not in self._probes:
+            self._probes[name] = read_json(self.folder / "probes" / f"{name}.json")
+        return self._probes[name]
+
+    @cached_property
+    def _probes(self) -> dict[str, Json]:
+        return {}
 
 
 @dataclass(frozen=True)
@@ -96,7 +122,11 @@ class Analysis:
 
 @dataclass(frozen=True)
 class Study:
-    """A plan with the results there are; what failed is listed, not hidden."""
+    """A plan with the results there are; what failed is listed, not hidden.
+
+    diverged: runs without rows, whose training ended in numbers that are not finite: an outcome.
+    controls: runs of a start at the rates of another one, for what follows the rates.
+    """
 
     plan: Mapping[str, Json]
     runs: Sequence[Run]
@@ -104,6 +134,32 @@ class Study:
     unfinished: Sequence[Mapping[str, Json]]
     steps: Sequence[Mapping[str, Json]]
     passes: Sequence[Mapping[str, Json]] = ()
+    diverged: Sequence[Run] = ()
+    controls: Sequence[Run] = ()
+
+    @property
+    def command(self) -> str:
+        """What made or continued the study last; empty where nothing recorded it."""
+        return str(self.passes[-1].get("command", "")) if self.passes else ""
+
+    @property
+    def all_runs(self) -> list[Run]:
+        return [*self.runs, *self.controls]
+
+    def of_seeds(self, task: str, seeds: Iterable[int]) -> "Study":
+        """What these seeds of a task have given, as if the rest had not been run."""
+        kept = set(seeds)
+
+        def among(coordinates: Mapping[str, Json]) -> bool:
+            return coordinates.get("task") == task and coordinates.get("seed") in kept
+
+        return replace(
+            self,
+            runs=[run for run in self.runs if among(run.coordinates)],
+            analyses=[one for one in self.analyses if among(one.coordinates)],
+            diverged=[run for run in self.diverged if among(run.coordinates)],
+            controls=[run for run in self.controls if among(run.coordinates)],
+        )
 
     @property
     def tasks(self) -> list[str]:
@@ -160,20 +216,41 @@ def load_study(study_file: str | Path) -> Study:
     content = read_json(path)
     if content is None:
         raise UserError(f"--study: there is no {path}")
-    runs, analyses, unfinished = [], [], []
+    return study_of(content, path.parent)
+
+
+# What a run says that ended because its numbers did.
+_NOT_FINITE = "is not finite"
+
+
+def study_of(content: Mapping[str, Json], workdir: Path) -> Study:
+    """A study from what `study.json` holds, and the folder it is in."""
+    runs: list[Run] = []
+    diverged: list[Run] = []
+    controls: list[Run] = []
+    analyses, unfinished = [], []
     for step in content["steps"]:
         if step["kind"] == "report":
             continue
+        folder = workdir / (step["output"] or "")
+        place = step["coordinates"]
         if step["status"] != "done" or not step["output"]:
             unfinished.append(step)
-            continue
-        folder = path.parent / step["output"]
-        if step["kind"] == "train":
-            runs.append(load_run(folder, step["coordinates"]))
+            if step["kind"] == "train" and _NOT_FINITE in step["message"]:
+                diverged.append(Run(place, folder, []))
+        elif step["kind"] == "train":
+            (controls if place.get("rates") else runs).append(load_run(folder, place))
         elif step["kind"] == "analyze":
-            analyses.append(Analysis(step["coordinates"], folder))
+            analyses.append(Analysis(place, folder))
     return Study(
-        content["plan"], runs, analyses, unfinished, content["steps"], content.get("passes", ())
+        content["plan"],
+        runs,
+        analyses,
+        unfinished,
+        content["steps"],
+        content.get("passes", ()),
+        [run for run in diverged if not run.rates_of],
+        [*controls, *(run for run in diverged if run.rates_of)],
     )
 
 

@@ -1,4 +1,4 @@
-"""Claims about where a start lies: its loss, curvature, alignment, distance and basin."""
+"""Claims about where a start is: its loss, its curvature, and the basin that training ends in."""
 
 import math
 from collections.abc import Mapping
@@ -6,14 +6,17 @@ from collections.abc import Mapping
 import numpy as np
 
 from fed_pretrain.reporting.captions import IID_NAMES
-from fed_pretrain.reporting.claims.claim import FIRST, SECOND, THIRD, Claim, PerSeed
-from fed_pretrain.reporting.claims.pairing import (
-    first,
-    gains,
-)
-from fed_pretrain.reporting.results import Run, Study
+from fed_pretrain.reporting.claims import finding, guards
+from fed_pretrain.reporting.claims.accuracy_claims import by_seed
+from fed_pretrain.reporting.claims.block import Block, first
+from fed_pretrain.reporting.claims.claim import FIRST, THIRD, Claim, Where
+from fed_pretrain.reporting.claims.finding import Finding, Guard
+from fed_pretrain.reporting.inference.student import Sides
+from fed_pretrain.reporting.results import Analysis, Study
 from fed_pretrain.reporting.statistics import spread
 from groundwork.untyped import Json
+
+LOSS_MARGIN = 0.05
 
 
 def lines_between(study: Study, task: str, start: str) -> dict[int, list[Mapping[str, Json]]]:
@@ -41,9 +44,40 @@ def barriers(study: Study, task: str, start: str) -> dict[int, float]:
     }
 
 
-def same_basin(study: Study, task: str, random_start: str, start: str) -> list[float]:
-    sides = [barriers(study, task, one) for one in (random_start, start)]
-    return [sides[0][seed] - sides[1][seed] for seed in sorted(set(sides[0]) & set(sides[1]))]
+def same_basin(where: Where) -> Finding | None:
+    random, start = (barriers(where.study, where.task, one) for one in where.both)
+    seeds = [seed for seed in where.seeds if seed in random and seed in start]
+    if not seeds:
+        return None
+    lower = finding.of_values({seed: random[seed] - start[seed] for seed in seeds}, None)
+    low = finding.of_values({seed: LOSS_MARGIN - start[seed] for seed in seeds}, None)
+    mean = float(np.mean([start[seed] for seed in seeds]))
+    # It holds where the barrier is low and lower, and fails where one of these is refuted.
+    up = np.maximum(lower.sides.up, low.sides.up)
+    down = np.minimum(1.0, 2 * np.minimum(lower.sides.down, low.sides.down))
+    ends = {
+        f"{where.called(one)}, {kind}": [
+            run
+            for run in where.study.select(task=where.task, start=one)
+            if (run.coordinates.get("partition") in IID_NAMES) == (kind == "IID")
+        ]
+        for one in where.both
+        for kind in ("IID", "non-IID")
+    }
+    return Finding(
+        lower.values,
+        lower.estimate,
+        Sides(up, down, np.ones_like(up)),
+        lower.bounds,
+        guards=_all_trained(where, where.aligned(ends, ["start", "partition"])),
+        notes=[*lower.notes, f"barrier from {where.called(where.start)}: {mean:.3f} nat"],
+    )
+
+
+def _all_trained(where: Where, block: Block) -> list[Guard]:
+    if not block:
+        return [finding.broken("the runs whose ends are compared are not there")]
+    return [guards.trained(side, block.values(side), where.chance) for side in block.cells]
 
 
 SAME_BASIN = Claim(
@@ -51,48 +85,113 @@ SAME_BASIN = Claim(
     "One loss basin",
     "IID and non-IID training from a pre-trained start end in one loss basin.",
     THIRD,
-    "barrier between the two final models (nats): random minus pre-trained",
+    "barrier between the two final models: random minus pre-trained; the latter is below"
+    f" {LOSS_MARGIN}, too",
     same_basin,
-    needs_learning=True,
     unit="nat",
-    margin=0.05,
+    margin=None,
 )
 
 
-def loss_not_lower(study: Study, task: str, random_start: str, start: str) -> list[float]:
-    return gains(study, task, (random_start, start), first("eval_loss"))
+def loss_not_lower(where: Where) -> Finding | None:
+    block, (random, start) = where.starts, where.both
+    if not block:
+        return None
+    z = (block.values(start, first("eval_loss")) - block.values(random, first("eval_loss"))).mean(
+        axis=1
+    )
+    if not np.isfinite(z).any():
+        return None
+    result = finding.of_values(by_seed(block, z), LOSS_MARGIN)
+    return finding.as_existential(result)
 
 
 START_LOSS = Claim(
     "start_loss",
     "Higher loss at start",
-    "A pre-trained start need not begin at a lower loss (holds where it is higher).",
+    "A pre-trained start need not begin at a lower loss.",
     FIRST,
     "loss at round 0, pre-trained minus random",
     loss_not_lower,
     unit="nat",
-    margin=0.05,
+    margin=LOSS_MARGIN,
 )
+
+_RATIO = 1.25
 
 
 def top_eigenvalue(study: Study, task: str, start: str, seed: int) -> float:
     """The top Hessian eigenvalue at a start, where an analysis measured it and it converged."""
+    found = _at_start(study, task, start, seed)
+    return float(found["eigenvalues"][0]) if found else math.nan
+
+
+def _at_start(study: Study, task: str, start: str, seed: int) -> Mapping[str, Json] | None:
+    """The converged top end of the spectrum, with where it was measured as `provenance`."""
     for analysis in study.analyses:
         place = analysis.coordinates
         if (place["task"], place["start"], place["seed"]) == (task, start, seed):
-            content = analysis.probe("eigenvalues")
-            if content and "algorithm" not in place and content["top"]["converged"]:
-                return float(content["top"]["eigenvalues"][0])
-    return math.nan
+            content = _eigenvalues(analysis)
+            if content and content["top"]["converged"]:
+                return {**content["top"], "provenance": content.get("provenance") or {}}
+    return None
 
 
-def flatter(study: Study, task: str, random_start: str, start: str) -> list[float]:
-    values = []
-    for seed in sorted({a.coordinates["seed"] for a in study.analyses}):
-        sides = [top_eigenvalue(study, task, one, seed) for one in (random_start, start)]
-        if all(side > 0 for side in sides):
-            values.append(math.log(sides[0] / sides[1]))
-    return values
+def _eigenvalues(analysis: Analysis) -> Mapping[str, Json] | None:
+    content = analysis.probe("eigenvalues") if "algorithm" not in analysis.coordinates else None
+    found: Mapping[str, Json] | None = content
+    return found
+
+
+def flatter(where: Where) -> Finding | None:
+    measured = any(_eigenvalues(one) for one in where.study.analyses)
+    if not measured:
+        return None
+    values, unsure, unlike = {}, [], False
+    for seed in where.seeds:
+        random, start = (_at_start(where.study, where.task, one, seed) for one in where.both)
+        if random is None or start is None:
+            unsure.append(seed)
+            continue
+        unlike = unlike or _input(random) != _input(start)
+        z = _log_ratio(random, start)
+        if z is None:
+            unsure.append(seed)
+        else:
+            values[seed] = z
+    if not values:
+        return finding.nothing("no seed has eigenvalues that converged for both starts")
+    result = finding.of_values(values, math.log(_RATIO))
+    if unlike:
+        why = "the starts read their inputs on different scales, or have heads of other sizes"
+        result = result.beside([finding.broken(why)])
+    notes = [f"not converged well enough in seed {seed}" for seed in unsure]
+    return result.beside(notes=notes)
+
+
+def _input(top: Mapping[str, Json]) -> tuple[object, object]:
+    """The top eigenvalue grows with the square of the input scale, and with the head."""
+    provenance = top["provenance"]
+    return provenance.get("preprocessing"), provenance.get("num_classes")
+
+
+def _log_ratio(random: Mapping[str, Json], start: Mapping[str, Json]) -> float | None:
+    """None where the residuals leave the sign open."""
+    (first, rest), (other, other_rest) = (_value(one) for one in (random, start))
+    if first <= 0 or other <= 0:
+        return None
+    z = math.log(first / other)
+    if rest >= 1 or other_rest >= 1:
+        return None
+    sign = math.copysign(1.0, z)
+    worst = math.log(first * (1 - sign * rest)) - math.log(other * (1 + sign * other_rest))
+    return z if worst * z > 0 else None
+
+
+def _value(top: Mapping[str, Json]) -> tuple[float, float]:
+    value = float(top["eigenvalues"][0])
+    residuals = top.get("relative_residuals") or top.get("residuals") or [0.0]
+    return value, float(residuals[0] or 0.0)
 
 
 CURVATURE = Claim(
@@ -103,80 +202,5 @@ CURVATURE = Claim(
     "log of the ratio of top eigenvalues, random over pre-trained",
     flatter,
     unit="log ratio",
-    margin=math.log(1.25),
-)
-
-
-def column_mean(column: str, sign: float) -> PerSeed:
-    def per_seed(study: Study, task: str, random_start: str, start: str) -> list[float]:
-        def mean(run: Run) -> float:
-            values = run.series(column)[1]
-            return float(np.mean(values)) if values else math.nan
-
-        return [sign * gain for gain in gains(study, task, (random_start, start), mean)]
-
-    return per_seed
-
-
-COSINE = Claim(
-    "cosine",
-    "Updates align more",
-    "Client updates point more the same way from a pre-trained start.",
-    FIRST,
-    "mean pairwise cosine over all rounds, pre-trained minus random",
-    column_mean("mean_pairwise_cosine", 1.0),
-    needs_learning=True,
-    unit="cosine",
-    margin=0.01,
-)
-
-
-DIVERSITY = Claim(
-    "diversity",
-    "Lower gradient diversity",
-    "Gradient diversity is lower from a pre-trained start.",
-    FIRST,
-    "gradient diversity over all rounds, random minus pre-trained",
-    column_mean("gradient_diversity", -1.0),
-    needs_learning=True,
-    unit="diversity",
-    margin=None,
-)
-
-
-def starts_nearer(study: Study, task: str, random_start: str, start: str) -> list[float]:
-    value = first("distance_to_final")
-    return [-gain for gain in gains(study, task, (random_start, start), value)]
-
-
-DISTANCE = Claim(
-    "distance",
-    "Start is nearer",
-    "A pre-trained start lies nearer to where training ends.",
-    FIRST,
-    "distance to the final weights at round 0, random minus pre-trained",
-    starts_nearer,
-    needs_learning=True,
-    unit="distance",
-    margin=None,
-)
-
-
-misaligned_at_start = first("misaligned_share")
-
-
-def fewer_misaligned(study: Study, task: str, random_start: str, start: str) -> list[float]:
-    return [-gain for gain in gains(study, task, (random_start, start), misaligned_at_start)]
-
-
-MISALIGNED = Claim(
-    "misaligned",
-    "Fewer misaligned filters",
-    "A pre-trained start has fewer misaligned filters (our surrogate measure).",
-    SECOND,
-    "misaligned fraction at round 0, random minus pre-trained",
-    fewer_misaligned,
-    needs_learning=True,
-    unit="share of filters",
-    margin=0.05,
+    margin=math.log(_RATIO),
 )

@@ -190,13 +190,12 @@ def _own_scale(row: Row) -> Scale:
 
 
 def _decided(row: Row) -> str:
-    count = len(row.values)
-    unit = row.claim.replicate[count != 1]
+    seeds = counted(len(row.values), "seed")
     if row.decided:
-        return f"{count} {unit}{', narrowly' if verdicts.narrow(row) else ''}"
+        return f"{seeds}{', narrowly' if verdicts.narrow(row) else ''}"
     if row.seeds_needed is not None:
         return f"about {counted(row.seeds_needed, 'seed')}"
-    return f"{count} {unit} so far"
+    return f"{seeds} so far"
 
 
 def _small_print(row: Row) -> Markup:
@@ -209,9 +208,8 @@ def _small_print(row: Row) -> Markup:
 def _notes(study: Study, rows: Sequence[Row]) -> list[str]:
     notes = [
         "Zero is in the middle and each row has its own scale, so read lengths within a row and"
-        " numbers across rows; the grey band is what is too small to matter. Seeds vary initial"
-        " weights, heads, cohorts and batches; they do not vary the partition, the test examples,"
-        " the tuned rates or the pre-training, so a verdict speaks of this data, model and budget."
+        " numbers across rows; the grey band is what is too small to matter.",
+        f"{ledger.scope(study)} A verdict speaks of this data, model and budget.",
     ]
     if any(len(row.values) == 2 for row in rows):
         notes.append("An interval from 2 seeds can be narrow by luck.")
@@ -222,14 +220,14 @@ def _table(study: Study, rows: Sequence[Row]) -> Table:
     names = Names(study)
     header = [
         "check", "task", "start", "estimate", "adjusted low", "adjusted high", "p", "adjusted p",
-        "verdict", "why", "seeds needed", "unit", "claim", "paper",
+        "verdict", "why", "seeds needed", "notes", "unit", "claim", "paper",
     ]  # fmt: skip
     body: list[list[Cell]] = [
         [
             row.claim.short, names.task(row.task), names.start(row.task, row.start),
             estimate_of(row), *(row.adjusted_interval or (None, None)), row.p, row.adjusted_p,
-            str(row.verdict),
-            row.why, row.seeds_needed, row.claim.unit, row.claim.sentence, row.claim.paper,
+            str(row.verdict), row.why, row.seeds_needed, "; ".join(row.notes), row.claim.unit,
+            row.claim.sentence, row.claim.paper,
         ]
         for row in rows
     ]  # fmt: skip

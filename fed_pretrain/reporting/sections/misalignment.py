@@ -2,7 +2,7 @@
 
 from fed_pretrain.reporting import captions
 from fed_pretrain.reporting.charts.curves import Curves, Panel, PanelRow
-from fed_pretrain.reporting.claims.landscape_claims import misaligned_at_start
+from fed_pretrain.reporting.claims.block import first
 from fed_pretrain.reporting.estimates import over_seeds
 from fed_pretrain.reporting.hero import ordered_starts
 from fed_pretrain.reporting.naming import Names, cells
@@ -57,7 +57,7 @@ def _table(study: Study, task: str) -> Table:
         [
             label,
             *(
-                over_seeds(study.select(task=task, start=start, **wanted), misaligned_at_start)
+                over_seeds(study.select(task=task, start=start, **wanted), first(SHARE))
                 for start in starts
             ),
         ]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup
 
+from fed_pretrain.reporting.claims import ledger
 from fed_pretrain.reporting.claims.row import Row
 from fed_pretrain.reporting.naming import Names
 from fed_pretrain.reporting.numbers import counted, listed
@@ -64,18 +65,8 @@ def _more_seeds(study: Study, rows: Sequence[Row]) -> Iterator[Markup]:
         )
         yield _item(
             f"{counted(more, 'more seed')}", f"{what}; {_time(study, more / max(1, have))}",
-            _seeds_override(study, aim),
+            ledger.override(study, aim),
         )  # fmt: skip
-
-
-def _seeds_override(study: Study, aim: int) -> str:
-    given = study.plan.get("seeds", ())
-    if not isinstance(given, list | tuple):
-        return f"--set seeds.at_most={aim}"
-    seeds = [int(seed) for seed in given]
-    fresh = (n for n in range(10_000) if n not in seeds)
-    seeds += [next(fresh) for _ in range(aim - len(seeds))]
-    return f"--set seeds=[{','.join(map(str, seeds))}]"
 
 
 def _longer(study: Study, rows: Sequence[Row]) -> Iterator[Markup]:

@@ -8,15 +8,30 @@ from fed_pretrain.reporting.results import Analysis, Run, Study
 STARTS = {"random": {"start": "random"}, "digits": {"start": "checkpoint:x"}}
 
 
-def run(folder: Path, final, probes=None, client="sgd", server="sgd", varied=0.0, **coordinates):
-    """A run that ends with accuracy `final`; files are written only where a test needs them."""
+def run(
+    folder: Path,
+    final,
+    probes=None,
+    client="sgd",
+    server="sgd",
+    varied=0.0,
+    before=0.1,
+    columns=None,
+    **coordinates,
+):
+    """A run that ends with accuracy `final`; files are written only where a test needs them.
+
+    columns: more columns of its two rows, each a pair.
+    """
     place = {"task": "toy", "algorithm": f"{server}-{client}", "seed": 0, **coordinates}
     own = folder / "-".join(str(value) for value in place.values())
     write_probes(own, probes)
     chosen = {"client_update": client, "server_optimizer": server}
     config = {"config": {"algorithm": chosen, "system": {"varied_share": varied}}}
     (own / "config.json").write_text(json.dumps(config))
-    rows = [{"round": 0, "eval_accuracy": 0.1}, {"round": 4, "eval_accuracy": final}]
+    rows = [{"round": 0, "eval_accuracy": before}, {"round": 4, "eval_accuracy": final}]
+    for name, pair in (columns or {}).items():
+        rows = [{**row, name: value} for row, value in zip(rows, pair, strict=True)]
     return Run(place, own, rows)
 
 
@@ -33,10 +48,10 @@ def write_probes(folder: Path, probes):
         (folder / "probes" / f"{name}.json").write_text(json.dumps(content))
 
 
-def study(runs, analyses=(), starts=None, **plan):
+def study(runs, analyses=(), starts=None, diverged=(), controls=(), **plan):
     beside = {"it": {"beside": "iid"}}
     plan = {"tasks": {"toy": {"starts": starts or STARTS}}, "sweep": {}, "analyze": beside, **plan}
-    return Study(plan, runs, list(analyses), [], [])
+    return Study(plan, runs, list(analyses), [], [], (), list(diverged), list(controls))
 
 
 ALGORITHMS = {"fedavg": 0.0, "fedadam": 0.02, "fedprox": -0.01}
@@ -131,3 +146,12 @@ def write_run(folder, level, algorithm, seed, levels=1):
     config = {"config": {"algorithm": chosen}, "dataset_fingerprint": "feed" * 8}
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "SUCCESS").write_text("{}")
+
+
+def cells(folder: Path, finals, **others):
+    """Runs of seeds 0, 1, ...: `finals` has a list of accuracies by (start, algorithm)."""
+    return [
+        run(folder, final, start=start, algorithm=name, seed=seed, **others)
+        for (start, name), several in finals.items()
+        for seed, final in enumerate(several)
+    ]

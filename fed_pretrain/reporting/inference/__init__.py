@@ -1,0 +1,1 @@
+"""The tests behind the verdicts, on arrays: values by seed, or seed × algorithm."""

@@ -22,6 +22,7 @@ def main() -> None:
     if values.output:
         for path in describing.pictures(dataset, Path(values.output)):
             print(path)
+    command_line.suggest("fed_pretrain.train", task="help")
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ def main() -> int:
         print(f"  dropped: {count:,} ({reason})")
     for name, split in dataset.manifest.splits.items():
         print(f"  {name}: {split.clients:,} clients, {split.examples:,} examples")
+    command_line.suggest("data_prep.describe", dataset=dataset.path)
     return 0
 
 

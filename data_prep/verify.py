@@ -27,6 +27,7 @@ def main() -> int:
     for name in verification.strangers(folder):
         print(f"note: {name} is not part of the dataset; nothing reads it")
     print(f"{folder}: sound")
+    command_line.suggest("data_prep.describe", dataset=folder)
     return 0
 
 

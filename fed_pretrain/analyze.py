@@ -6,6 +6,8 @@ Examples:
   python -m fed_pretrain.analyze --run=runs/a --other_run=runs/b --probes=landscape,plane,distance
 """
 
+from pathlib import Path
+
 from absl import flags
 
 from groundwork import command_line
@@ -75,6 +77,14 @@ def main() -> int:
         )
     )
     print(f"probes: {folder}")
+    if _RUN.value:
+        page = Path(_RUN.value) / "report"
+        command_line.suggest("fed_pretrain.report", runs=_RUN.value, output=page)
+    else:
+        workdir = f"runs/{config.task}"
+        command_line.suggest(
+            "fed_pretrain.train", task=config.task, start=config.start.spec, workdir=workdir
+        )
     return 0
 
 

@@ -36,6 +36,8 @@ def main() -> int:
         verdicts.append(verdict)
     failed = sum(verdict.status is Status.FAIL for verdict in verdicts)
     print(f"{failed} of {len(verdicts)} checks failed" if failed else "all is well")
+    if not failed:
+        command_line.suggest("pipelines.study", plan="quickstart", workdir="runs/quickstart")
     return 1 if failed else 0
 
 

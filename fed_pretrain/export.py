@@ -43,6 +43,8 @@ def main() -> int:
 
         for one in prediction.predict(run, _WHICH.value, Path(_PREDICT.value)):
             print(one)
+    else:
+        command_line.suggest("fed_pretrain.export", run=run, which=_WHICH.value, predict="FILE")
     return 0
 
 

@@ -4,6 +4,7 @@ from absl import flags
 
 from fed_pretrain.pretraining.pretrain_config import CentralConfig
 from fed_pretrain.starts.start_config import StartConfig
+from fed_pretrain.tasks import known_tasks
 from fed_pretrain.tasks.definition import TaskOptions
 from groundwork import command_line, settings
 from groundwork.errors import UserError
@@ -25,13 +26,12 @@ settings.define(TaskOptions, "Task")
 def main() -> int | None:
     values = flags.FLAGS
     if values.task == "help":
-        from fed_pretrain.tasks import known_tasks
-
         print(known_tasks.describe())
         return 0
     for name in ("task", "workdir"):
         if not values[name].value:
             raise UserError(f"--{name} is missing")
+    known_tasks.check_model(known_tasks.get(values.task), values.model)
     from fed_pretrain.pretraining.central_training import PretrainConfig, pretrain
 
     result = pretrain(
@@ -49,6 +49,13 @@ def main() -> int | None:
         )
     )
     print(f"start: --start=checkpoint:{result.path}")
+    command_line.suggest(
+        "fed_pretrain.train",
+        task=values.task,
+        model=values.model,
+        start=f"checkpoint:{result.path}",
+        workdir=f"runs/{values.task}",
+    )
     return 0
 
 

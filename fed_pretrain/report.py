@@ -27,6 +27,10 @@ def main() -> int:
     if sum(map(bool, (_STUDY.value, _RUNS.value, _INDEX.value))) != 1:
         raise UserError("give one of --study=FILE, --runs=DIR,DIR and --index=DIR")
     print(f"report: {_index() if _INDEX.value else _report()}")
+    if _RUNS.value:
+        command_line.suggest("fed_pretrain.export", run=_RUNS.value[0], format="keras")
+    elif _STUDY.value:
+        command_line.suggest("fed_pretrain.report", index=Path(_STUDY.value).absolute().parents[1])
     return 0
 
 

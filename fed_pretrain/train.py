@@ -41,6 +41,9 @@ def main() -> int:
         print(f"{result.reason}; continue with the same command", file=sys.stderr)
         return signals.exit_code(result.stopped_by)
     print(rounds.summary(result))
+    command_line.suggest(
+        "fed_pretrain.report", runs=result.workdir, output=result.workdir / "report"
+    )
     return 0
 
 

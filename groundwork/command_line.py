@@ -2,6 +2,7 @@
 
 import os
 import select
+import shlex
 import signal
 import sys
 import textwrap
@@ -152,6 +153,12 @@ def short_help(main: Callable[[], int | None]) -> str:
         " the code,\nthe libraries and the machine.",
     ]
     return "\n".join(lines)
+
+
+def suggest(module: str, **values: object) -> None:
+    """Names, in one line, the command that is useful after this one has succeeded."""
+    given = [shlex.quote(f"--{name}={value}") for name, value in values.items() if value]
+    print(f"next: {' '.join(['python -m', module, *given])}", file=sys.stderr)
 
 
 def flags_module(name: str) -> str:

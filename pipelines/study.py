@@ -10,6 +10,7 @@ with --step. Such a command may run twice, and on any machine that shares the fo
 
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from absl import flags
 
@@ -68,7 +69,9 @@ def main() -> int:
     if result.stopped:
         print("stopped; continue with the same command")
     if result.report is not None:
+        print("\n".join(study_run.closing_words(config)))
         print(f"report: {result.report}")
+        command_line.suggest("fed_pretrain.report", index=Path(config.workdir).absolute().parent)
     # A scheduler takes 0 for done; a study that was stopped on request is to be continued.
     return 1 if result.failed or (result.stopped and config.only) else 0
 

@@ -16,6 +16,7 @@ from groundwork.errors import UserError
 from groundwork.locks import WorkdirLock
 from groundwork.progress import duration
 from groundwork.untyped import Json
+from pipelines import study_file
 from pipelines.execution import fit_check, flag_check
 from pipelines.execution.display import Display, TimeLeft, last_round
 from pipelines.execution.execution import Execution, StepState, forget_stale_outputs
@@ -120,6 +121,13 @@ def _result(execution: Execution) -> StudyResult:
             page = state.output / "index.html"
     stopped = any(not state.over for state in execution.asked)
     return StudyResult(page, failed, stopped)
+
+
+def closing_words(config: StudyConfig) -> list[str]:
+    """The answer of a study that has a report."""
+    from fed_pretrain.reporting import closing_words as words
+
+    return words.closing_words(Path(config.workdir).resolve() / study_file.NAME)
 
 
 def _checked_steps(config: StudyConfig) -> tuple[plan_module.Plan, list[Step]]:

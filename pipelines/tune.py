@@ -49,6 +49,14 @@ def main() -> int:
         )
     )
     print(f"best: {dict(rates)}; in {base.workdir}/rates.flags")
+    command_line.suggest(
+        "fed_pretrain.train",
+        flagfile=f"{base.workdir}/rates.flags",
+        task=base.task,
+        start=base.start.spec,
+        algorithm=base.algorithm_name,
+        workdir=f"runs/{base.task}",
+    )
     return 0
 
 

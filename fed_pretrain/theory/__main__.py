@@ -84,6 +84,7 @@ def main() -> int:
         precision=_PRECISION.value,
     )
     print(conduct.summary(config, conduct.conduct(config)))
+    command_line.suggest("fed_pretrain.theory", sweep="help")
     return 0
 
 

@@ -92,7 +92,6 @@ def _check_run() -> None:
     from fed_pretrain.probes import known_probes
 
     config = run_flags.run_config()
-    _check_task(config.task, config.model)
     _check_names(config.start, config.options, config.executor.devices)
     known_probes.of_a_run(config.probes.probes)
     settings = dict(config.algorithm_settings)
@@ -124,8 +123,6 @@ def _check_analysis() -> None:
         known_probes.of_an_analysis(config.probes.probes, given)
     for options in known_probes.options():
         settings.build(options)
-    if not of_run:
-        _check_task(config.task, config.model)
     _check_names(config.start, config.options, config.executor.devices)
 
 

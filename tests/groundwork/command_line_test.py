@@ -1,10 +1,15 @@
 """How every binary starts: help of both kinds, and one sentence for what cannot be parsed."""
 
+import importlib.util
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from fed_pretrain import console
+from groundwork import command_line
 
 
 def run(*arguments):
@@ -60,3 +65,42 @@ def test_a_reader_that_leaves_early_is_no_error(asked):
     os.close(writing)
     # 128 and SIGPIPE's number, as a shell reports such an end.
     assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_the_next_command_can_be_pasted_into_a_shell(capsys):
+    command_line.suggest("data_prep.describe", dataset="my data/a", output=None)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == "next: python -m data_prep.describe '--dataset=my data/a'\n"
+
+
+# What TFF reads is an end in itself; the console only calls the others.
+ENDS = {"data_prep.export"}
+
+
+@pytest.mark.parametrize("program", sorted({*console.COMMANDS.values()} - ENDS))
+def test_every_program_ends_by_naming_the_next_command(program):
+    file = importlib.util.find_spec(program).origin
+    if file.endswith("__init__.py"):
+        file = file.replace("__init__.py", "__main__.py")
+    assert "command_line.suggest(" in Path(file).read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--task=digit", "--workdir=x"], "--task is 'digit', must be one of"),
+        (["--task=digits", "--model=edge", "--workdir=x"], "--model is 'edge'; task 'digits' has"),
+    ],
+)
+def test_names_are_checked_before_tensorflow_is_loaded(arguments, sentence):
+    code = (
+        "import importlib, sys; from groundwork import command_line\n"
+        "try: command_line.run(importlib.import_module('fed_pretrain.train').main)\n"
+        "finally: print('tensorflow' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=900
+    )
+    assert sentence in done.stderr
+    assert done.stdout == "False\n"

@@ -20,6 +20,7 @@ from fed_pretrain.experiment.assembly.run_config import (
     WorkConfig,
 )
 from fed_pretrain.starts.start_config import StartConfig
+from fed_pretrain.tasks import known_tasks
 from fed_pretrain.tasks.definition import TaskOptions
 from groundwork import command_line, plugins, settings
 from groundwork.errors import UserError
@@ -81,6 +82,8 @@ def run_config(
     for name in required:
         if not values[name].value:
             raise UserError(f"--{name} is missing")
+    if values["task"].value:
+        known_tasks.check_model(known_tasks.get(values["task"].value), values["model"].value)
     sections: dict[str, Json] = {
         key: settings.build(config, values) for key, config, _ in _SECTIONS if key != "algorithm"
     }

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
 from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
-from fed_pretrain.tasks.objective import Loss
 from groundwork.untyped import (
     Client,
     Computation,
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     from fed_pretrain.algorithms.client_updates.local_training import LocalTraining, Specs, Tensors
+    from fed_pretrain.tasks.objective import Loss
 
 Settings = Mapping[str, Json]
 STATE = "rule"

@@ -24,7 +24,6 @@ from fed_pretrain.algorithms.client_updates.client_update import (
     SumsClients,
     weight_of,
 )
-from fed_pretrain.tasks.objective import Loss
 from groundwork.untyped import Client, Computation, Nested, Optimizer, State, TffModel, TffType
 
 if TYPE_CHECKING:
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
         Specs,
         Tensors,
     )
+    from fed_pretrain.tasks.objective import Loss
 
 
 @dataclasses.dataclass(frozen=True)

@@ -43,15 +43,17 @@ class AlgorithmConfig:
     server_momentum: float = setting(
         0.0, "Momentum of the server's SGD (FedAvgM).", lower_bound=0.0
     )
-    server_beta1: float = setting(0.9, "Beta1 of adam, adamw, yogi, lamb.", lower_bound=0.0)
+    server_beta1: float = setting(0.9, "Beta1 of adaptive servers with momentum.", lower_bound=0.0)
     server_beta2: float = setting(
-        0.999, "Beta2 of adam, adamw, yogi, lamb; decay of rmsprop.", lower_bound=0.0
+        0.999, "Decay of the second moment of adaptive servers, adagrad's aside.", lower_bound=0.0
     )
     server_epsilon: float = setting(
-        1e-8, "Epsilon of adaptive servers, before bias correction as in TFF.", lower_bound=0.0
+        1e-8,
+        "Epsilon of adaptive servers, before bias correction as in TFF; tau of adam_reddi.",
+        lower_bound=0.0,
     )
     server_initial_accumulator: float = setting(
-        0.0, "Initial second moment of adagrad and yogi.", lower_bound=0.0
+        0.0, "Initial second moment of TFF's adagrad and yogi.", lower_bound=0.0
     )
     server_weight_decay: float = setting(
         0.0, "Server weight decay: decoupled in adamw and lamb, L2 elsewhere.", lower_bound=0.0

@@ -44,13 +44,19 @@ class Entry:
 _RANDOM, _PRETRAINED = ClientUpdate.from_random, ClientUpdate.from_pretrained
 _ADAPTIVE_RANDOM = {"client_learning_rate": 0.05, "server_learning_rate": 0.01}
 _ADAPTIVE_PRETRAINED = {"client_learning_rate": 0.002, "server_learning_rate": 0.001}
+_ADAGRAD_RANDOM = {**_ADAPTIVE_RANDOM, "server_learning_rate": 0.03}
+_ADAGRAD_PRETRAINED = {**_ADAPTIVE_PRETRAINED, "server_learning_rate": 0.003}
 # TFF adds epsilon to sqrt(v) before it corrects v for its first rounds, when sqrt(v) is about 0.03
 # of the update: the usual 1e-3 outweighs it there, and the first ten rounds of digits went idle.
 _ADAPTIVE = {"server_epsilon": 1e-5}
 
 # Bias-corrected, the second moment zero at first, Adagrad's epsilon inside the root: the paper has
-# v_0 = tau^2, adds tau outside the root and corrects nothing.
-_REDDI = "Reddi et al. 2021, TFF's form"
+# v_0 = tau^2, adds tau outside the root and corrects nothing. The plain names are TFF's form, since
+# "Where to Begin?" ran PyTorch's Adam, to which it is nearest, and its tuned rates are for that.
+_TFF = "Reddi et al. 2021, TFF's form"
+_REDDI = "Reddi et al. 2021, as printed"
+# The paper's own tau and beta2 throughout; momentum in all but Adagrad.
+_PRINTED = {"server_epsilon": 1e-3, "server_beta2": 0.99}
 
 _BY_SERVER = {
     "fedavg": Entry("sgd", "sgd", "McMahan et al. 2017", _RANDOM, _PRETRAINED),
@@ -62,7 +68,7 @@ _BY_SERVER = {
         _PRETRAINED,
         {"server_momentum": 0.5},
     ),
-    "fedadam": Entry("sgd", "adam", _REDDI, _ADAPTIVE_RANDOM, _ADAPTIVE_PRETRAINED, _ADAPTIVE),
+    "fedadam": Entry("sgd", "adam", _TFF, _ADAPTIVE_RANDOM, _ADAPTIVE_PRETRAINED, _ADAPTIVE),
     "fedadamw": Entry(
         "sgd",
         "adamw",
@@ -74,7 +80,7 @@ _BY_SERVER = {
     "fedyogi": Entry(
         "sgd",
         "yogi",
-        _REDDI,
+        _TFF,
         _ADAPTIVE_RANDOM,
         _ADAPTIVE_PRETRAINED,
         _ADAPTIVE,
@@ -82,10 +88,24 @@ _BY_SERVER = {
     "fedadagrad": Entry(
         "sgd",
         "adagrad",
-        _REDDI,
-        {**_ADAPTIVE_RANDOM, "server_learning_rate": 0.03},
-        {**_ADAPTIVE_PRETRAINED, "server_learning_rate": 0.003},
+        _TFF,
+        _ADAGRAD_RANDOM,
+        _ADAGRAD_PRETRAINED,
         _ADAPTIVE,
+    ),
+    "fedadam_reddi": Entry(
+        "sgd", "adam_reddi", _REDDI, _ADAPTIVE_RANDOM, _ADAPTIVE_PRETRAINED, _PRINTED
+    ),
+    "fedyogi_reddi": Entry(
+        "sgd", "yogi_reddi", _REDDI, _ADAPTIVE_RANDOM, _ADAPTIVE_PRETRAINED, _PRINTED
+    ),
+    "fedadagrad_reddi": Entry(
+        "sgd",
+        "adagrad_reddi",
+        _REDDI,
+        _ADAGRAD_RANDOM,
+        _ADAGRAD_PRETRAINED,
+        {"server_epsilon": 1e-3, "server_beta1": 0.0},
     ),
     # LAMB's rate is the share of a layer's norm that it moves by.
     "fedlamb": Entry(

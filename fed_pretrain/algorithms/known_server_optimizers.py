@@ -74,6 +74,17 @@ def _moments(config: AlgorithmConfig) -> tuple[float, float, float]:
     return config.server_beta1, config.server_beta2, config.server_epsilon
 
 
+def _reddi(kind: str) -> Callable[[AlgorithmConfig, float], Any]:
+    def build(config: AlgorithmConfig, rate: float) -> Any:
+        from fed_pretrain.algorithms import reddi
+
+        beta1, beta2, tau = _moments(config)
+        seconds = {"adam": reddi.adam(beta2), "yogi": reddi.yogi(beta2), "adagrad": reddi.adagrad}
+        return reddi.Adaptive(rate, beta1, tau, seconds[kind])
+
+    return build
+
+
 register(
     ServerOptimizer(
         "sgd",
@@ -109,6 +120,16 @@ register(
         adaptive=True,
     )
 )
+for _kind in ("adam", "yogi", "adagrad"):
+    register(
+        ServerOptimizer(
+            f"{_kind}_reddi",
+            f"Fed{_kind.capitalize()} as Reddi et al. 2021 print it: no bias correction, "
+            "--server_epsilon is tau, tau squared the second moment at first.",
+            _reddi(_kind),
+            adaptive=True,
+        )
+    )
 register(
     ServerOptimizer(
         "adamw",

@@ -39,6 +39,27 @@ def test_adaptive_servers_follow_their_formulas(kind) -> None:
     assert np.abs(stepped(config) - expected).max() < 1e-5
 
 
+@pytest.mark.parametrize("kind", ["adam", "yogi", "adagrad"])
+def test_the_papers_servers_follow_its_algorithm_2(kind) -> None:
+    tau, rate, b1, b2 = 0.1, 0.05, 0.9, 0.9
+    expected, m, v = flat(start_weights()), 0.0, tau**2
+    for update in UPDATES:
+        square = update**2
+        m = b1 * m + (1 - b1) * update
+        v = {
+            "adagrad": v + square,
+            "yogi": v - (1 - b2) * square * np.sign(v - square),
+            "adam": b2 * v + (1 - b2) * square,
+        }[kind]
+        expected = expected - rate * m / (np.sqrt(v) + tau)
+    settings = {"server_learning_rate": rate, "server_epsilon": tau, "server_beta2": b2}
+    printed = stepped(AlgorithmConfig(server_optimizer=f"{kind}_reddi", **settings))
+    assert np.abs(printed - expected).max() < 1e-6
+    assert (
+        np.abs(printed - stepped(AlgorithmConfig(server_optimizer=kind, **settings))).max() > 0.01
+    )
+
+
 def test_momentum_accumulates_and_beta_zero_is_sgd() -> None:
     expected = flat(start_weights())
     step = oracle.ServerSgd(0.5, 0.9)

@@ -1,0 +1,60 @@
+"""FedAdagrad, FedYogi and FedAdam as printed (Reddi et al. 2021, arXiv 2003.00295, Algorithm 2).
+
+m <- beta1 m + (1 - beta1) g; x <- x - eta m / (sqrt(v) + tau), with v_0 = tau^2 and no bias
+correction. v <- v + g^2 (Adagrad), v - (1 - beta2) sign(v - g^2) g^2 (Yogi) or
+beta2 v + (1 - beta2) g^2 (Adam). g is the aggregated update, received minus trained.
+"""
+
+import collections
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_federated as tff
+
+Second = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+"""The next second moment, of the last one and the squared update."""
+
+
+def adagrad(v: tf.Tensor, square: tf.Tensor) -> tf.Tensor:
+    return v + square
+
+
+def yogi(beta2: float) -> Second:
+    return lambda v, square: v - (1.0 - beta2) * tf.sign(v - square) * square
+
+
+def adam(beta2: float) -> Second:
+    return lambda v, square: beta2 * v + (1.0 - beta2) * square
+
+
+class Adaptive(tff.learning.optimizers.Optimizer):
+    def __init__(self, learning_rate: float, beta1: float, tau: float, second: Second) -> None:
+        self._learning_rate, self._beta1 = learning_rate, beta1
+        self._tau, self._second = tau, second
+
+    def initialize(self, specs: Any) -> Any:
+        def filled(value: float) -> Any:
+            return tf.nest.map_structure(lambda s: tf.fill(s.shape, tf.cast(value, s.dtype)), specs)
+
+        return collections.OrderedDict(
+            learning_rate=tf.constant(self._learning_rate, tf.float32),
+            first=filled(0.0),
+            second=filled(self._tau**2),
+        )
+
+    def next(self, state: Any, weights: Any, gradients: Any) -> Any:
+        rate, beta1 = tf.cast(state["learning_rate"], tf.float32), self._beta1
+        first = tf.nest.map_structure(
+            lambda m, g: beta1 * m + (1.0 - beta1) * g, state["first"], gradients
+        )
+        second = tf.nest.map_structure(
+            lambda v, g: self._second(v, g * g), state["second"], gradients
+        )
+        moved = tf.nest.map_structure(
+            lambda w, m, v: w - rate * m / (tf.sqrt(v) + self._tau), weights, first, second
+        )
+        new = collections.OrderedDict(
+            learning_rate=state["learning_rate"], first=first, second=second
+        )
+        return new, moved

@@ -74,8 +74,8 @@ def _moments(config: AlgorithmConfig) -> tuple[float, float, float]:
     return config.server_beta1, config.server_beta2, config.server_epsilon
 
 
-def _reddi(kind: str) -> Callable[[AlgorithmConfig, float], Any]:
-    def build(config: AlgorithmConfig, rate: float) -> Any:
+def _reddi(kind: str) -> Callable[[AlgorithmConfig, float], Optimizer]:
+    def build(config: AlgorithmConfig, rate: float) -> Optimizer:
         from fed_pretrain.algorithms import reddi
 
         beta1, beta2, tau = _moments(config)

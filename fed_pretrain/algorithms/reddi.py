@@ -7,10 +7,11 @@ beta2 v + (1 - beta2) g^2 (Adam). g is the aggregated update, received minus tra
 
 import collections
 from collections.abc import Callable
-from typing import Any
 
 import tensorflow as tf
 import tensorflow_federated as tff
+
+from groundwork.untyped import Nested, Spec, State, Weights
 
 Second = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 """The next second moment, of the last one and the squared update."""
@@ -33,8 +34,8 @@ class Adaptive(tff.learning.optimizers.Optimizer):
         self._learning_rate, self._beta1 = learning_rate, beta1
         self._tau, self._second = tau, second
 
-    def initialize(self, specs: Any) -> Any:
-        def filled(value: float) -> Any:
+    def initialize(self, specs: Spec) -> State:
+        def filled(value: float) -> Nested:
             return tf.nest.map_structure(lambda s: tf.fill(s.shape, tf.cast(value, s.dtype)), specs)
 
         return collections.OrderedDict(
@@ -43,7 +44,7 @@ class Adaptive(tff.learning.optimizers.Optimizer):
             second=filled(self._tau**2),
         )
 
-    def next(self, state: Any, weights: Any, gradients: Any) -> Any:
+    def next(self, state: State, weights: Weights, gradients: Nested) -> Nested:
         rate, beta1 = tf.cast(state["learning_rate"], tf.float32), self._beta1
         first = tf.nest.map_structure(
             lambda m, g: beta1 * m + (1.0 - beta1) * g, state["first"], gradients

@@ -53,10 +53,10 @@ def test_the_papers_servers_follow_its_algorithm_2(kind) -> None:
         }[kind]
         expected = expected - rate * m / (np.sqrt(v) + tau)
     settings = {"server_learning_rate": rate, "server_epsilon": tau, "server_beta2": b2}
-    printed = stepped(AlgorithmConfig(server_optimizer=f"{kind}_reddi", **settings))
+    printed = stepped(ResolvedAlgorithm(server_optimizer=f"{kind}_reddi", **settings))
     assert np.abs(printed - expected).max() < 1e-6
     assert (
-        np.abs(printed - stepped(AlgorithmConfig(server_optimizer=kind, **settings))).max() > 0.01
+        np.abs(printed - stepped(ResolvedAlgorithm(server_optimizer=kind, **settings))).max() > 0.01
     )
 
 

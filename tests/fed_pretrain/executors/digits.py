@@ -12,6 +12,7 @@ import tensorflow_federated as tff
 from fed_pretrain.algorithms import compose
 from fed_pretrain.algorithms.algorithm import Algorithm
 from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
+from fed_pretrain.clients import uneven_work
 from fed_pretrain.clients.local_work import LocalWork
 from fed_pretrain.clients.payload import make_payload, spec_of
 from fed_pretrain.executors.executor import ClientInput, Executor
@@ -46,12 +47,19 @@ def payload(client_id: str, round_number: int) -> Any:
     return make_payload(images[rows], labels[rows], work, 3, round_number, client_id)
 
 
-def clients(round_number: int, states: Any = None, initial: Any = None) -> list[ClientInput]:
+def clients(
+    round_number: int, states: Any = None, initial: Any = None, late_rounds: int = 0
+) -> list[ClientInput]:
+    """With `late_rounds` the first client is that much late, as soon as it can be."""
     states = states or {}
-    return [
-        ClientInput(name, functools.partial(payload, name, round_number), states.get(name, initial))
-        for name in SIZES
-    ]
+    made = []
+    for position, name in enumerate(SIZES):
+        lag = min(late_rounds, round_number - 1) if position == 0 else 0
+        read = functools.partial(payload, name, round_number - lag)
+        if late_rounds:
+            read = uneven_work.late_read(read, lag)
+        made.append(ClientInput(name, read, states.get(name, initial)))
+    return made
 
 
 def build_model() -> tf.keras.Model:
@@ -77,7 +85,9 @@ def algorithm(**settings: Any) -> Algorithm:
         "clients_per_round": len(SIZES),
         "alignment": "none",
     }
-    return compose.build(ResolvedAlgorithm(**(defaults | settings)), model_fn, PAYLOAD, OBJECTIVE)
+    config = ResolvedAlgorithm(**(defaults | settings))
+    spec = uneven_work.late_payload_spec(PAYLOAD) if config.late_rounds else PAYLOAD
+    return compose.build(config, model_fn, spec, OBJECTIVE)
 
 
 def start_weights() -> list[np.ndarray]:
@@ -103,7 +113,8 @@ def start(executor: Executor, made: Algorithm) -> Any:
 def train(executor: Executor, made: Algorithm, rounds: int = 3) -> Finished:
     state, states = start(executor, made), {}
     for number in range(1, rounds + 1):
-        inputs = clients(number, states, made.initial_client_state())
+        first = made.initial_client_state()
+        inputs = clients(number, states, first, made.config.late_rounds)
         if made.first_pass is not None:
             state = made.first_pass.run(executor, state, inputs)
         output = executor.run_round(made, state, inputs)

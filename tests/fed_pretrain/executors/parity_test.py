@@ -25,6 +25,15 @@ FEDAVG: dict[str, Any] = {}
 FEDADAM = {"server_optimizer": "adam", "server_learning_rate": 0.01, "server_epsilon": 1e-3}
 SCAFFOLD = {"client_update": "scaffold"}
 MIME = {"client_update": "mime", "server_momentum": 0.9}
+LATE = {"late_rounds": 2}
+NOISY = {
+    "dp_noise_multiplier": 0.5,
+    "dp_clip_norm": 0.3,
+    "weighting": "uniform",
+    "sampling": "all",
+    "dp_noise": "correlated",
+    "dp_restart_rounds": 2,
+}
 OTHERS = {
     "fedprox": {"client_update": "proximal", "proximal_strength": 0.1},
     "fednova": {"client_update": "nova"},
@@ -35,19 +44,23 @@ OTHERS = {
     "quantised": {"compression": "quantize", "weighting": "uniform"},
     "secure": {"secure_aggregation": True},
     "feddyn": {"client_update": "feddyn"},
-    "dp without noise": {"dp_noise_multiplier": 0.0, "weighting": "uniform"},
+    "independent noise": {"dp_noise_multiplier": 0.5, "weighting": "uniform"},
 }
 
 
-@pytest.mark.parametrize("settings", [FEDAVG, SCAFFOLD, MIME], ids=["fedavg", "scaffold", "mime"])
+@pytest.mark.parametrize(
+    "settings",
+    [FEDAVG, SCAFFOLD, MIME, LATE, NOISY],
+    ids=["fedavg", "scaffold", "mime", "late", "noisy"],
+)
 def test_native_and_device_agree(native, on_device, settings):
     _agree(native, on_device(**settings), settings, SGD_BOUND)
 
 
 @pytest.mark.parametrize(
     "settings",
-    [FEDAVG, SCAFFOLD, pytest.param(MIME, marks=pytest.mark.slow)],
-    ids=["fedavg", "scaffold", "mime"],
+    [FEDAVG, SCAFFOLD, *(pytest.param(s, marks=pytest.mark.slow) for s in (MIME, LATE, NOISY))],
+    ids=["fedavg", "scaffold", "mime", "late", "noisy"],
 )
 def test_beam_and_device_agree(beam, on_device, settings):
     _agree(beam, on_device(**settings), settings, SGD_BOUND)

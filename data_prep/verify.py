@@ -5,6 +5,7 @@ from pathlib import Path
 from absl import flags
 
 from data_prep.inspection import verification
+from data_prep.store import manifest
 from groundwork import command_line
 from groundwork.errors import UserError
 
@@ -17,6 +18,11 @@ def main() -> int:
         raise UserError("--dataset is missing: name the folder of a prepared dataset")
     if not Path(folder).is_dir():
         raise UserError(f"--dataset={folder}: there is no such folder")
+    if not (Path(folder) / manifest.FILE_NAME).is_file():
+        raise UserError(
+            f"--dataset={folder}: this is no prepared dataset (it has no {manifest.FILE_NAME}); "
+            "name the folder that `prepare --output=...` made"
+        )
     faults = verification.verify(folder)
     for fault in faults:
         print(f"damaged: {fault}")

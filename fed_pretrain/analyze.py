@@ -18,6 +18,7 @@ from fed_pretrain.curvature.curvature_config import CurvatureConfig  # noqa: E40
 from fed_pretrain.experiment.assembly import run_flags  # noqa: E402
 from fed_pretrain.probes import known_probes  # noqa: E402
 from groundwork import settings  # noqa: E402
+from groundwork.errors import UserError  # noqa: E402
 
 run_flags.define()
 _PROBES = flags.FLAGS["probes"]
@@ -57,6 +58,9 @@ def main() -> int:
     from fed_pretrain.experiment.analysis import run_analysis
     from fed_pretrain.experiment.analysis.analyze_config import AnalyzeConfig, OtherRun
 
+    for run, number in ((_RUN, _ROUND), (_OTHER_RUN, _OTHER_ROUND), (_THIRD_RUN, _THIRD_ROUND)):
+        if number.present and run.value is None:
+            raise UserError(f"--{number.name} is of --{run.name}, which is not given")
     given = run_flags.run_config(required=() if _RUN.value else ("task", "workdir"))
     config = run_analysis.run_config(_RUN.value, given) if _RUN.value else given
     chosen = given.probes.probes if _PROBES.present else "hessian"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from absl import flags, logging
 
 from groundwork import filesystems, plugins, versions
-from groundwork.errors import UserError
+from groundwork.errors import NO_ROOM, UserError, of_system
 
 USER_ERROR_EXIT = 2
 # What a shell reports of a program that a closed pipe ended.
@@ -79,6 +79,12 @@ def run(main: Callable[[], int | None], after_plugins: Callable[[], None] = lamb
             return main() or 0
         except UserError as error:
             return _refuse(str(error))
+        except MemoryError:
+            return _refuse("what was asked for does not fit into the memory of this machine")
+        except OSError as error:
+            if error.errno not in NO_ROOM and error.filename is None:
+                raise
+            return _refuse(of_system(error))
 
     def parse(argv: Sequence[str]) -> list[str]:
         if VERSION in argv[1:]:

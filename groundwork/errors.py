@@ -1,7 +1,11 @@
 """The one exception that means: the user can mend this."""
 
 import difflib
+import errno
 from collections.abc import Sequence
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""The system's numbers for a disk, a quota or a file's largest size that is reached."""
 
 
 class UserError(Exception):
@@ -11,3 +15,13 @@ class UserError(Exception):
 def nearest(word: str, words: Sequence[str]) -> str:
     close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
     return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def of_system(error: OSError, again: str = "run the same command again") -> str:
+    """The sentence for what the system refused, with the file it is about."""
+    where = f" while writing {error.filename}" if error.filename else ""
+    if error.errno == errno.EFBIG:
+        return f"a file grew too large{where}: raise the limit (ulimit -f) and {again}"
+    if error.errno in NO_ROOM:
+        return f"the disk is full{where}: free some space and {again}"
+    return f"{error.filename or 'a file'}: {error.strerror or error}"

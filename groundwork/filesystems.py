@@ -9,6 +9,8 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
 def check_local(flag: str, path: str) -> None:
     """Refuses a URL, which would otherwise become a local folder named `gs:` or the like."""
+    if "\0" in path:
+        raise UserError(f"--{flag}={path!r}: a path holds no NUL byte")
     scheme = _SCHEME.match(path)
     if scheme:
         raise UserError(

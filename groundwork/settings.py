@@ -52,6 +52,10 @@ def check_bounds(config: "DataclassInstance") -> None:
         if smallest is not None and value is not None and value < smallest:
             name = field.metadata.get("flag", field.name)
             raise UserError(f"--{name}={value}: at least {smallest} is wanted")
+        largest = field.metadata.get("upper_bound")
+        if largest is not None and value is not None and value > largest:
+            name = field.metadata.get("flag", field.name)
+            raise UserError(f"--{name}={value}: at most {largest} is wanted")
 
 
 def moving(config: "DataclassInstance") -> dict[str, Json]:

@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from groundwork import files
-from groundwork.errors import UserError
+from groundwork.errors import NO_ROOM, UserError, of_system
 
 REQUEST = "request.txt"
+
+
+AGAIN = "run the same command, which goes on from what is done"
 
 
 class Interrupted(UserError):
@@ -47,6 +50,10 @@ def staging(output: Path, request: str) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         shutil.rmtree(folder, ignore_errors=True)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        raise Interrupted(of_system(error, AGAIN)) from error
     finally:
         os.close(descriptor)
 
@@ -64,7 +71,7 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"--output: {folder.parent} cannot be written: {error.strerror}") from None
+        raise UserError(f"--output: {folder.parent} cannot be written: {error.strerror}") from error
 
 
 def _locked(folder: Path, output: Path) -> int:

@@ -66,6 +66,10 @@ class Job:
     def save_result(self, stage: str, number: int, value: Mapping[str, Json]) -> None:
         files.write_json(self.folder(stage) / f"{number:06d}.json", value)
 
+    def has_results(self, stage: str) -> bool:
+        """Whether a piece of work of the stage is finished."""
+        return any((self.staging / stage).glob("*.json"))
+
     def results(self, stage: str, count: int) -> list[dict[str, Json]]:
         found = [self.result(stage, number) for number in range(count)]
         missing = [number for number, value in enumerate(found) if value is None]

@@ -1,6 +1,5 @@
 """The job as a Beam pipeline: it hands out task and shard numbers, and waits between stages."""
 
-import errno
 from collections.abc import Callable, Iterable, Iterator
 
 import apache_beam as beam
@@ -9,11 +8,9 @@ from data_prep.grouping import assigning, finishing, merging, runs
 from data_prep.grouping.job import Job
 from data_prep.grouping.reading import TooManyBadRecords
 from groundwork import files
-from groundwork.errors import UserError
+from groundwork.errors import NO_ROOM, UserError, of_system
+from groundwork.staging import AGAIN
 from groundwork.untyped import Json
-
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_AGAIN = "run the same command, which goes on from what is done"
 
 
 class Stage(beam.DoFn):
@@ -32,21 +29,16 @@ class Stage(beam.DoFn):
         files.reach(f"prepare{self._work.__name__}")
         try:
             done = list(self._work(self._job, number))
-        except (UserError, TooManyBadRecords) as error:
+        except TooManyBadRecords as error:
+            whole = self._job.has_results(runs.STAGE)
+            kept = "; what was read of other files is kept" if whole else ""
+            self._job.fail(f"{error}{kept}", sound=whole)
+        except UserError as error:
             self._job.fail(str(error))
         except OSError as error:
-            self._job.fail(_described(error), sound=error.errno in _NO_ROOM)
+            self._job.fail(of_system(error, AGAIN), sound=error.errno in NO_ROOM)
         else:
             yield from done
-
-
-def _described(error: OSError) -> str:
-    where = f" while writing {error.filename}" if error.filename else ""
-    if error.errno == errno.EFBIG:
-        return f"a file grew too large{where}: raise the limit (ulimit -f) and {_AGAIN}"
-    if error.errno in _NO_ROOM:
-        return f"the disk of --output is full{where}: free some space and {_AGAIN}"
-    return f"{error.filename or 'a file'}: {error.strerror or error}"
 
 
 def _index(job: Job, task: int) -> list[int]:
@@ -65,7 +57,9 @@ def _spill(job: Job, task: int) -> list[int]:
 def _plan(job: Job, _: int) -> range:
     total = sum(sum(result["bad"].values()) for result in job.results(runs.STAGE, len(job.tasks)))
     if total > job.max_bad_records:
-        raise UserError(f"{total} bad records, more than --max_bad_records={job.max_bad_records}")
+        raise TooManyBadRecords(
+            f"{total} bad records, more than --max_bad_records={job.max_bad_records}"
+        )
     planned: dict[str, Json] = merging.plan(job)
     job.save_result("planned", 0, planned)
     return range(planned["shards"])

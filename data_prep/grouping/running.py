@@ -18,9 +18,9 @@ from apache_beam.transforms import environments
 
 from data_prep.grouping import assigning, local_worker, merging, pipeline, runs
 from data_prep.grouping.job import Job
-from groundwork.errors import UserError
+from groundwork.errors import NO_ROOM, UserError, of_system
 from groundwork.progress import Progress
-from groundwork.staging import Interrupted
+from groundwork.staging import AGAIN, Interrupted
 
 _LOCAL = ("", "FnApiRunner")
 _WORKER_DIED = "Channel closed prematurely"
@@ -36,6 +36,10 @@ def run(job: Job, *, workers: int, beam_options: Sequence[str], expected: int | 
         try:
             graph.run().wait_until_finish()
         except RuntimeError as error:
+            job.check()
+            for number in NO_ROOM:  # Not even the failure could be written down.
+                if os.strerror(number) in str(error):
+                    raise Interrupted(of_system(OSError(number, ""), AGAIN)) from error
             if _WORKER_DIED not in str(error):
                 raise
             raise Interrupted(

@@ -1,5 +1,6 @@
 """source -> partition -> dataset: the library entry behind `prepare`."""
 
+import dataclasses
 import functools
 import hashlib
 import importlib
@@ -114,10 +115,10 @@ def prepare_opened(
         staging.sweep(Path(config.output).absolute())
         announce(f"{config.output} holds exactly this dataset already: nothing to do")
         return open_dataset(config.output)
-    running = _beam()
     output = Path(config.output).absolute()
     expected = _expected(opened)
-    with staging.staging(output, described["request"]) as folder:
+    with staging.staging(output, _reading(opened)) as folder:
+        running = _beam()
         job = make_job(opened, folder, described)
         running.run(
             job, workers=opened.workers, beam_options=config.beam_options, expected=expected
@@ -126,6 +127,13 @@ def prepare_opened(
         staging.move_into_place(job.dataset, output, overwrite=config.overwrite)
         files.reach("prepare_moved")
     return open_dataset(output)
+
+
+def _reading(opened: Opened) -> str:
+    """What decides what is read: a request that lets more bad records pass goes on from it."""
+    config = dataclasses.replace(opened.config, max_bad_records=0)
+    request: str = describe_request(dataclasses.replace(opened, config=config))["request"]
+    return request
 
 
 def _beam() -> ModuleType:

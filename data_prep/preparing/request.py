@@ -20,6 +20,7 @@ from groundwork.errors import UserError
 from groundwork.settings import REQUIRED, check_bounds, setting
 
 NO_MAXIMUM = 1 << 62
+_MOST_SHARDS, _MOST_WORKERS = 99_999, 1024
 _ONE_WORKER_BYTES = 16 << 20
 _SMALLEST_TASK, _LARGEST_TASK, _TASKS = 1 << 20, 256 << 20, 64
 
@@ -81,12 +82,15 @@ class PrepareConfig:
         0, "Bad records to count and report instead of stopping.", lower_bound=0
     )
     shards: int | None = setting(
-        None, "Number of shards; by default the size decides.", lower_bound=1
+        None, "Number of shards; by default the size decides.", lower_bound=1, upper_bound=99_999
     )
     shard_mb: int = setting(128, "Size of a shard in MiB.", lower_bound=1)
     spill_mb: int = setting(128, "Memory in MiB that a worker sorts at a time.", lower_bound=1)
     workers: int | None = setting(
-        None, "Local worker processes; by default one for each core.", lower_bound=1
+        None,
+        "Local worker processes; by default one for each core.",
+        lower_bound=1,
+        upper_bound=1024,
     )
     beam_options: tuple[str, ...] = setting((), "Beam's own options.", flag=None)
     overwrite: bool = setting(False, "Replace another dataset at --output.")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from data_prep.sources.source import Source
 from groundwork import plugins
-from groundwork.errors import UserError
+from groundwork.errors import UserError, nearest
 
 # name -> module below data_prep.sources; it exports SOURCE, or several in SOURCES.
 MODULES: Mapping[str, str] = {
@@ -53,7 +53,8 @@ def get(name: str) -> Source:
     """The source called `name`; `tfds:mnist` finds the source `tfds`."""
     key = name.split(":", 1)[0]
     if key not in names():
-        raise UserError(f"--source={name}: unknown source; known are {', '.join(names())}")
+        hint, known = nearest(key, names()), ", ".join(names())
+        raise UserError(f"--source={name}: unknown source{hint}; known are {known}")
     source = _registered.get(key) or _built_in(key)
     if ":" in name and not source.prefix:
         raise UserError(f"--source={name}: {key} takes no name after a colon")

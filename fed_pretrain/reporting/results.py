@@ -216,6 +216,8 @@ def load_study(study_file: str | Path) -> Study:
     content = read_json(path)
     if content is None:
         raise UserError(f"--study: there is no {path}")
+    if not isinstance(content, dict) or not isinstance(content.get("steps"), list):
+        raise UserError(f"--study: {path} is not the study.json of a study")
     return study_of(content, path.parent)
 
 

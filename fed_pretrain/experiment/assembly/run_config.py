@@ -26,7 +26,9 @@ _FREE = {"moves_numbers": False}
 class WorkConfig:
     """How much a client works in a round, and which clients take part. None: the task's default."""
 
-    rounds: int | None = setting(None, "Federated rounds.", lower_bound=0)
+    rounds: int | None = setting(
+        None, "Federated rounds.", lower_bound=0, upper_bound=1_000_000_000
+    )
     clients_per_round: int | None = setting(None, "Clients in a round.", lower_bound=1)
     sampling: str = setting(
         "uniform",

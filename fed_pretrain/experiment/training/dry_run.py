@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from fed_pretrain.experiment.assembly import round_clients
+from fed_pretrain.experiment.assembly import private_run, round_clients
 from fed_pretrain.experiment.assembly.assemble import Assembly, assemble
 from fed_pretrain.experiment.assembly.run_config import RunConfig
 from fed_pretrain.experiment.assembly.session import Session, shared
 from fed_pretrain.experiment.training.costs import Traffic
+from fed_pretrain.experiment.workdir import workdir
 from fed_pretrain.experiment.workdir.checkpoints import StateLayout
 from fed_pretrain.tasks import embedded_datasets
 from groundwork.errors import UserError
@@ -24,8 +25,10 @@ _PROBE_CLIENTS = 4
 def describe(config: RunConfig, session: Session | None = None) -> str:
     """Assembles the run, tries a part of its first round and reports what it found."""
     began = time.perf_counter()
+    workdir.check_place(config.workdir)
     prepares = embedded_datasets.to_prepare(config.task, config.dataset)
     assembly = assemble(config, session or shared())
+    private_run.probes(assembly.config)  # Refuses those that are none.
     trial = _try_clients(assembly)
     lines = [
         *_data_lines(assembly),

@@ -5,6 +5,7 @@ import dataclasses
 import errno
 import hashlib
 import json
+import os
 import shlex
 import shutil
 import sys
@@ -28,8 +29,20 @@ FORMAT = 2
 _STORAGE_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)
 
 
+def check_place(path: str) -> None:
+    """Refuses a place where `create` would fail, and makes nothing."""
+    place = Path(path).absolute()
+    while not os.path.lexists(place):
+        place = place.parent
+    if not place.is_dir():
+        raise UserError(f"--workdir={path}: {place} is a file, and a folder is wanted")
+    if not os.access(place, os.W_OK):
+        raise UserError(f"--workdir={path}: {place} cannot be written (permission denied)")
+
+
 def create(path: str) -> Path:
     """Makes the folder; refuses a place that cannot be written."""
+    check_place(path)
     folder = Path(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)

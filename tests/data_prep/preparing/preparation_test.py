@@ -2,6 +2,8 @@ import dataclasses
 import errno
 import json
 import os
+import resource
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,8 @@ from typing import Any
 import pytest
 
 from data_prep.grouping import merging, running, runs
+from data_prep.grouping.job import Job
+from data_prep.grouping.reading import TaskReader
 from data_prep.preparing import preparation, request
 from data_prep.preparing.preparation import PrepareConfig, prepare
 from data_prep.sources.source import (
@@ -213,8 +217,8 @@ def test_an_output_that_holds_other_things_is_left_alone(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("number", "sentence"),
     [
-        (errno.ENOSPC, "disk of --output is full"),
-        (errno.EDQUOT, "disk of --output is full"),
+        (errno.ENOSPC, "disk is full"),
+        (errno.EDQUOT, "disk is full"),
         (errno.EFBIG, "grew too large"),
     ],
 )
@@ -226,9 +230,6 @@ def test_a_full_disk_gives_one_sentence_and_the_same_command_goes_on(
     def full(*_: Any) -> None:
         raise OSError(number, os.strerror(number))
 
-    def read_again(*_: Any) -> None:
-        raise AssertionError("what was read and sorted before is whole")
-
     with monkeypatch.context() as patch:
         patch.setattr(merging, "merge", full)
         with pytest.raises(UserError, match=sentence):
@@ -237,6 +238,76 @@ def test_a_full_disk_gives_one_sentence_and_the_same_command_goes_on(
     monkeypatch.setattr(runs, "TaskReader", read_again)
     assert prepare(config).fingerprint == whole.fingerprint
     assert not staging.folder_of(tmp_path / "out").exists()
+
+
+def three_files(folder: Path, last: str = "") -> PrepareConfig:
+    """Files of over a megabyte each, so that each is a task of its own."""
+    (folder / "rows").mkdir()
+    for number in range(3):
+        rows = (f"c{n % 7},{n % 2},{'x' * 500}\n" for n in range(2400))
+        text = "client_id,label,text\n" + "".join(rows) + last * (number == 2)
+        (folder / "rows" / f"{number}.csv").write_text(text)
+    return PrepareConfig("csv", str(folder / "out"), input=str(folder / "rows"), workers=1)
+
+
+def read_again(*_: Any) -> None:
+    raise AssertionError("what was read and sorted before is whole")
+
+
+def test_a_file_that_may_not_grow_so_large_leaves_what_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = dataclasses.replace(three_files(tmp_path), shards=1, split="none")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2 << 20, before[1]))
+    try:
+        with pytest.raises(UserError, match=r"a file grew too large.*ulimit -f"):
+            prepare(config)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    monkeypatch.setattr(runs, "TaskReader", read_again)
+    assert prepare(config).manifest.counts["written"] == 7200
+    assert not staging.folder_of(tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("size", ["20k", "4m", pytest.param("2500k", marks=pytest.mark.slow)])
+def test_a_disk_that_is_really_full_leaves_what_is_whole(tmp_path: Path, size: str) -> None:
+    """Full at its first file, while reading, and while writing shards."""
+    config = dataclasses.replace(three_files(tmp_path), shards=1, split="none")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o"]
+    if subprocess.run([*mount, f"size={size}", "none", disk], capture_output=True).returncode:
+        pytest.skip("only root may mount a small disk")
+    try:
+        config = dataclasses.replace(config, output=str(disk / "out"))
+        with pytest.raises(UserError, match=r"the disk is full.*same command, which goes on"):
+            prepare(config)
+        subprocess.run([*mount, "remount,size=30m", "none", disk], check=True)
+        assert prepare(config).manifest.counts["written"] == 7200
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def test_a_bad_record_found_late_leaves_what_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = three_files(tmp_path, last="c,x,y\n")
+    with pytest.raises(UserError, match=r"2\.csv line 2402: .*other files is kept"):
+        prepare(config)
+    read = runs.TaskReader
+
+    def of_last_file(job: Job, task: int, stage: str) -> TaskReader:
+        assert task == 2, "what was read of the others is whole"
+        return read(job, task, stage)
+
+    lenient = dataclasses.replace(config, max_bad_records=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "TaskReader", of_last_file)
+        assert prepare(lenient).manifest.counts["dropped"] == {"bad: wrong_type": 1}
+    announced: list[str] = []
+    prepare(lenient, announced.append)
+    assert "nothing to do" in announced[0]
 
 
 def test_client_ids_with_newlines_survive_natural_shuffled(tmp_path: Path) -> None:

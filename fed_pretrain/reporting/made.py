@@ -31,6 +31,15 @@ class Made:
     def last_pass(self) -> Mapping[str, Json]:
         return self.study.passes[-1] if self.study.passes else {}
 
+    def heading(self) -> str:
+        """`63 steps, of which 2 did not finish`."""
+        number = sum(step["kind"] != "report" for step in self.study.steps)
+        if not number:
+            return f"{counted(len(self.study.runs), 'run')} that no plan made"
+        failed = len(self.study.unfinished)
+        steps = counted(number, "step")
+        return f"{steps}, of which {failed} did not finish" if failed else f"{steps}, all finished"
+
     def meta(self) -> list[str]:
         """The line below the answer: what was run, when, on what."""
         parts = [_grid(self.study), *self._when()]

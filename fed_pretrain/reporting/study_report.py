@@ -133,6 +133,7 @@ def _render(
         meta=made.meta(),
         hero=picture.html() if picture is not None else "",
         sections=sections,
+        made=made.heading(),
         facts=made.facts(),
         runs=made.runs_html() if study.runs else "",
         number_of_runs=len(study.runs),

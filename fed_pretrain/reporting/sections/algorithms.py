@@ -10,11 +10,11 @@ from fed_pretrain.reporting import captions
 from fed_pretrain.reporting.charts.palette import place
 from fed_pretrain.reporting.charts.scale import Scale, covering
 from fed_pretrain.reporting.charts.strip import strip
-from fed_pretrain.reporting.estimates import Estimate, by_seed, estimate, paired
+from fed_pretrain.reporting.estimates import Estimate, by_seed, estimate, over_seeds, paired
 from fed_pretrain.reporting.hero import colour_of, ordered_starts
 from fed_pretrain.reporting.letters import compact_letters, resolved
 from fed_pretrain.reporting.naming import Names, cells
-from fed_pretrain.reporting.numbers import counted, fixed, signed, span
+from fed_pretrain.reporting.numbers import counted, fixed, listed, signed, span
 from fed_pretrain.reporting.part import Html, Section
 from fed_pretrain.reporting.results import FINAL, Study
 from fed_pretrain.reporting.table import HIGHEST, Cell, Table, file_name
@@ -35,7 +35,7 @@ def algorithms_section(study: Study) -> Section | None:
     lists = [one for one in lists if len(one.labels) > 1]
     if not lists:
         return Section(
-            "accuracy", "Accuracy after the last round", [_HELD_OUT], tables=tables,
+            "accuracy", _ends(study), [_HELD_OUT], tables=tables,
             topic="Final accuracy",
         )  # fmt: skip
     pairs = sum(len(one.labels) * (len(one.labels) - 1) // 2 for one in lists)
@@ -65,6 +65,21 @@ def algorithms_section(study: Study) -> Section | None:
             f" picked on the same data, so differences to it are a little too large. {_HELD_OUT}"
         ],
     )
+
+
+def _ends(study: Study) -> str:
+    """Where one algorithm is all there is: the mean of each start."""
+    names = Names(study)
+    parts = []
+    for task in study.tasks:
+        means = [
+            f"{fixed(over_seeds(runs, lambda run: run.last(FINAL)).mean)} from"
+            f" {names.start(task, start)}"
+            for start in ordered_starts(study, task)
+            if (runs := captions.subjects(study, task, start=start))
+        ]
+        parts.append(f"{names.task(task)}: {listed(means)}")
+    return "; ".join(parts)
 
 
 _HELD_OUT = (

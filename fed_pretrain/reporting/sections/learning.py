@@ -2,8 +2,10 @@
 
 from fed_pretrain.reporting import captions
 from fed_pretrain.reporting.charts.curves import Curves, Line, Panel, PanelRow, line_of
+from fed_pretrain.reporting.estimates import over_seeds
 from fed_pretrain.reporting.hero import colour_of, ordered_starts
 from fed_pretrain.reporting.naming import Names, cells
+from fed_pretrain.reporting.numbers import fixed, listed
 from fed_pretrain.reporting.part import Section
 from fed_pretrain.reporting.results import FINAL, Study
 from fed_pretrain.reporting.table import file_name
@@ -16,11 +18,26 @@ def learning_section(study: Study) -> Section | None:
         return None
     return Section(
         "learning",
-        "Held-out accuracy in every cell",
+        "; ".join(_ends(study, task) for task in study.tasks if _varies(study, task)),
         ["Bold: mean over seeds; thin: single runs."],
         charts,
         topic="Learning curves",
     )
+
+
+def _ends(study: Study, task: str) -> str:
+    """Between which accuracies the cells of each start end."""
+    names, parts = Names(study), []
+    for start in ordered_starts(study, task):
+        ends = [
+            over_seeds(study.select(task=task, start=start, **wanted), lambda run: run.last(FINAL))
+            for _, wanted in cells(study, task)
+        ]
+        known = sorted(end.mean for end in ends if end.known)
+        if known:
+            ends_at = f"{fixed(known[0])} to {fixed(known[-1])}"
+            parts.append(f"{ends_at} from {names.start(task, start)}")
+    return f"{names.task(task)} ends at {listed(parts)}"
 
 
 def _varies(study: Study, task: str) -> bool:

@@ -1,10 +1,13 @@
 """What a start is worth: its loss before training, and where training takes each start."""
 
+from collections.abc import Sequence
+
 from fed_pretrain.reporting import captions
 from fed_pretrain.reporting.charts.dumbbells import Dumbbell, Dumbbells, Mark
-from fed_pretrain.reporting.estimates import by_seed
+from fed_pretrain.reporting.estimates import by_seed, estimate, over_seeds
 from fed_pretrain.reporting.hero import colour_of, ordered_starts
 from fed_pretrain.reporting.naming import Names
+from fed_pretrain.reporting.numbers import fixed, listed
 from fed_pretrain.reporting.part import Section
 from fed_pretrain.reporting.results import FINAL, Study
 from fed_pretrain.reporting.sections import findings
@@ -25,11 +28,26 @@ def start_loss_section(study: Study) -> Section | None:
     )
     return Section(
         "start_loss",
-        findings.heading(study, ["start_loss"], "Loss before any training"),
+        findings.heading(study, ["start_loss"], _lower_and_higher(rows)),
         ["The paper's point: a pre-trained start need not have the lower loss here to end better."],
         [chart],
         topic="Why: loss at the start",
     )
+
+
+def _lower_and_higher(rows: Sequence[Dumbbell]) -> str:
+    """By the means alone, where no check is decided."""
+    sides: dict[str, list[str]] = {"lower": [], "higher": []}
+    for row in rows:
+        random = [estimate(mark.values).mean for mark in row.marks if mark.colour == 0]
+        for mark in row.marks if random else ():
+            if mark.colour:
+                side = "lower" if estimate(mark.values).mean < random[0] else "higher"
+                sides[side].append(f"{row.label} from {mark.name}")
+    parts = [f"{side} on {listed(places)}" for side, places in sides.items() if places]
+    if not parts:
+        return "Loss before any training"
+    return f"Undecided; the mean loss before training is {', '.join(parts)}"
 
 
 def _losses(study: Study, task: str) -> Dumbbell:
@@ -55,7 +73,7 @@ def quality_section(study: Study) -> Section | None:
         return None
     return Section(
         "start_quality",
-        "Accuracy before and after training, start by start",
+        "; ".join(_highest(study, task) for task in graded),
         [
             "In the plan's order: rings are before training, dots after the last round; ticks are"
             " the seeds. A start that looks no better before training may still end better.",
@@ -64,6 +82,15 @@ def quality_section(study: Study) -> Section | None:
         charts,
         topic="From start to end",
     )
+
+
+def _highest(study: Study, task: str) -> str:
+    names, ends = Names(study), {}
+    for start in study.starts(task):
+        runs = captions.subjects(study, task, start=start)
+        ends[start] = over_seeds(runs, lambda run: run.last(FINAL)).mean
+    best = max(ends, key=lambda start: (ends[start] == ends[start], ends[start]))
+    return f"{names.task(task)} ends highest from {names.start(task, best)}: {fixed(ends[best])}"
 
 
 def _quality(study: Study, task: str) -> Dumbbells:

@@ -53,6 +53,7 @@ def test_the_csv_has_every_point_and_the_paper_figure_is_a_pdf_and_an_svg():
     figures = dict(chart().figures())
     assert set(figures) == {"figures/learning.pdf", "figures/learning.svg"}
     assert figures["figures/learning.pdf"].startswith(b"%PDF")
+    assert dict(chart().figures()) == figures
 
 
 def test_a_long_curve_is_thinned_on_the_page_but_keeps_its_ends():

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from fed_pretrain.reporting import guessing
+from fed_pretrain.reporting.estimates import estimate
 from fed_pretrain.reporting.naming import Names
 from fed_pretrain.reporting.results import Run, Study, read_json, unique
-from fed_pretrain.reporting.statistics import spread
 from groundwork.untyped import Json
 
 
@@ -127,7 +127,7 @@ def told(study: Study, task: str) -> list[str]:
 
 def left_chance(study: Study, task: str, start: str) -> bool:
     """Whether the median algorithm, mean over seeds, ends a tenth of the way from chance to one."""
-    ends = spread(list(guessing.medians(study.select(task=task, start=start)).values())).mean
+    ends = estimate(guessing.medians(study.select(task=task, start=start)).values()).mean
     return ends > guessing.of_task(study, task).line
 
 

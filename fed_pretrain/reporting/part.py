@@ -93,7 +93,3 @@ class Section:
     @property
     def blocks(self) -> Sequence[Block]:
         return [*self.figures, *self.tables]
-
-
-def significant(value: float) -> str:
-    return "–" if value != value else f"{value:.4g}"

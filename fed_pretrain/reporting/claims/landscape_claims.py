@@ -11,9 +11,9 @@ from fed_pretrain.reporting.claims.accuracy_claims import by_seed
 from fed_pretrain.reporting.claims.block import Block, first
 from fed_pretrain.reporting.claims.claim import FIRST, THIRD, Claim, Where
 from fed_pretrain.reporting.claims.finding import Finding, Guard
+from fed_pretrain.reporting.estimates import estimate
 from fed_pretrain.reporting.inference.student import Sides
 from fed_pretrain.reporting.results import Analysis, Study
-from fed_pretrain.reporting.statistics import spread
 from groundwork.untyped import Json
 
 LOSS_MARGIN = 0.05
@@ -39,7 +39,7 @@ def lines_between(study: Study, task: str, start: str) -> dict[int, list[Mapping
 def barriers(study: Study, task: str, start: str) -> dict[int, float]:
     """By seed: the rise of the loss on such a line above the straight one between its ends."""
     return {
-        seed: spread([float(line["barrier"]) for line in lines]).mean
+        seed: estimate([float(line["barrier"]) for line in lines]).mean
         for seed, lines in lines_between(study, task, start).items()
     }
 

@@ -3,16 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 
+import numpy as np
 from markupsafe import Markup
 
-from fed_pretrain.reporting import captions
+from fed_pretrain.reporting import captions, guessing
 from fed_pretrain.reporting.charts.palette import place
 from fed_pretrain.reporting.charts.scale import Scale, covering
 from fed_pretrain.reporting.charts.strip import strip
 from fed_pretrain.reporting.estimates import Estimate, by_seed, estimate, over_seeds, paired
 from fed_pretrain.reporting.hero import colour_of, ordered_starts
-from fed_pretrain.reporting.letters import compact_letters, resolved
+from fed_pretrain.reporting.inference import order
+from fed_pretrain.reporting.inference.looks import LEVEL
 from fed_pretrain.reporting.naming import Names, cells
 from fed_pretrain.reporting.numbers import counted, fixed, listed, signed, span
 from fed_pretrain.reporting.part import Html, Section
@@ -47,7 +50,7 @@ def algorithms_section(study: Study) -> Section | None:
     text = [
         "Best first in each list; every other row is its paired difference to the first, with the"
         " 95 % interval over seeds. Algorithms that share a letter cannot be told apart (paired t"
-        " tests with Holm's correction within a list).",
+        " tests, their level divided by the number of pairs of a list).",
     ]
     return Section(
         "accuracy",
@@ -116,13 +119,29 @@ class CellList:
         return estimate(self._finals[label].values())
 
     @cached_property
-    def apart(self) -> set[tuple[int, int]]:
-        return resolved([self._finals[label] for label in self.labels])
+    def _array(self) -> np.ndarray:
+        """Seed by algorithm, over the seeds that all have."""
+        finals = [self._finals[label] for label in self.labels]
+        seeds = sorted(set.intersection(*(set(one) for one in finals)))
+        return np.array([[one[seed] for one in finals] for seed in seeds])
 
-    def letters(self) -> list[str]:
-        order = list(range(len(self.labels)))
-        found = compact_letters(order, self.apart)
-        return [found[index] for index in order]
+    @cached_property
+    def _floor(self) -> float:
+        return guessing.of_task(self.study, self.task).floor
+
+    @cached_property
+    def apart(self) -> set[tuple[int, int]]:
+        """The pairs, by their places in `labels`, that are told apart."""
+        if len(self._array) < 2:
+            return set()
+        p, _ = order.pairs(self._array, self._floor)
+        pairs = combinations(range(len(self.labels)), 2)
+        return {pair for pair, one in zip(pairs, p, strict=True) if one <= LEVEL / len(p)}
+
+    def letters(self) -> Sequence[str]:
+        if len(self._array) < 2:
+            return ["a"] * len(self.labels)
+        return order.proven_order(self._array, LEVEL, self._floor).letters
 
     def behind(self, label: str) -> Estimate:
         return paired(self._finals[label], self._finals[self.labels[0]])

@@ -1,6 +1,7 @@
 """The ledger of claims: all verdicts at a glance, every check with its interval, and what next."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -138,22 +139,51 @@ def _forest(study: Study, rows: Sequence[Row]) -> Markup:
         '<span class="ef">effect, 95 % interval</span><span class="un">unit</span>'
         '<span class="de">decided with</span></div>'
     )
-    groups = [_group(study, group, [r for r in rows if group.takes(r)]) for group in _GROUPS]
+    shown = _Rows(study, _footnotes(rows))
+    groups = [shown.group(group, [r for r in rows if group.takes(r)]) for group in _GROUPS]
     return head + Markup("").join(groups)
 
 
-def _group(study: Study, group: _Group, rows: Sequence[Row]) -> Markup:
-    if not rows:
-        return Markup("")
-    heading = Markup('<h3 class="gh {}"><i aria-hidden="true">{}</i> {} <b>{}</b></h3>').format(
-        group.kind, group.mark, group.title, len(rows)
-    )
-    lines = Markup('<div class="rows">{}</div>').format(
-        Markup("").join(_line(study, row) for row in sorted(rows, key=_certainty))
-    )
-    if not group.closed:
-        return heading + lines
-    return Markup('<details class="grp"><summary>{}</summary>{}</details>').format(heading, lines)
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of the forest, with the marks of the notes that many of them share."""
+
+    study: Study
+    footnotes: Mapping[str, str]
+
+    def group(self, group: _Group, rows: Sequence[Row]) -> Markup:
+        if not rows:
+            return Markup("")
+        heading = Markup('<h3 class="gh {}"><i aria-hidden="true">{}</i> {} <b>{}</b></h3>').format(
+            group.kind, group.mark, group.title, len(rows)
+        )
+        lines = Markup('<div class="rows">{}</div>').format(
+            Markup("").join(self.line(row) for row in sorted(rows, key=_certainty))
+        )
+        if not group.closed:
+            return heading + lines
+        return Markup('<details class="grp"><summary>{}</summary>{}</details>').format(
+            heading, lines
+        )
+
+    def line(self, row: Row) -> Markup:
+        names, look = Names(self.study), verdicts.look(row)
+        interval = span(*row.interval) if row.interval is not None else "no interval"
+        marks = "".join(self.footnotes[note] for note in row.notes if note in self.footnotes)
+        return Markup(
+            '<div class="fr" id="{}" data-task="{}"><span class="cl"><span class="mk {}" '
+            'aria-label="{}">{}</span><span title="{}">{} {}</span></span>'
+            '<span class="tk" data-name="{}">{}</span>'
+            '<span class="st">{}</span><span class="ef"><b>{}</b> <span>{}</span></span>'
+            '<span class="un">{}</span><span class="de">{}</span>{}</div>'
+        ).format(
+            anchor(row), row.task, look.kind, row.verdict, look.mark, row.claim.sentence,
+            row.claim.short, marks, names.task(row.task), names.place(row.task, row.start),
+            strip(_own_scale(row), row.estimate, row.interval, row.values.values(), look.kind,
+                  margin=row.claim.margin),
+            signed(row.estimate), interval, row.claim.unit, _decided(row),
+            _small_print(row, self.footnotes),
+        )  # fmt: skip
 
 
 def _certainty(row: Row) -> float:
@@ -162,24 +192,6 @@ def _certainty(row: Row) -> float:
         return 0.0
     half = (row.interval[1] - row.interval[0]) / 2
     return -abs(row.estimate) / half if half else -float("inf")
-
-
-def _line(study: Study, row: Row) -> Markup:
-    names, look = Names(study), verdicts.look(row)
-    interval = span(*row.interval) if row.interval is not None else "no interval"
-    return Markup(
-        '<div class="fr" id="{}" data-task="{}"><span class="cl"><span class="mk {}" '
-        'aria-label="{}">{}</span><span title="{}">{}</span></span>'
-        '<span class="tk" data-name="{}">{}</span>'
-        '<span class="st">{}</span><span class="ef"><b>{}</b> <span>{}</span></span>'
-        '<span class="un">{}</span><span class="de">{}</span>{}</div>'
-    ).format(
-        anchor(row), row.task, look.kind, row.verdict, look.mark, row.claim.sentence,
-        row.claim.short, names.task(row.task), names.place(row.task, row.start),
-        strip(_own_scale(row), row.estimate, row.interval, row.values.values(), look.kind,
-              margin=row.claim.margin),
-        signed(row.estimate), interval, row.claim.unit, _decided(row), _small_print(row),
-    )  # fmt: skip
 
 
 def _own_scale(row: Row) -> Scale:
@@ -198,15 +210,30 @@ def _decided(row: Row) -> str:
     return f"{seeds} so far"
 
 
-def _small_print(row: Row) -> Markup:
-    parts = [*([row.why] if row.why and row.group != "seeds" else []), *row.notes]
+_MARKS = "†‡§¶"
+# A note of so many rows is written once, below.
+_OFTEN = 3
+
+
+def _footnotes(rows: Sequence[Row]) -> dict[str, str]:
+    """The mark of each note that many rows have."""
+    counts = Counter(note for row in rows for note in row.notes)
+    often = [note for note, number in counts.most_common(len(_MARKS)) if number >= _OFTEN]
+    return dict(zip(often, _MARKS, strict=False))
+
+
+def _small_print(row: Row, footnotes: Mapping[str, str]) -> Markup:
+    own = [note for note in row.notes if note not in footnotes]
+    parts = [*([row.why] if row.why and row.group != "seeds" else []), *own]
     if not parts:
         return Markup("")
     return Markup('<span class="why">{}</span>').format("; ".join(parts))
 
 
 def _notes(study: Study, rows: Sequence[Row]) -> list[str]:
+    footnotes = [f"{mark} {note}." for note, mark in _footnotes(rows).items()]
     notes = [
+        *([" ".join(footnotes)] if footnotes else []),
         "Zero is in the middle and each row has its own scale, so read lengths within a row and"
         " numbers across rows; the grey band is what is too small to matter.",
         f"{ledger.scope(study)} A verdict speaks of this data, model and budget.",

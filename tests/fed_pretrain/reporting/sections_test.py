@@ -237,7 +237,7 @@ def test_a_list_of_algorithms_is_best_first_with_differences_by_seed(tmp_path):
     assert cells_of_start.labels == ["fedadam", "fedavg", "fedprox"]
     assert cells_of_start.behind("fedprox").mean == pytest.approx(-0.03)
     # Differences without any spread over the three seeds are beyond its smallest deviation.
-    assert cells_of_start.letters() == ["a", "b", "c"]
+    assert list(cells_of_start.letters()) == ["a", "b", "c"]
     assert algorithms.algorithms_section(study).title == "6 of 6 pairs can be told apart"
 
 

@@ -1,7 +1,7 @@
 """What a caption must say of the runs it shows: rounds, clients, seeds."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fed_pretrain.reporting import guessing
@@ -19,7 +19,7 @@ def setting(study: Study, task: str) -> str:
     clients = _clients(runs)
     if clients:
         parts.append(f"{clients} a round")
-    return ", ".join([*parts, seeds(study, task)])
+    return ", ".join([*parts, *_privacy(runs), seeds(study, task)])
 
 
 def seeds(study: Study, task: str) -> str:
@@ -64,6 +64,7 @@ def chance(study: Study, task: str) -> Chance | None:
 
 def _clients(runs: list[Run]) -> str:
     chosen = [run.config.get("config", {}).get("algorithm", {}) for run in runs]
+    chosen = [one | _everyone(one) for one in chosen]
     cohorts = [int(one["clients_per_round"]) for one in chosen if one.get("clients_per_round")]
     populations = [int(one["population"]) for one in chosen if one.get("population")]
     if not cohorts:
@@ -71,6 +72,26 @@ def _clients(runs: list[Run]) -> str:
     if not populations:
         return f"{span(cohorts)} clients"
     return f"{span(cohorts)} of {span(populations)} clients"
+
+
+def _everyone(algorithm: Mapping[str, Json]) -> dict[str, Json]:
+    """Under --sampling=all the task's default number of clients is not who takes part."""
+    if algorithm.get("sampling") != "all":
+        return {}
+    return {"clients_per_round": algorithm.get("population")}
+
+
+def _privacy(runs: Sequence[Run]) -> list[str]:
+    """`epsilon 4.15 at delta 1e-05`, by whom it protects; of runs with privacy."""
+    found = []
+    private = [run for run in runs if run.privacy and run.rows]
+    for neighbours in unique(run.privacy["neighbours"] for run in private):
+        same = [run for run in private if run.privacy["neighbours"] == neighbours]
+        spent = [float(run.rows[-1].get("dp_epsilon") or math.inf) for run in same]
+        epsilon = "–".join(f"{value:.3g}" for value in sorted({min(spent), max(spent)}))
+        delta = same[0].privacy["delta"]
+        found.append(f"epsilon {epsilon} at delta {delta:g} for {neighbours}")
+    return found
 
 
 def span(values: Sequence[int]) -> str:

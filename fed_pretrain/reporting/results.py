@@ -54,6 +54,11 @@ class Run:
         return read_json(self.folder / "config.json") or {}
 
     @property
+    def privacy(self) -> Mapping[str, Json]:
+        """The accountant and its terms; empty without privacy."""
+        return self.config.get("privacy") or {}
+
+    @property
     def versions(self) -> Sequence[Mapping[str, str]]:
         """The code, libraries and machines that worked on it, in order."""
         return tuple(self.config.get("versions", ()))

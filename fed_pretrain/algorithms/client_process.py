@@ -83,29 +83,14 @@ def build(
         )
 
     state_type = initial.type_signature.result
-    rate = schedule.client(config)
 
     def told_by(state: State) -> Nested:
-        lags = tf.range(config.late_rounds + 1)
-        factors = tf.map_fn(
-            lambda lag: rate.factor(tf.maximum(state["round"] - lag, 0)),
-            lags,
-            fn_output_signature=tf.float32,
-        )
-        return collections.OrderedDict(
-            learning_rates=config.client_learning_rate * factors, own=state[STATE]
-        )
+        return _told(config, state)
 
     instructions = tff.tensorflow.computation(told_by, state_type)
-
-    @tff.tensorflow.computation(state_type)
-    def following_round(state: Nested) -> Nested:
-        return state["round"] + 1
-
     client_computation = work.computation(
         instructions.type_signature.result, weights_type, payload_type
     )
-    data_type = client_computation.type_signature.parameter[2]
     sums_type = client_computation.type_signature.result.sums
 
     @tff.tensorflow.computation(state_type, sums_type)
@@ -113,6 +98,38 @@ def build(
         return collections.OrderedDict(
             [("round", state["round"] + 1), (STATE, client_update.advance(state[STATE], sums))]
         )
+
+    process = _process(initial, instructions, client_computation, advance, client_update)
+    data_type = client_computation.type_signature.parameter[2]
+    return ClientProcess(process, lambda: work.alone(told_by, state_type, weights_type, data_type))
+
+
+def _told(config: ResolvedAlgorithm, state: State) -> Nested:
+    """The state as clients get it: learning rates of this and earlier rounds, and STATE."""
+    rate = schedule.client(config)
+    factors = tf.map_fn(
+        lambda lag: rate.factor(tf.maximum(state["round"] - lag, 0)),
+        tf.range(config.late_rounds + 1),
+        fn_output_signature=tf.float32,
+    )
+    return collections.OrderedDict(
+        learning_rates=config.client_learning_rate * factors, own=state[STATE]
+    )
+
+
+def _process(
+    initial: Computation,
+    instructions: Computation,
+    client_computation: Computation,
+    advance: Computation,
+    client_update: ClientUpdate,
+) -> Process:
+    state_type = initial.type_signature.result
+    _, weights_type, data_type = client_computation.type_signature.parameter
+
+    @tff.tensorflow.computation(state_type)
+    def following_round(state: Nested) -> Nested:
+        return state["round"] + 1
 
     @tff.federated_computation
     def initialize() -> Federated:
@@ -140,10 +157,7 @@ def build(
             tff.federated_zip(measurements),
         )
 
-    return ClientProcess(
-        tff.learning.templates.ClientWorkProcess(initialize, next_fn),
-        lambda: work.alone(told_by, state_type, weights_type, data_type),
-    )
+    return tff.learning.templates.ClientWorkProcess(initialize, next_fn)
 
 
 def _tap(client_state: State) -> Nested:

@@ -7,7 +7,7 @@ import numpy as np
 
 from fed_pretrain.starts import head, start_config, start_report
 from fed_pretrain.starts.mapping.translation import Translation
-from fed_pretrain.starts.start_report import Row
+from fed_pretrain.starts.start_report import TensorRow
 from fed_pretrain.starts.weight_names import NamedWeight
 from groundwork.errors import UserError
 
@@ -32,10 +32,10 @@ class Rules:
 
 def match(
     weights: Iterable[NamedWeight], translation: Translation, rules: Rules, draw: Draw
-) -> tuple[dict[str, np.ndarray], list[Row]]:
+) -> tuple[dict[str, np.ndarray], list[TensorRow]]:
     """Values by name, and the rows of the model's weights followed by the file's left-overs."""
     values: dict[str, np.ndarray] = {}
-    rows: list[Row] = []
+    rows: list[TensorRow] = []
     for weight in weights:
         values[weight.name], row = _match_one(weight, translation, rules, draw)
         rows.append(row)
@@ -43,7 +43,9 @@ def match(
     return values, rows
 
 
-def drawn(weights: Iterable[NamedWeight], draw: Draw) -> tuple[dict[str, np.ndarray], list[Row]]:
+def drawn(
+    weights: Iterable[NamedWeight], draw: Draw
+) -> tuple[dict[str, np.ndarray], list[TensorRow]]:
     """A random start: every weight by its initialiser."""
     values: dict[str, np.ndarray] = {}
     rows = []
@@ -53,7 +55,7 @@ def drawn(weights: Iterable[NamedWeight], draw: Draw) -> tuple[dict[str, np.ndar
     return values, rows
 
 
-def refuse_surprises(rows: Iterable[Row], what: str, model: str) -> None:
+def refuse_surprises(rows: Iterable[TensorRow], what: str, model: str) -> None:
     """One sentence with the first names of each kind of misfit; for starts that must fit whole."""
     misfits = [row for row in rows if not row.expected]
     if not misfits:
@@ -76,7 +78,7 @@ def refuse_surprises(rows: Iterable[Row], what: str, model: str) -> None:
 
 def _match_one(
     weight: NamedWeight, translation: Translation, rules: Rules, draw: Draw
-) -> tuple[np.ndarray, Row]:
+) -> tuple[np.ndarray, TensorRow]:
     source = translation.origins.get(weight.name)
     tensor = translation.tensors.get(weight.name)
     if weight.layer.name == rules.head and rules.head_policy == start_config.HEAD_NEW:
@@ -105,7 +107,7 @@ def _match_one(
     return value, _row(weight, value, start_report.MATCHED, why, source)
 
 
-def _left_over(translation: Translation, rules: Rules, used: set[str]) -> list[Row]:
+def _left_over(translation: Translation, rules: Rules, used: set[str]) -> list[TensorRow]:
     rows = []
     for name, tensor in translation.tensors.items():
         if name in used and not (name.rsplit("/", 1)[0] == rules.head and _head_is_new(rules)):
@@ -113,7 +115,7 @@ def _left_over(translation: Translation, rules: Rules, used: set[str]) -> list[R
         why, expected = _reason(name, rules)
         source = translation.origins.get(name)
         rows.append(
-            Row(
+            TensorRow(
                 name,
                 tensor.shape,
                 tensor.nbytes,
@@ -124,7 +126,7 @@ def _left_over(translation: Translation, rules: Rules, used: set[str]) -> list[R
             )
         )
     for source, why in translation.ignored.items():
-        rows.append(Row(source, (), 0, start_report.UNUSED, why, source))
+        rows.append(TensorRow(source, (), 0, start_report.UNUSED, why, source))
     return rows
 
 
@@ -143,12 +145,12 @@ def _head_is_new(rules: Rules) -> bool:
 
 def _row(
     weight: NamedWeight, value: np.ndarray, status: str, why: str, source: str | None = None
-) -> Row:
+) -> TensorRow:
     frozen = not weight.trains
-    return Row(weight.name, weight.shape, value.nbytes, status, why, source, frozen)
+    return TensorRow(weight.name, weight.shape, value.nbytes, status, why, source, frozen)
 
 
-def _short(row: Row) -> str:
+def _short(row: TensorRow) -> str:
     if row.status == start_report.MISMATCH:
         return f"{row.name}: model {_shape(row.shape)}, {row.why.split(';')[0]}"
     return row.name if row.source in (None, row.name) else f"{row.source} as {row.name}"

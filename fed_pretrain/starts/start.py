@@ -25,7 +25,7 @@ from fed_pretrain.starts.mapping.translation import Translation
 from fed_pretrain.starts.origins import origin, word_vectors
 from fed_pretrain.starts.recipe import Recipe
 from fed_pretrain.starts.start_config import StartConfig
-from fed_pretrain.starts.start_report import Row, StartReport
+from fed_pretrain.starts.start_report import StartReport, TensorRow
 from groundwork.errors import UserError
 from groundwork.untyped import Json
 
@@ -95,7 +95,7 @@ def resolve(config: StartConfig, task: "Task", seed: int) -> Start:
 
 def _resolve_weights(
     config: StartConfig, task: "Task", seed: int
-) -> tuple[Recipe, Values, list[Row], dict[str, Json]]:
+) -> tuple[Recipe, Values, list[TensorRow], dict[str, Json]]:
     policy = config.batch_norm_policy()
     recipe = Recipe(task, task.num_classes, None, policy, config.trainable)
     draw = functools.partial(initial_values.draw, seed=seed)

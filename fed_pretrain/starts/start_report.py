@@ -15,7 +15,7 @@ STATUSES = (MATCHED, REINITIALISED, MISSING, MISMATCH, UNUSED)
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
+class TensorRow:
     """One tensor. `expected` rows of the statuses missing, mismatch or unused never refuse a start.
 
     source: the tensor's name in the file it came from.
@@ -40,7 +40,7 @@ class Row:
 class StartReport:
     """`facts` say in words what the start is: file, format, head, BatchNorm, quality."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[TensorRow, ...]
     facts: Mapping[str, Json]
     warnings: tuple[str, ...] = ()
 
@@ -81,15 +81,15 @@ class StartReport:
         return "\n".join(["start", *lines])
 
 
-def _as_json(row: Row) -> dict[str, Json]:
+def _as_json(row: TensorRow) -> dict[str, Json]:
     values = dataclasses.asdict(row)
     values["shape"] = list(row.shape)
     del values["expected"]
     return {key: value for key, value in values.items() if value not in ("", None)}
 
 
-def _grouped(rows: Iterable[Row]) -> list[tuple[str, str, str, str]]:
-    groups: dict[tuple[str, str, bool], list[Row]] = collections.defaultdict(list)
+def _grouped(rows: Iterable[TensorRow]) -> list[tuple[str, str, str, str]]:
+    groups: dict[tuple[str, str, bool], list[TensorRow]] = collections.defaultdict(list)
     for row in rows:
         groups[row.name.rsplit("/", 1)[0], row.status, row.frozen].append(row)
     return [
@@ -98,17 +98,17 @@ def _grouped(rows: Iterable[Row]) -> list[tuple[str, str, str, str]]:
     ]
 
 
-def _verdict(rows: list[Row]) -> str:
+def _verdict(rows: list[TensorRow]) -> str:
     reasons = "; ".join(dict.fromkeys(row.why for row in rows if row.why))
     verdict = f"{rows[0].status} ({reasons})" if reasons else rows[0].status
     return verdict + (", frozen" if rows[0].frozen else "")
 
 
-def _attributes(rows: list[Row]) -> str:
+def _attributes(rows: list[TensorRow]) -> str:
     return " ".join(row.name.rsplit("/", 1)[-1] for row in rows)
 
 
-def _count(row: Row) -> int:
+def _count(row: TensorRow) -> int:
     size = 1
     for length in row.shape:
         size *= length

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from data_prep.sources.own import columns
 from data_prep.sources.own import columns as own_columns
 from data_prep.sources.parsing import fields, table_rows
-from data_prep.sources.parsing.table_rows import Row, line_units
+from data_prep.sources.parsing.table_rows import TableRow, line_units
 from data_prep.sources.source import (
     BadRecord,
     Item,
@@ -21,7 +21,7 @@ from data_prep.store.features import FeatureSpec
 from groundwork.errors import UserError
 from groundwork.untyped import Feature, Json
 
-Rows = Callable[[WorkUnit], Iterator[Row | BadRecord]]
+Rows = Callable[[WorkUnit], Iterator[TableRow | BadRecord]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +73,7 @@ def opened(
     def values() -> Iterator[Mapping[str, Feature]]:
         for unit in units:
             for row in rows(unit):
-                if isinstance(row, Row):
+                if isinstance(row, TableRow):
                     yield row.values
                 elif not bad:
                     bad.append(row)

@@ -8,7 +8,7 @@ import numpy as np
 
 from data_prep.sources.own import columns, csv_and_jsonl
 from data_prep.sources.parsing import compressed, fields, sqlite_examples
-from data_prep.sources.parsing.table_rows import Row, position
+from data_prep.sources.parsing.table_rows import TableRow, position
 from data_prep.sources.source import BadRecord, Source, WorkUnit, file_units, input_files
 from data_prep.store import records
 from groundwork.untyped import Feature
@@ -18,7 +18,7 @@ _CRC = struct.Struct("<I")
 LONGEST_RECORD = 256 << 20
 
 
-def rows(unit: WorkUnit) -> Iterator[Row | BadRecord]:
+def rows(unit: WorkUnit) -> Iterator[TableRow | BadRecord]:
     """Each example as a row; its `line` is its number in the file."""
     for number, content in enumerate(_records(unit.path)):
         if isinstance(content, BadRecord):
@@ -29,7 +29,7 @@ def rows(unit: WorkUnit) -> Iterator[Row | BadRecord]:
         except fields.BadField as error:
             yield BadRecord(error.reason, unit.path, number + 1, str(error))
             continue
-        yield Row(_at(number + 1), position(unit, number), values)
+        yield TableRow(_at(number + 1), position(unit, number), values)
 
 
 def _at(line: int) -> Callable[[], int]:

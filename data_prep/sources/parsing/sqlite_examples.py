@@ -23,7 +23,7 @@ _HEADER = b"SQLite format 3\x00"
 _LONGEST_VALUE = 256 << 20
 
 
-class Row(NamedTuple):
+class StoredExample(NamedTuple):
     number: int
     client_id: str
     split_name: str
@@ -96,7 +96,7 @@ def open_database(pattern: str) -> Database:
     return database
 
 
-def read_rows(unit: WorkUnit, splits: Mapping[str, str | None]) -> Iterator[Row]:
+def read_rows(unit: WorkUnit, splits: Mapping[str, str | None]) -> Iterator[StoredExample]:
     """The unit's rows whose split is one of `splits`, in table order."""
     marks = ",".join("?" * len(splits))
     query = (
@@ -106,10 +106,10 @@ def read_rows(unit: WorkUnit, splits: Mapping[str, str | None]) -> Iterator[Row]
     path = Path(unit.path)
     with _refusing_damage(path), contextlib.closing(_connect(path)) as connection:
         for row in connection.execute(query, (unit.start, unit.stop, *splits)):
-            yield Row(*row)
+            yield StoredExample(*row)
 
 
-def sample_rows(database: Database, split: str, count: int) -> list[Row]:
+def sample_rows(database: Database, split: str, count: int) -> list[StoredExample]:
     path = Path(database.path)
     with _refusing_damage(path), contextlib.closing(_connect(path)) as connection:
         found = connection.execute(
@@ -117,7 +117,7 @@ def sample_rows(database: Database, split: str, count: int) -> list[Row]:
             "WHERE split_name = ? LIMIT ?",
             (split, count),
         )
-        return [Row(*row) for row in found]
+        return [StoredExample(*row) for row in found]
 
 
 def unpacked(file: Path) -> Path:

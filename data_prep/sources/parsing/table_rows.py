@@ -116,7 +116,7 @@ _HEAD = 1024
 JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")
 
 
-class Row(NamedTuple):
+class TableRow(NamedTuple):
     line: Callable[[], int]
     """The file's line, counted only when asked for."""
     order: int
@@ -127,7 +127,7 @@ def is_json(path: str) -> bool:
     return compressed.stem(path).lower().endswith(JSON_SUFFIXES)
 
 
-def json_rows(unit: WorkUnit) -> Iterator[Row | BadRecord]:
+def json_rows(unit: WorkUnit) -> Iterator[TableRow | BadRecord]:
     for line in read_lines(unit):
         if isinstance(line, BadRecord):
             yield line
@@ -140,7 +140,7 @@ def json_rows(unit: WorkUnit) -> Iterator[Row | BadRecord]:
             continue
 
         line_of = functools.partial(line_number, unit, line.number)
-        yield Row(line_of, position(unit, line.offset), values)
+        yield TableRow(line_of, position(unit, line.offset), values)
 
 
 def csv_header(path: str, delimiter: str = ",") -> list[str]:
@@ -159,7 +159,7 @@ def csv_header(path: str, delimiter: str = ",") -> list[str]:
     return header
 
 
-def csv_rows(unit: WorkUnit, delimiter: str = ",") -> Iterator[Row | BadRecord]:
+def csv_rows(unit: WorkUnit, delimiter: str = ",") -> Iterator[TableRow | BadRecord]:
     """The rows below the header; a quoted field may hold line ends, so a file is one unit."""
     csv.field_size_limit(LONGEST_FIELD)
     header = csv_header(unit.path, delimiter)
@@ -184,13 +184,13 @@ def csv_rows(unit: WorkUnit, delimiter: str = ",") -> Iterator[Row | BadRecord]:
 
 def _row(
     unit: WorkUnit, header: list[str], row: list[str], line: int, order: int
-) -> Row | BadRecord:
+) -> TableRow | BadRecord:
     if len(row) != len(header):
         detail = f"it has {len(row)} columns, the header {len(header)}"
         return BadRecord("wrong_columns", unit.path, line, detail)
     if not all(map(_is_utf8, row)):
         return BadRecord("not_utf8", unit.path, line)
-    return Row(lambda: line, position(unit, order), dict(zip(header, row, strict=True)))
+    return TableRow(lambda: line, position(unit, order), dict(zip(header, row, strict=True)))
 
 
 class _Lines:

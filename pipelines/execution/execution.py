@@ -167,8 +167,9 @@ class Execution:
         own = worker.affinity if worker is not None else None
         taken = {other.affinity for other in self._workers if other is not worker}
 
-        def strangeness(state: StepState) -> tuple[bool, bool]:
-            return state.step.affinity != own, state.step.affinity in taken
+        def strangeness(state: StepState) -> tuple[bool, bool, bool]:
+            affinity = state.step.affinity
+            return affinity != own, _family(affinity) != _family(own or ""), affinity in taken
 
         return iter(sorted(ready, key=strangeness))
 
@@ -203,7 +204,6 @@ class Execution:
         return worker
 
     def _launch(self, worker: _Worker, state: StepState) -> None:
-        # Two binaries define flags of the same name: a process runs only one of them.
         strange = worker.affinity and _family(worker.affinity) != _family(state.step.affinity)
         killed_while_idle = worker.process.poll() is not None
         if strange or killed_while_idle:
@@ -311,8 +311,14 @@ class Execution:
             self._locks.pop(worker.state.step.step_id).release()
 
 
+# These set TensorFlow's threads before anything else: they can follow each other in a process.
+_RUNS = ("fed_pretrain.train", "fed_pretrain.analyze", "pipelines.tune")
+
+
 def _family(affinity: str) -> str:
-    return affinity.split("/", 1)[0]
+    """What one process does without being started anew."""
+    program = affinity.split("/", 1)[0]
+    return "runs" if program in _RUNS else program
 
 
 def _ended(code: int) -> str:

@@ -23,6 +23,7 @@ from groundwork import command_line
 from groundwork.errors import UserError
 from groundwork.memory import resident_megabytes
 from groundwork.untyped import Json
+from pipelines.plan.steps import PACKAGES
 
 _PR_SET_PDEATHSIG = 1
 
@@ -98,9 +99,39 @@ def run_main(module: str, arguments: Sequence[str]) -> int:
     return binary.main() or 0
 
 
+Defined = list[tuple[str, flags.Flag]]
+# The flags of the binaries that stepped aside, with the modules that defined them.
+_aside: dict[str, Defined] = {}
+_at_work = [""]
+
+
+def _taken_up(module: str) -> ModuleType:
+    """Imports a binary, or takes it up again; the one before may have flags of the same names."""
+    before = _at_work[0]
+    if before != module:
+        _aside[before] = _own_flags()
+        for _, flag in _aside[before]:
+            delattr(flags.FLAGS, flag.name)
+        for owner, flag in _aside.pop(module, []):
+            flags.FLAGS[flag.name] = flag
+            flags.FLAGS.register_flag_by_module(owner, flag)
+        _at_work[0] = module
+    return importlib.import_module(module)
+
+
+def _own_flags() -> Defined:
+    """Those of libraries stay: a library is imported once."""
+    return [
+        (owner, flag)
+        for owner, defined in flags.FLAGS.flags_by_module_dict().items()
+        if owner.split(".")[0] in PACKAGES
+        for flag in defined
+    ]
+
+
 def parse(module: str, arguments: Sequence[str]) -> ModuleType:
     """Imports the binary and gives its flags these values, and the others their defaults."""
-    binary = importlib.import_module(module)
+    binary = _taken_up(module)
     for name in list(flags.FLAGS):
         flags.FLAGS[name].unparse()
     try:

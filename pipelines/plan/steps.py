@@ -28,7 +28,7 @@ _LAST = {
     "analyze": "SUCCESS",
     "report": "index.html",
 }
-_PACKAGES = ("data_prep", "fed_pretrain", "groundwork", "pipelines")
+PACKAGES = ("data_prep", "fed_pretrain", "groundwork", "pipelines")
 # What a report looks like changes no number: restyling it must not retrain anything.
 _WITHOUT_EFFECT_ON_RUNS = ("reporting", "plans")
 
@@ -127,7 +127,7 @@ def _identity(path: Path) -> str | None:
 def code_version() -> str:
     """Hash of every source file that can change a number."""
     root = Path(__file__).resolve().parents[2]
-    sources = [path for package in _PACKAGES for path in (root / package).rglob("*.py")]
+    sources = [path for package in PACKAGES for path in (root / package).rglob("*.py")]
     return _hash_of(
         root,
         [p for p in sources if not set(p.relative_to(root).parts) & set(_WITHOUT_EFFECT_ON_RUNS)],

@@ -1,6 +1,5 @@
 """Downloads that resume, are checked, and appear only when whole."""
 
-import hashlib
 import http.client
 import os
 import urllib.error
@@ -8,8 +7,8 @@ import urllib.request
 from pathlib import Path
 from typing import NamedTuple
 
-from groundwork import files
-from groundwork.errors import UserError
+from groundwork import checksums, files
+from groundwork.errors import NO_ROOM, UserError, of_system
 from groundwork.progress import Progress
 
 PARTIAL_SUFFIX = ".part"
@@ -21,6 +20,7 @@ class Download(NamedTuple):
     url: str
     file: str
     sha256: str | None = None
+    """None where its publisher gives none: that of what arrived is noted beside the file."""
 
 
 def fetch(download: Download, folder: str | os.PathLike[str]) -> Path:
@@ -34,6 +34,8 @@ def fetch(download: Download, folder: str | os.PathLike[str]) -> Path:
     try:
         _receive(download.url, partial)
     except (OSError, http.client.HTTPException) as error:
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            raise UserError(of_system(error, "run the same command, which goes on")) from error
         reason = getattr(error, "reason", error)
         raise UserError(
             f"cannot download {download.url} ({reason}): fetch it elsewhere, put it at {target} "
@@ -46,6 +48,8 @@ def fetch(download: Download, folder: str | os.PathLike[str]) -> Path:
         raise
     os.replace(partial, target)
     files.sync_folder(target.parent)
+    if download.sha256 is None:
+        checksums.note(target)
     return target
 
 
@@ -85,9 +89,9 @@ def _total_when_complete(error: urllib.error.HTTPError) -> int | None:
 
 def _check(path: Path, download: Download) -> None:
     if download.sha256 is None:
+        checksums.check_noted(path)
         return
-    with open(path, "rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = checksums.of(path)
     if found != download.sha256:
         raise UserError(
             f"{path} is not the published file: its sha256 is {found}, not {download.sha256}; "

@@ -5,7 +5,6 @@ libraries that people download with: HuggingFace's (HF_HOME) and torch's (TORCH_
 """
 
 import dataclasses
-import hashlib
 import os
 import re
 import shutil
@@ -13,6 +12,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from groundwork import checksums
 from groundwork.errors import UserError
 from groundwork.files import replacing
 
@@ -88,6 +88,8 @@ def _download(wanted: _Wanted) -> Path:
                 target.mkdir(parents=True, exist_ok=True)
                 with replacing(target / file) as stream:
                     shutil.copyfileobj(answer, stream)
+            if not _published_digits(target / file):
+                checksums.note(target / file)
             return _checked(target / file, wanted.name)
         except (urllib.error.URLError, TimeoutError, OSError) as error:
             reason = str(getattr(error, "reason", error))
@@ -100,9 +102,14 @@ def _download(wanted: _Wanted) -> Path:
 
 def _checked(file: Path, name: str) -> Path:
     """torchvision's names carry their own check; a half-written file must not train."""
-    digits = re.search(r"-([0-9a-f]{8})\.pth$", file.name)
-    if digits:
-        with open(file, "rb") as stream:
-            if not hashlib.file_digest(stream, "sha256").hexdigest().startswith(digits.group(1)):
-                raise UserError(f"--start=hub:{name}: {file} is damaged (sha256), remove it")
+    digits = _published_digits(file)
+    if digits and not checksums.of(file).startswith(digits):
+        raise UserError(f"--start=hub:{name}: {file} is damaged (sha256), remove it")
+    checksums.check_noted(file)
     return file
+
+
+def _published_digits(file: Path) -> str:
+    """The first digits of its sha256, where its name ends in them."""
+    digits = re.search(r"-([0-9a-f]{8})\.pth$", file.name)
+    return digits[1] if digits else ""

@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import http.server
 import threading
@@ -82,6 +83,31 @@ def test_another_file_than_the_published_one_is_refused(server, tmp_path):
     with pytest.raises(UserError, match="not the published file"):
         fetch(Download(server.url, "a.bin", "0" * 64), tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_of_a_file_without_a_published_sha256_that_is_said_and_its_own_is_kept(
+    server, tmp_path, capsys
+):
+    wanted = Download(server.url, "a.bin")
+    fetch(wanted, tmp_path)
+    assert (
+        f"gives no sha256 to check it by; that of this file is {SHA256}" in capsys.readouterr().err
+    )
+    assert (tmp_path / "a.bin.sha256").read_text() == f"{SHA256}  a.bin\n"
+    fetch(wanted, tmp_path)
+    assert len(server.requests) == 1
+    (tmp_path / "a.bin").write_bytes(CONTENT[:-1] + b"x")
+    with pytest.raises(UserError, match="not as it arrived"):
+        fetch(wanted, tmp_path)
+
+
+def test_a_full_disk_is_no_fault_of_the_network(server, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(download, "_receive", full)
+    with pytest.raises(UserError, match=r"the disk is full.*which goes on"):
+        fetch(Download(server.url, "a.bin", SHA256), tmp_path)
 
 
 def test_offline_the_user_is_told_how_to_bring_the_file(tmp_path, monkeypatch):

@@ -34,7 +34,7 @@ _FORGET_STALE = flags.DEFINE_boolean(
 _LIST_STEPS = flags.DEFINE_boolean(
     "list_steps",
     False,
-    "Print a JSON line a step, inputs first: id, kind, needs, command; run nothing.",
+    "Print a JSON line a step known so far, inputs first: id, kind, needs, command; run nothing.",
 )
 _STEP = flags.DEFINE_multi_string(
     "step", [], "Run this step only, whose inputs must be done; exit 1 if it fails (repeatable)."
@@ -68,6 +68,8 @@ def main() -> int:
         print(f"the log of a step is beside its folder below {_WORKDIR.value}/steps")
     if result.stopped:
         print("stopped; continue with the same command")
+    if result.standing:
+        print(result.standing)
     if result.report is not None:
         print("\n".join(study_run.closing_words(config)))
         print(f"report: {result.report}")

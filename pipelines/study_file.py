@@ -46,12 +46,14 @@ class StudyFile:
         self._written = statuses
         worked = any(state.attempts for state in states)
         now = [{**self._pass, "end": _now()}] if worked or not self._former else []
-        content = {
-            "plan": asdict(self._plan),
-            "passes": [*self._former, *now],
-            "steps": [_record(state, execution.workdir) for state in states],
-        }
-        files.write_json(path, content)
+        passes = {"passes": [*self._former, *now]}
+        files.write_json(path, content(self._plan, execution) | passes)
+
+
+def content(plan: Plan, execution: Execution) -> dict[str, Json]:
+    """The plan, and where each step is."""
+    records = [_record(state, execution.workdir) for state in execution.states.values()]
+    return {"plan": asdict(plan), "steps": records}
 
 
 def _passes(path: Path) -> list[Mapping[str, Json]]:

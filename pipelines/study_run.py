@@ -16,7 +16,9 @@ from groundwork.errors import UserError
 from groundwork.locks import WorkdirLock
 from groundwork.progress import duration
 from groundwork.untyped import Json
+from pipelines import deciding as deciding_module
 from pipelines import study_file
+from pipelines.deciding import Deciding
 from pipelines.execution import fit_check, flag_check
 from pipelines.execution.display import Display, TimeLeft, last_round
 from pipelines.execution.execution import Execution, StepState, forget_stale_outputs
@@ -45,40 +47,53 @@ class StudyConfig:
 
 @dataclass(frozen=True)
 class StudyResult:
-    """`failed`: why each failed step did."""
+    """`failed`: why each failed step did. standing: of claims, where seeds are added."""
 
     report: Path | None
     failed: Mapping[str, str]
     stopped: bool
+    standing: str = ""
 
 
 def run(config: StudyConfig) -> StudyResult:
     """Runs (or continues) the study; the report is made even when some cells failed."""
     if config.only and config.forget_stale:
         raise UserError("--forget_stale is for a whole study, not for --step")
+    deciding, execution = _begun(config)
+    plan = deciding.plan
+    planned = plan.budget.minutes * 60 if plan.budget.minutes else None
+    time_left = TimeLeft(last_round, execution.parallel, planned)
+    if config.only:
+        step_commands.check_chosen(execution, later=[step.step_id for step in deciding.steps])
+        execution.grow = None
+    if config.dry_run:
+        print(describe(deciding, execution, time_left))
+        return StudyResult(None, {}, False)
+    if not config.only:
+        print(describe(deciding, execution, time_left), file=sys.stderr)
+    display = Display(plan.name, time_left, standing=lambda: deciding.standing)
+    deciding.tell = display.note
+    _execute(plan, execution, display)
+    if config.forget_stale:
+        print(_forget_stale(execution))
+    return _result(execution, deciding)
+
+
+def _begun(config: StudyConfig) -> tuple[Deciding, Execution]:
+    """The study as far as its finished steps tell what belongs to it."""
     plan, steps = _checked_steps(config)
     parallel = config.parallel or plan.budget.parallel or room_for_cells(steps)
-    planned = plan.budget.minutes * 60 if plan.budget.minutes else None
-    time_left = TimeLeft(last_round, parallel, planned)
+    deciding = Deciding(plan, steps, parallel)
     execution = Execution(
-        steps,
+        deciding.first_steps,
         Path(config.workdir).resolve(),
         parallel=parallel,
         retries=plan.budget.retries,
         only=config.only or None,
+        grow=deciding.next_steps if plan.looks else None,
     )
-    execution.settle()
-    if config.only:
-        step_commands.check_chosen(execution)
-    if config.dry_run:
-        print(describe(plan, execution, time_left))
-        return StudyResult(None, {}, False)
-    if not config.only:
-        print(describe(plan, execution, time_left), file=sys.stderr)
-    _execute(plan, execution, Display(plan.name, time_left))
-    if config.forget_stale:
-        print(_forget_stale(execution))
-    return _result(execution)
+    execution.catch_up()
+    return deciding, execution
 
 
 def _forget_stale(execution: Execution) -> str:
@@ -91,7 +106,14 @@ def _forget_stale(execution: Execution) -> str:
 
 def list_steps(config: StudyConfig, program: Sequence[str]) -> Iterator[str]:
     """The steps as JSON lines, for a scheduler; `program` is the study's, which runs each."""
-    _, steps = _checked_steps(config)
+    _, execution = _begun(config)
+    if execution.grow is not None:
+        print(
+            "these are the steps known so far: more may follow once they are done, so list them"
+            " again then",
+            file=sys.stderr,
+        )
+    steps = [state.step for state in execution.states.values()]
     return step_commands.lines(steps, program, config.plan, config.workdir, config.overrides)
 
 
@@ -112,7 +134,7 @@ def _execute(plan: plan_module.Plan, execution: Execution, display: Display) -> 
         execution.run()
 
 
-def _result(execution: Execution) -> StudyResult:
+def _result(execution: Execution, deciding: Deciding) -> StudyResult:
     failed, page = {}, None
     for state in execution.asked:
         if state.status == "failed":
@@ -120,7 +142,7 @@ def _result(execution: Execution) -> StudyResult:
         if state.step.kind == "report" and state.fingerprint and state.output:
             page = state.output / "index.html"
     stopped = any(not state.over for state in execution.asked)
-    return StudyResult(page, failed, stopped)
+    return StudyResult(page, failed, stopped, "" if execution.only else deciding.summary)
 
 
 def closing_words(config: StudyConfig) -> list[str]:
@@ -136,7 +158,8 @@ def _checked_steps(config: StudyConfig) -> tuple[plan_module.Plan, list[Step]]:
     plan_checks.check_words(document, words())
     plan = plan_module.build(document)
     steps = expand(plan)
-    asked = [step for step in steps if not config.only or step.step_id in config.only]
+    first = deciding_module.first_steps(plan, steps)
+    asked = [step for step in steps if step.step_id in config.only] if config.only else first
     flag_check.check(asked, document, plan.tuning)
     plan_checks.check_random_starts(document)
     fit_check.check(asked, steps, document)
@@ -162,37 +185,63 @@ def _is_small(step: Step) -> bool:
     return name in known_models.names() and known_models.get(name).small
 
 
-def describe(plan: plan_module.Plan, execution: Execution, time_left: TimeLeft) -> str:
+def describe(deciding: Deciding, execution: Execution, time_left: TimeLeft) -> str:
     """The plan in words: what will run, what is there already, how long it may take."""
+    plan = deciding.plan
     states = execution.asked
     counts = Counter(state.step.kind for state in states)
     done = sum(state.status == "skipped" for state in states)
     already = f"; {done} of the {len(states)} are done already" if done else ""
     lines = [f"{plan.title}  ({plan.name})", plan.question]
     lines += [f"  reduced: {reduction}" for reduction in plan.reductions]
-    numbers = ", ".join(f"{number} {kind}" for kind, number in counts.items())
-    lines.append(f"  steps: {numbers}{already}")
+    lines.append(f"  steps: {_numbers(counts)}{already}")
+    if plan.looks and not execution.only:
+        most = _numbers(Counter(step.kind for step in deciding.steps))
+        lines.append(
+            f"  seeds: judged after {', '.join(map(str, plan.looks))}; they are added where claims"
+            f" are open, in all at most {most}"
+        )
     trains = [state.step for state in states if state.step.kind == "train"]
     for name in plan.tasks:
         runs = [step.coordinates for step in trains if step.coordinates["task"] == name]
         lines += _grid(name, runs)
     rounds = sum(int(step.flags.get("rounds", 0)) for step in trains)
     lines.append(f"  federated rounds: {rounds:,}")
-    lines.append(f"  estimate: {_estimate(states, time_left)}")
+    lines.append(f"  estimate: {_estimate(states, time_left)}{_most(deciding, execution)}")
     return "\n".join(lines)
 
 
 def _grid(task: str, runs: Sequence[Mapping[str, Json]]) -> list[str]:
     """What the runs of a task are the product of, a line for each of its partitions."""
     lines = []
-    for partition in dict.fromkeys(run["partition"] for run in runs):
-        own = [run for run in runs if run["partition"] == partition]
+    for partition, crossed in dict.fromkeys((run["partition"], "rates" in run) for run in runs):
+        own = [r for r in runs if r["partition"] == partition and ("rates" in r) == crossed]
         axes = [axis for axis in own[0] if axis not in ("task", "partition")]
         values = {axis: list(dict.fromkeys(str(run[axis]) for run in own)) for axis in axes}
         product = " x ".join(f"{axis} {', '.join(named)}" for axis, named in values.items())
         where = f"{task} ({partition})" if partition else task
+        where += " at another start's rates" if crossed else ""
         lines.append(f"  {where}: {len(own)} runs: {product}")
     return lines
+
+
+def _numbers(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {kind}" for kind, number in counts.items())
+
+
+def _most(deciding: Deciding, execution: Execution) -> str:
+    """What the seeds that may be added would take."""
+    plan, known = deciding.plan, execution.states
+    if not plan.looks or execution.only or execution.grow is None:
+        return ""
+    if plan.budget.minutes:
+        return f"; no seeds are added that would go beyond {plan.budget.minutes:g} minutes in all"
+    later = sum(step.step_id not in known for step in deciding.steps)
+    took = [s.seconds for s in known.values() if s.over and s.step.kind in ("train", "analyze")]
+    if not took:
+        return "; at most about " + f"{len(deciding.steps) / len(known):.1f} times as long"
+    seconds = later * sum(took) / len(took) / execution.parallel
+    return f"; at most about {duration(seconds)} more for seeds that are added"
 
 
 def _estimate(states: Sequence[StepState], time_left: TimeLeft) -> str:

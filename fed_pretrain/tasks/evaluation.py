@@ -43,6 +43,7 @@ class GlobalEvaluation:
         self._batch_size = batch_size or task.defaults.evaluation_batch_size
         self._clients = _drawn(self._reader.dataset.index(split), max_examples, seed)
         self._held: list[Batch] | None = None
+        self._labels: collections.Counter[int] | None = None
         self._device = device
         with tf.device(device):
             self._model = (build_model or task.build_model)()
@@ -84,15 +85,31 @@ class GlobalEvaluation:
             yield from self._held
             return
         held: list[Batch] | None = []
+        labels: collections.Counter[int] = collections.Counter()
         size = 0
         for x, y in batches(self._rows(), self._batch_size):
             size += x.nbytes + y.nbytes
+            labels.update(_counted(y))
             if held is not None:
                 held.append((x, y))
             if size > HELD_BYTES:
                 held = None
             yield x, y
-        self._held = held
+        self._held, self._labels = held, labels
+
+    def labels(self) -> dict[str, float]:
+        """How many labels of the split are scored, and the share of the commonest: chance.
+
+        Empty for labels that are no classes.
+        """
+        if self._labels is None:
+            collections.deque(self._split(), maxlen=0)
+        assert self._labels is not None
+        unscored = self._task.objective.unscored
+        counts = [n for label, n in self._labels.items() if label not in unscored]
+        if not counts:
+            return {}
+        return {"labels": sum(counts), "commonest_share": max(counts) / sum(counts)}
 
     def _rows(self) -> Iterator[Batch]:
         for client_id, limit in self._clients:
@@ -101,6 +118,14 @@ class GlobalEvaluation:
     def _pooled(self, client_ids: Sequence[str], limit: int | None) -> Iterator[Batch]:
         rows = (self._reader.rows(client_id, limit) for client_id in client_ids)
         return batches(rows, self._batch_size)
+
+
+def _counted(y: np.ndarray) -> dict[int, int]:
+    """How often each class is a label that counts."""
+    if not np.issubdtype(y.dtype, np.integer):
+        return {}
+    found, counts = np.unique(y[y != PADDING_LABEL], return_counts=True)
+    return dict(zip(found.tolist(), counts.tolist(), strict=True))
 
 
 def _drawn(index: Any, max_examples: int | None, seed: int) -> list[tuple[str, int | None]]:

@@ -27,6 +27,8 @@ class Objective(abc.ABC):
 
     names: tuple[str, ...] = ("loss_sum", "count", "correct", "scored")
     """What `statistics` sums, in its order."""
+    unscored: tuple[int, ...] = ()
+    """Labels that the accuracy leaves out."""
 
     @abc.abstractmethod
     def loss(self, y_true: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
@@ -47,7 +49,7 @@ class CrossEntropy(Objective):
     """Softmax cross-entropy in nats; accuracy leaves out the labels in `unscored`."""
 
     def __init__(self, unscored: tuple[int, ...] = (), perplexity: bool = False) -> None:
-        self._unscored = tuple(unscored)
+        self.unscored = tuple(unscored)
         self._perplexity = perplexity
 
     def loss(self, y_true: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
@@ -59,7 +61,7 @@ class CrossEntropy(Objective):
     ) -> "collections.OrderedDict[str, tf.Tensor]":
         losses, counted = self._losses(y_true, logits)
         scored = counted
-        for label in self._unscored:
+        for label in self.unscored:
             scored *= tf.cast(tf.not_equal(y_true, label), tf.float32)
         hit = tf.equal(tf.argmax(logits, axis=-1, output_type=y_true.dtype), y_true)
         return collections.OrderedDict(

@@ -161,9 +161,12 @@ class Display:
         name: str,
         time_left: TimeLeft,
         *,
+        standing: Callable[[], str] = str,
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`standing` says how the study's question stands; empty where nothing is known."""
+        self._standing = standing
         self._name = name
         self._time_left = time_left
         self._clock = clock
@@ -171,6 +174,10 @@ class Display:
         self._shown: dict[str, str] = {}
         self._said: set[str] = set()
         self._progress = _Line(name, stream=stream)
+
+    def note(self, sentence: str) -> None:
+        """A line that stays."""
+        self._progress.note(sentence)
 
     def show(self, execution: Execution) -> None:
         states = execution.asked
@@ -184,6 +191,7 @@ class Display:
         left = self._time_left.seconds(states)
         if left is not None and done < len(states):
             parts.append(f"about {duration(_coarse(left))} left")
+        parts += filter(None, [self._standing()])
         running = [state for state in states if state.status == "running"]
         room = _COLUMNS - len("  ".join(parts)) - 2
         return "  ".join(filter(None, [*parts, _at_work(running, room)]))

@@ -67,6 +67,8 @@ class Execution:
     """One pass over the steps of a study in `workdir`.
 
     only: the steps to run; the others are looked at, for what these read. None is all.
+    grow: asked when all but the report is over; gives the steps so far and those that follow from
+    them, with another report, or nothing.
     """
 
     steps: Sequence[Step]
@@ -75,6 +77,7 @@ class Execution:
     retries: int = 1
     only: Collection[str] | None = None
     on_change: Sequence[Callable[["Execution"], None]] = ()
+    grow: Callable[["Execution"], Sequence[Step]] | None = None
     states: dict[str, StepState] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -95,8 +98,9 @@ class Execution:
     def run(self) -> bool:
         """Runs until every step asked for is over; true when all are done."""
         try:
+            self.catch_up()
             while not all(state.over for state in self.asked) and not self._stopping:
-                self.settle()
+                self.catch_up()
                 # Before anything starts: the report step reads the record this writes.
                 self._tell()
                 self._start_ready_steps()
@@ -111,6 +115,24 @@ class Execution:
         for state in self.states.values():
             if state.to_do:
                 self._settle(state)
+
+    def catch_up(self) -> None:
+        """Settles what is done, and takes in the steps that follow from it."""
+        self.settle()
+        while self._grown():
+            self.settle()
+
+    def _grown(self) -> bool:
+        before = (s for s in self.states.values() if s.step.kind != "report")
+        if self.grow is None or not all(state.over for state in before):
+            return False
+        steps = self.grow(self)
+        if not steps:
+            self.grow = None
+            return False
+        known = {n: s for n, s in self.states.items() if s.step.kind != "report"}
+        self.states = {step.step_id: known.get(step.step_id) or StepState(step) for step in steps}
+        return True
 
     def _tell(self) -> None:
         for listener in self.on_change:

@@ -29,7 +29,17 @@ class Cell:
 
     @property
     def place(self) -> str:
-        return "/".join(str(value) for value in self.coordinates.values() if value != "")
+        return _place_of(self.coordinates)
+
+
+def _place_of(coordinates: Mapping[str, Json]) -> str:
+    """The parts of a step's id; another start's rates are named as such."""
+    parts = (
+        f"rates-of-{value}" if name == "rates" else str(value)
+        for name, value in coordinates.items()
+        if value != ""
+    )
+    return "/".join(parts)
 
 
 def expand(plan: Plan) -> list[Step]:
@@ -40,6 +50,31 @@ def expand(plan: Plan) -> list[Step]:
             steps[step.step_id] = step
     steps["report"] = _report(plan, list(steps.values()))
     return [_with_plugins(plan, step) for step in steps.values()]
+
+
+def of_seeds(plan: Plan, steps: Sequence[Step], taken: Mapping[tuple[str, str], int]) -> list[Step]:
+    """Of all steps those of the first seeds, so many for each task and start, and a report on them.
+
+    What several starts share is there for the one that has most.
+    """
+    place = {seed: number for number, seed in enumerate(plan.seeds)}
+
+    def asked(step: Step) -> bool:
+        where = step.coordinates
+        if "start" not in where or "seed" not in where:
+            return step.kind != "report" and "seed" not in where
+        starts = (where["start"], where.get("rates") or where["start"])
+        return place[where["seed"]] < min(taken[(where["task"], start)] for start in starts)
+
+    kept = {step.step_id for step in steps if asked(step)}
+    inputs = {step.step_id: step.inputs() for step in steps}
+    waiting = list(kept)
+    while waiting:
+        fresh = inputs[waiting.pop()] - kept
+        kept |= fresh
+        waiting += fresh
+    chosen = [step for step in steps if step.step_id in kept]
+    return [*chosen, _with_plugins(plan, _report(plan, chosen))]
 
 
 def _with_plugins(plan: Plan, step: Step) -> Step:
@@ -72,7 +107,23 @@ def _task_steps(plan: Plan, task_name: str, task: TaskPlan) -> Iterator[Step]:
                 yield tune
             for cell in _cells(narrowed, task_name, task, partition, start, algorithm):
                 yield _train(narrowed, cell, tune)
+        yield from _equal_rates(narrowed, task_name, task, partition)
     yield from _analyses(within, task_name, task)
+
+
+def _equal_rates(plan: Plan, task_name: str, task: TaskPlan, partition: str) -> Iterator[Step]:
+    """The random start at the rates of each other one, and that one at the random start's."""
+    is_random = {start: flags.get("start") == "random" for start, flags in task.starts.items()}
+    crossed = [
+        pair
+        for pair in itertools.permutations(task.starts, 2)
+        if is_random[pair[0]] != is_random[pair[1]]
+    ]
+    chosen = [name for name in plan.algorithms if name in task.equal_rates]
+    for (start, rates), algorithm in itertools.product(crossed, chosen):
+        tune = _tune(plan, task_name, task, partition, rates, algorithm)
+        for cell in _cells(plan, task_name, task, partition, start, algorithm, rates):
+            yield _train(plan, cell, tune)
 
 
 def _own_seeds(what: str, task: TaskPlan, seeds: Sequence[int]) -> Sequence[int | None]:
@@ -193,13 +244,20 @@ def _base(
 
 
 def _cells(
-    plan: Plan, task_name: str, task: TaskPlan, partition: str, start: str, algorithm: str
+    plan: Plan,
+    task_name: str,
+    task: TaskPlan,
+    partition: str,
+    start: str,
+    algorithm: str,
+    rates: str = "",
 ) -> Iterator[Cell]:
+    """`rates`: the start whose rates are taken, where these are not its own."""
     chosen = [
         Layer(("algorithms", algorithm), plan.algorithms[algorithm]),
         *(
             Layer(("tasks", task_name, "rates", key), task.rates.get(key, {}))
-            for key in (start, f"{start}/{algorithm}")
+            for key in (rates or start, f"{rates or start}/{algorithm}")
         ),
     ]
     for point in itertools.product(*(axis.items() for axis in plan.sweep.values())):
@@ -214,6 +272,7 @@ def _cells(
                 "start": start,
                 "algorithm": algorithm,
                 **{axis: value for axis, (value, _) in zip(plan.sweep, point, strict=True)},
+                **({"rates": rates} if rates else {}),
                 "seed": seed,
             }
             base = _base(plan, task_name, task, partition, start, seed)

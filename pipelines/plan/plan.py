@@ -10,7 +10,7 @@ from pathlib import Path
 
 from groundwork.errors import UserError, nearest
 from groundwork.untyped import Json
-from pipelines.plan import limits, plan_checks
+from pipelines.plan import limits, looks, plan_checks
 from pipelines.plan.document import Document
 from pipelines.plan.limits import Limits
 from pipelines.plan.plan_checks import Words
@@ -25,6 +25,7 @@ class TaskPlan:
 
     pretrain: its flags; a `dataset` that is a mapping is prepared for it.
     only, partitions_only: what the task and each partition takes of the rest of the plan.
+    equal_rates: algorithms for which each start also runs at the rates of the other one.
     per_seed: what each seed has of its own, besides its runs: `dataset`, `pretrain`.
     """
 
@@ -37,6 +38,7 @@ class TaskPlan:
     rates: Mapping[str, Flags]
     title: str = ""
     start_titles: Mapping[str, str] = field(default_factory=dict)
+    equal_rates: tuple[str, ...] = ()
     only: Limits = field(default_factory=Limits)
     partitions_only: Mapping[str, Limits] = field(default_factory=dict)
     per_seed: tuple[str, ...] = ()
@@ -76,6 +78,11 @@ class Budget:
 
 @dataclass(frozen=True)
 class Plan:
+    """looks: after how many seeds it is judged, and may end; () where its seeds are fixed.
+
+    `seeds` are all that it may come to.
+    """
+
     name: str
     title: str
     question: str
@@ -92,6 +99,7 @@ class Plan:
     sections: tuple[str, ...]
     claims: tuple[str, ...]
     budget: Budget
+    looks: tuple[int, ...] = ()
     algorithm_titles: Mapping[str, str] = field(default_factory=dict)
 
     def within(self, task: str, partition: str) -> "Plan":
@@ -179,7 +187,8 @@ def build(document: Document) -> Plan:
         algorithms=_without_titles(value["algorithms"]),
         algorithm_titles=_titles(value["algorithms"]),
         sweep=value.get("sweep", {}),
-        seeds=tuple(value.get("seeds", (0,))),
+        seeds=looks.seeds(value.get("seeds", (0,))),
+        looks=looks.sizes(value.get("seeds", (0,))),
         tuning=TuningPlan(**{"settings": {}, **tuning}) if tuning else None,
         analyze={
             name: AnalysisPlan(
@@ -209,6 +218,7 @@ def _task(value: Mapping[str, Json]) -> TaskPlan:
         rates=value.get("rates", {}),
         title=value.get("title", ""),
         start_titles=_titles(value["starts"]),
+        equal_rates=tuple(value.get("equal_rates", ())),
         only=limits.read(value),
         partitions_only={name: limits.read(flags) for name, flags in partitions.items()},
         per_seed=tuple(value.get("per_seed", ())),

@@ -7,7 +7,7 @@ import jsonschema
 
 from groundwork.errors import UserError, nearest
 from groundwork.untyped import Json
-from pipelines.plan import limits
+from pipelines.plan import limits, looks
 from pipelines.plan.document import Document, Place
 
 
@@ -29,10 +29,12 @@ def check(document: Document) -> None:
         raise UserError(_sentence(document, first))
     _check_analyses(document)
     limits.check(document)
+    looks.check(document)
     algorithms = list(document.value["algorithms"])
     for name, task in document.value["tasks"].items():
         _check_datasets(document, name, task)
         _check_rates(document, name, task, algorithms)
+        _check_equal_rates(document, name, task, algorithms)
         _check_pretrained(document, name, task)
 
 
@@ -150,6 +152,16 @@ def _check_rates(document: Document, name: str, task: Json, algorithms: Sequence
             raise UserError(f"{where}: rates name an unknown algorithm {algorithm!r}{hint}")
 
 
+def _check_equal_rates(
+    document: Document, name: str, task: Json, algorithms: Sequence[str]
+) -> None:
+    for number, algorithm in enumerate(task.get("equal_rates", [])):
+        if algorithm not in algorithms:
+            where = document.where(("tasks", name, "equal_rates", number))
+            hint = nearest(algorithm, algorithms)
+            raise UserError(f"{where}: equal_rates name an unknown algorithm {algorithm!r}{hint}")
+
+
 def _check_pretrained(document: Document, name: str, task: Json) -> None:
     """`pretrained:NAME`, of a start or of --exclude_clients, is a pre-training of the task."""
     known = list(task.get("pretrain", {}))
@@ -209,6 +221,7 @@ _TASK: dict[str, Json] = {
         "starts": _FOLDERS,
         "pretrain": _PRETRAIN,
         "rates": _NAMED_FLAGS,
+        "equal_rates": {"type": "array", "items": {"type": "string"}},
     },
 }
 _TUNING: dict[str, Json] = {
@@ -257,12 +270,7 @@ PLAN_SCHEMA: dict[str, Json] = {
             "propertyNames": _NAME,
             "additionalProperties": _FOLDERS,
         },
-        "seeds": {
-            "type": "array",
-            "minItems": 1,
-            "uniqueItems": True,
-            "items": {"type": "integer"},
-        },
+        "seeds": looks.SCHEMA,
         "tuning": _TUNING,
         "analyze": {
             "type": "object",

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from groundwork.errors import UserError, nearest
@@ -31,10 +31,15 @@ def lines(
         yield json.dumps(told, ensure_ascii=False)
 
 
-def check_chosen(execution: Execution) -> None:
-    """Refuses a chosen step that does not exist, or whose inputs are neither done nor chosen."""
+def check_chosen(execution: Execution, later: Collection[str] = ()) -> None:
+    """Refuses a chosen step that does not exist, or whose inputs are neither done nor chosen.
+
+    later: steps that the plan may come to, of seeds that may be added.
+    """
     chosen = execution.only or ()
     for name in chosen:
+        if name not in execution.states and name in later:
+            raise UserError(f"--step={name}: no claim asks for its seed so far; see --list_steps")
         if name not in execution.states:
             hint = nearest(name, list(execution.states))
             raise UserError(f"--step={name}: the plan has no such step{hint}; see --list_steps")

@@ -41,6 +41,10 @@ class Evaluations:
             figures |= _prefixed("cohort", pooled)
         return figures
 
+    def evaluated(self) -> dict[str, float]:
+        """What accuracies are of: how many labels, and what always giving the commonest scores."""
+        return self._global(self._config.eval_split).labels()
+
     def _key(self, kind: str, split: str) -> tuple[object, ...]:
         start = repr(self._assembly.start.build_model.identity())
         config = self._config

@@ -142,7 +142,9 @@ class Training:
             self._probes,
             self._snapshot,
             self._checkpoints.rounds(),
-            {"reason": reason} | self._to_target() | self._spent(),
+            {"reason": reason, "evaluated": self._evaluations.evaluated()}
+            | self._to_target()
+            | self._spent(),
         )
         return RunResult(self._folder, self._metrics.rows, reason or "")
 

@@ -144,3 +144,13 @@ def test_text_is_scored_without_oov_and_the_ends_of_a_sentence(tmp_path):
     # Targets: a b oov eos; b eos. Of a, b, b the model hits two.
     assert figures["accuracy"] == pytest.approx(2 / 3)
     assert figures["perplexity"] == pytest.approx(np.exp(figures["loss"]))
+
+
+def test_chance_is_the_share_of_the_commonest_label(task, model):
+    evaluation = GlobalEvaluation(task, lambda: model)
+    y = np.concatenate([rows[1] for rows in all_rows(task)])
+    counts = np.unique(y, return_counts=True)[1]
+    expected = {"labels": sum(SIZES), "commonest_share": counts.max() / sum(SIZES)}
+    assert evaluation.labels() == expected
+    evaluation(weights_of(model))
+    assert evaluation.labels() == expected

@@ -270,3 +270,29 @@ def test_a_worker_of_a_killed_study_may_finish_before_its_step_goes_on(tmp_path,
         assert execution.run()
     assert looks.count("running") >= 3
     assert lines(ledger) == ["a"]
+
+
+def test_steps_that_follow_from_what_is_done_are_taken_in(tmp_path, ledger):
+    def report(*needs):
+        return Step("report", "report", "tests.pipelines.toy_step", {}, "toy_output", needs=needs)
+
+    asked = []
+
+    def grow(execution):
+        asked.append(sorted(execution.states))
+        return [toy("a"), toy("b", reads="a"), report("a", "b")] if len(asked) == 1 else []
+
+    execution = Execution([toy("a"), report("a")], tmp_path / "study", grow=grow)
+    execution.catch_up()
+    assert not asked
+    execution._start_ready_steps = lambda: finish_all(execution)
+    execution.run()
+    assert asked == [["a", "report"], ["a", "b", "report"]]
+    assert execution.states["report"].step.needs == ("a", "b")
+
+
+def finish_all(execution):
+    for state in execution.states.values():
+        if state.to_do and all(execution.states[name].over for name in state.step.inputs()):
+            state.status, state.output = "done", execution.workdir
+            return

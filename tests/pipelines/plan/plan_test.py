@@ -354,3 +354,48 @@ def test_a_task_without_a_random_start_is_refused_with_its_line(tmp_path):
 def test_a_value_where_a_list_is_wanted_is_shown_as_one(tmp_path):
     message = refused(tmp_path, TEXT, ["analyze.hessian.tasks=digits"])
     assert "analyze.hessian.tasks: a list is wanted: tasks=[digits]" in message
+
+
+UNTIL = TEXT.replace("seeds: [0, 1]", "seeds: {until: decided, at_least: 5, at_most: 12}")
+
+
+def test_seeds_until_decided_are_judged_at_the_looks_of_the_ladder(tmp_path):
+    plan = plans.load(write(tmp_path, UNTIL))
+    assert (plan.seeds, plan.looks) == (tuple(range(12)), (5, 8, 12))
+    fixed = plans.load(write(tmp_path, TEXT))
+    assert (fixed.seeds, fixed.looks) == ((0, 1), ())
+
+
+@pytest.mark.parametrize(
+    ("seeds", "words"),
+    [
+        ("{until: decided, at_least: 6}", r"seeds.at_least: 6 is not one of \[5, 8, 12, 20\]"),
+        ("{until: decided, at_least: 12, at_most: 8}", r"at_most \(8\) is below at_least \(12\)"),
+        ("{until: decided, at_leest: 5}", "did you mean 'at_least'"),
+        ("{until: certain}", "seeds.until: 'decided' was expected"),
+    ],
+)
+def test_seeds_that_are_no_look_are_refused(tmp_path, seeds, words):
+    with pytest.raises(UserError, match=words):
+        plans.load(write(tmp_path, TEXT.replace("seeds: [0, 1]", f"seeds: {seeds}")))
+
+
+EQUAL = TEXT.replace("    rates:", "    equal_rates: [fedadam]\n    rates:", 1)
+
+
+def test_equal_rates_run_each_start_at_the_others_rates_too(tmp_path):
+    steps = {step.step_id: step for step in expand(plans.load(write(tmp_path, EQUAL)))}
+    crossed = [name for name in steps if "rates-of-" in name]
+    assert len(crossed) == 2 * 2 * 2 * 2  # partitions, starts, points, seeds
+    warm = steps["train/digits/iid/warm/fedadam/4/rates-of-random/1"]
+    assert warm.flags["client_learning_rate"] == 0.1
+    assert warm.flags["start"] == Input("pretrain/digits/proxy", "start.ckpt")
+    assert warm.coordinates["rates"] == "random"
+    random = steps["train/digits/iid/random/fedadam/4/rates-of-warm/1"]
+    assert random.flags["client_learning_rate"] == 0.01
+    assert random.flags["start"] == "random"
+
+
+def test_equal_rates_of_an_unknown_algorithm_are_refused(tmp_path):
+    message = refused(tmp_path, EQUAL.replace("[fedadam]", "[fedadm]"))
+    assert "did you mean 'fedadam'" in message

@@ -167,7 +167,8 @@ def test_correlated_noise_spends_by_its_restarts() -> None:
 
 def test_correlated_noise_beats_independent_noise_on_sums_over_rounds() -> None:
     """Its reason to be: at one epsilon, the sum of a pass's updates has less noise."""
-    rounds = 64
-    noise_of_sum = np.cumsum(correlation.shares(rounds))  # of the last prefix, by its draws
-    correlated = correlation.squared_sensitivity(rounds, rounds, rounds) * (noise_of_sum**2).sum()
-    assert correlated < 0.2 * rounds
+    rounds, bands = 64, ResolvedAlgorithm().dp_noise_bands
+    shares = np.pad(correlation.shares(bands), (0, rounds - bands))
+    noise_of_sum = np.cumsum(shares)  # of all rounds, by its draws
+    correlated = correlation.squared_sensitivity(bands, rounds, rounds) * (noise_of_sum**2).sum()
+    assert correlated < 0.1 * rounds

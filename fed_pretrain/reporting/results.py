@@ -125,7 +125,7 @@ class Analysis:
         return read_json(self.folder / "probes" / f"{name}.json")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # Equal to itself alone, so that what follows can be kept.
 class Study:
     """A plan with the results there are; what failed is listed, not hidden.
 

@@ -4,6 +4,7 @@ A row is one number a seed. Its interval, and so its verdict, is valid at every 
 declared, and the rows of a ledger are judged together: the more rows, the more each has to show.
 """
 
+import functools
 import itertools
 import math
 import shlex
@@ -49,6 +50,11 @@ CLAIMS = (
 
 def rows(study: Study) -> list[Row]:
     """A row for each claim of the plan, task and pre-trained start that the study can speak of."""
+    return list(_rows(study))
+
+
+@functools.lru_cache(maxsize=4)
+def _rows(study: Study) -> Sequence[Row]:
     looks = looks_module.of_plan(study.plan) if study.plan.get("seeds") else None
     wanted = list(study.plan.get("claims") or ())
     chosen = [claim for claim in CLAIMS if not wanted or claim.key in wanted]

@@ -31,7 +31,7 @@ def algorithms_section(study: Study) -> Section | None:
     if not tables:
         return None
     lists = [
-        CellList(study, task, start)
+        AlgorithmList(study, task, start)
         for task in study.tasks
         for start in ordered_starts(study, task)
     ]
@@ -92,8 +92,8 @@ _HELD_OUT = (
 
 
 @dataclass(frozen=True)
-class CellList:
-    """The algorithms (and partitions and points of a sweep) of one task and start."""
+class AlgorithmList:
+    """The algorithms of one task and start, over the points of a sweep, without controls."""
 
     study: Study
     task: str
@@ -102,11 +102,11 @@ class CellList:
     @cached_property
     def _finals(self) -> dict[str, dict[int, float]]:
         found = {
-            label: by_seed(
-                self.study.select(task=self.task, start=self.start, **wanted),
+            Names(self.study).algorithm(name): by_seed(
+                captions.subjects(self.study, self.task, start=self.start, algorithm=name),
                 lambda run: run.last(FINAL),
             )
-            for label, wanted in cells(self.study, self.task)
+            for name in self.study.values("algorithm", task=self.task)
         }
         return {label: values for label, values in found.items() if values}
 
@@ -208,7 +208,7 @@ def _table(study: Study, task: str) -> Table:
     )
 
 
-def _lists_table(lists: Sequence[CellList]) -> Table:
+def _lists_table(lists: Sequence[AlgorithmList]) -> Table:
     rows: list[list[Cell]] = []
     for one in lists:
         names = Names(one.study)

@@ -10,7 +10,7 @@ from fed_pretrain.reporting.results import Study
 
 _SAID = {
     Verdict.HOLDS: "",
-    Verdict.SEEN: "",
+    Verdict.SEEN: "seen ",
     Verdict.FAILS: "not ",
     Verdict.NOT_SEEN: "not ",
     Verdict.EQUIVALENT: "no different ",
@@ -25,7 +25,7 @@ def heading(study: Study, keys: Sequence[str], otherwise: str) -> str:
         mine = [row for row in rows if row.claim.key == key]
         told = _told(mine, names)
         if told:
-            parts.append(f"{mine[0].claim.short} {told}")
+            parts.append(f"{mine[0].claim.short}{told}")
     return _sentence(parts) if parts else otherwise
 
 
@@ -39,7 +39,9 @@ def _told(rows: Sequence[Row], names: Names) -> str:
     for verdict, word in _SAID.items():
         places = [names.place(row.task, row.start) for row in rows if row.verdict is verdict]
         if places and len(places) == len(rows) > 1:
-            return f"{word}everywhere" if word != "not " else "nowhere"
+            return ": nowhere" if word == "not " else f": {word}everywhere"
         if places:
             parts.append(f"{word}on {listed(places)}")
-    return ", ".join(parts)
+    # A name and a place make a phrase; what is not so needs a colon.
+    joint = " " if parts and parts[0].startswith("on ") else ": "
+    return joint + ", ".join(parts) if parts else ""

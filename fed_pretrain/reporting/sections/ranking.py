@@ -7,7 +7,7 @@ from fed_pretrain.reporting.naming import Names
 from fed_pretrain.reporting.numbers import counted, listed
 from fed_pretrain.reporting.part import Section
 from fed_pretrain.reporting.results import Study
-from fed_pretrain.reporting.sections.algorithms import CellList
+from fed_pretrain.reporting.sections.algorithms import AlgorithmList
 from fed_pretrain.reporting.table import Table
 
 
@@ -34,9 +34,9 @@ def _rows(study: Study, task: str) -> Iterator[list[str | int]]:
     random_start = study.random_start(task)
     if random_start is None:
         return
-    base = CellList(study, task, random_start)
+    base = AlgorithmList(study, task, random_start)
     for start in study.pretrained_starts(task):
-        other = CellList(study, task, start)
+        other = AlgorithmList(study, task, start)
         names = [label for label in base.labels if label in other.labels]
         if len(names) < 3:
             continue
@@ -50,6 +50,6 @@ def _rows(study: Study, task: str) -> Iterator[list[str | int]]:
         ]  # fmt: skip
 
 
-def _apart(cells: CellList, first: str, second: str) -> bool:
-    ends = sorted((cells.labels.index(first), cells.labels.index(second)))
-    return (ends[0], ends[1]) in cells.apart
+def _apart(algorithms: AlgorithmList, first: str, second: str) -> bool:
+    ends = sorted((algorithms.labels.index(first), algorithms.labels.index(second)))
+    return (ends[0], ends[1]) in algorithms.apart

@@ -233,11 +233,11 @@ def test_the_distance_between_iid_and_non_iid_solutions_is_a_table_over_seeds(tm
 
 def test_a_list_of_algorithms_is_best_first_with_differences_by_seed(tmp_path):
     study = load_study(toy_study.on_disk(tmp_path))
-    cells_of_start = algorithms.CellList(study, "toy", "imagenet")
-    assert cells_of_start.labels == ["fedadam", "fedavg", "fedprox"]
-    assert cells_of_start.behind("fedprox").mean == pytest.approx(-0.03)
+    ordered = algorithms.AlgorithmList(study, "toy", "imagenet")
+    assert ordered.labels == ["fedadam", "fedavg", "fedprox"]
+    assert ordered.behind("fedprox").mean == pytest.approx(-0.03)
     # Differences without any spread over the three seeds are beyond its smallest deviation.
-    assert list(cells_of_start.letters()) == ["a", "b", "c"]
+    assert list(ordered.letters()) == ["a", "b", "c"]
     assert algorithms.algorithms_section(study).title == "6 of 6 pairs can be told apart"
 
 

@@ -25,6 +25,7 @@ from groundwork.staging import AGAIN, Interrupted
 _LOCAL = ("", "FnApiRunner")
 _WORKER_DIED = "Channel closed prematurely"
 _POLL_SECONDS = 0.25
+_LONGEST_WHY = 300
 
 
 def run(job: Job, *, workers: int, beam_options: Sequence[str], expected: int | None) -> None:
@@ -34,7 +35,7 @@ def run(job: Job, *, workers: int, beam_options: Sequence[str], expected: int | 
         graph = _pipeline(runner, options)
         pipeline.build(graph, job)
         try:
-            graph.run().wait_until_finish()
+            _wait(job, graph, beam_options)
         except RuntimeError as error:
             job.check()
             for number in NO_ROOM:  # Not even the failure could be written down.
@@ -49,11 +50,27 @@ def run(job: Job, *, workers: int, beam_options: Sequence[str], expected: int | 
     job.check()
 
 
+def _wait(job: Job, graph: beam.Pipeline, beam_options: Sequence[str]) -> None:
+    name = PipelineOptions(list(beam_options)).view_as(StandardOptions).runner or ""
+    try:
+        graph.run().wait_until_finish()
+    except Exception as error:  # An engine that is not there fails in its own way.
+        if name in _LOCAL:
+            raise
+        why = (str(error).strip() or type(error).__name__).splitlines()[0][:_LONGEST_WHY]
+        refusal = Interrupted if job.has_results(runs.STAGE) else UserError
+        raise refusal(
+            f"--runner={name}: Beam could not run the job on it ({why}); without --runner the "
+            "processes of this machine do it"
+        ) from error
+
+
 def _pipeline(runner: PipelineRunner | None, options: PipelineOptions) -> beam.Pipeline:
     try:
         return beam.Pipeline(runner=runner, options=options)
     except (ValueError, ImportError, AttributeError) as error:
-        raise UserError(f"--runner: Beam cannot make it: {error}") from error
+        why = "; ".join(str(error).split("\n"))
+        raise UserError(f"--runner: Beam cannot make it: {why}") from error
 
 
 def _runner(

@@ -1,7 +1,7 @@
 """What is in a dataset: a table of sizes, and pictures of client sizes and labels."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,16 +39,23 @@ def table(dataset: PreparedDataset) -> str:
         lines += [
             f"{name:<14}{split.clients:,} clients, {split.examples:,} examples, {size:,} bytes in "
             f"{len(split.shards)} shards",
-            f"{'':14}examples a client: mean {sizes['mean']:g}; "
-            + ", ".join(f"{share}% {n:,}" for share, n in sizes["quantiles"]),
+            f"{'':14}examples of a client: mean {sizes['mean']:,.1f}, "
+            + _quantiles(sizes["quantiles"]),
         ]
         if "h" in report:
             lines.append(
-                f"{'':14}labels: h {report['h']:g}, mean total variation to the pool "
-                f"{report['mean_total_variation']:g}, "
-                f"{report['mean_labels_per_client']:g} labels a client"
+                f"{'':14}labels: {report['mean_labels_per_client']:.1f} of a client on average; "
+                f"h {report['h']:.2f} (the share beside a client's most frequent label), "
+                f"distance to the pool {report['mean_total_variation']:.2f} (mean total variation)"
             )
     return "\n".join(lines)
+
+
+def _quantiles(pairs: Sequence[tuple[int, int]]) -> str:
+    """The sizes that this share of the clients has at most."""
+    names = {0: "smallest", 50: "median", 100: "largest"}
+    told = [pair for pair in pairs if pair[0] in (0, 10, 50, 90, 100)]
+    return ", ".join(f"{names.get(share, f'{share}%')} {size:,}" for share, size in told)
 
 
 def _settings(partition: Mapping[str, Json]) -> str:

@@ -140,6 +140,9 @@ def _builder(name: str, data_dir: str | None) -> Any:
 def _prepare(builder: Any, name: str) -> None:
     if builder.info.splits:
         return
+    from tensorflow_datasets.core.download import downloader
+
+    downloader.MAX_RETRIES = 2  # Its ten take over two minutes to notice that there is no network.
     try:
         builder.download_and_prepare()
     except Exception as error:

@@ -26,6 +26,7 @@ def table(dataset: PreparedDataset) -> str:
         f"source        {manifest.source['name']} ({manifest.source['files']} files, "
         f"{manifest.source['bytes']:,} bytes)",
         f"partition     {_settings(manifest.partition)}",
+        *_law(manifest.partition.get("drawn", {})),
         "features      "
         + ", ".join(f"{f.name} {f.dtype}{list(f.shape) or ''}" for f in manifest.features),
         f"examples      {manifest.counts['read']:,} read, {manifest.counts['written']:,} written",
@@ -62,6 +63,18 @@ def _settings(partition: Mapping[str, Json]) -> str:
     plain = [f"{k}={v}" for k, v in partition.items() if k != "rule" and not isinstance(v, dict)]
     splits = partition.get("splits", {})
     return " ".join([partition["rule"], *plain, f"(splits {splits.get('rule')})"])
+
+
+def _law(drawn: Mapping[str, Json]) -> list[str]:
+    """The law that the clients were drawn from, and how far the pool let them follow it."""
+    lines = [f"law           {drawn['law']}"] if "law" in drawn else []
+    deviations = drawn.get("mean_deviation", {})
+    if deviations:
+        shares = ", ".join(f"{split} {share:.1%}" for split, share in deviations.items())
+        lines.append(
+            f"{'':14}a client's examples of other labels because its own had run out: {shares}"
+        )
+    return lines
 
 
 def pictures(dataset: PreparedDataset, folder: Path) -> list[Path]:

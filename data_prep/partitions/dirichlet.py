@@ -1,4 +1,4 @@
-"""The two Dirichlet partitions of the literature.
+"""The Dirichlet partitions of the literature: three laws, one of which each dealer's report names.
 
 `per_client` (Hsu, Qi, Brown 2019, "Measuring the effects of non-identical data distribution"): each
 client draws a label mix q_k ~ Dir(alpha p), p the pooled label shares, and then its examples from
@@ -49,7 +49,15 @@ class PerClient:
                 for client in range(self._clients)
             ]
         )
-        self.report: dict[str, Json] = {}
+        mix = (
+            f"Dir({config.alpha:g} C p), p the pooled shares of C = {scale} labels"
+            if config.concentration == "each"
+            else f"Dir({config.alpha:g} p), p the pooled label shares"
+        )
+        self.report: dict[str, Json] = {
+            "law": f"the label mix of each client ~ {mix}",
+            "mean_deviation": {},
+        }
 
     def deal(self, labels: np.ndarray, split: str) -> np.ndarray:
         counts = self._counts(np.bincount(labels, minlength=self._mixes.shape[1]), split)
@@ -66,12 +74,17 @@ class PerClient:
         return clients
 
     def _counts(self, pool: np.ndarray, split: str) -> np.ndarray:
-        """Clients x labels. A label that has run out leaves the mix, so this always ends."""
+        """Clients x labels. A label that has run out leaves the mix, so this always ends.
+
+        A client's deviation is the share of its examples that carry another label, where its own
+        that had run out before its turn or in it.
+        """
         remaining = pool.copy()
         mixes = np.zeros((self._clients, len(pool)))
         mixes[:, : self._mixes.shape[1]] = self._mixes
         counts = np.zeros((self._clients, len(pool)), np.int64)
         sizes = equal_sizes(int(pool.sum()), self._clients)
+        deviations = np.zeros(self._clients)
         for client in randomness.generator(self._seed, "client_order", split).permutation(
             self._clients
         ):
@@ -83,10 +96,19 @@ class PerClient:
                     weights = remaining.astype(np.float64)
                 drawn = generator.multinomial(need, weights / weights.sum())
                 taken = np.minimum(drawn, remaining)
+                if need == sizes[client]:
+                    lost = need * _share(mixes[client], remaining == 0)
+                    deviations[client] = (lost + (drawn - taken).sum()) / need
                 counts[client] += taken
                 remaining -= taken
                 need -= int(taken.sum())
+        self.report["mean_deviation"][split] = float(f"{deviations.mean():.10g}")
         return counts
+
+
+def _share(mix: np.ndarray, labels: np.ndarray) -> float:
+    """The share of these labels in a mix."""
+    return float(mix[labels].sum() / max(mix.sum(), 1e-300))
 
 
 class PerClass:
@@ -110,7 +132,11 @@ class PerClass:
             sizes = sum(self._cut(int(examples), label) for label, examples in enumerate(histogram))
             if np.min(sizes) >= config.minimum_size:
                 break
-        self.report: dict[str, Json] = {"attempts": attempt + 1, "moved_to_reach_minimum": 0}
+        self.report: dict[str, Json] = {
+            "law": f"the shares of each label among clients ~ Dir({config.alpha:g})",
+            "attempts": attempt + 1,
+            "moved_to_reach_minimum": 0,
+        }
 
     def _cut(self, examples: int, label: int) -> np.ndarray:
         """How many of a label's examples each client gets."""

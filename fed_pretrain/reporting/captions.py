@@ -12,14 +12,19 @@ from groundwork.untyped import Json
 
 
 def setting(study: Study, task: str) -> str:
-    """`40 rounds, 8 of 100 clients a round, 2 seeds`; spans where runs differ."""
+    """`40 rounds, 8 of 100 clients a round, 2 seeds`; spans where runs differ.
+
+    What the clients were drawn from follows, where the runs name it.
+    """
     runs = study.select(task=task)
     rounds = span([int(run.rows[-1]["round"]) for run in runs if run.rows])
     parts = [f"{rounds} {'round' if rounds == '1' else 'rounds'}"]
     clients = _clients(runs)
     if clients:
         parts.append(f"{clients} a round")
-    return ", ".join([*parts, *_privacy(runs), seeds(study, task)])
+    parts += [*_privacy(runs), seeds(study, task)]
+    laws = unique(run.config.get("partition_law") for run in runs)
+    return "; ".join([", ".join(parts), *filter(None, laws)])
 
 
 def seeds(study: Study, task: str) -> str:

@@ -111,6 +111,7 @@ def claim(folder: Path, assembly: Assembly) -> None:
             "identity": assembly.identity,
             "hash": digest(assembly.identity),
             "dataset_fingerprint": assembly.task.dataset.fingerprint,
+            **_partition_law(assembly.task.dataset.manifest.partition),
             "start_digest": assembly.start.digest,
             "clients_left_out": len(assembly.exclusion.client_ids),
             **({"privacy": privacy} if privacy else {}),
@@ -123,6 +124,12 @@ def claim(folder: Path, assembly: Assembly) -> None:
         files.write_json(folder / EXCLUDED_CLIENTS, ids)
     report = {**assembly.start.report.as_json(), "proxies": list(assembly.proxies)}
     files.write_json(folder / "start.json", report)
+
+
+def _partition_law(partition: Mapping[str, Json]) -> dict[str, str]:
+    """What clients were drawn from, where a partition has several laws."""
+    law = partition.get("drawn", {}).get("law")
+    return {"partition_law": law} if law else {}
 
 
 def _refuse_another(path: Path, before: Mapping[str, Json], assembly: Assembly) -> None:

@@ -46,3 +46,13 @@ def test_a_dataset_of_texts_has_no_label_picture(tmp_path: Path) -> None:
     )
     assert [path.name for path in describing.pictures(dataset, tmp_path)] == ["train_sizes.png"]
     assert "clients_below_minimum" in describing.table(dataset)
+
+
+def test_the_table_names_the_law_of_a_dirichlet_partition(tmp_path: Path) -> None:
+    config = PrepareConfig("digits", str(tmp_path / "d"), partition="dirichlet", num_clients=9)
+    dataset = prepare(config)
+    drawn = dataset.manifest.partition["drawn"]
+    text = describing.table(dataset)
+    assert "law           the label mix of each client ~ Dir(0.1 p)" in text
+    assert 0 < drawn["mean_deviation"]["train"] < 1
+    assert f"had run out: train {drawn['mean_deviation']['train']:.1%}" in text

@@ -95,6 +95,41 @@ def test_per_class_reaches_the_minimum_within_the_attempts_allowed(
     assert dealer.report["attempts"] <= dirichlet.ATTEMPTS
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_the_deviation_is_the_share_of_examples_whose_label_had_run_out(seed: int) -> None:
+    labels = np.repeat([0, 1], 40)
+    dealer = PerClient(config(num_clients=2, alpha=1e-9, seed=seed), np.array([40, 40]))
+    wanted = dealer._mixes.argmax(axis=1)
+    dealer.deal(labels, "train")
+    # Each wants one label only. Where both want the same, the second gets the other.
+    expected = 0.5 if wanted[0] == wanted[1] else 0.0
+    assert dealer.report["mean_deviation"] == {"train": expected}
+
+
+def test_the_deviation_counts_a_label_that_runs_out_in_a_clients_turn() -> None:
+    dealer = PerClient(config(num_clients=1), np.array([3, 1]))
+    dealer._mixes = np.array([[0.0, 1.0]])
+    dealer.deal(np.array([0, 0, 0, 1]), "train")
+    assert dealer.report["mean_deviation"] == {"train": 0.75}
+
+
+def test_the_three_laws_are_named_apart_and_give_the_labels_a_client_they_did() -> None:
+    labels = np.repeat(np.arange(10), 500)
+    pool = np.bincount(labels)
+    dealers = [
+        PerClient(config(num_clients=100), pool),
+        PerClient(config(num_clients=100, concentration="each"), pool),
+        PerClass(config(num_clients=100, dirichlet="per_class"), labels, pool),
+    ]
+    assert [dealer.report["law"] for dealer in dealers] == [
+        "the label mix of each client ~ Dir(0.1 p), p the pooled label shares",
+        "the label mix of each client ~ Dir(0.1 C p), p the pooled shares of C = 10 labels",
+        "the shares of each label among clients ~ Dir(0.1)",
+    ]
+    tables = [counts(dealer.deal(labels, "train"), labels, 100) for dealer in dealers]
+    assert [(table > 0).sum(axis=1).mean() for table in tables] == [1.36, 3.31, 3.67]
+
+
 def test_per_class_cuts_each_label_by_its_own_shares() -> None:
     dealer = PerClass(config(num_clients=8, dirichlet="per_class", alpha=1.0), LABELS, HISTOGRAM)
     table = counts(dealer.deal(LABELS, "train"), LABELS, 8)

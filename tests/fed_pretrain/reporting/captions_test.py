@@ -25,3 +25,10 @@ def test_where_everyone_takes_part_no_default_number_is_shown(tmp_path) -> None:
     algorithm = {"clients_per_round": 4, "population": 14, "sampling": "all"}
     shown = run_with(tmp_path, {"config": {"algorithm": algorithm}})
     assert "14 of 14 clients a round" in captions.setting(toy_study.study([shown]), "toy")
+
+
+def test_a_setting_names_the_law_that_clients_were_drawn_from(tmp_path) -> None:
+    config = {"partition_law": "mixes ~ Dir(0.1 p)"}
+    runs = [run_with(tmp_path, config) for _ in range(2)]
+    words = captions.setting(toy_study.study(runs), "toy")
+    assert words == "4 rounds, 2 seeds; mixes ~ Dir(0.1 p)"

@@ -23,8 +23,7 @@ def table(dataset: PreparedDataset) -> str:
     lines = [
         f"dataset       {dataset.path}",
         f"fingerprint   {dataset.fingerprint}",
-        f"source        {manifest.source['name']} ({manifest.source['files']} files, "
-        f"{manifest.source['bytes']:,} bytes)",
+        f"source        {manifest.source['name']}{_files(manifest.source)}",
         f"partition     {_settings(manifest.partition)}",
         *_law(manifest.partition.get("drawn", {})),
         "features      "
@@ -57,6 +56,14 @@ def _quantiles(pairs: Sequence[tuple[int, int]]) -> str:
     names = {0: "smallest", 50: "median", 100: "largest"}
     told = [pair for pair in pairs if pair[0] in (0, 10, 50, 90, 100)]
     return ", ".join(f"{names.get(share, f'{share}%')} {size:,}" for share, size in told)
+
+
+def _files(source: Json) -> str:
+    """Nothing of a source that a library reads for itself."""
+    count = source["files"]
+    if not count:
+        return ""
+    return f" ({count} {'file' if count == 1 else 'files'}, {source['bytes']:,} bytes)"
 
 
 def _settings(partition: Mapping[str, Json]) -> str:

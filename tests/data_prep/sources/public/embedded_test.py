@@ -8,6 +8,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from data_prep.sources import known_sources
+from data_prep.sources.public import chitchat
 from groundwork.errors import UserError
 
 
@@ -23,6 +24,7 @@ def test_chitchat_is_all_messages_of_1315_senders():
         kinds[record.features["kind"]] += 1
         prompts.add(record.features["prompt"])
     assert (len(sizes), sizes.total(), words) == (1315, 258_145, 2_478_488)
+    assert (len(sizes), sizes.total()) == (chitchat.SENDERS, chitchat.MESSAGES)
     assert max(sizes.values()) == 25_272
     assert len(prompts) == 36  # 35 and the stand-in for none
     assert kinds["question"] < kinds["answer"]

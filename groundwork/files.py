@@ -35,6 +35,13 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         raise
 
 
+def remove_temporaries(path: str | os.PathLike[str]) -> None:
+    """Those that killed writers of this file left; nobody may be writing it now."""
+    path = Path(path)
+    for left in path.parent.glob(f"{TEMPORARY_PREFIX}{path.name}-*"):
+        left.unlink(missing_ok=True)
+
+
 def sync_folder(folder: str | os.PathLike[str]) -> None:
     """Makes the renames inside `folder` durable."""
     descriptor = os.open(folder, os.O_RDONLY)

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from groundwork import plugins, signals
+from groundwork import files, plugins, signals
 from groundwork.errors import UserError
 from groundwork.locks import WorkdirLock
 from groundwork.progress import duration
@@ -127,6 +127,7 @@ def _execute(plan: plan_module.Plan, execution: Execution, display: Display) -> 
     with contextlib.ExitStack() as stack:
         if makes_report:
             stack.enter_context(WorkdirLock(execution.workdir))
+            files.remove_temporaries(execution.workdir / study_file.NAME)
         stack.enter_context(_stop_on_signal(execution))
         stack.callback(display.close)
         writers = [StudyFile(plan).update] if makes_report else []

@@ -5,6 +5,7 @@ import functools
 import logging
 import os
 import shlex
+import shutil
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ from apache_beam.transforms import environments
 
 from data_prep.grouping import assigning, local_worker, merging, pipeline, runs
 from data_prep.grouping.job import Job
+from data_prep.sources.parsing.compressed import SUFFIXES
 from groundwork.errors import NO_ROOM, UserError, of_system
 from groundwork.progress import Progress
 from groundwork.staging import AGAIN, Interrupted
@@ -31,6 +33,7 @@ _LONGEST_WHY = 300
 def run(job: Job, *, workers: int, beam_options: Sequence[str], expected: int | None) -> None:
     """Runs the pipeline to its end; UserError with the sentence of a failed job."""
     options, runner = _runner(workers, beam_options)
+    runs.remove_of_the_dead(job)
     with _importable_by_workers(), _progress(job, expected), _quiet_beam():
         graph = _pipeline(runner, options)
         pipeline.build(graph, job)
@@ -67,10 +70,13 @@ def _wait(job: Job, graph: beam.Pipeline, beam_options: Sequence[str]) -> None:
 
 def _pipeline(runner: PipelineRunner | None, options: PipelineOptions) -> beam.Pipeline:
     try:
-        return beam.Pipeline(runner=runner, options=options)
+        made = beam.Pipeline(runner=runner, options=options)
     except (ValueError, ImportError, AttributeError) as error:
         why = "; ".join(str(error).split("\n"))
         raise UserError(f"--runner: Beam cannot make it: {why}") from error
+    # For transforms of other languages, of which we have none: a killed process would leave it.
+    shutil.rmtree(made.local_tempdir, ignore_errors=True)
+    return made
 
 
 def _runner(
@@ -159,8 +165,11 @@ def _watch(job: Job, expected: int | None, stop: threading.Event) -> None:
     for stage, label in stages:
         progress = Progress(label, expected)
         done: dict[int, int] = {}
+        whole = _in_one_piece(job)
         while len(done) < len(job.tasks) and not stop.wait(_POLL_SECONDS):
-            progress.update(_examples(job, stage, done), f"files {len(done)}/{len(job.tasks)}")
+            progress.update(
+                _examples(job, stage, done), f"files {len(done)}/{len(job.tasks)}{whole}"
+            )
         if len(done) == len(job.tasks):
             progress.close(f"{sum(done.values()):,} examples")
     planned = None
@@ -176,6 +185,12 @@ def _watch(job: Job, expected: int | None, stop: threading.Event) -> None:
         finished = len(list(folder.glob("*.json"))) if folder.exists() else 0
         progress.update(finished)
     progress.close()
+
+
+def _in_one_piece(job: Job) -> str:
+    """A compressed file cannot be entered in its middle: a kill costs what was read of it."""
+    compressed = sum(unit.path.endswith(SUFFIXES) for unit in job.units)
+    return f", {compressed:,} compressed ones each in one piece" if compressed else ""
 
 
 def _examples(job: Job, stage: str, done: dict[int, int]) -> int:

@@ -18,7 +18,7 @@ import numpy as np
 from data_prep.grouping import assigning
 from data_prep.grouping.job import Job
 from data_prep.grouping.reading import Encoded, TaskReader
-from groundwork import files
+from groundwork import files, owners
 from groundwork.errors import UserError
 from groundwork.randomness import stable_hash
 from groundwork.untyped import Json
@@ -75,7 +75,7 @@ class RunSpiller:
         if not self._entries:
             return
         self._entries.sort()
-        name = f"{uuid.uuid4().hex}.run"
+        name = f"{uuid.uuid4().hex}-{owners.mark()}.run"
         with files.replacing(self._folder / name) as file:
             fences = np.zeros(_FENCES + 1, np.int64)
             position = 0
@@ -180,6 +180,14 @@ def spill(job: Job, task: int) -> int:
     spiller.flush()
     job.save_result(STAGE, task, _result(reader, spiller))
     return task
+
+
+def remove_of_the_dead(job: Job) -> int:
+    """The runs that killed workers left of tasks they had not finished; returns how many."""
+    results = [job.result(STAGE, task) for task in range(len(job.tasks))]
+    used = {name for result in results if result is not None for name in result["runs"]}
+    found = (job.staging / RUNS).glob("*.run")
+    return owners.remove_of_the_dead(path for path in found if path.name not in used)
 
 
 def _clients(job: Job) -> Callable[[Encoded], bytes]:

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from fed_pretrain.executors.device import placement
-from fed_pretrain.experiment.workdir import metrics
+from fed_pretrain.experiment.workdir import metrics, workdir
 from fed_pretrain.experiment.workdir.checkpoints import CheckpointFolder
 from fed_pretrain.experiment.workdir.metrics import MetricsWriter
 from fed_pretrain.pretraining import central_step, proxy_data
@@ -86,6 +86,7 @@ def pretrain(config: PretrainConfig) -> PretrainResult:
     plugins.load(config.plugins)
     folder = _folder(config.workdir)
     with tf.device(_device(config.devices)), WorkdirLock(folder):
+        workdir.remove_leftovers(folder)
         dataset = embedded_datasets.open_for_task(config.task, config.dataset)
         task = known_tasks.load(config.task, dataset, config.model, config.options)
         start = starts.resolve(config.start, task, config.seed)

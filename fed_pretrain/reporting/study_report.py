@@ -69,6 +69,7 @@ def _empty_folders(output: Path) -> None:
         for name in ("figures", "tables"):
             shutil.rmtree(output / name, ignore_errors=True)
             (output / name).mkdir(parents=True)
+        files.remove_temporaries(output / "index.html")
     except OSError as error:
         raise UserError(f"--output={output}: cannot be written ({error.strerror})") from error
 

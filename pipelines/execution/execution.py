@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from groundwork import files
 from groundwork.errors import UserError
 from groundwork.locks import StepLock
 from pipelines.plan import steps as steps_module
@@ -234,6 +235,7 @@ class Execution:
         key = self._key(state)
         output = self.folder(state, key)
         output.mkdir(parents=True, exist_ok=True)
+        files.remove_temporaries(output / steps_module.RECORD)
         folders = {name: self._output_of(name) for name in state.step.inputs()}
         request = {
             "module": state.step.module,

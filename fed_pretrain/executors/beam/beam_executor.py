@@ -10,6 +10,7 @@ for evaluations, Hessians and large cohorts.
 
 import contextlib
 import logging
+import os
 import pickle
 import re
 import shutil
@@ -17,6 +18,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import apache_beam as beam
 import grpc
@@ -31,11 +33,13 @@ from fed_pretrain.executors.executor import ClientInput, Executor, RoundOutput, 
 from fed_pretrain.executors.executor_options import DEFAULT, ExecutorOptions
 from fed_pretrain.executors.graphs import graph_spec, structures
 from fed_pretrain.executors.graphs.map_reduce import MapReduceProgram, Tap, compile_program
+from groundwork import owners
 from groundwork.errors import UserError
 from groundwork.untyped import Computation, Leaf, Nested, Process, State
 
 _USER_ERROR = re.compile(r"groundwork\.errors\.UserError: (.+)")
 _WHERE = re.compile(r" \[while running .*")
+_LOCAL = "fed-pretrain-beam-"
 _TOTAL = "total"
 _PARTS = "parts"
 
@@ -170,9 +174,12 @@ class _Exchange:
 
     def __enter__(self) -> "_Exchange":
         if self._local:
-            self._folder = tempfile.mkdtemp(prefix="fed-pretrain-beam-")
+            owners.remove_of_the_dead(Path(tempfile.gettempdir()).glob(f"{_LOCAL}*"))
+            self._folder = tempfile.mkdtemp(prefix=f"{_LOCAL}{owners.mark()}-")
         else:
-            name = f"round-{time.time_ns():x}"
+            if os.path.isdir(self._options.exchange):
+                owners.remove_of_the_dead(Path(self._options.exchange).glob("round-*"))
+            name = f"round-{owners.mark()}-{time.time_ns():x}"
             self._folder = FileSystems.join(self._options.exchange, name)
             FileSystems.mkdirs(self._folder)
         return self
@@ -308,6 +315,13 @@ def _pipeline_options(options: ExecutorOptions) -> PipelineOptions:
 
 
 def _pipeline(options: ExecutorOptions) -> beam.Pipeline:
+    pipeline = _made(options)
+    # For transforms of other languages, of which we have none: a killed process would leave it.
+    shutil.rmtree(pipeline.local_tempdir, ignore_errors=True)
+    return pipeline
+
+
+def _made(options: ExecutorOptions) -> beam.Pipeline:
     """Beam's own DirectRunner would look for a runner to download: FnApiRunner runs right here."""
     if options.runner in ("", "FnApiRunner"):
         from apache_beam.runners.portability.fn_api_runner import FnApiRunner

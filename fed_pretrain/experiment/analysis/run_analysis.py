@@ -13,7 +13,7 @@ from fed_pretrain.experiment.assembly.session import Session, shared
 from fed_pretrain.experiment.workdir import saved_config, workdir
 from fed_pretrain.probes import drawing, known_probes
 from fed_pretrain.probes.probe import Probe
-from groundwork import files, plugins
+from groundwork import plugins
 from groundwork.errors import UserError
 from groundwork.locks import WorkdirLock
 from groundwork.untyped import Json
@@ -33,8 +33,7 @@ def analyze(config: AnalyzeConfig, session: Session | None = None) -> Path:
     provenance = _provenance(config, assembly, subject.round_number)
     subject.folder.mkdir(parents=True, exist_ok=True)
     with WorkdirLock(subject.folder):
-        for leftover in subject.folder.glob(f"{files.TEMPORARY_PREFIX}*"):
-            leftover.unlink()
+        workdir.remove_leftovers(root or subject.folder)
         written = [file for probe in probes for file in _written(probe, provenance)]
     if root is not None:
         names = [f"probes/{file}" for file in written]

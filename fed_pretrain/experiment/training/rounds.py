@@ -71,6 +71,7 @@ def train(config: RunConfig, session: Session | None = None) -> RunResult:
         workdir.nothing_half(folder),
         GracefulStop() as stop,
     ):
+        workdir.remove_leftovers(folder)
         done = workdir.finished(folder, config)
         if done is not None:
             found = manifest.fingerprint_at(config.dataset)

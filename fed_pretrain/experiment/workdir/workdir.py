@@ -47,11 +47,19 @@ def create(path: str) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "probes").mkdir(exist_ok=True)
-        for leftover in folder.glob(f"{files.TEMPORARY_PREFIX}*"):
-            leftover.unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"--workdir={path}: cannot be written ({error.strerror})") from error
     return folder
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Those of writers that were killed; the caller holds the lock that a live writer would hold.
+
+    The folders of single rounds in `probes` have locks of their own.
+    """
+    for place in (folder, folder / "probes"):
+        for leftover in place.glob(f"{files.TEMPORARY_PREFIX}*"):
+            leftover.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

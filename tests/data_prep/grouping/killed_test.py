@@ -112,6 +112,21 @@ def test_finished_pieces_of_a_killed_run_are_not_made_again(source: Path, tmp_pa
     assert before <= {path.name for path in runs.glob("*.run")}
 
 
+def test_what_killed_preparations_spilled_is_removed_by_the_next(
+    source: Path, tmp_path: Path
+) -> None:
+    """Each is killed in its first task, when it has spilled and the task does not count as done."""
+    arguments = command(source, tmp_path / "out", "natural", "--workers=1", "--spill_mb=1")
+    folder = staging.folder_of(tmp_path / "out") / "runs"
+    left = []
+    for _ in range(2):
+        assert run(arguments, kill_at="before-replace:3").returncode == -signal.SIGKILL
+        left.append({path.name for path in folder.glob("*.run")})
+    assert left[0]
+    assert left[1]
+    assert not left[0] & left[1]
+
+
 @pytest.mark.slow
 def test_other_settings_after_a_kill_start_from_nothing(
     source: Path, references: dict[str, Path], tmp_path: Path

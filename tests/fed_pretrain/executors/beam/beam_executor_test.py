@@ -2,13 +2,16 @@
 
 import functools
 import pathlib
+import subprocess
+import sys
+import tempfile
 from typing import Any
 
 import numpy as np
 import pytest
 
 from fed_pretrain.executors.beam import beam_worker
-from fed_pretrain.executors.beam.beam_executor import BeamExecutor
+from fed_pretrain.executors.beam.beam_executor import BeamExecutor, _Exchange
 from fed_pretrain.executors.creation import create
 from fed_pretrain.executors.device.device_executor import DeviceExecutor
 from fed_pretrain.executors.executor import ClientInput
@@ -142,3 +145,16 @@ def _fails_once(read: Any, mark: pathlib.Path) -> Any:
         mark.touch()
         raise RuntimeError("lost machine")
     return payload
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_killed_drivers_folder_is_removed_by_the_next_round(named, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    code = "from groundwork import owners; print(owners.mark())"
+    dead = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    name = f"{'round-' if named else 'fed-pretrain-beam-'}{dead.stdout.strip()}-1"
+    (tmp_path / name).mkdir()
+    exchange = str(tmp_path) if named else ""
+    with _Exchange(ExecutorOptions(executor="beam", exchange=exchange)) as running:
+        assert [path.name for path in tmp_path.iterdir()] == [pathlib.Path(running._folder).name]
+    assert list(tmp_path.iterdir()) == []

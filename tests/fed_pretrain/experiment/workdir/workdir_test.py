@@ -15,6 +15,7 @@ from fed_pretrain.experiment.workdir import metrics, workdir
 from fed_pretrain.tasks import embedded_datasets
 from groundwork import versions
 from groundwork.errors import UserError
+from groundwork.locks import WorkdirLock
 from tests.fed_pretrain.experiment.small_runs import rounds_of, small
 
 
@@ -91,6 +92,20 @@ def test_a_run_that_is_refused_leaves_no_work_directory(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no-such\.keras"):
         train(small(tmp_path / "run", start={"spec": f"checkpoint:{tmp_path}/no-such.keras"}))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_temporary_files_of_killed_writers_go_and_those_of_a_live_one_stay(
+    digits_run: Path, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(digits_run, tmp_path / "run"))
+    left = [run / ".tmp-SUCCESS-1", run / "probes" / ".tmp-distances.json-1"]
+    for path in left:
+        path.write_text("half")
+    with WorkdirLock(run), pytest.raises(UserError, match="in use by"):
+        train(small(run))
+    assert all(path.exists() for path in left)
+    assert train(small(run)).finished
+    assert not any(path.exists() for path in left)
 
 
 def test_a_run_that_fails_at_its_start_leaves_what_was_in_the_folder_before(

@@ -82,11 +82,13 @@ def test_a_folder_that_cannot_be_made_is_told_in_a_sentence(tmp_path):
 
 def test_a_step_that_failed_says_why_at_the_end(tmp_path):
     nowhere = "tasks.digits.starts.noisy={start: 'checkpoint:nowhere.pth'}"
-    done = run(tmp_path, tmp_path / "study", f"--set={nowhere}", "--set=settings.rounds=0")
+    steps = [f"--step=train/digits/noisy/fedavg/{seed}" for seed in (0, 1)]
+    done = run(tmp_path, tmp_path / "study", f"--set={nowhere}", *steps)
     assert done.returncode == 1
     said = re.findall(r"^failed: (.*?): (.*nowhere.pth.*)$", done.stdout, re.M)
-    assert [place for place, _ in said] == ["4 steps from train/digits/noisy/fedavg/0 on"]
-    assert len(re.findall(r"nowhere.pth", done.stdout)) == 2
+    assert [place for place, _ in said] == ["2 steps from train/digits/noisy/fedavg/0 on"]
+    assert "failed   train/digits/noisy/fedavg/1" in done.stdout
+    assert "for the same reason" in done.stdout
 
 
 def test_the_steps_are_listed_as_commands_inputs_first(tmp_path):

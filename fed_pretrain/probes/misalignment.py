@@ -9,6 +9,9 @@ so the fraction is 0 at the end by construction. Three definitions:
     live    a of the value that enters the ReLU, inputs as the model of round t makes them
     fixed   the same filter on the layer inputs of the last round's model: only the filter moves
     patch   <w, mean patch of the class> on live inputs: the filter without bias and norm
+
+The share at round 0 grows with the length of the way that training takes, whatever its direction.
+So beside it is the share (live) that a step as long in a random direction would leave.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,9 +21,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fed_pretrain.clients.local_work import TRAIN_SPLIT
-from fed_pretrain.models.weights import Weights
+from fed_pretrain.models.weights import ModelArrays, Weights
 from fed_pretrain.probes.probe import Content, Probe
 from fed_pretrain.probes.subject import Snapshots, Subject
+from groundwork import randomness
 from groundwork.errors import UserError
 from groundwork.untyped import Json
 
@@ -35,6 +39,7 @@ DEFINITIONS = ("live", "fixed", "patch")
 HELD_BYTES = 1 << 30
 """Layer inputs no larger than this are computed once for all rounds; ResNet18 on CIFAR-10 fits."""
 _BATCH = 64
+_DRAWS = 5
 # Means (filters, classes) of one layer, by layer name.
 Means = dict[str, np.ndarray]
 
@@ -74,6 +79,7 @@ class Misalignment(Probe):
         return {
             "rounds": [round_number for round_number, _ in snapshots],
             "total": content["live"]["total"],
+            "random_step": self._after_random_steps(class_means, snapshots, final_weights),
             "definitions": content,
             "read_at": class_means.read_at,
             "classes": class_means.classes,
@@ -81,6 +87,18 @@ class Misalignment(Probe):
             "seed": self.subject.seed,
             "unit": "share of (filter, class) pairs; a surrogate, not the paper's own measure",
         }
+
+    def _after_random_steps(
+        self, class_means: "ClassMeans", snapshots: Snapshots, final: Weights
+    ) -> float | None:
+        """The mean over some draws; None for a run whose start was not kept."""
+        first_round, read = snapshots[0]
+        if first_round != 0:
+            return None
+        start = read()
+        before = class_means(start)["live"]
+        steps = (random_step(start, final, self.subject.seed, draw) for draw in range(_DRAWS))
+        return float(np.mean([fractions(before, class_means(one)["live"])[0] for one in steps]))
 
     def _probe_set(self) -> tuple[np.ndarray, np.ndarray]:
         """Training examples in proportion to client size, fixed by the seed."""
@@ -106,6 +124,18 @@ class Misalignment(Probe):
             plot.plot(content["rounds"], totals, marker=".", color=colour, label=name)
         plot.legend()
         return made
+
+
+def random_step(start: Weights, final: Weights, seed: int, draw: int) -> ModelArrays:
+    """From the start as far as training went, tensor by tensor, in a random direction."""
+    generator = randomness.generator(seed, "misalignment step", draw)
+    moved = []
+    for before, after in zip(start.trainable, final.trainable, strict=True):
+        direction = generator.standard_normal(np.shape(before))
+        length = np.linalg.norm(np.asarray(after) - before)
+        step = length / np.linalg.norm(direction) * direction
+        moved.append((before + step).astype(np.asarray(before).dtype))
+    return ModelArrays(moved, list(start.non_trainable))
 
 
 def misaligned(now: Means, final: Means) -> dict[str, np.ndarray]:

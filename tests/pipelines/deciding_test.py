@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from groundwork.errors import UserError
+from pipelines import study_run
 from pipelines.deciding import Deciding
 from pipelines.execution.execution import Execution
 from pipelines.plan import plan as plans
+from pipelines.plan import steps
 from pipelines.plan.expansion import expand
 from pipelines.schedulers import step_commands
 
@@ -55,7 +57,8 @@ def finish(execution, seconds=1.0, gains=GAINS):
         seeds.setdefault(place["task"], set()).add(place["seed"])
         if state.over:
             continue
-        folder = execution.workdir / state.step.step_id
+        key = execution._key(state)
+        folder = execution.folder(state, key)
         folder.mkdir(parents=True)
         final = 0.5 + place["seed"] / 1000
         final += gains[place["task"]][place["seed"]] * (place["start"] == "warm")
@@ -63,6 +66,7 @@ def finish(execution, seconds=1.0, gains=GAINS):
         (folder / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
         (folder / "config.json").write_text("{}")
         (folder / "SUCCESS").write_text("{}")
+        steps.write_record(folder, state.step, key, seconds)
         state.status, state.output, state.seconds = "done", folder, seconds
     return {task: len(found) for task, found in seeds.items()}
 
@@ -125,11 +129,7 @@ def test_a_study_that_is_continued_comes_to_the_same_seeds(deciding, tmp_path):
         first.catch_up()
     again = decided_of(tmp_path, PLAN)
     second = execution_of(again, tmp_path / "study")
-    for _ in range(4):
-        for name, state in second.states.items():
-            done = first.states[name]
-            state.status, state.output, state.seconds = done.status, done.output, done.seconds
-        second.catch_up()
+    second.catch_up()
     assert list(second.states) == list(first.states)
     assert again.taken == deciding.taken
 
@@ -149,3 +149,21 @@ def test_a_seed_nobody_asks_for_is_no_step_of_the_study_yet(deciding, tmp_path):
     execution = Execution(deciding.first_steps, tmp_path, only=[name])
     with pytest.raises(UserError, match="no claim asks for its seed so far"):
         step_commands.check_chosen(execution, [step.step_id for step in deciding.steps])
+
+
+def test_another_scheduler_is_told_what_is_known_so_far(tmp_path, monkeypatch, capsys):
+    for module in (study_run.flag_check, study_run.fit_check):
+        monkeypatch.setattr(module, "check", lambda *unused: None)
+    path = tmp_path / "plan.yaml"
+    path.write_text(PLAN)
+    config = study_run.StudyConfig(str(path), str(tmp_path / "study"))
+    listed = []
+    for _ in range(4):
+        lines = list(study_run.list_steps(config, ["study"]))
+        trains = [json.loads(line)["id"] for line in lines if '"kind": "train"' in line]
+        listed.append((len(trains), "more may follow" in capsys.readouterr().err))
+        _, execution = study_run._begun(config)
+        finish(execution)
+    assert listed[0] == (20, True)
+    assert listed[1][0] == 26
+    assert listed[-1] == (listed[-2][0], False)

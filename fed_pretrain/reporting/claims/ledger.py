@@ -55,7 +55,7 @@ def rows(study: Study) -> list[Row]:
 
 @functools.lru_cache(maxsize=4)
 def _rows(study: Study) -> Sequence[Row]:
-    looks = looks_module.of_plan(study.plan) if study.plan.get("seeds") else None
+    looks = looks_module.of_plan(study.plan)
     wanted = list(study.plan.get("claims") or ())
     chosen = [claim for claim in CLAIMS if not wanted or claim.key in wanted]
     examined = [

@@ -36,10 +36,10 @@ def ladder(at_least: int, at_most: int) -> Looks:
     return Looks({n: round(weight / whole, 9) for n, weight in begun.items() if n <= at_most})
 
 
-def of_plan(plan: Mapping[str, Json]) -> Looks:
-    """The looks that a plan, as `study.json` holds it, has declared."""
-    sizes, seeds = plan.get("looks") or (), plan.get("seeds") or (0,)
-    return ladder(sizes[0], sizes[-1]) if sizes else one_look(len(seeds))
+def of_plan(plan: Mapping[str, Json]) -> Looks | None:
+    """The looks that a plan, as `study.json` holds it, has declared; None where seeds are fixed."""
+    sizes = plan.get("looks")
+    return ladder(sizes[0], sizes[-1]) if sizes else None
 
 
 def holm(p: Sequence[float]) -> list[float]:

@@ -136,3 +136,31 @@ def test_a_model_without_filters_and_a_text_task_are_refused():
     context = SimpleNamespace(task=SimpleNamespace(kind="text"))
     with pytest.raises(UserError, match="image model"):
         misalignment.Misalignment(context)
+
+
+def test_a_random_step_is_as_long_as_trainings_and_keeps_what_training_does_not_move():
+    start, final = weights(), weights(second=3.0)
+    stepped = misalignment.random_step(start, final, seed=0, draw=1)
+    for before, after, moved in zip(
+        start.trainable, final.trainable, stepped.trainable, strict=True
+    ):
+        assert np.linalg.norm(moved - before) == pytest.approx(np.linalg.norm(after - before))
+    other = misalignment.random_step(start, final, seed=0, draw=2)
+    assert not np.array_equal(stepped.trainable[2], other.trainable[2])
+
+
+def test_the_share_that_chance_would_leave_is_beside_that_of_training(monkeypatch):
+    probe = misalignment.Misalignment.__new__(misalignment.Misalignment)
+    probe.subject = SimpleNamespace(seed=0, build_model=two_filters)
+    monkeypatch.setattr(probe, "_probe_set", lambda: (X, Y))
+    snapshots = [(0, lambda: weights(second=1.0)), (3, lambda: weights(second=-1.0))]
+    content = probe.at_end(snapshots)
+    class_means = ClassMeans(two_filters, X, Y)
+    before = class_means(snapshots[0][1]())["live"]
+    steps = [
+        misalignment.random_step(snapshots[0][1](), snapshots[1][1](), 0, draw) for draw in range(5)
+    ]
+    shares = [fractions(before, class_means(one)["live"])[0] for one in steps]
+    assert content["random_step"] == pytest.approx(np.mean(shares))
+    assert 0 < content["random_step"] < content["total"][0]
+    assert probe.at_end(snapshots[1:])["random_step"] is None

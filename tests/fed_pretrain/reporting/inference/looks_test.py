@@ -14,7 +14,8 @@ def test_more_looks_leave_the_shares_of_those_before():
 
 
 def test_a_plan_that_fixes_its_seeds_is_judged_once():
-    assert looks.of_plan({"seeds": [3, 4, 5]}).weights == {3: 1.0}
+    assert looks.one_look(3).weights == {3: 1.0}
+    assert looks.of_plan({"seeds": [3, 4, 5]}) is None
     assert looks.of_plan({"seeds": list(range(12)), "looks": [5, 8, 12]}).sizes == (5, 8, 12)
 
 

@@ -5,12 +5,22 @@ from dataclasses import dataclass
 
 from fed_pretrain.reporting.claims.row import Row, Verdict
 from fed_pretrain.reporting.naming import Names
-from fed_pretrain.reporting.numbers import counted, in_words, listed, signed, significant, span
+from fed_pretrain.reporting.numbers import (
+    counted,
+    fixed,
+    in_words,
+    listed,
+    signed,
+    significant,
+    span,
+)
 from fed_pretrain.reporting.part import Section
 from fed_pretrain.reporting.results import Study
 
 # The claim that answers the question; the others say why.
 ACCURACY = "accuracy"
+# From here on a difference is given in hundredths.
+_TENTH = 0.0995
 
 
 def answer(study: Study, rows: Sequence[Row], sections: Sequence[Section] = ()) -> str:
@@ -57,7 +67,8 @@ def of_effects(effects: Sequence[Effect]) -> str:
         side = "ahead" if ahead else "behind"
         where = _all_places(effects)
         sizes = sorted(abs(one.row.estimate) for one in several)
-        low, high = significant(sizes[0]), significant(sizes[-1])
+        decimals = 2 if sizes[-1] >= _TENTH else 3
+        low, high = fixed(sizes[0], decimals), fixed(sizes[-1], decimals)
         by = low if low == high else f"{low} to {high}"
         head = f"Pre-trained weights end {side} {where}, by {by} in accuracy"
     else:

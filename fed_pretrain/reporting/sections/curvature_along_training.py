@@ -1,9 +1,8 @@
 """The top Hessian eigenvalue, the loss and 2/rate by round, and what they say of a table."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 from fed_pretrain.reporting import captions
 from fed_pretrain.reporting.charts.curves import (
@@ -32,12 +31,7 @@ _FRAME = Frame(392, 200, 46, 12, 8, 30, singles=False)
 
 def along_training_section(study: Study) -> Section | None:
     """None where no run has measured curvature in more than one round."""
-    places = [
-        _Place(study, task, label, wanted)
-        for task in study.tasks
-        for label, wanted in cells(study, task)
-    ]
-    places = [place for place in places if place.measured]
+    places = [place for task in study.tasks for place in _places(study, task) if place.measured]
     if not places:
         return None
     chart = Curves(
@@ -95,41 +89,53 @@ class Reading:
         return SHARPER if self.ratio.high < 0 else "not clear"
 
 
+def _places(study: Study, task: str) -> Iterator["_Place"]:
+    """Each cell with every start at its own rates and, where there are controls, at equal ones."""
+    names, several = Names(study), len(cells(study, task)) > 1
+    for label, wanted in cells(study, task):
+        own = {s: study.select(task=task, start=s, **wanted) for s in ordered_starts(study, task)}
+        parts = [names.task(task)] if len(study.tasks) > 1 else []
+        parts += [label] if several else []
+        crossed = [run for run in study.controls if _matches(run, {"task": task, **wanted})]
+        title = ", ".join([*parts, *(["own rates"] if crossed else [])])
+        yield _Place(study, task, title or names.task(task), own)
+        for rates in unique(run.rates_of for run in crossed):
+            equal = {
+                start: [run for run in crossed if (run.start, run.rates_of) == (start, rates)]
+                for start in own
+            } | {rates: own[rates]}
+            at = f"at the rates of {names.start(task, rates)}"
+            found = {start: runs for start, runs in equal.items() if runs}
+            yield _Place(study, task, ", ".join([*parts, at]), found)
+
+
+def _matches(run: Run, wanted: Mapping[str, object]) -> bool:
+    return all(run.coordinates.get(name) == value for name, value in wanted.items())
+
+
 @dataclass(frozen=True)
 class _Place:
-    """One task and cell: a column of the figure."""
+    """The runs that one column of the figure compares, by start."""
 
     study: Study
     task: str
-    label: str
-    wanted: dict[str, Json]
-
-    @cached_property
-    def title(self) -> str:
-        """The task, the cell or both: what tells it from the other columns."""
-        name = Names(self.study).task(self.task)
-        if len(cells(self.study, self.task)) == 1:
-            return name
-        return self.label if len(self.study.tasks) == 1 else f"{name}, {self.label}"
+    title: str
+    runs: Mapping[str, Sequence[Run]]
 
     @property
     def measured(self) -> bool:
-        runs = self.study.select(task=self.task, **self.wanted)
-        return any(len(run.series(TOP)[0]) > 1 for run in runs)
-
-    def runs(self, start: str) -> list[Run]:
-        return self.study.select(task=self.task, start=start, **self.wanted)
+        return any(len(run.series(TOP)[0]) > 1 for runs in self.runs.values() for run in runs)
 
     def _lines(self, column: str) -> tuple[Line, ...]:
         names = Names(self.study)
         lines = (
             line_of(
-                self.runs(start),
+                self.runs[start],
                 lambda run: run.series(column),
                 names.start(self.task, start),
                 colour_of(self.study, self.task, start),
             )
-            for start in ordered_starts(self.study, self.task)
+            for start in self.runs
         )
         return tuple(line for line in lines if line is not None)
 
@@ -144,8 +150,8 @@ class _Place:
     def _edges(self) -> list[Level]:
         """2 over the rate of each start's clients; one where all have the same."""
         found = {}
-        for start in ordered_starts(self.study, self.task):
-            rate = captions.client_rate(self.runs(start))
+        for start in self.runs:
+            rate = captions.client_rate(self.runs[start])
             if rate:
                 found[start] = 2 / rate
         if len(set(found.values())) == 1 and found:
@@ -162,7 +168,7 @@ class _Place:
 
     def readings(self) -> list[Reading]:
         random_start, names = self.study.random_start(self.task), Names(self.study)
-        if random_start is None:
+        if random_start is None or random_start not in self.runs:
             return []
         moments = {
             "before training": _first,
@@ -171,9 +177,11 @@ class _Place:
             "after the last round": _last,
         }
         found = []
-        for start in self.study.pretrained_starts(self.task):
+        for start in self.runs:
+            if start == random_start:
+                continue
             for moment, of in moments.items():
-                sides = [_by_seed(self.runs(one), of) for one in (random_start, start)]
+                sides = [_by_seed(self.runs[one], of) for one in (random_start, start)]
                 logs = [
                     math.log(sides[0][seed] / sides[1][seed])
                     for seed in sides[0]

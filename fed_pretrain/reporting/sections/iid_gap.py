@@ -29,6 +29,15 @@ def iid_gap(study: Study, task: str, start: str, algorithm: str) -> tuple[Estima
     return (*(over_seeds(side, _final) for side in sides), gap)
 
 
+def _controlled(study: Study, task: str) -> list[str]:
+    """The algorithms that were run on the IID control, too."""
+    found = {
+        name: study.values("partition", task=task, algorithm=name)
+        for name in study.values("algorithm", task=task)
+    }
+    return [name for name, seen in found.items() if len({one in IID_NAMES for one in seen}) == 2]
+
+
 def _final(run: Run) -> float:
     return run.last(FINAL)
 
@@ -44,10 +53,10 @@ def iid_section(study: Study) -> Section | None:
                 names.start(task, start),
                 *iid_gap(study, task, start, algorithm),
             ]
-            for algorithm in study.values("algorithm", task=task)
+            for algorithm in _controlled(study, task)
             for start in ordered_starts(study, task)
         ]
-        for algorithm in study.values("algorithm", task=task):
+        for algorithm in _controlled(study, task):
             text += _closed_share(study, task, algorithm)
         text += captions.note(study, task)
         header = ["algorithm", "start", "IID control", "non-IID", "gap"]

@@ -119,6 +119,15 @@ def test_the_share_of_the_gap_that_closes_is_told_where_the_gap_is_sure(tmp_path
     assert any("digits closes 75% of the gap that random weights leave" in line for line in text)
 
 
+def test_an_algorithm_without_the_control_is_no_row_of_the_gap(tmp_path):
+    study = gap_study(tmp_path, (0.39, 0.4, 0.41))
+    other = toy_study.run(tmp_path, 0.5, start="random", partition="dirichlet", algorithm="other")
+    study = dataclasses.replace(study, runs=[*study.runs, other])
+    section = iid_gap.iid_section(study)
+    assert {row[0] for row in section.tables[0].rows} == {"sgd-sgd"}
+    assert not any("other" in text for text in section.text)
+
+
 def test_no_share_is_told_of_a_gap_that_may_not_be_there(tmp_path):
     text = " ".join(iid_gap.iid_section(gap_study(tmp_path, (-0.2, 0.1, 0.3))).text)
     assert "%" not in text.replace("95 %", "")
@@ -366,6 +375,27 @@ def test_two_over_the_rate_is_drawn_where_the_rate_is_known(tmp_path):
     section = curvature_along_training.along_training_section(toy_study.study(runs))
     levels = section.figures[0].rows[0].panels[0].levels
     assert [(level.value, level.colour) for level in levels] == [(10.0, 0), (20.0, 1)]
+
+
+def test_controls_of_equal_rates_have_columns_of_their_own(tmp_path):
+    def run(start, top, **place):
+        made = toy_study.run(tmp_path, 0.5, start=start, **place)
+        return curved(made, (1.0, top), (3.0, 2.0))
+
+    runs = [run("random", 8.0), run("digits", 2.0)]
+    controls = [run("random", 4.0, rates="digits"), run("digits", 16.0, rates="random")]
+    study = dataclasses.replace(toy_study.study(runs), controls=controls)
+    section = curvature_along_training.along_training_section(study)
+    last = {
+        row[0]: round(row[4], 3)
+        for row in section.tables[0].rows
+        if row[2] == "after the last round"
+    }
+    assert last == {
+        "own rates": 4.0,
+        "at the rates of digits": 2.0,
+        "at the rates of random weights": 0.5,
+    }
 
 
 def test_curvature_of_one_round_alone_is_no_course(tmp_path):

@@ -31,6 +31,10 @@ class FeatureSpec:
                 f"feature {self.name!r} has the unknown kind {self.kind!r}: "
                 f"use one of {', '.join(KINDS)}"
             )
+        try:
+            self.name.encode()
+        except UnicodeEncodeError:
+            raise UserError(f"the name of feature {self.name!r} is not UTF-8") from None
         if self.kind == "text" and self.shape:
             raise UserError(f"feature {self.name!r}: text is one string, not of shape {self.shape}")
         object.__setattr__(self, "shape", tuple(int(size) for size in self.shape))

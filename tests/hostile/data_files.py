@@ -197,6 +197,7 @@ CASES: dict[str, Case] = {
     "a CSV of a header": _csv(b"client_id,label\n", "no readable row"),
     "a CSV without its client column": _csv(b"a,b\n1,2\n", "client"),
     "a CSV with a column twice": _csv(b"client_id,a,a\nx,1,2\n", "there twice"),
+    "a CSV column of Latin-1": _csv("client_id,größe\na,1\n".encode("latin-1"), "not UTF-8"),
     "a CSV row too short": _csv(ROWS + b"c,1\n", "rows.csv line 11: wrong_columns"),
     "a CSV row too long": _csv(ROWS + b"c,1,x,y\n", "wrong_columns"),
     "a CSV quote that never ends": _csv(ROWS + b'c,1,"x\n' + b"y\n" * 99, "malformed_csv"),
@@ -269,6 +270,9 @@ CASES: dict[str, Case] = {
     ),
     "a JSON list of another length": _jsonl(_row(x=[1, 2]) + _row(x=[1]), "wrong_size"),
     "a JSON list of lists of two lengths": _jsonl(_row(x=[[1], [1, 2]]), "no arrays of numbers"),
+    "a JSON name that is half a letter": _jsonl(
+        b'{"client_id": "a", "x\\udcdc": 1}\n', "is not UTF-8"
+    ),
     "a JSON list of text": _jsonl(_row(x=["a"]), "no arrays of numbers"),
     "a JSON list in a list in a list": _jsonl(
         b'{"client_id":"a","x":' + b"[" * 90 + b"1" + b"]" * 90 + b"}\n", "no arrays|shape|dim"

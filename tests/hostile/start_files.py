@@ -183,6 +183,15 @@ def _deflated_chunk(file: h5py.File) -> None:
     dataset.id.write_direct_chunk((0,), b"".join(parts) + deflate.flush())
 
 
+def _gap_of_no_size(path: Path) -> None:
+    """HDF5's own library reads this for ever."""
+    hdf5(_many_names)(path)
+    whole = bytearray(path.read_bytes())
+    heap = whole.index(b"GCOL")
+    whole[heap + 64 : heap + 80] = bytes(16)
+    path.write_bytes(bytes(whole))
+
+
 def _many_names(file: h5py.File) -> None:
     file.attrs["layer_names"] = [b"a"] * 3
     file.create_group("a").attrs["weight_names"] = [b"a/kernel:0"]
@@ -261,6 +270,7 @@ FILES: dict[str, tuple[str, Callable[[Path], object], str]] = {
         "a link to another file",
     ),
     "HDF5 whose layer list names nothing there": ("a.h5", hdf5(_many_names), "not a whole"),
+    "HDF5 whose texts end in a gap of no size": ("a.h5", _gap_of_no_size, "heap of texts"),
     "HDF5 whose layer list is a number": (
         "a.h5", hdf5(lambda f: f.attrs.__setitem__("layer_names", 3)), "not a whole",
     ),

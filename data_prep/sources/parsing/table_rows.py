@@ -153,6 +153,8 @@ def csv_header(path: str, delimiter: str = ",") -> list[str]:
             raise UserError(f"{path}, line 1: no header line: {error}") from error
     if not header:
         raise UserError(f"{path} is empty: a header line with the columns' names is needed")
+    if not all(map(_is_utf8, header)):
+        raise UserError(f"{path}, line 1: its column names are not UTF-8")
     doubled = sorted(name for name, count in collections.Counter(header).items() if count > 1)
     if doubled:
         raise UserError(f"{path}, line 1: the column {doubled[0]!r} is there twice")

@@ -2,10 +2,11 @@
 
 import io
 import math
+import mmap
 import os
+import struct
 import zlib
 from collections.abc import Iterator
-from typing import Any
 
 import h5py
 import numpy as np
@@ -18,18 +19,38 @@ MAGIC = b"\x89HDF\r\n\x1a\n"
 _DEFLATE = 1
 _FILTERS = {_DEFLATE, 2, 3}  # with shuffle and Fletcher's checksum: all that h5py's gzip makes
 _SLACK = 64
+_HEAP = b"GCOL\x01\x00\x00\x00"
+_ENTRY = struct.Struct("<HxxxxxxQ")
 
 
 def read(path: str) -> dict[str, np.ndarray]:
     """The tensors as LAYER/ATTRIBUTE (or LAYER/.../vars/N of the newer layout)."""
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        _check_heaps(content)
     with h5py.File(path, "r") as opened:
         return _tensors(opened, path, os.path.getsize(path))
 
 
 def read_member(content: bytes, name: str) -> dict[str, np.ndarray]:
     """The same of a file inside an archive."""
+    _check_heaps(content)
     with h5py.File(io.BytesIO(content), "r") as opened:
         return _tensors(opened, name, len(content))
+
+
+def _check_heaps(content: mmap.mmap | bytes) -> None:
+    """The HDF5 library goes round for ever in a heap of texts with a gap of no size."""
+    at = content.find(_HEAP)
+    while at >= 0:
+        (size,) = struct.unpack_from("<Q", content, at + 8) if at + 16 <= len(content) else (0,)
+        end = min(at + size, len(content))
+        entry = at + 16
+        while entry + _ENTRY.size <= end:
+            index, length = _ENTRY.unpack_from(content, entry)
+            if not index and not length:
+                raise ValueError("a heap of texts is damaged")
+            entry += length if not index else _ENTRY.size + -(-length // 8) * 8
+        at = content.find(_HEAP, at + 1)
 
 
 def _tensors(opened: h5py.File, name: str, size: int) -> dict[str, np.ndarray]:
@@ -48,9 +69,9 @@ def _tensors(opened: h5py.File, name: str, size: int) -> dict[str, np.ndarray]:
 
 def _layers(root: h5py.Group, budget: Budget) -> Iterator[tuple[str, np.ndarray]]:
     """The classic layout: an attribute lists the layers, each layer lists its weights."""
-    for layer in _strings(root.attrs, "layer_names"):
+    for layer in _strings(root.attrs, "layer_names", budget):
         group = root[layer]
-        paths = _strings(group.attrs, "weight_names")
+        paths = _strings(group.attrs, "weight_names", budget)
         for name, path in zip(weight_names.canonical(layer, paths), paths, strict=True):
             yield name, _values(group[path], budget)
 
@@ -83,16 +104,25 @@ def _check_chunks(dataset: h5py.Dataset, size: int, budget: Budget) -> None:
             budget.take(budget.limit + 1)
 
 
-def _strings(attributes: Any, key: str) -> list[str]:
+def _strings(attributes: h5py.AttributeManager, key: str, budget: Budget) -> list[str]:
     """Keras splits lists over 64 kB into KEY0, KEY1, ..."""
     if key in attributes:
-        parts = list(attributes[key])
+        parts = list(_attribute(attributes, key, budget))
     else:
         parts = []
         while f"{key}{(number := len(parts))}" in attributes:
-            parts.append(attributes[f"{key}{number}"])
+            parts.append(_attribute(attributes, f"{key}{number}", budget))
         parts = [text for part in parts for text in part]
     return [text.decode("utf-8") if isinstance(text, bytes) else str(text) for text in parts]
+
+
+def _attribute(attributes: h5py.AttributeManager, key: str, budget: Budget) -> np.ndarray:
+    """An attribute is all in the file: one that declares more would be read for ever."""
+    declared = attributes.get_id(key)
+    if math.prod(declared.shape) * declared.dtype.itemsize > budget.file_bytes:
+        raise ValueError(f"the attribute {key!r} declares more than the file holds")
+    values: np.ndarray = attributes[key]
+    return values
 
 
 def _datasets(root: h5py.Group, name: str) -> dict[str, h5py.Dataset]:

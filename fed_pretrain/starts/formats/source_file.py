@@ -31,6 +31,7 @@ class Budget:
 
     def __init__(self, path: str, file_bytes: int) -> None:
         self.path = path
+        self.file_bytes = file_bytes
         self.limit = _FLOOR + _TIMES * file_bytes
         self._taken = 0
 

@@ -12,7 +12,7 @@ PYTHON_WORKS := "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[0] != 3)' 
 # Bytecode makes an import of TensorFlow Federated take 6 s in place of 24 s.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: quickstart test test-all readme-test lint format bench doctor bazel-smoke generated architecture lock gpu \
+.PHONY: quickstart test test-all test-airflow readme-test lint format bench doctor bazel-smoke generated architecture lock gpu \
 	embedded-large fashion-mnist clean clean-all help .venv
 .DEFAULT_GOAL := help
 
@@ -28,6 +28,10 @@ readme-test: .venv/.stamp  ## run the commands that README.md shows
 
 test-all: .venv/.stamp  ## every test, the slow ones too
 	@$(VENV)/python -m pytest -q -n $(JOBS) --slow
+
+test-airflow: .venv/.stamp  ## run a study under a real Airflow, in an environment of its own
+	@"$(PYTHON)" tools/environment.py airflow
+	@$(VENV)/python -m pytest -q --slow tests/pipelines/schedulers
 
 lint: .venv/.stamp  ## ruff (lint and format) and mypy
 	@$(VENV)/ruff check --quiet $(CHECKED) && $(VENV)/ruff format --quiet --check $(CHECKED)

@@ -106,7 +106,12 @@ class StepLock:
 
     def acquire(self) -> bool:
         """False when another process has it."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(
+                f"--workdir: cannot make the folder {self._path.parent} ({error.strerror})"
+            ) from error
         self._file = _locked(self._path)
         return self._file is not None
 

@@ -14,10 +14,11 @@ from pathlib import Path
 
 from absl import flags
 
-from groundwork import command_line
+from groundwork import command_line, settings
 from groundwork.errors import UserError
 from pipelines import study_run
 from pipelines.plan import plan
+from pipelines.schedulers import export
 
 _PLAN = flags.DEFINE_string(
     "plan", None, "Name of a shipped plan, a YAML file, or `help` for the list."
@@ -39,6 +40,7 @@ _LIST_STEPS = flags.DEFINE_boolean(
 _STEP = flags.DEFINE_multi_string(
     "step", [], "Run this step only, whose inputs must be done; exit 1 if it fails (repeatable)."
 )
+settings.define(export.ExportConfig, "For a scheduler")
 
 
 def main() -> int:
@@ -57,8 +59,13 @@ def main() -> int:
         only=tuple(_STEP.value),
     )
     if _LIST_STEPS.value:
-        for line in study_run.list_steps(config, [sys.executable, "-m", "pipelines.study"]):
+        for line in study_run.list_steps(config).lines([sys.executable, "-m", "pipelines.study"]):
             print(line)
+        return 0
+    for_scheduler = settings.build(export.ExportConfig)
+    if export.asked(for_scheduler):
+        text = export.export(study_run.list_steps(config), for_scheduler)
+        print(f"wrote {for_scheduler.output}" if for_scheduler.output else text)
         return 0
     result = study_run.run(config)
     for why, names in _by_reason(result.failed).items():

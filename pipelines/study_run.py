@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import FrameType
@@ -27,6 +27,7 @@ from pipelines.plan import plan_checks
 from pipelines.plan.expansion import expand
 from pipelines.plan.steps import Step
 from pipelines.schedulers import step_commands
+from pipelines.schedulers.listed_study import ListedStudy, listed
 from pipelines.study_file import StudyFile
 
 CORES_PER_CELL = 2
@@ -104,9 +105,9 @@ def _forget_stale(execution: Execution) -> str:
         return str(refusal)
 
 
-def list_steps(config: StudyConfig, program: Sequence[str]) -> Iterator[str]:
-    """The steps as JSON lines, for a scheduler; `program` is the study's, which runs each."""
-    _, execution = _begun(config)
+def list_steps(config: StudyConfig) -> ListedStudy:
+    """The steps and their commands, for a scheduler."""
+    deciding, execution = _begun(config)
     if execution.grow is not None:
         print(
             "these are the steps known so far: more may follow once they are done, so list them"
@@ -114,7 +115,7 @@ def list_steps(config: StudyConfig, program: Sequence[str]) -> Iterator[str]:
             file=sys.stderr,
         )
     steps = [state.step for state in execution.states.values()]
-    return step_commands.lines(steps, program, config.plan, config.workdir, config.overrides)
+    return listed(deciding.plan, steps, config.plan, config.workdir, config.overrides)
 
 
 def _execute(plan: plan_module.Plan, execution: Execution, display: Display) -> None:

@@ -28,6 +28,8 @@ LOG = os.path.join(ROOT, ".cache", "install.log")
 LOCK = "requirements.lock"
 GPU_LOCK = "requirements-gpu.lock"
 BOOTSTRAP_LOCK = "requirements-bootstrap.lock"
+AIRFLOW_LOCK = "requirements-airflow.lock"
+AIRFLOW = os.path.join(ROOT, ".cache", "airflow")
 EMBEDDED_LOCK = "embedded.lock"
 LARGE_LOCK = "embedded-large.lock"
 GIGABYTES_NEEDED = 6
@@ -212,6 +214,25 @@ def _install_packages(programs, installer, locks):
     )
 
 
+def airflow():
+    """An environment of its own with Airflow and kfp, which the tests of schedulers run."""
+    stamp = os.path.join(AIRFLOW, ".stamp")
+    digest = _digest([AIRFLOW_LOCK])
+    if _read(stamp) == digest:
+        return
+    check_lock(AIRFLOW_LOCK, _read(os.path.join(ROOT, AIRFLOW_LOCK)))
+    uv = os.path.join(bootstrap(), "uv")
+    python = os.path.join(AIRFLOW, "bin", "python")
+    if not os.path.exists(python):
+        subprocess.run([sys.executable, "-m", "venv", AIRFLOW], check=True)
+    run(
+        [uv, "pip", "sync", "--python", python, "--require-hashes", AIRFLOW_LOCK],
+        AIRFLOW_LOCK,
+        "Airflow and kfp",
+    )
+    _write(stamp, digest)
+
+
 def embedded(programs, lock):
     """Downloads the archives a lock pins and unpacks them; no code of theirs is run."""
     check_lock(lock, _read(os.path.join(ROOT, lock)))
@@ -247,7 +268,7 @@ def relock(upgrade):
     uv = os.path.join(bootstrap(), "uv")
     more = ["--upgrade"] if upgrade else []
     overrides = ["--override", "requirements-overrides.txt"]
-    for name in (LOCK, GPU_LOCK, BOOTSTRAP_LOCK):
+    for name in (LOCK, GPU_LOCK, BOOTSTRAP_LOCK, AIRFLOW_LOCK):
         source = name.replace(".lock", ".in")
         run(
             [uv, *COMPILE, *more, *(overrides if name == LOCK else []), source, "-o", name],
@@ -287,7 +308,7 @@ def _remove(path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("action", choices=["install", "gpu", "embedded-large", "lock"])
+    parser.add_argument("action", choices=["install", "gpu", "airflow", "embedded-large", "lock"])
     parser.add_argument("--installer", choices=["uv", "pip"], default="uv")
     parser.add_argument("--upgrade", action="store_true", help="lock: take newer versions")
     arguments = parser.parse_args()
@@ -297,6 +318,8 @@ def main():
         os.makedirs(os.path.join(ROOT, ".cache"), exist_ok=True)
         if arguments.action in ("install", "gpu"):
             install(arguments.installer, gpu=arguments.action == "gpu")
+        elif arguments.action == "airflow":
+            airflow()
         elif arguments.action == "embedded-large":
             embedded(bootstrap(), LARGE_LOCK)
         else:

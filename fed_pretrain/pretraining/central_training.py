@@ -89,6 +89,11 @@ def pretrain(config: PretrainConfig) -> PretrainResult:
         workdir.remove_leftovers(folder)
         dataset = embedded_datasets.open_for_task(config.task, config.dataset)
         task = known_tasks.load(config.task, dataset, config.model, config.options)
+        if config.start.fits_head:
+            raise UserError(
+                f"--start_head={config.start.head} comes from a pass over clients; pretrain has"
+                " none: use --start_head=new"
+            )
         start = starts.resolve(config.start, task, config.seed)
         _claim(folder, config, task, start)
         done = _finished(folder)

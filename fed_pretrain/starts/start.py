@@ -140,7 +140,12 @@ def _translate(
 
 
 def _head_policy(config: StartConfig, task: "Task", metadata: Mapping[str, Json]) -> str:
-    """`auto`: where the classes mean the same, the head is part of what was learned."""
+    """`auto`: where the classes mean the same, the head is part of what was learned.
+
+    A head in closed form takes the place of a new one later, when the clients are there.
+    """
+    if config.fits_head:
+        return start_config.HEAD_NEW
     if config.head != start_config.HEAD_AUTO:
         return config.head
     if labels.is_language_model(task):

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from fed_pretrain.starts import quality
+from fed_pretrain.starts import closed_form, quality
 from fed_pretrain.starts import trainable as trainable_layers
 from groundwork.errors import UserError
 from groundwork.settings import setting
@@ -17,7 +17,7 @@ AFFINE = (CARRY, FRESH)
 
 # What becomes of the head.
 HEAD_AUTO, HEAD_NEW, HEAD_KEEP, HEAD_SLICE = "auto", "new", "keep", "slice"
-HEADS = (HEAD_AUTO, HEAD_NEW, HEAD_KEEP, HEAD_SLICE)
+HEADS = (HEAD_AUTO, HEAD_NEW, HEAD_KEEP, HEAD_SLICE, *closed_form.FORMS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,9 +59,17 @@ class StartConfig:
         HEAD_AUTO,
         "The layer of the classes: new (seeded, the task's size), keep, slice (the task's classes "
         "out of the file's), or auto: keep for language models and for own checkpoints with the "
-        "same labels, otherwise new.",
+        "same labels, otherwise new. In closed form from one pass over the clients: ncm (class "
+        "means), ridge (least squares), cof (least squares from the clients' class means).",
         flag="start_head",
         choices=HEADS,
+    )
+    head_strength: float = setting(
+        0.01,
+        "For --start_head=ridge and cof: the regulariser, as a share of the mean eigenvalue of "
+        "the second moment of what the head is given.",
+        flag="start_head_strength",
+        lower_bound=0.0,
     )
     head_classes: str | None = setting(
         None,
@@ -119,6 +127,11 @@ class StartConfig:
             quality.parse_blend(self.blend)
         trainable_layers.check(self.trainable)
         self.batch_norm_policy()
+
+    @property
+    def fits_head(self) -> bool:
+        """Whether the head comes from a pass over the clients' data."""
+        return self.head in closed_form.FORMS
 
     def batch_norm_policy(self) -> BatchNormPolicy:
         return BatchNormPolicy(

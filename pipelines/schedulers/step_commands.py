@@ -1,34 +1,9 @@
-"""The steps of a study as commands for a scheduler of your own: id, inputs, argument list."""
+"""Which steps of a study a command may ask for."""
 
-import json
-import os
-from collections.abc import Collection, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Collection
 
 from groundwork.errors import UserError, nearest
-from groundwork.untyped import Json
 from pipelines.execution.execution import Execution
-from pipelines.plan.steps import Step
-
-
-def lines(
-    steps: Sequence[Step], program: Sequence[str], plan: str, workdir: str, overrides: Sequence[str]
-) -> Iterator[str]:
-    """A JSON object a line, inputs before the steps that read them."""
-    study = [
-        *program,
-        f"--plan={os.path.abspath(plan) if Path(plan).suffix else plan}",
-        f"--workdir={os.path.abspath(workdir)}",
-        *(f"--set={override}" for override in overrides),
-    ]
-    for step in steps:
-        told: dict[str, Json] = {
-            "id": step.step_id,
-            "kind": step.kind,
-            "needs": sorted(step.inputs()),
-            "command": [*study, f"--step={step.step_id}"],
-        }
-        yield json.dumps(told, ensure_ascii=False)
 
 
 def check_chosen(execution: Execution, later: Collection[str] = ()) -> None:

@@ -11,7 +11,7 @@ from fed_pretrain.algorithms.client_updates import known_updates
 from fed_pretrain.clients import population
 from fed_pretrain.clients.local_work import TRAIN_SPLIT, LocalWork
 from fed_pretrain.executors.executor import Executor
-from fed_pretrain.experiment.assembly import exclusion, private_run
+from fed_pretrain.experiment.assembly import exclusion, one_pass_head, private_run
 from fed_pretrain.experiment.assembly.exclusion import Exclusion
 from fed_pretrain.experiment.assembly.run_config import (
     EvaluationConfig,
@@ -97,6 +97,10 @@ def assemble(given: RunConfig, session: Session) -> Assembly:
     config = _resolved(given, work, task)
     _check_schedule(config)
     private_run.check(config)
+    if given.start.fits_head:
+        start = one_pass_head.fitted(start, config, task, executor, session)
+        if given.algorithm is None:
+            config = one_pass_head.with_gentle_rate(config, start)
     same = identity(config, dataset.fingerprint, start.digest, left_out.digest)
     proxies = tuple(one.sentence(dataset, left_out.client_ids) for one in pretrainings)
     return Assembly(given, config, task, start, executor, session, same, left_out, proxies)

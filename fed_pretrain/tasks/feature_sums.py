@@ -1,0 +1,85 @@
+"""Sums over a client's examples of what the head of a model is given, for heads in closed form."""
+
+import collections
+from collections.abc import Sequence
+
+import tensorflow as tf
+import tensorflow_federated as tff
+
+from fed_pretrain.tasks.client_sums import Batch, BuildModel, Finding, Sums, Vector, client_sums
+from fed_pretrain.tasks.task import Task
+
+# Gram matrices of float32 lose half the digits of what is solved from them.
+_PRECISE = tf.float64
+
+
+def class_sums(
+    task: Task, build_model: BuildModel, head: str, second_moment: bool
+) -> tff.Computation:
+    """`((weights, nothing), client data) -> features, counts` by class, and `second_moment`."""
+    classes, width = task.num_classes, width_of(build_model().get_layer(head))
+
+    def found(batch: Batch) -> Sums:
+        features = _features(batch, head)
+        labels = tf.one_hot(batch.y, classes, dtype=_PRECISE)  # A label of -1 gives zeros.
+        features *= tf.reduce_sum(labels, axis=1, keepdims=True)
+        sums = collections.OrderedDict(
+            features=tf.matmul(labels, features, transpose_a=True),
+            counts=tf.reduce_sum(labels, axis=0),
+        )
+        if second_moment:
+            sums["second_moment"] = tf.matmul(features, features, transpose_a=True)
+        return sums
+
+    def zeros(vector: Vector) -> Sums:
+        shapes = {"features": [classes, width], "counts": [classes]}
+        shapes |= {"second_moment": [width, width]} if second_moment else {}
+        return collections.OrderedDict(
+            (name, tf.zeros(shape, _PRECISE)) for name, shape in shapes.items()
+        )
+
+    return client_sums(task, build_model, Finding(found, zeros), positions=[])
+
+
+def losses_by_scale(
+    task: Task, build_model: BuildModel, head: str, scales: Sequence[float]
+) -> tff.Computation:
+    """`((weights, nothing), client data) -> losses, squares, count`.
+
+    The summed loss of the logits times each of the scales, and the summed squares of phi.
+    """
+
+    def found(batch: Batch) -> Sums:
+        logits = tf.cast(batch.logits(), _PRECISE)
+        real = tf.cast(batch.y >= 0, _PRECISE)
+        factors = tf.constant(list(scales), _PRECISE)
+
+        def at(factor: tf.Tensor) -> tf.Tensor:
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+                tf.maximum(batch.y, 0), factor * logits
+            )
+            return tf.reduce_sum(real * losses)
+
+        losses = tf.stack([at(factor) for factor in tf.unstack(factors, num=len(scales))])
+        squares = tf.reduce_sum(real[:, None] * _features(batch, head) ** 2)
+        return collections.OrderedDict(losses=losses, squares=squares, count=tf.reduce_sum(real))
+
+    def zeros(vector: Vector) -> Sums:
+        none = tf.constant(0.0, _PRECISE)
+        losses = tf.zeros([len(scales)], _PRECISE)
+        return collections.OrderedDict(losses=losses, squares=none, count=none)
+
+    return client_sums(task, build_model, Finding(found, zeros), positions=[])
+
+
+def width_of(head: tf.keras.layers.Layer) -> int:
+    """The length of phi."""
+    return int(head.input_shape[-1])
+
+
+def _features(batch: Batch, head: str) -> tf.Tensor:
+    """The input of the head, a row an example; over a map of places, their mean."""
+    given = batch.model.get_layer(head).input
+    features = tf.cast(tf.keras.Model(batch.model.inputs, given)(batch.x, training=False), _PRECISE)
+    between = list(range(1, features.shape.rank - 1))
+    return tf.reduce_mean(features, axis=between) if between else features

@@ -1,0 +1,105 @@
+"""Heads in closed form on real digits. Oracle: Keras' features of all clients' rows, in NumPy."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from sklearn.linear_model import Ridge
+
+from fed_pretrain.executors.executor_options import ExecutorOptions
+from fed_pretrain.experiment.assembly.assemble import assemble
+from fed_pretrain.experiment.assembly.session import Session
+from fed_pretrain.pretraining.central_training import PretrainConfig, pretrain
+from fed_pretrain.starts.start_config import StartConfig
+from groundwork.errors import UserError
+from tests.fed_pretrain.experiment.small_runs import small
+
+
+@pytest.fixture(scope="module")
+def session():
+    made = Session()
+    yield made
+    made.close()
+
+
+def assembled(session, tmp_path, head, **changes):
+    start = {"spec": "random", "head": head, "head_strength": 0.1}
+    return assemble(small(tmp_path, start=start, **changes), session)
+
+
+def pooled(task, split="train"):
+    reader = task.reader(split)
+    rows = [reader.rows(client) for client in task.dataset.index(split).client_ids]
+    return np.concatenate([x for x, _ in rows]), np.concatenate([y for _, y in rows])
+
+
+@pytest.fixture(scope="module")
+def ridge(session, tmp_path_factory):
+    return assembled(session, tmp_path_factory.mktemp("ridge"), "ridge")
+
+
+def test_ridge_over_clients_is_the_central_regression_on_the_models_own_features(ridge) -> None:
+    model = ridge.start.model()
+    head = model.layers[-1]
+    x, y = pooled(ridge.task)
+    features = tf.keras.Model(model.inputs, head.input).predict(x, verbose=0).astype(np.float64)
+    alpha = 0.1 * np.trace(features.T @ features) / features.shape[1]
+    oracle = Ridge(alpha=alpha, fit_intercept=False).fit(features, np.eye(10)[y]).coef_
+    oracle /= np.linalg.norm(oracle, axis=1, keepdims=True)
+    scale = ridge.start.report.facts["head_scale"]
+    kernel, bias = head.get_weights()
+    np.testing.assert_allclose(kernel.T / scale, oracle, atol=1e-5)
+    assert not bias.any()
+    losses = [
+        float(
+            tf.keras.losses.sparse_categorical_crossentropy(y, s * features @ oracle.T, True)
+            .numpy()
+            .mean()
+        )
+        for s in (scale / 1.13, scale, scale * 1.13)
+    ]
+    assert losses[1] == min(losses)
+
+
+def test_a_random_body_with_a_one_pass_head_is_far_above_chance(ridge) -> None:
+    x, y = pooled(ridge.task, "test")
+    assert (ridge.start.model().predict(x, verbose=0).argmax(1) == y).mean() > 0.8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("head", ["ncm", "cof"])
+@pytest.mark.parametrize("executor", ["native", "beam"])
+def test_every_executor_fits_the_same_head_to_a_run_of_the_same_identity(
+    session, tmp_path, head, executor
+) -> None:
+    here = assembled(session, tmp_path, head)
+    other = Session()
+    try:
+        there = assembled(other, tmp_path, head, executor=ExecutorOptions(executor=executor))
+        assert there.start.digest == here.start.digest
+        for mine, theirs in zip(here.start.weights[0], there.start.weights[0], strict=True):
+            np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-5)
+    finally:
+        other.close()
+
+
+def test_clients_step_gently_from_it_unless_the_rate_is_given(ridge, session, tmp_path) -> None:
+    plain = assembled(session, tmp_path, "new").config.algorithm.client_learning_rate
+    gentle = ridge.config.algorithm.client_learning_rate
+    facts = ridge.start.report.facts
+    x, _ = pooled(ridge.task)
+    model = ridge.start.model()
+    features = tf.keras.Model(model.inputs, model.layers[-1].input).predict(x, verbose=0)
+    squared = float((features**2).sum(1).mean())
+    assert facts["head_squared_features"] == pytest.approx(squared, rel=1e-4)
+    assert gentle == pytest.approx(plain / max(1, facts["head_scale"] ** 2, squared), rel=1e-4)
+    given = (("client_learning_rate", 0.25),)
+    chosen = assembled(session, tmp_path, "ridge", algorithm=None, algorithm_settings=given)
+    assert chosen.config.algorithm.client_learning_rate == 0.25
+
+
+def test_what_it_cannot_do_is_refused(session, tmp_path) -> None:
+    noise = (("dp_noise_multiplier", 1.0),)
+    with pytest.raises(UserError, match="without noise"):
+        assembled(session, tmp_path, "ncm", algorithm=None, algorithm_settings=noise)
+    with pytest.raises(UserError, match="pretrain has none"):
+        pretrain(PretrainConfig("digits", str(tmp_path), start=StartConfig(head="ridge")))

@@ -171,7 +171,7 @@ def counts(rows: Sequence[Row]) -> str:
         parts.append(f"{equal} {'shows' if equal == 1 else 'show'} no difference")
     if seen := found[Verdict.SEEN] + found[Verdict.NOT_SEEN]:
         parts.append(
-            f"{found[Verdict.SEEN]} of {seen} possible {'is' if seen == 1 else 'are'} seen"
+            f"{found[Verdict.SEEN]} of {seen} possible effects {'is' if seen == 1 else 'are'} seen"
         )
     if still := found[Verdict.UNDECIDED]:
         parts.append(f"{still} {'is' if still == 1 else 'are'} undecided")

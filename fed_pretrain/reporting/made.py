@@ -91,6 +91,12 @@ class Made:
         passes = len(self.study.passes)
         return f"{times}, in {in_words(passes)} passes" if passes > 1 else times
 
+    @property
+    def runs(self) -> list[Run]:
+        """Also the controls of equal rates, and what diverged."""
+        study = self.study
+        return [*study.all_runs, *(run for run in study.diverged if run not in study.all_runs)]
+
     def runs_html(self) -> Markup:
         table = self.runs_table()
         head = Markup("").join(Markup('<th scope="col">{}</th>').format(c) for c in table.header)
@@ -99,7 +105,7 @@ class Made:
                 Markup("").join(Markup("<td>{}</td>").format(_shown(cell)) for cell in row),
                 self._links(run),
             )
-            for row, run in zip(table.rows, self.study.runs, strict=True)
+            for row, run in zip(table.rows, self.runs, strict=True)
         )
         return Markup(
             '<div class="wide" tabindex="0" role="region" aria-label="All runs"><table'
@@ -119,10 +125,10 @@ class Made:
 
     def runs_table(self) -> Table:
         """One row a run, numbers only in their columns."""
-        names, study = Names(self.study), self.study
+        names = Names(self.study)
         others = unique(
             name
-            for run in study.runs
+            for run in self.runs
             for name, value in run.coordinates.items()
             if name not in ("task", "start", "algorithm", "seed") and value != ""
         )
@@ -141,7 +147,7 @@ class Made:
                 _sum(run, "bytes_down", "bytes_up") / 1e6, _sum(run, "seconds"),
                 max((float(row.get("memory_mb") or 0) for row in run.rows), default=0.0),
             ]
-            for run in study.runs
+            for run in self.runs
         ]  # fmt: skip
         return Table("runs", "Every run", header, rows)
 
@@ -157,7 +163,8 @@ def _grid(study: Study) -> str:
         counted(len(study.algorithms), "algorithm"),
         counted(seeds, "seed"),
     ]
-    return f"{counted(len(study.runs), 'run')}: {' × '.join(parts)}"
+    controls = f" and {counted(len(study.controls), 'control')}" if study.controls else ""
+    return f"{counted(len(study.runs), 'run')}: {' × '.join(parts)}{controls}"
 
 
 def _times(passes: Sequence[Mapping[str, Json]], name: str) -> list[datetime]:

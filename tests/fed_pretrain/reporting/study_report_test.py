@@ -223,3 +223,17 @@ def test_the_figure_of_ones_own_section_is_drawn_in_the_page(tmp_path):
     figure = NamedFigure("own", "A line", made)
     assert figure.html().startswith('<figure class="own"><svg')
     assert {name for name, _ in figure.figures()} == {"figures/own.pdf", "figures/own.svg"}
+
+
+def test_controls_of_equal_rates_are_listed_with_the_runs(tmp_path):
+    path = toy_study.on_disk(tmp_path, algorithms=("fedavg",))
+    content = json.loads(path.read_text())
+    crossed = content["steps"][0]
+    place = {**crossed["coordinates"], "rates": "imagenet"}
+    content["steps"].append({**crossed, "id": "train/crossed", "coordinates": place})
+    path.write_text(json.dumps(content))
+    page = report(tmp_path, path)
+    assert "All 7 runs" in page.read_text()
+    assert "3 seeds and 1 control" in page.read_text()
+    rows = list(csv.DictReader((page.parent / "tables" / "runs.csv").open()))
+    assert [row["rates"] for row in rows] == [""] * 6 + ["imagenet"]

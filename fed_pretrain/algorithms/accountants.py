@@ -21,7 +21,8 @@ REPLACED, ADDED = "one client replaced by another", "one client added or removed
 _ORDERS = [1 + x / 10 for x in range(1, 100)] + [*range(11, 64), 128, 256, 512, 1024]
 _ALWAYS = (
     "whoever attacks sees every model, and neither --seed (which config.json holds) nor logs",
-    "the number of training clients is public, and numbers are real, not floating-point",
+    "the number of training clients and the task's words and labels are public",
+    "numbers are real, not floating-point",
     "evaluations are exact, and of data that is not protected",
 )
 

@@ -117,7 +117,7 @@ def full_batch_study(folder, sgd, gd, before):
         toy_study.run(
             folder,
             final + seed / 500 + (client == "gd") * 0.001 * (seed % 2),
-            before=before,
+            before=0.1 if start == "random" else before,
             start=start,
             client=client,
             server="adam",

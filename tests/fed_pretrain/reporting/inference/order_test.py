@@ -47,3 +47,13 @@ def test_a_ranking_is_turned_by_a_pair_that_both_starts_resolve():
 def test_where_all_algorithms_tie_nothing_is_said():
     tied = order.pairs(np.ones((5, 3)))
     assert order.reversal(tied, tied).p == 1.0
+
+
+def test_more_pairs_have_to_show_more_each():
+    y = np.random.default_rng(6).normal(size=(6, 3)) * 0.01
+    z = y[:, 0] - y[:, 1]
+    # Alone the pair has a p of 0.03, which is too much for one of three pairs.
+    y[:, 1] += z.mean() - scipy.stats.t.isf(0.015, 5) * scipy.stats.sem(z)
+    assert order.pairs(y[:, :2])[0][0] == pytest.approx(0.03)
+    assert order.proven_order(y[:, :2]).letters == ("a", "b")
+    assert set(order.proven_order(y).letters[0]) & set(order.proven_order(y).letters[1])

@@ -12,6 +12,7 @@ import tensorflow as tf
 import tensorflow_federated as tff
 
 from fed_pretrain.clients.payload import batch_at, num_steps, payload_of
+from fed_pretrain.models.zero_start import starting_at_zero
 from fed_pretrain.tasks.evaluation import assign
 from fed_pretrain.tasks.task import Task
 from groundwork.untyped import Nested
@@ -72,7 +73,8 @@ def client_sums(
     @tff.tensorflow.computation(value_type, data_type)
     def sums_of(value: Nested, data: tf.data.Dataset) -> Sums:
         payload = payload_of(data)
-        model = build_model()
+        with starting_at_zero():
+            model = build_model()
 
         @tf.function
         def run(value: Nested, payload: Nested) -> Sums:

@@ -13,6 +13,7 @@ from fed_pretrain.clients.client_reader import Payload
 from fed_pretrain.clients.encoder import PADDING_LABEL
 from fed_pretrain.clients.local_work import LocalWork
 from fed_pretrain.clients.payload import batch_at, num_steps, payload_of
+from fed_pretrain.models.zero_start import starting_at_zero
 from fed_pretrain.tasks.task import Task
 from groundwork import randomness
 from groundwork.untyped import Json, Nested, Weights
@@ -250,7 +251,8 @@ def client_sums(
     @tff.tensorflow.computation(weights_type, data_type)
     def sums_of(weights: Weights, data: tf.data.Dataset) -> Mapping[str, tf.Tensor]:
         payload = payload_of(data)
-        model = build_model()
+        with starting_at_zero():
+            model = build_model()
 
         @tf.function
         def evaluate(weights: Weights, payload: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:

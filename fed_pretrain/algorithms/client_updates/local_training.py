@@ -14,6 +14,7 @@ import tensorflow as tf
 from fed_pretrain.clients import payload as payloads
 from fed_pretrain.clients.local_work import PADDING_ROW
 from fed_pretrain.models import dropout
+from fed_pretrain.models.zero_start import starting_at_zero
 from fed_pretrain.tasks.objective import CrossEntropy, Loss
 from groundwork.untyped import Leaf, Nested, TffModel, Weights
 
@@ -42,7 +43,7 @@ class LocalTraining:
         settings: LocalSettings,
         anchored: bool = False,
     ) -> None:
-        with tf.variable_creator_scope(_start_at_zero):
+        with starting_at_zero():
             self._build(model_fn, objective, settings, anchored)
 
     def _build(
@@ -281,12 +282,3 @@ def _no_statistics() -> "collections.OrderedDict[str, tf.Tensor]":
 
 def _handle(gradient: Nested) -> tf.Tensor:
     return gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient
-
-
-def _start_at_zero(next_creator: Callable[..., Nested], **kwargs: Any) -> Nested:
-    """Every variable is assigned before it is read: drawing random first values would be waste."""
-    first = kwargs.get("initial_value")
-    if callable(first) and kwargs.get("shape") is not None:
-        shape, dtype = tf.TensorShape(kwargs["shape"]), kwargs.get("dtype") or tf.float32
-        kwargs["initial_value"] = lambda: tf.zeros(shape, dtype)
-    return next_creator(**kwargs)

@@ -14,7 +14,6 @@ import tensorflow as tf
 
 from fed_pretrain.executors.border import tensorflow_private
 from fed_pretrain.executors.graphs import structures
-from fed_pretrain.executors.graphs.assigned_first import AssignedFirst
 from fed_pretrain.executors.graphs.graph_spec import GraphSpec
 from groundwork.errors import UserError
 from groundwork.untyped import Leaf, Nested, Proto
@@ -100,15 +99,13 @@ class ImportedGraph:
             destroy(own)
 
     def _build_initialise(self, used: tf.compat.v1.GraphDef) -> Proto:
-        """What must run before each call: initial values that some read can see."""
+        """What runs before each call: the initial values of the variables in use."""
         if not self.spec.initialize_op:
             return None
         whole = _extract(self._graph_def, [_base(self.spec.initialize_op)])
-        proof = AssignedFirst(used.node, used.library.function)
         in_use = {node.name for node in used.node}
         names = [_base(handle) for handle, _, _ in self._handles]
-        needed = {name for name in names if name in in_use and not proof.proves(name)}
-        stateful = [n for n in whole.node if n.op == "AssignVariableOp"]
+        assigning = [n for n in whole.node if n.op == "AssignVariableOp"]
         simple = all(
             _is_plain(n) or n.name in names or n.op in ("NoOp", "AssignVariableOp")
             for n in whole.node
@@ -116,7 +113,7 @@ class ImportedGraph:
         if not simple:
             targets = [_base(self.spec.initialize_op)]
         else:
-            targets = [n.name for n in stateful if _base(n.input[0]) in needed]
+            targets = [n.name for n in assigning if _base(n.input[0]) in in_use]
         if not targets:
             return None
         part = _extract(self._graph_def, targets)

@@ -121,26 +121,7 @@ def test_variables_that_are_read_first_start_anew_for_each_call():
     assert [int(graph([2], kept)[0]) for _ in range(3)] == [12, 12, 12]
 
 
-def test_variables_that_are_assigned_first_are_not_initialised():
-    @tff.tensorflow.computation(np.float32)
-    def doubled(value: Any) -> Any:
-        variable = tf.Variable(tf.random.stateless_normal([], [1, 2]))
-
-        @tf.function
-        def work(value: Any) -> Any:
-            variable.assign(value)
-            for _ in tf.range(3):
-                variable.assign(2 * variable)
-            return variable.read_value()
-
-        return work(value)
-
-    graph = ImportedGraph(graph_spec.from_computation(doubled))
-    assert graph._initialise is None
-    assert float(graph([1.5])[0]) == 12.0
-
-
-def test_a_conditional_assignment_proves_nothing():
+def test_what_one_call_assigns_is_not_seen_by_the_next():
     @tff.tensorflow.computation(np.int32)
     def sometimes(value: Any) -> Any:
         variable = tf.Variable(7, dtype=tf.int32)

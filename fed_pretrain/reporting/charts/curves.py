@@ -66,11 +66,15 @@ def line_of(
 
 @dataclass(frozen=True)
 class Level:
-    """A horizontal line, as of chance; with a colour it belongs to a start."""
+    """A horizontal line, as of chance; with a colour it belongs to a start.
+
+    beside: its name is right of the plot, and not below the line.
+    """
 
     name: str
     value: float
     colour: int | None = None
+    beside: bool = False
 
 
 @dataclass(frozen=True)
@@ -328,8 +332,12 @@ class _Drawing:
                 kind, f.left, self.py(level.value), f.width - f.right
             )
             if level.name:
-                yield Markup('<text class="ax" x="{}" y="{}" text-anchor="end">{}</text>').format(
-                    f.width - f.right, self.py(level.value) + 12, level.name
+                right, y = f.width - f.right, self.py(level.value)
+                x, y, anchor = (
+                    (right + 4, y + 3.5, "start") if level.beside else (right, y + 12, "end")
+                )
+                yield Markup('<text class="ax" x="{}" y="{}" text-anchor="{}">{}</text>').format(
+                    x, y, anchor, level.name
                 )
 
     def _line(self, line: Line) -> Iterator[Markup]:

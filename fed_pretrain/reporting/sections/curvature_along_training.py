@@ -26,7 +26,7 @@ from groundwork.untyped import Json
 TOP = "top_eigenvalue"
 # Of the pre-trained start, as a reading finds it.
 FLATTER, SHARPER = "flatter", "sharper"
-_FRAME = Frame(392, 200, 46, 12, 8, 30, singles=False)
+_FRAME = Frame(330, 176, 40, 66, 8, 30, singles=False)
 
 
 def along_training_section(study: Study) -> Section | None:
@@ -37,7 +37,8 @@ def along_training_section(study: Study) -> Section | None:
     chart = Curves(
         "curvature_along_training",
         "Mean over seeds; band: the lowest to the highest seed. Dotted: 2 over the clients' rate,"
-        " above which plain gradient descent steps too far along the sharpest direction.",
+        " above which gradient descent steps too far along the sharpest direction; and the loss of"
+        " guessing.",
         (
             PanelRow(
                 "Top eigenvalue", tuple(place.eigenvalues() for place in places),
@@ -144,7 +145,7 @@ class _Place:
 
     def losses(self) -> Panel:
         classes = captions.classes(self.study, self.task)
-        levels = (Level(f"guessing, ln {classes}", math.log(classes)),) if classes else ()
+        levels = (_guessing(classes),) if classes else ()
         return Panel(self.title, self._lines("eval_loss"), levels)
 
     def _edges(self) -> list[Level]:
@@ -154,16 +155,10 @@ class _Place:
             rate = captions.client_rate(self.runs[start])
             if rate:
                 found[start] = 2 / rate
-        if len(set(found.values())) == 1 and found:
-            return [
-                Level(
-                    f"2/rate = {significant(next(iter(found.values())))}",
-                    next(iter(found.values())),
-                )
-            ]
+        if len(set(found.values())) == 1:
+            return [_edge(next(iter(found.values())))]
         return [
-            Level(f"2/rate = {significant(edge)}", edge, colour_of(self.study, self.task, start))
-            for start, edge in found.items()
+            _edge(edge, colour_of(self.study, self.task, start)) for start, edge in found.items()
         ]
 
     def readings(self) -> list[Reading]:
@@ -172,7 +167,7 @@ class _Place:
             return []
         moments = {
             "before training": _first,
-            "where its loss first falls below guessing": self._below_guessing,
+            "once each loss is below guessing": self._below_guessing,
             "at the sharpest round": _sharpest,
             "after the last round": _last,
         }
@@ -201,6 +196,14 @@ class _Place:
             if classes and losses.get(number, math.inf) < math.log(classes):
                 return top
         return math.nan
+
+
+def _edge(value: float, colour: int | None = None) -> Level:
+    return Level(f"2/rate = {significant(value)}", value, colour, beside=True)
+
+
+def _guessing(classes: int) -> Level:
+    return Level(f"ln {classes}", math.log(classes), beside=True)
 
 
 def _first(run: Run) -> float:

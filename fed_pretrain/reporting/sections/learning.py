@@ -7,7 +7,7 @@ from fed_pretrain.reporting.hero import colour_of, ordered_starts
 from fed_pretrain.reporting.naming import Names, cells
 from fed_pretrain.reporting.numbers import fixed, listed
 from fed_pretrain.reporting.part import Section
-from fed_pretrain.reporting.results import FINAL, Study
+from fed_pretrain.reporting.results import FINAL, Study, unique
 from fed_pretrain.reporting.table import file_name
 
 
@@ -35,7 +35,7 @@ def _ends(study: Study, task: str) -> str:
         ]
         known = sorted(end.mean for end in ends if end.known)
         if known:
-            ends_at = f"{fixed(known[0])} to {fixed(known[-1])}"
+            ends_at = " to ".join(unique([fixed(known[0]), fixed(known[-1])]))
             parts.append(f"{ends_at} from {names.start(task, start)}")
     return f"{names.task(task)} ends at {listed(parts)}"
 

@@ -352,13 +352,13 @@ def test_each_reading_compares_the_starts_at_its_own_moment(tmp_path):
     assert found == {
         "before training": (0.5, "sharper"),
         # Random weights are below ln 10 from round 1 on, digits from round 0 on.
-        "where its loss first falls below guessing": (4.0, "flatter"),
+        "once each loss is below guessing": (4.0, "flatter"),
         "at the sharpest round": (1.0, "not clear"),
         "after the last round": (0.5, "sharper"),
     }
-    assert "is reproduced where its loss first falls below guessing" in section.text[1]
+    assert "is reproduced once each loss is below guessing" in section.text[1]
     assert section.answer == (
-        "Pre-trained weights are flatter where its loss first falls below guessing; they are"
+        "Pre-trained weights are flatter once each loss is below guessing; they are"
         " sharper before training and after the last round."
     )
     (level,) = section.figures[0].rows[1].panels[0].levels

@@ -288,6 +288,13 @@ def _listed(words: Sequence[str]) -> str:
 def override(study: Study, seeds: int) -> str:
     """What continues the command of the study to so many seeds; empty where that itself does."""
     reach = next((n for n in looks_module.LADDER if n >= seeds), max(looks_module.LADDER))
+    found = []
     if not study.plan.get("looks"):
-        return f"--set {shlex.quote(f'seeds={{until: decided, at_most: {reach}}}')}"
-    return f"--set seeds.at_most={reach}" if reach > len(study.plan["seeds"]) else ""
+        found.append(f"seeds={{until: decided, at_most: {reach}}}")
+    elif reach > len(study.plan["seeds"]):
+        found.append(f"seeds.at_most={reach}")
+    minutes = (study.plan.get("budget") or {}).get("minutes")
+    have = len({run.seed for run in study.runs})
+    if minutes and have:
+        found.append(f"budget.minutes={math.ceil(minutes * max(1.0, reach / have))}")
+    return " ".join(f"--set {shlex.quote(one)}" for one in found)

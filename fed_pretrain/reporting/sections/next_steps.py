@@ -99,7 +99,8 @@ def _nothing(rows: Sequence[Row]) -> Iterator[Markup]:
 
 
 def _item(bold: str, text: str, override: str) -> Markup:
-    return Markup("<li><b>{}</b> {}<code>{}</code></li>").format(bold, text, override)
+    code = Markup("<code>{}</code>").format(override) if override else ""
+    return Markup("<li><b>{}</b> {}{}</li>").format(bold, text, code)
 
 
 def _time(study: Study, share: float) -> str:

@@ -150,6 +150,11 @@ def test_a_study_is_continued_to_more_seeds_by_an_override(tmp_path):
     assert ledger.override(adding, 8) == ""
 
 
+def test_more_seeds_are_given_more_minutes_where_the_plan_has_a_budget(tmp_path):
+    study = gains(tmp_path, [0.1] * 5, **LADDER, budget={"minutes": 4.0})
+    assert ledger.override(study, 8) == "--set budget.minutes=7"
+
+
 def test_what_no_interval_covers_follows_from_what_each_seed_has_of_its_own(tmp_path):
     tasks = {"toy": {"starts": toy_study.STARTS, "per_seed": ["dataset"]}}
     sentence = ledger.scope(gains(tmp_path, [0.1], tasks=tasks))

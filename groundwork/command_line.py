@@ -1,6 +1,7 @@
 """How every binary starts and ends: quiet libraries, short help, one sentence for a mistake."""
 
 import os
+import re
 import select
 import shlex
 import signal
@@ -20,6 +21,10 @@ _HELP = ("--help", "-help", "-h", "--helpshort")
 _HELP_FULL = "--helpfull"
 VERSION = "--version"
 _WIDTH = 96
+_WANTED = (
+    (r"invalid literal for int\(\) with base \d+: .*", "a whole number is wanted"),
+    (r"could not convert string to float: .*", "a number is wanted"),
+)
 _groups: dict[str, str] = {}
 
 
@@ -104,7 +109,7 @@ def run(main: Callable[[], int | None], after_plugins: Callable[[], None] = lamb
         try:
             return flags.FLAGS(list(argv))
         except flags.Error as error:
-            sys.exit(_refuse(f"{str(error).removeprefix('ERROR:: ')} (see --help)"))
+            sys.exit(_refuse(f"{_plain(str(error))} (see --help)"))
 
     logging.set_verbosity(logging.WARNING)
     # Not absl's app.run: a TensorFlow that is first imported inside it makes its context before it
@@ -118,6 +123,13 @@ def run(main: Callable[[], int | None], after_plugins: Callable[[], None] = lamb
             raise
         code = _READER_LEFT_EXIT
     sys.exit(code)
+
+
+def _plain(sentence: str) -> str:
+    """absl's words for a wrong flag, without Python's for a text that is no number."""
+    for of_python, ours in _WANTED:
+        sentence = re.sub(of_python, ours, sentence)
+    return sentence.removeprefix("ERROR:: ").replace("flag --", "--", 1)
 
 
 def _check_paths() -> None:

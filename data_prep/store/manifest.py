@@ -161,7 +161,10 @@ def read(folder: Path) -> Manifest:
             if folder.is_dir()
             else ("does not exist")
         )
-        raise UserError(f"{folder} {what}; make one with `prepare --output={folder}`") from None
+        raise UserError(
+            f"{folder} {what}; make one with `python -m data_prep.prepare --source=digits "
+            f"--output={folder}` (or another of --list_sources)"
+        ) from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
     try:

@@ -80,6 +80,8 @@ FAST: list[Command] = [
     Command(PREPARE, ("--source=digits",), "--output"),
     Command(PREPARE, ("word",), "unexpected argument"),
     Command(PREPARE, ("--sauce=digits",), "sauce"),
+    Command(PREPARE, ("--source=digits", "--shards=many"), "--shards=many: a whole number is"),
+    Command(PREPARE, ("--source=digits", "--alpha=small"), "--alpha=small: a number is wanted"),
     Command(PREPARE, ("--source=digitz", "--output=out"), "did you mean"),
     Command(PREPARE, ("--source=../digits", "--output=out")),
     Command(PREPARE, ("--source=tfds:", "--output=out")),

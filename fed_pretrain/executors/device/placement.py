@@ -56,7 +56,10 @@ def existing(devices: str) -> list[str]:
         if kind == "TPU":
             _start_tpu()
         elif not tf.config.list_physical_devices(kind):
-            raise UserError(f"--devices={devices}: TensorFlow sees no {kind} on this machine")
+            raise UserError(
+                f"--devices={devices}: TensorFlow sees no {kind} on this machine: `make gpu` adds "
+                "what it needs for one, and `python -m fed_pretrain.doctor` says what it sees"
+            )
         if kind == "GPU":
             _memory_growth()
     names: list[str] = []

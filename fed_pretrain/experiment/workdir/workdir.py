@@ -143,10 +143,33 @@ def _partition_law(partition: Mapping[str, Json]) -> dict[str, str]:
 def _refuse_another(path: Path, before: Mapping[str, Json], assembly: Assembly) -> None:
     changed = differences(identity_on_disk(before), assembly.identity)
     if changed:
+        undo = _flags_to_undo(before.get("asked", {}), assembly.given, changed) or changed
         raise UserError(
             f"{path}: this folder holds another run; give another --workdir, or undo: "
-            + "; ".join(changed)
+            + "; ".join(undo)
         )
+
+
+def _flags_to_undo(asked: Mapping[str, Json], now: RunConfig, changed: Sequence[str]) -> list[str]:
+    """The flags that made the difference, as typed; what follows from them is left out."""
+    names = {one.partition(":")[0].rpartition(".")[2] for one in changed}
+    given = json.loads(json.dumps(dataclasses.asdict(now), default=str))
+    return [
+        f"--{name}={old}, now {new}"
+        for name, old, new in _leaves(asked, given)
+        if name in names and old is not None and old != new
+    ]
+
+
+def _leaves(
+    before: Mapping[str, Json], now: Mapping[str, Json]
+) -> Iterator[tuple[str, Json, Json]]:
+    """Every setting with its value before and now."""
+    for name, old in before.items():
+        if isinstance(old, Mapping):
+            yield from _leaves(old, now.get(name) or {})
+        else:
+            yield name, old, now.get(name)
 
 
 def _used_versions(

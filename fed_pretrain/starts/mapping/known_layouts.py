@@ -44,5 +44,6 @@ def _strangers(
     ours = ", ".join(weight.name for weight in weights[:3])
     return (
         f"{source.path}: no tensor fits model {model_name!r}: {what} (the file has {theirs}, ...; "
-        f"the model has {ours}, ...)"
+        f"the model has {ours}, ...); a model of your own becomes a task's by --plugin "
+        "(docs/extending.md)"
     )

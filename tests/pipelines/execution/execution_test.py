@@ -108,7 +108,10 @@ def test_a_preparation_that_left_no_dataset_fails_alone(tmp_path, ledger):
     steps = [replace(toy("a"), kind="prepare"), toy("b", reads="a"), toy("c")]
     statuses, execution = run(tmp_path, *steps, retries=0)
     assert statuses == {"a": "failed", "b": "blocked", "c": "done"}
-    assert "make one with `prepare --output=" in execution.states["a"].message
+    assert (
+        "make one with `python -m data_prep.prepare --source=digits --output="
+        in execution.states["a"].message
+    )
 
 
 def test_a_worker_killed_while_idle_is_replaced(tmp_path, ledger):

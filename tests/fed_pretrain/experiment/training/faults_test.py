@@ -143,7 +143,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_only_whole_checkpoints(tiny_disk
 
 def test_a_folder_that_cannot_be_made_or_written_is_refused(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(UserError, match=r"--workdir=.*cannot be written"):
+    with pytest.raises(UserError, match=r"--workdir=.*file is a file, and a folder is"):
         train(small(tmp_path / "file" / "run"))
     if os.getuid() != 0:
         (tmp_path / "closed").mkdir(mode=0o500)
@@ -157,8 +157,9 @@ def test_another_config_in_the_same_folder_is_refused_field_by_field(digits_run,
         train(small(digits_run, seed=7, work={"clients_per_round": 2}))
     told = str(refusal.value)
     assert "another run" in told
-    assert "seed" in told
+    assert "--seed=0, now 7" in told
     assert "clients_per_round" in told
+    assert "start:" not in told, "it follows from the seed"
     assert (digits_run / "config.json").read_bytes() == before
     assert (digits_run / "SUCCESS").exists()
 

@@ -99,9 +99,10 @@ class Execution:
     def run(self) -> bool:
         """Runs until every step asked for is over; true when all are done."""
         try:
-            self.catch_up()
-            while not all(state.over for state in self.asked) and not self._stopping:
+            while not self._stopping:
                 self.catch_up()
+                if all(state.over for state in self.asked):
+                    break
                 # Before anything starts: the report step reads the record this writes.
                 self._tell()
                 self._start_ready_steps()

@@ -276,26 +276,28 @@ def test_a_worker_of_a_killed_study_may_finish_before_its_step_goes_on(tmp_path,
 
 
 def test_steps_that_follow_from_what_is_done_are_taken_in(tmp_path, ledger):
-    def report(*needs):
-        return Step("report", "report", "tests.pipelines.toy_step", {}, "toy_output", needs=needs)
-
     asked = []
 
     def grow(execution):
         asked.append(sorted(execution.states))
-        return [toy("a"), toy("b", reads="a"), report("a", "b")] if len(asked) == 1 else []
+        return [toy("a"), toy("b", reads="a")] if len(asked) == 1 else []
 
-    execution = Execution([toy("a"), report("a")], tmp_path / "study", grow=grow)
+    statuses, _ = run(tmp_path, toy("a"), grow=grow)
+    assert statuses == {"a": "done", "b": "done"}
+    assert asked == [["a"], ["a", "b"]]
+    processes = {line.split()[1] for line in ledger.read_text().splitlines()}
+    assert len(processes) == 1  # The worker keeps what it has imported.
+
+
+def test_a_report_on_the_first_steps_gives_way_to_one_on_all(tmp_path, ledger):
+    def report(*needs):
+        return Step("report", "report", "tests.pipelines.toy_step", {}, "toy_output", needs=needs)
+
+    following = [[toy("a"), toy("b"), report("a", "b")], []]
+    steps = [toy("a"), report("a")]
+    execution = Execution(steps, tmp_path / "study", grow=lambda _: following.pop(0))
+    execution.states["a"].status = "done"
     execution.catch_up()
-    assert not asked
-    execution._start_ready_steps = lambda: finish_all(execution)
-    execution.run()
-    assert asked == [["a", "report"], ["a", "b", "report"]]
     assert execution.states["report"].step.needs == ("a", "b")
-
-
-def finish_all(execution):
-    for state in execution.states.values():
-        if state.to_do and all(execution.states[name].over for name in state.step.inputs()):
-            state.status, state.output = "done", execution.workdir
-            return
+    assert execution.states["a"].status == "done"
+    assert len(following) == 1  # Asked again once the new step is over, and not before.

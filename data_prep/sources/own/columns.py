@@ -7,6 +7,8 @@ name; their kinds are read off the first rows (whole numbers, numbers, lists of 
 import dataclasses
 import itertools
 import math
+import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Sized
 
 import numpy as np
@@ -175,13 +177,27 @@ def _label_names(
 ) -> tuple[str, ...] | None:
     if not column or all(_is_whole(row.get(column)) for row in sample if column in row):
         return None
-    found: set[str] = set()
+    found: Counter[str] = Counter()
     for row in all_rows if all_rows is not None else sample:
         if row.get(column) is not None:
-            found.add(str(row[column]))
+            found[str(row[column])] += 1
         if len(found) > MOST_LABELS:
             raise UserError(f"--source_options=label={column}: more than {MOST_LABELS:,} labels")
+    _warn_of_mixed(found, column)
     return tuple(sorted(found))
+
+
+def _warn_of_mixed(found: Mapping[str, int], column: str) -> None:
+    """Numbers beside a few other words are rather a mistake than classes."""
+    others = [(name, count) for name, count in sorted(found.items()) if not _is_whole(name)]
+    numbers = len(found) - len(others)
+    if numbers and others:
+        told = ", ".join(f"{name!r} ({count:,} rows)" for name, count in others[:5])
+        print(
+            f"warning: --source_options=label={column}: beside {numbers} whole numbers these "
+            f"become classes, too: {told}{', ...' if others[5:] else ''}",
+            file=sys.stderr,
+        )
 
 
 def _spec(

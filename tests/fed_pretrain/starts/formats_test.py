@@ -10,7 +10,7 @@ import pytest
 import safetensors.numpy
 import tensorflow as tf
 
-from fed_pretrain.starts.formats import detect, gguf, torch_file
+from fed_pretrain.starts.formats import detect, gguf, source_file, torch_file
 from fed_pretrain.starts.start import Start
 from fed_pretrain.tasks.task import Task
 from groundwork import array_file
@@ -136,6 +136,18 @@ def test_a_truncated_file_is_refused_with_its_name(
     with pytest.raises(UserError, match=str(tmp_path / file)) as refusal:
         resolve(task, f"checkpoint:{tmp_path / file}")
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("format_name", ["tf_checkpoint", "saved_model"])
+def test_what_an_index_of_tensorflow_declares_is_bounded_before_it_is_read(
+    format_name: str, trained: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, write = WRITERS[format_name]
+    write(tmp_path / file, trained.model(), values(trained))
+    monkeypatch.setattr(source_file, "_FLOOR", 1000)
+    monkeypatch.setattr(source_file, "_TIMES", 0)
+    with pytest.raises(UserError, match="unpack to more than"):
+        detect.read(str(tmp_path / file))
 
 
 def test_code_inside_a_pickle_never_runs(task: Task, tmp_path: Path) -> None:

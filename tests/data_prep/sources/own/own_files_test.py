@@ -296,3 +296,15 @@ def test_prepared_text_keeps_the_files_splits(wikitext, prepared):
     dataset = prepared("text_files", wikitext, {"clients": "one"})
     assert set(dataset.splits) == {"train", "validation", "test"}
     assert dataset.read_client("train", "all")["text"].numpy()[1] == b"To be , or not to be"
+
+
+def test_words_among_numbers_as_labels_are_told_with_their_counts(read_source, tmp_path, capsys):
+    (tmp_path / "a.csv").write_text("client_id,y\n" + "a,4\n" * 3 + "a,\na,abc\na,abc\n")
+    outcome = read_source("csv", tmp_path / "a.csv", label="y")
+    assert outcome.reader.label_names == ("", "4", "abc")
+    assert "beside 1 whole numbers these become classes, too: '' (1 rows), 'abc' (2 rows)" in (
+        capsys.readouterr().err
+    )
+    (tmp_path / "b.csv").write_text("client_id,y\na,cat\na,dog\n")
+    read_source("csv", tmp_path / "b.csv", label="y")
+    assert capsys.readouterr().err == ""

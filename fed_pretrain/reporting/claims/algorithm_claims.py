@@ -199,9 +199,20 @@ def adaptive_server(where: Where) -> Finding | None:
         y = ends[where.start]
         first, other = _servers(good, y)
         result = _best_test(good, first, other, where)
-        return result.beside(learned(where, good, where.start, y))
+        return result.beside(learned(where, good, where.start, y), _what_matters(good, y))
 
     return guards.over_seeds_that_train(where, block, test)
+
+
+def _what_matters(block: Block, y: np.ndarray) -> list[str]:
+    """How far servers and client updates are apart, where a grid has both: told, not judged."""
+    both = factors(y, grid_of(block))
+    if len(both) < 2 or len(block.seeds) < 2:
+        return []
+    servers, clients = (_root(means) for means in both)
+    return [
+        f"standard deviation of the true means: {servers} of servers, {clients} of client updates"
+    ]
 
 
 def _servers(block: Block, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -177,3 +177,20 @@ def test_an_algorithm_equal_to_another_bit_for_bit_counts_once(tmp_path):
     found = measured(several(tmp_path, means, noise=noise), algorithm_claims.RANKING)
     assert found.bounds(0.05)[1] <= 3
     assert "a3 equals another algorithm bit for bit" in found.notes
+
+
+def test_servers_and_client_updates_are_told_apart_where_the_grid_has_both(tmp_path):
+    finals = {("adam", "sgd"): 0.9, ("adam", "proximal"): 0.9, ("sgd", "sgd"): 0.7}
+    finals |= {("sgd", "proximal"): 0.7}
+    runs = [
+        toy_study.run(
+            tmp_path, final + seed / 100, start=start, server=server, client=client, seed=seed
+        )
+        for start in STARTS
+        for (server, client), final in finals.items()
+        for seed in range(3)
+    ]
+    found = measured(toy_study.study(runs), algorithm_claims.ADAPTIVE_SERVER)
+    apart = 0.2 / np.sqrt(2)
+    told = f"standard deviation of the true means: {apart:.3f} of servers, 0.000 of client updates"
+    assert told in found.notes

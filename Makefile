@@ -9,10 +9,12 @@ WORKDIR ?= runs/quickstart
 JOBS ?= 2
 PYTHON_WORKS := "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[0] != 3)' 2>/dev/null || { \
 	echo "error: '$(PYTHON)' is not a working Python 3.11: install one, or name it with PYTHON=..." >&2; exit 2; }
+# Of the peers' own environment is *_peers; the fault campaign takes hours.
+BENCHMARKS = $(filter-out %_peers faults,$(basename $(notdir $(shell grep -l "^if __name__" benchmarks/*.py))))
 # Bytecode makes an import of TensorFlow Federated take 6 s in place of 24 s.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: quickstart test test-all test-airflow readme-test lint format bench doctor bazel-smoke generated architecture lock gpu \
+.PHONY: quickstart test test-all test-airflow readme-test lint format bench bench-smoke doctor bazel-smoke generated architecture lock gpu \
 	embedded-large fashion-mnist clean clean-all help .venv
 .DEFAULT_GOAL := help
 
@@ -48,8 +50,10 @@ architecture: .venv/.stamp  ## redraw the rooms in docs/architecture.md
 	@$(VENV)/python -m tools.rooms
 
 bench: .venv/.stamp  ## the benchmarks (25 minutes); each prints its machine, its command and its figures
-	@for script in $$(grep -l __main__ benchmarks/*.py | grep -v _peers); do \
-		$(VENV)/python -m "benchmarks.$$(basename "$$script" .py)" || exit 1; done
+	@for name in $(BENCHMARKS); do $(VENV)/python -m "benchmarks.$$name" || exit 1; done
+
+bench-smoke: .venv/.stamp  ## every benchmark and the fault campaign with its smallest figures
+	@for name in $(BENCHMARKS) faults; do $(VENV)/python -m "benchmarks.$$name" --smoke || exit 1; done
 
 doctor: .venv/.stamp  ## check this machine, and run one round through each executor
 	@$(VENV)/python -m fed_pretrain.doctor

@@ -2,6 +2,7 @@
 
     python -m benchmarks.curvature_bench
     python -m benchmarks.curvature_bench --peers=PYTHON   beside PyHessian and hessian-eigenthings
+    python -m benchmarks.curvature_bench --smoke          64 examples, once
 
 PYTHON is the interpreter of an environment with torch, pyhessian and hessian-eigenthings. The peers
 get the same weights and rows in one file, as many threads as we have, and the same goal: a residual
@@ -30,6 +31,8 @@ os.environ.setdefault("WRAPT_DISABLE_EXTENSIONS", "1")
 
 import numpy as np
 
+from benchmarks import machine, smoke
+
 TOLERANCE = 1e-3
 GOAL_MATVEC = 3.0
 PEERS = pathlib.Path(__file__).with_name("curvature_peers.py")
@@ -42,21 +45,26 @@ def main() -> None:
     parser.add_argument("--examples", type=int, default=2000)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--peers", default="", help="Python of the peers' environment")
-    parser.add_argument("--smoke", action="store_true", help="the smallest figures, in seconds")
+    smoke.add(parser)
     arguments = parser.parse_args()
     if arguments.smoke:
         arguments.examples, arguments.repeats = 64, 1
+    machine.announce()
     cores = len(os.sched_getaffinity(0))
-    load = os.getloadavg()[0]
-    print(f"{processor()}, {cores} cores, load {load:.1f} at the start", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder) / "problem.npz"
         problem = Problem(arguments.examples)
         problem.save(file)
         turns = 1 if arguments.smoke else max(3, arguments.repeats)
-        report("matvec", problem.cost_of_a_matvec(turns))
+        cost = problem.cost_of_a_matvec(turns)
+        report("matvec", cost)
         if not arguments.peers:
-            compare({"fed_pretrain": problem.solve}, arguments.repeats)
+            found = compare({"fed_pretrain": problem.solve}, arguments.repeats)
+            if arguments.smoke:
+                figures = {f"matvec {name}": value for name, value in cost.items()}
+                figures |= found["fed_pretrain"]
+                del figures["difference_to_ours"]  # Nothing differs from itself.
+                smoke.check(figures, count=10)
             return
         command = [arguments.peers, str(PEERS), str(file), str(cores)]
         with contextlib.closing(Peers(command)) as peers:
@@ -185,7 +193,9 @@ def spent(operator: Any, vector: np.ndarray) -> float:
     return time.process_time() - began
 
 
-def compare(solvers: dict[str, Callable[[], Figures]], repeats: int) -> None:
+def compare(solvers: dict[str, Callable[[], Figures]], repeats: int) -> dict[str, Figures]:
+    """Prints and gives the medians of the turns, by solver."""
+    medians = {}
     found = collections.defaultdict(list)
     for _ in range(repeats):
         for name, solve in solvers.items():
@@ -194,19 +204,14 @@ def compare(solvers: dict[str, Callable[[], Figures]], repeats: int) -> None:
     for name, turns in found.items():
         figures = {key: statistics.median(turn[key] for turn in turns) for key in turns[0]}
         figures["difference_to_ours"] = abs(figures["eigenvalue"] - ours) / abs(ours)
+        medians[name] = figures
         report(name, figures)
+    return medians
 
 
 def report(name: str, figures: Figures) -> None:
     shown = (f"{key} {value:.6g}" for key, value in figures.items())
     print(f"{name}: " + ", ".join(shown), flush=True)
-
-
-def processor() -> str:
-    for line in pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return "unknown processor"
 
 
 if __name__ == "__main__":

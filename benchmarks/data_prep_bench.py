@@ -3,6 +3,7 @@
 python -m benchmarks.data_prep_bench                 # all, about three minutes on two cores
 python -m benchmarks.data_prep_bench --only=writer
 python -m benchmarks.data_prep_bench --clients=20000 # smaller
+python -m benchmarks.data_prep_bench --smoke         # seconds; reads are ours alone, without TFF
 """
 
 import argparse
@@ -23,7 +24,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from benchmarks import machine
+from benchmarks import machine, smoke
 from data_prep.grouping.runs import RunSpiller, merged
 from data_prep.inspection import exporting
 from data_prep.preparing import preparation, request
@@ -68,7 +69,9 @@ def write_shard(
         return writer.close().bytes
 
 
-def bench_writer(folder: Path, examples: int) -> None:
+def bench_writer(folder: Path, examples: int) -> dict[str, float]:
+    """Examples a second, by what they hold."""
+    found = {}
     for name, features, make in (("images", IMAGES, images), ("texts", TEXTS, texts)):
         started, before = time.perf_counter(), children_cpu()
         processes = [
@@ -82,6 +85,7 @@ def bench_writer(folder: Path, examples: int) -> None:
         seconds = time.perf_counter() - started
         size = sum(path.stat().st_size for path in folder.glob("*.tfrecord"))
         total = examples * PROCESSES
+        found[f"writer {name}"] = total / seconds
         print(
             f"store writer, {name}: {total / seconds:,.0f} examples/s, "
             f"{size / seconds / 1e6:,.0f} MB/s ({PROCESSES} processes, {total:,} examples; "
@@ -89,6 +93,7 @@ def bench_writer(folder: Path, examples: int) -> None:
         )
         for path in folder.glob("*.tfrecord"):
             path.unlink()
+    return found
 
 
 def children_cpu() -> float:
@@ -205,7 +210,8 @@ def bench_memory(folder: Path, clients: int, each: int) -> None:
         os.waitpid(pid, 0)
 
 
-def bench_reads(folder: Path, output: Path, reads: int) -> None:
+def bench_reads(folder: Path, output: Path, reads: int, *, tff: bool = True) -> dict[str, float]:
+    """Median seconds of a random read, by reader."""
     started = time.perf_counter()
     dataset = open_dataset(output)
     index = dataset.index("train")
@@ -215,7 +221,7 @@ def bench_reads(folder: Path, output: Path, reads: int) -> None:
     chosen = random.Random(0).sample(ids, min(reads, len(ids)))
     readers: dict[str, Callable[[str], Any]] = {
         "ours": lambda client: dataset.read_client("train", client),
-        **tff_readers(folder, dataset, chosen),
+        **(tff_readers(folder, dataset, chosen) if tff else {}),
     }
     seconds: dict[str, list[float]] = {name: [] for name in readers}
     # In turn, so that whatever else the machine does meets all three alike.
@@ -225,13 +231,15 @@ def bench_reads(folder: Path, output: Path, reads: int) -> None:
                 took = timed(lambda read=read, client=client: read(client))
                 if not warm:
                     seconds[name].append(took)
-    ours = statistics.median(seconds["ours"])
+    medians = {name: statistics.median(all_seconds) for name, all_seconds in seconds.items()}
+    ours = medians["ours"]
     for name, all_seconds in seconds.items():
-        median, worst = statistics.median(all_seconds), sorted(all_seconds)[-len(chosen) // 100]
+        median, worst = medians[name], sorted(all_seconds)[-len(chosen) // 100]
         print(
             f"random read of a client, {name}: median {median * 1e3:.3f} ms, "
             f"99 % {worst * 1e3:.3f} ms, {median / ours:.1f} times ours"
         )
+    return {f"read by {name}": median for name, median in medians.items()}
 
 
 def timed(call: Callable[[], Any]) -> float:
@@ -289,10 +297,16 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=200_000)
     parser.add_argument("--each", type=int, default=20)
     parser.add_argument("--reads", type=int, default=100)
+    smoke.add(parser)
     values = parser.parse_args()
     machine.announce()
     folder = Path(tempfile.mkdtemp(prefix="data_prep_bench"))
     try:
+        if values.smoke:
+            found = bench_writer(folder, 500)
+            found |= bench_reads(folder, bench_many(folder, 200, 5), 20, tff=False)
+            smoke.check(found, count=3)
+            return
         if values.only in (None, "writer"):
             bench_writer(folder, values.examples)
         if values.only in (None, "memory"):

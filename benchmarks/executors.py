@@ -3,6 +3,7 @@
     python -m benchmarks.executors                      everything; about 12 minutes on two cores
     python -m benchmarks.executors --sections=speed --models=cnn --cohorts=10
     python -m benchmarks.executors --sections=growth    only the figure
+    python -m benchmarks.executors --smoke              two clients of the smallest model
 
 speed        the bound (a hand-written tf.function loop), `device` and stock TFF in turn in one
              process, from the same weights, on the same rows in the same order; a ratio is printed
@@ -27,7 +28,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("WRAPT_DISABLE_EXTENSIONS", "1")
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
-from benchmarks import machine
+from benchmarks import machine, smoke
 from benchmarks.rounds import child, first_round, growth, size, speed
 from benchmarks.rounds.contestant import IN_FLIGHT
 from groundwork import files
@@ -44,13 +45,27 @@ def main() -> None:
     parser.add_argument("--cohorts", default="10,50", help="clients a round of the cnn in speed")
     parser.add_argument("--repeats", type=int, default=5, help="timed rounds of each contestant")
     parser.add_argument("--output", type=pathlib.Path, default="runs/benchmarks")
+    smoke.add(parser)
     options = parser.parse_args()
     machine.announce()
+    if options.smoke:
+        _smoke()
+        return
     options.output.mkdir(parents=True, exist_ok=True)
     result: dict[str, Any] = machine.describe()
     for name in options.sections.split(","):
         result[name] = SECTIONS[name](options)
         files.write_json(options.output / "executors.json", result)
+
+
+def _smoke() -> None:
+    speeds = child.call("speed.measure", model="softmax", cohort=2, repeats=1).result
+    speed.print_found(speeds)
+    point = size.point("softmax", 2, 2, 1)
+    size.print_point(point)
+    figures = {name: times[0] for name, times in speeds["seconds"].items()}
+    figures |= {name: point[name] for name in ("seconds", "peak_megabytes")}
+    smoke.check(figures, count=5)
 
 
 def _speed(options: argparse.Namespace) -> list[Any]:

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine
+from benchmarks import machine, smoke
 from groundwork import files, versions
 from tools import readme_tables
 
@@ -43,7 +43,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60.0, help="at most, for each row")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, default=Path("runs/benchmarks/faults"))
-    parser.add_argument("--smoke", action="store_true", help="a few trials, in seconds")
+    smoke.add(parser)
     parser.add_argument("--table", action="store_true", help="only rewrite docs/reliability.md")
     options = parser.parse_args()
     if options.table:
@@ -62,7 +62,7 @@ def main() -> int:
     found = [_read(options.output, name) for name in names]
     print(_table(found))
     if options.smoke:
-        assert all(row["tried"] == _SMOKE_TIMES for row in found), "a row was not tried"
+        smoke.check({row["name"]: row["tried"] for row in found}, count=len(_SMOKE_ROWS))
     lost = sum(row["counts"].get("lost", 0) for row in found)
     print(f"lost: {lost}")
     return 1 if lost else 0
@@ -105,14 +105,18 @@ def _cells(title: str, row: dict[str, Any]) -> Sequence[str]:
 
 
 def _report(folder: Path) -> str:
+    """The rows that were finished, and by which commands on which machines."""
     from benchmarks.campaign.rows import ROWS
 
-    rows = [_read(folder, name) for name in ROWS if (folder / f"{name}.json").exists()]
-    made = dict.fromkeys(
-        f"`{row['command']}` on {row['machine'].partition(', load')[0]}" for row in rows
-    )
-    lines = [f"- {one}\n" for one in made]
-    return f"{_table(rows)}\nMade by\n\n{''.join(lines)}"
+    found = [_read(folder, name) for name in ROWS if (folder / f"{name}.json").exists()]
+    rows = [row for row in found if "command" in row]
+    made = dict.fromkeys(map(_made, rows))
+    return f"{_table(rows)}\nMade by\n\n{''.join(f'- {one}' + chr(10) for one in made)}"
+
+
+def _made(row: dict[str, Any]) -> str:
+    command = " ".join(word for word in row["command"].split() if not word.startswith("--output="))
+    return f"`{command}` on {row['machine'].partition(', load')[0]}"
 
 
 if __name__ == "__main__":

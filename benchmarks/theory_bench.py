@@ -1,6 +1,7 @@
 """How fast the theory laboratory is, and how its time grows with d, m and n.
 
     python -m benchmarks.theory_bench             about two minutes on two cores
+    python -m benchmarks.theory_bench --smoke     seconds: two sizes of one axis
 
 The default sweep is run whole (goal: under 3 minutes). The growth is measured on 8 settings x 4
 seeds x 100 local steps, the best of three repetitions after one that compiles.
@@ -11,11 +12,12 @@ import dataclasses
 import os
 import tempfile
 import time
+from collections.abc import Sequence
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
-from benchmarks import machine
+from benchmarks import machine, smoke
 from fed_pretrain.theory import conduct, laboratory
 from fed_pretrain.theory.setting import Problem, Setting
 
@@ -42,8 +44,14 @@ def seconds(problem: Problem, repeats: int = 3) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--growth_only", action="store_true", help="leave the default sweep out")
+    smoke.add(parser)
     options = parser.parse_args()
     machine.announce()
+    if options.smoke:
+        axis = next(iter(AXES))
+        problem = dataclasses.replace(BASE, steps=10, test_points=10)
+        smoke.check(_growth(axis, AXES[axis][:2], problem, repeats=1), count=2)
+        return
     if not options.growth_only:
         with tempfile.TemporaryDirectory() as folder:
             began = time.perf_counter()
@@ -55,13 +63,22 @@ def main() -> None:
             f"(goal {GOAL_SECONDS} s: {verdict})"
         )
     for axis, changes in AXES.items():
-        print(axis)
-        first = None
-        for change in changes:
-            taken = seconds(dataclasses.replace(BASE, **change))
-            first = first or taken
-            (value,) = change.values()
-            print(f"  {value:5d}: {taken:6.2f} s, {taken / first:5.1f} times the first")
+        _growth(axis, changes, BASE)
+
+
+def _growth(
+    axis: str, changes: Sequence[dict[str, int]], base: Problem, repeats: int = 3
+) -> dict[str, float]:
+    """Prints the seconds of each size along an axis, and gives them."""
+    print(axis)
+    found: dict[str, float] = {}
+    for change in changes:
+        taken = seconds(dataclasses.replace(base, **change), repeats)
+        (value,) = change.values()
+        found[str(value)] = taken
+        first = next(iter(found.values()))
+        print(f"  {value:5d}: {taken:6.2f} s, {taken / first:5.1f} times the first")
+    return found
 
 
 if __name__ == "__main__":

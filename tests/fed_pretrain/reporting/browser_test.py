@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fed_pretrain.reporting.index_page import make_index
 from fed_pretrain.reporting.study_report import ReportConfig, make_report
 from tests.fed_pretrain.reporting import toy_study
 
@@ -27,13 +28,19 @@ def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("browser")
     path = toy_study.on_disk(folder, starts=("a", "b", "c", "d", "e"), tasks=("one", "two"))
     make_report(ReportConfig(str(folder / "report"), str(path), figures=False))
+    make_index(str(folder))
     return folder
 
 
-def look(folder, width, fragment=""):
+def look(folder, width, fragment="", page="report/index.html"):
     """What the page is like at a width, and what the browser complained about."""
     looker = folder / "looker.html"
-    text = LOOKER.read_text().replace("FRAGMENT", fragment).replace("WIDTH", str(width))
+    text = (
+        LOOKER.read_text()
+        .replace("PAGE", page)
+        .replace("FRAGMENT", fragment)
+        .replace("WIDTH", str(width))
+    )
     looker.write_text(text)
     command = [
         BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files",
@@ -53,6 +60,14 @@ def test_nothing_runs_off_the_page_and_the_console_is_silent(study, width):
     assert errors == []
     assert seen["wide"] == []
     assert seen["scroll"] == seen["client"] == width
+
+
+def test_the_index_of_studies_fits_a_phone(study):
+    seen, errors = look(study, 390, page="index.html")
+    assert errors == []
+    assert seen["wide"] == []
+    assert seen["scroll"] == seen["client"] == 390
+    assert seen["pale"] == []
 
 
 @pytest.mark.parametrize("fragment", ["", "#theme=dark"], ids=["light", "dark"])

@@ -13,6 +13,7 @@ def test_on_a_logarithmic_axis_the_mark_is_the_geometric_mean():
     rows = list(csv.DictReader(io.StringIO(chart.table().csv())))
     assert float(rows[0]["top"]) == pytest.approx(100.0)
     assert float(rows[1]["top"]) == pytest.approx(10.0)
+    assert float(rows[0]["top low"]) < 100.0 < float(rows[0]["top high"])
 
 
 def test_random_weights_are_a_ring_and_every_seed_has_a_tick():

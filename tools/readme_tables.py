@@ -1,4 +1,4 @@
-"""Writes the tables of README.md that repeat what the code says.
+"""Writes the tables of README.md and docs/plans.md that repeat what the code says.
 
 A table stands between `<!-- generated: NAME -->` and `<!-- end -->`; NAME is a key of TABLES.
 """
@@ -22,6 +22,7 @@ from groundwork import command_line, files  # noqa: E402
 
 command_line.quiet_libraries()
 README = ROOT / "README.md"
+PLANS = ROOT / "docs" / "plans.md"
 _BLOCK = re.compile(r"(<!-- generated: (?P<name>\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
@@ -107,12 +108,28 @@ def plans_table() -> str:
     return markdown(("plan", "question", "from", "on embedded data"), rows)
 
 
+def claims_table() -> str:
+    """One row a claim: what it says, and the effect that decides it."""
+    ledger = importlib.import_module("fed_pretrain.reporting.claims.ledger")
+    rows = [
+        (f"`{claim.key}`", claim.sentence, claim.statistic, _size(claim.margin, claim.unit))
+        for claim in ledger.CLAIMS
+    ]
+    header = ("claim", "what it says", "the effect, one value a seed", "none below")
+    return markdown(header, rows)
+
+
+def _size(margin: float | None, unit: str) -> str:
+    return "" if margin is None else f"{margin:.2g} {unit}"
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "tasks": tasks_table,
     "algorithms": algorithms_table,
     "probes": probes_table,
     "programs": programs_table,
     "plans": plans_table,
+    "claims": claims_table,
 }
 
 
@@ -139,3 +156,4 @@ def rewrite(page: Path, blocks: Mapping[str, Callable[[], str]] = TABLES) -> Non
 if __name__ == "__main__":
     argparse.ArgumentParser(description=__doc__).parse_args()
     rewrite(README)
+    rewrite(PLANS)

@@ -19,24 +19,16 @@ from groundwork import command_line
 command_line.quiet_libraries()
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
-_WARM = (
-    "fed_pretrain.experiment.training.rounds",
-    "fed_pretrain.experiment.analysis.run_analysis",
-    "fed_pretrain.algorithms.compose",
-    "data_prep.preparing.preparation",
-    "data_prep.grouping.running",
-)
-
 
 def main() -> None:
     name, times, seed, minutes, file = sys.argv[1:]
     import logging
 
     logging.disable(logging.WARNING)  # Beam's remarks on absent cloud tools.
-    for module in _WARM:
-        importlib.import_module(module)
     from benchmarks.campaign import rows, trial
 
+    for module in rows.ROWS[name].imports:
+        importlib.import_module(module)
     row = trial.Row(
         name,
         Path(file),

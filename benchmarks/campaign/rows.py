@@ -10,13 +10,26 @@ from benchmarks.campaign import commands, trial
 Run = Callable[["trial.Row", Path, int], None]
 
 
+_PREPARING = ("data_prep.preparing.preparation", "data_prep.grouping.running")
+_TRAINING = (
+    "fed_pretrain.experiment.training.rounds",
+    "fed_pretrain.experiment.analysis.run_analysis",
+    "fed_pretrain.algorithms.compose",
+    *_PREPARING,
+)
+
+
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """`share`: of --times, where a trial costs many times as much as in the other rows."""
+    """`share`: of --times, where a trial costs many times as much as in the other rows.
+
+    imports: what its commands import, once for all of them.
+    """
 
     title: str
     run: Run
     share: float = 1.0
+    imports: tuple[str, ...] = _TRAINING
 
 
 def _killed(command: commands.Command) -> Run:
@@ -51,16 +64,22 @@ def _worker(row: trial.Row, folder: Path, times: int) -> None:
 
 _PLAIN = commands.train("--algorithm=fedadam")
 ROWS: Mapping[str, Kind] = {
-    "prepare": Kind("`prepare` killed", _killed(commands.PREPARE)),
+    "prepare": Kind("`prepare` killed", _killed(commands.PREPARE), imports=_PREPARING),
     "train_fedavg": Kind(
         "`train` killed, FedAvg", _killed(commands.train(*commands.TRAININGS["fedavg"]))
     ),
     "analyze": Kind("`analyze` killed", _killed(commands.ANALYZE)),
     "study": Kind("`study` killed", _study),
     "flips_outputs": Kind("a bit flipped in a run's folder", _damage("flips_in_outputs", _PLAIN)),
-    "flips_datasets": Kind("a bit flipped in a dataset", _damage("flips_in_datasets")),
+    "flips_datasets": Kind(
+        "a bit flipped in a dataset", _damage("flips_in_datasets"), imports=_PREPARING
+    ),
     "disk_train": Kind("the disk full under `train`", _damage("full_disks", _PLAIN)),
-    "disk_prepare": Kind("the disk full under `prepare`", _damage("full_disks", commands.PREPARE)),
+    "disk_prepare": Kind(
+        "the disk full under `prepare`",
+        _damage("full_disks", commands.PREPARE),
+        imports=_PREPARING,
+    ),
     "worker": Kind("TFF's worker killed, cut off or stopped", _worker, 0.3),
     **{
         f"train_{name}": Kind(f"`train` killed, {name}", _killed(commands.train(*flags)))

@@ -17,6 +17,8 @@ import tensorflow as tf
 
 from fed_pretrain.models.dropout import KeyedDropout
 from fed_pretrain.models.norm import GroupNorm, LayerNorm
+from fed_pretrain.starts.formats import facts as own_facts
+from fed_pretrain.starts.formats.facts import FACTS_FILE, LABELS_FILE
 from fed_pretrain.starts.weight_names import named_weights
 from fed_pretrain.tasks.encoders.byte_pairs import BytePairs
 from fed_pretrain.tasks.encoders.characters import CharacterVocabulary
@@ -27,7 +29,6 @@ from groundwork import files
 from groundwork.errors import UserError
 from groundwork.untyped import Json, KerasLayer, Weights
 
-LABELS_FILE = "labels.json"
 FORMATS = ("keras", "savedmodel", "tflite", "npz")
 _HARMLESS_MODULES = ("keras.layers", "keras.initializers", "keras.regularizers")
 # Layers that call a function which the file names or holds.
@@ -54,30 +55,41 @@ class KerasFiles:
     To be used at once: Keras gives a model other methods when one is built inside a graph later.
     """
 
-    def __init__(self, build_model: Callable[[], tf.keras.Model], labels: Sequence[str]) -> None:
+    def __init__(
+        self,
+        build_model: Callable[[], tf.keras.Model],
+        labels: Sequence[str],
+        facts: Mapping[str, Json],
+    ) -> None:
         self._model = build_model()
         self._plain = portable(self._model)
-        self._labels = labels
+        self._labels, self._facts = labels, facts
 
     def write(self, weights: Weights, path: Path) -> None:
         assign(self._model, weights)
         self._plain.set_weights(self._model.get_weights())
-        save_keras(self._plain, self._labels, path)
+        save_keras(self._plain, self._labels, path, self._facts)
 
 
-def save_keras(model: tf.keras.Model, labels: Sequence[str], path: Path) -> None:
-    """`.keras` is a zip: it holds the labels as labels.json, which Keras ignores."""
+def save_keras(
+    model: tf.keras.Model,
+    labels: Sequence[str],
+    path: Path,
+    facts: Mapping[str, Json] | None = None,
+) -> None:
+    """`.keras` is a zip: it holds labels and facts as files of their own, which Keras ignores."""
     temporary = path.with_name(f"{files.TEMPORARY_PREFIX}{os.getpid()}-{path.name}")
     try:
         model.save(temporary)
-        content = _repacked(temporary.read_bytes(), labels)
+        beside = {LABELS_FILE: list(labels)} | ({FACTS_FILE: facts} if facts else {})
+        content = _repacked(temporary.read_bytes(), beside)
     finally:
         temporary.unlink(missing_ok=True)
     files.write_bytes(path, content)
 
 
-def _repacked(content: bytes, labels: Sequence[str]) -> bytes:
-    """The same archive with labels, without the date it was made on."""
+def _repacked(content: bytes, beside: Mapping[str, Json]) -> bytes:
+    """The same archive with what is beside the model, without the date it was made on."""
     result = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(result, "w") as new:
         for name in sorted(old.namelist()):
@@ -86,7 +98,8 @@ def _repacked(content: bytes, labels: Sequence[str]) -> bytes:
                 kept = {"keras_version": json.loads(data)["keras_version"]}
                 data = json.dumps(kept).encode()
             new.writestr(zipfile.ZipInfo(name, _EPOCH), data)
-        new.writestr(zipfile.ZipInfo(LABELS_FILE, _EPOCH), json.dumps(list(labels)))
+        for name, value in beside.items():
+            new.writestr(zipfile.ZipInfo(name, _EPOCH), json.dumps(value))
     return result.getvalue()
 
 
@@ -148,13 +161,17 @@ def export(run: Path, which: str, file_format: str, output: Path | None = None) 
     path = output or run / _FILE_NAMES[file_format].format(which)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if file_format == "keras":
+            return _keras(model, labels, path, own_facts.of_archive(str(run / f"{which}.keras")))
         return _WRITERS[file_format](model, labels, path)
     except OSError as error:
         raise UserError(f"--output={path}: cannot be written ({error.strerror})") from error
 
 
-def _keras(model: tf.keras.Model, labels: Sequence[str], path: Path) -> Exported:
-    save_keras(model, labels, path)
+def _keras(
+    model: tf.keras.Model, labels: Sequence[str], path: Path, facts: Mapping[str, Json]
+) -> Exported:
+    save_keras(model, labels, path, facts)
     return Exported(path, path.stat().st_size, _latency(tf.function(model), model))
 
 
@@ -213,7 +230,7 @@ _FILE_NAMES = {
     "tflite": "{}.tflite",
     "npz": "{}.npz",
 }
-_WRITERS = {"keras": _keras, "savedmodel": _saved_model, "tflite": _tflite, "npz": _npz}
+_WRITERS = {"savedmodel": _saved_model, "tflite": _tflite, "npz": _npz}
 
 
 def _one_example(model: tf.keras.Model) -> tf.TensorSpec:

@@ -37,13 +37,11 @@ def is_language_model(task: "Task") -> bool:
 
 
 def same(task: "Task", metadata: Mapping[str, Json]) -> bool:
-    """Whether a checkpoint's classes are this task's classes."""
-    return (
-        bool(metadata)
-        and metadata.get("task") == task.name
-        and metadata.get("num_classes") == task.num_classes
-        and list(metadata.get("label_names") or ()) == list(task.label_names or ())
-    )
+    """Whether a file's classes are this task's: by name, or by the task where they have none."""
+    if metadata.get("num_classes") != task.num_classes:
+        return False
+    theirs, ours = list(metadata.get("label_names") or ()), list(task.label_names or ())
+    return theirs == ours if theirs or ours else metadata.get("task") == task.name
 
 
 def vocabulary_digest(task: "Task") -> str | None:

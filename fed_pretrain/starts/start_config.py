@@ -58,8 +58,8 @@ class StartConfig:
     head: str = setting(
         HEAD_AUTO,
         "The layer of the classes: new (seeded, the task's size), keep, slice (the task's classes "
-        "out of the file's), or auto: keep for language models and for own checkpoints with the "
-        "same labels, otherwise new. In closed form from one pass over the clients: ncm (class "
+        "out of the file's), or auto: keep for language models and where the file names the "
+        "task's classes, otherwise new. In closed form from one pass over the clients: ncm (class "
         "means), ridge (least squares), cof (least squares from the clients' class means).",
         flag="start_head",
         choices=HEADS,

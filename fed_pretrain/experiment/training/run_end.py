@@ -42,7 +42,9 @@ def finish(
     check_frozen(assembly, final)
     probes.at_end(last_round, final)
     best = readable_best(metrics.rows, kept_rounds, final, snapshot)
-    keras_files = model_files.KerasFiles(assembly.start.build_model, class_names(assembly.task))
+    keras_files = model_files.KerasFiles(
+        assembly.start.build_model, class_names(assembly.task), workdir.weight_facts(assembly)
+    )
     keras_files.write(final, folder / "final.keras")
     keras_files.write(best.weights, folder / "best.keras")
     checkpoint = f"checkpoints/round-{last_round:06d}.ckpt"

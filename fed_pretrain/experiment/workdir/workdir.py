@@ -273,11 +273,16 @@ def _sha256(path: Path) -> str:
         return ""
 
 
+def weight_facts(assembly: Assembly) -> dict[str, Json]:
+    """What a start that reads the weights must know of them."""
+    described = labels.describe(assembly.task, assembly.start.preprocessing)
+    return {**described, "num_classes": assembly.start.build_model.num_classes}
+
+
 def model_facts(assembly: Assembly) -> dict[str, Json]:
     """What a checkpoint says of its model, so that a start needs nothing but the file."""
     return {
-        **labels.describe(assembly.task, assembly.start.preprocessing),
-        "num_classes": assembly.start.build_model.num_classes,
+        **weight_facts(assembly),
         "dataset_fingerprint": assembly.task.dataset.fingerprint,
         "start": assembly.config.start.spec,
     }

@@ -6,6 +6,7 @@ import struct
 import zipfile
 
 from fed_pretrain.starts.formats import (
+    facts,
     gguf,
     keras_h5,
     keras_zip,
@@ -33,6 +34,7 @@ def read(path: str) -> SourceFile:
         if kind == "checkpoint of a run":
             return SourceFile(file, kind, *run_checkpoint.read(file))
         tensors = _READERS[kind](file)
+        metadata = _FACTS[kind](file) if kind in _FACTS else {}
     except UserError:
         raise
     except MemoryError as error:
@@ -44,7 +46,7 @@ def read(path: str) -> SourceFile:
         ) from error
     if not tensors:
         raise UserError(f"{path}: this {kind} file holds no tensors")
-    return SourceFile(file, kind, tensors)
+    return SourceFile(file, kind, tensors, metadata)
 
 
 def detect(path: str) -> tuple[str, str]:
@@ -135,4 +137,9 @@ _READERS = {
     "NumPy archive": numpy_file.read_npz,
     "pickle of arrays": numpy_file.read_pickle,
     "GGUF": gguf.read,
+}
+_FACTS = {
+    "Keras archive": facts.of_archive,
+    "SavedModel": facts.of_folder,
+    "NumPy archive": numpy_file.read_facts,
 }

@@ -7,37 +7,52 @@ import zipfile
 import numpy as np
 from numpy.lib import format as npy
 
+from fed_pretrain.starts.formats import facts
 from fed_pretrain.starts.formats.source_file import Budget
 from groundwork import unpickling
 from groundwork.errors import UserError
 from groundwork.untyped import Json
 
 _SUFFIX = ".npy"
+_LABELS = "labels.npy"
+_NUMBERS = "fiub"
 _LONGEST_NAME = 1000
 _DEEPEST = 32
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
 def read_npz(path: str) -> dict[str, np.ndarray]:
+    """The arrays, but for the names of the outputs that our own exports hold beside them."""
     budget = Budget(path, os.path.getsize(path))
     with zipfile.ZipFile(path) as archive:
-        for member in archive.namelist():
-            _check_member(archive, member, budget)
+        kinds = {m: _kind_of_member(archive, m, budget) for m in archive.namelist()}
         return {
-            member.removesuffix(_SUFFIX): _array(archive, member) for member in archive.namelist()
+            member.removesuffix(_SUFFIX): _array(archive, member)
+            for member, kind in kinds.items()
+            if kind in _NUMBERS
         }
 
 
-def _check_member(archive: zipfile.ZipFile, member: str, budget: Budget) -> None:
+def read_facts(path: str) -> dict[str, Json]:
+    """The names of the outputs, where the archive holds them."""
+    budget = Budget(path, os.path.getsize(path))
+    with zipfile.ZipFile(path) as archive:
+        if _LABELS not in archive.namelist() or _kind_of_member(archive, _LABELS, budget) != "U":
+            return {}
+        return facts.of_labels(_array(archive, _LABELS).ravel().tolist())
+
+
+def _kind_of_member(archive: zipfile.ZipFile, member: str, budget: Budget) -> str:
     """Its header must declare what the archive says it holds: NumPy allocates by the header."""
     size = archive.getinfo(member).file_size
     budget.take(size)
     with archive.open(member) as file:
         shape, _, dtype = _HEADERS[npy.read_magic(file)](file)
-        if dtype.kind not in "fiub":
+        if dtype.kind not in _NUMBERS and (member, dtype.kind) != (_LABELS, "U"):
             raise ValueError(f"{member} is of {dtype}, not of numbers")
         if min(shape, default=0) < 0 or file.tell() + math.prod(shape) * dtype.itemsize != size:
             raise ValueError(f"{member} does not hold the shape {shape} that its header declares")
+        return str(dtype.kind)
 
 
 def _array(archive: zipfile.ZipFile, member: str) -> np.ndarray:

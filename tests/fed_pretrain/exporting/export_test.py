@@ -12,6 +12,8 @@ import tensorflow as tf
 from PIL import Image
 
 from fed_pretrain.exporting import model_files, prediction
+from fed_pretrain.starts import start as starts
+from fed_pretrain.starts.start_config import StartConfig
 from groundwork.errors import UserError
 
 ALONE = """
@@ -91,6 +93,24 @@ def test_npz_holds_every_weight_under_a_name_of_its_own(run, tmp_path):
         assert sorted(arrays["labels"]) == sorted(labels)
         held = sorted(arrays[name].tobytes() for name in arrays.files if name != "labels")
     assert held == sorted(variable.numpy().tobytes() for variable in model.variables)
+
+
+@pytest.mark.parametrize("file_format", [None, "keras", "npz", "savedmodel"])
+def test_a_start_from_a_runs_model_in_any_format_is_the_start_from_its_checkpoint(
+    digits_run, tmp_path, file_format
+):
+    task = prediction.task_of(digits_run)
+    path = digits_run / "final.keras"
+    if file_format:
+        path = model_files.export(
+            digits_run, "final", file_format, tmp_path / f"m.{file_format}"
+        ).path
+    one, other = (
+        starts.resolve(StartConfig(f"checkpoint:{place}"), task, seed=3)
+        for place in (digits_run, path)
+    )
+    assert one.report.facts["head"] == other.report.facts["head"] == "keep"
+    assert one.digest == other.digest
 
 
 def test_the_same_run_exports_the_same_keras_bytes(digits_run, tmp_path):

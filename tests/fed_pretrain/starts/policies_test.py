@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from fed_pretrain.starts import labels
 from fed_pretrain.starts.start import Start
 from fed_pretrain.starts.start_config import StartConfig
 from fed_pretrain.tasks.definition import TaskOptions
@@ -97,6 +98,29 @@ def test_a_language_model_keeps_its_head_and_a_classifier_does_not(tmp_path: Pat
     topics = ids_task("word_bag", 12, classes=3, embedding=4)
     file = _saved(tmp_path, values(resolve(topics, seed=5)))
     assert _statuses(resolve(topics, file))["head/kernel"] == "re-initialised"
+
+
+def test_auto_keeps_a_head_whose_classes_are_named_as_the_tasks_are(tmp_path: Path) -> None:
+    task = image_task("edge_cnn", 16, 1, classes=("cat", "dog"))
+    arrays = values(resolve(task, seed=5))
+    for names, kept in (
+        (["cat", "dog"], True),
+        (["dog", "cat"], False),
+        (["cat", "dog", "owl"], False),
+        ([], False),
+    ):
+        file = _saved(tmp_path, arrays | {"labels": np.array(names, np.str_)})
+        status = _statuses(resolve(task, file))["head/kernel"]
+        assert status == ("matched" if kept else "re-initialised")
+
+
+def test_without_names_the_task_decides_whether_a_head_is_kept() -> None:
+    topics = ids_task("word_bag", 12, classes=3, embedding=4)
+    facts = {"task": topics.name, "num_classes": 3, "label_names": None}
+    assert labels.same(topics, facts)
+    assert not labels.same(topics, facts | {"task": "another"})
+    assert not labels.same(topics, facts | {"num_classes": 4})
+    assert not labels.same(topics, {})
 
 
 def test_a_renamed_layer_is_refused_by_name_and_starts_when_allowed(

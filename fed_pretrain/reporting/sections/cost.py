@@ -110,6 +110,17 @@ class _TaskCost:
             for label, wanted in cells(self.study, self.task)
         ]  # fmt: skip
 
+    @property
+    def subjects(self) -> list[dict[str, Reached]]:
+        """The rows without those of an IID control."""
+        control = captions.has_iid_pair(self.study, self.task)
+        places = [wanted.get("partition") for _, wanted in cells(self.study, self.task)]
+        return [
+            found
+            for (_, found), partition in zip(self.rows, places, strict=True)
+            if not (control and partition in captions.IID_NAMES)
+        ]
+
     def html(self) -> Markup:
         names = Names(self.study)
         heads = Markup("").join(
@@ -170,7 +181,7 @@ def _heading(tasks: Sequence[_TaskCost]) -> str:
     for one in tasks:
         names, random_start = Names(one.study), one.study.random_start(one.task)
         for start in one.study.pretrained_starts(one.task):
-            mine = [found[start] for _, found in one.rows]
+            mine = [found[start] for found in one.subjects]
             place = names.place(one.task, start)
             if mine and all(found.at_start for found in mine):
                 at_once.append(place)
@@ -193,7 +204,7 @@ def _sooner(cost: _TaskCost, start: str, random_start: str) -> bool:
         missing = one.runs - len(one.rounds)
         return sum(one.rounds) + missing * 2.0 * cost.last_round
 
-    return all(rounds(found[start]) < rounds(found[random_start]) for _, found in cost.rows)
+    return all(rounds(found[start]) < rounds(found[random_start]) for found in cost.subjects)
 
 
 def _table(tasks: Sequence[_TaskCost]) -> Table:

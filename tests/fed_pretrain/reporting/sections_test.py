@@ -401,3 +401,19 @@ def test_controls_of_equal_rates_have_columns_of_their_own(tmp_path):
 def test_curvature_of_one_round_alone_is_no_course(tmp_path):
     run = curved(toy_study.run(tmp_path, 0.5, start="random"), (1.0,), (3.0,))
     assert curvature_along_training.along_training_section(toy_study.study([run])) is None
+
+
+def test_the_heading_of_cost_is_about_the_subject_and_not_its_control(tmp_path):
+    ends = {
+        ("random", "dirichlet"): (0.1, 0.5), ("digits", "dirichlet"): (0.5, 0.6),
+        ("random", "iid"): (0.6, 0.6), ("digits", "iid"): (0.6, 0.6),
+    }  # fmt: skip
+    runs = [
+        dataclasses.replace(
+            toy_study.run(tmp_path, after, start=start, partition=partition),
+            rows=[{"round": 0, "eval_accuracy": before}, {"round": 4, "eval_accuracy": after}],
+        )
+        for (start, partition), (before, after) in ends.items()
+    ]
+    title = cost.cost_section(toy_study.study(runs)).title
+    assert title == "Pre-trained weights reach the target before any training on toy"

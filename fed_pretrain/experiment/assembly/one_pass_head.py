@@ -52,7 +52,7 @@ def fitted(
             for row in start.report.rows
         ),
         facts={**start.report.facts, "head": config.head, **fit.facts},
-        warnings=(*start.report.warnings, *fit.warnings),
+        warnings=(*start.report.warnings, *fit.warnings, _rate_warning(fit.facts)),
     )
     # Of what the head is made from, not of its bits: executors may round them differently.
     digest = hashlib.sha256(json.dumps(key[2:]).encode()).hexdigest()
@@ -70,12 +70,22 @@ def with_gentle_rate(run: ResolvedRun, start: Start) -> ResolvedRun:
     asked = dict(run.algorithm_settings)
     if "client_learning_rate" in asked or run.start.trainable == "head":
         return run
-    facts = start.report.facts
-    steeper = max(1.0, facts["head_scale"] ** 2, facts["head_squared_features"])
-    rate = run.algorithm.client_learning_rate / steeper
+    rate = run.algorithm.client_learning_rate / _steeper(start.report.facts)
     return dataclasses.replace(
         run, algorithm=dataclasses.replace(run.algorithm, client_learning_rate=rate)
     )
+
+
+def _rate_warning(facts: Mapping[str, Json]) -> str:
+    return (
+        f"unless --client_learning_rate is given, the usual rate is divided by"
+        f" {_steeper(facts):,.0f}, since at the usual one such a head is lost within a few rounds;"
+        " --trainable=head keeps the usual one"
+    )
+
+
+def _steeper(facts: Mapping[str, Json]) -> float:
+    return max(1.0, facts["head_scale"] ** 2, facts["head_squared_features"])
 
 
 def _with(start: Start, values: Mapping[str, np.ndarray]) -> tuple[Tensors, Tensors]:

@@ -31,7 +31,7 @@ def beside_like(measure: Measure, sign: float, margin: float) -> Statistic:
         compared = [_compared(where, one, measure, sign, margin) for one in crossed if one]
         usable = [one for one in compared if one is not None]
         if len(usable) == 2:
-            return _at_both(usable)
+            return _at_both(where, usable)
         if usable:
             only = next(i for i, one in enumerate(compared) if one is not None)
             rates = [name for name, one in zip(where.both, crossed, strict=True) if one][only]
@@ -102,7 +102,7 @@ def _guarded(where: Where, block: Block, measure: Measure, sign: float, margin: 
     return result.beside(conditions, notes)
 
 
-def _at_both(findings: Sequence[Finding]) -> Finding:
+def _at_both(where: Where, findings: Sequence[Finding]) -> Finding:
     """A sign, or an equivalence, that is proven at each of the two rates."""
     first, other = findings
     seeds = [seed for seed in first.values if seed in other.values]
@@ -115,14 +115,17 @@ def _at_both(findings: Sequence[Finding]) -> Finding:
 
     sides = (one.sides for one in findings)
     up, down, same = zip(*((s.up, s.down, s.same) for s in sides), strict=True)
-    told = [f"at the rates of each start: {one.estimate:+.3g}" for one in findings]
+    told = ", ".join(
+        f"{one.estimate:+.3g} at the rates of {where.called(start)}"
+        for one, start in zip(findings, where.both, strict=True)
+    )
     return Finding(
         {seed: (first.values[seed] + other.values[seed]) / 2 for seed in seeds},
         (first.estimate + other.estimate) / 2,
         Sides(max(up), max(down), max(same)),
         bounds,
         guards=[*first.guards, *other.guards],
-        notes=[*dict.fromkeys([*first.notes, *other.notes]), " and ".join(told)],
+        notes=[*dict.fromkeys([*first.notes, *other.notes]), told],
     )
 
 

@@ -158,11 +158,8 @@ def counts(rows: Sequence[Row]) -> str:
     noun = "check" if len(rows) == 1 else "checks"
     parts = [f"{holds or 'none'} of {len(rows)} {noun} {'holds' if holds == 1 else 'hold'}"]
     if found[Verdict.UNDECIDED] == len(rows):
-        return (
-            "The only check is undecided"
-            if len(rows) == 1
-            else f"All {len(rows)} checks are undecided"
-        )
+        few = {1: "The only check is", 2: "Both checks are"}
+        return f"{few.get(len(rows), f'All {len(rows)} checks are')} undecided"
     if not holds:
         parts = [f"None of {len(rows)} {noun} holds"]
     if fails := found[Verdict.FAILS]:

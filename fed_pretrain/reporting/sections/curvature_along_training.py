@@ -60,6 +60,10 @@ def along_training_section(study: Study) -> Section | None:
         [chart],
         [_table(readings)] if readings else [],
         topic="Why: curvature along training",
+        notes=[
+            f"Each of the {len(readings)} readings has its own 95 % interval, without a correction"
+            " for their number: they describe these runs and decide no claim."
+        ],
         answer=f"{told}." if readings else "",
     )
 

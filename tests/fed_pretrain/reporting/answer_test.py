@@ -102,6 +102,9 @@ def test_a_study_without_accuracy_answers_by_its_checks(tmp_path):
 
 
 def test_counts_leave_out_what_is_none():
+    assert answer.counts([row("a", 1)]) == "The only check is undecided"
+    assert answer.counts([row("a", 1), row("b", 1)]) == "Both checks are undecided"
+    assert answer.counts([row(name, 1) for name in "abc"]) == "All 3 checks are undecided"
     assert answer.counts([row("a", 1, verdict=H), row("b", 1)]) == (
         "1 of 2 checks holds and 1 is undecided"
     )

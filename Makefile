@@ -7,6 +7,7 @@ CHECKED := $(OURS) tools tests benchmarks setup.py
 INSTALLER ?= uv
 WORKDIR ?= runs/quickstart
 JOBS ?= 2
+MINUTES ?= 10
 PYTHON_WORKS := "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[0] != 3)' 2>/dev/null || { \
 	echo "error: '$(PYTHON)' is not a working Python 3.11: install one, or name it with PYTHON=..." >&2; exit 2; }
 # Of the peers' own environment is *_peers; the fault campaign takes hours.
@@ -14,7 +15,7 @@ BENCHMARKS = $(filter-out %_peers faults,$(basename $(notdir $(shell grep -l "^i
 # Bytecode makes an import of TensorFlow Federated take 6 s in place of 24 s.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: quickstart test test-all test-airflow readme-test lint format bench bench-smoke doctor bazel-smoke generated architecture lock gpu \
+.PHONY: quickstart test test-all test-airflow readme-test lint format bench bench-smoke mutants doctor bazel-smoke generated architecture lock gpu \
 	embedded-large fashion-mnist clean clean-all help .venv
 .DEFAULT_GOAL := help
 
@@ -54,6 +55,9 @@ bench: .venv/.stamp  ## the benchmarks (25 minutes); each prints its machine, it
 
 bench-smoke: .venv/.stamp  ## every benchmark and the fault campaign with its smallest figures
 	@for name in $(BENCHMARKS) faults; do $(VENV)/python -m "benchmarks.$$name" --smoke || exit 1; done
+
+mutants: .venv/.stamp  ## break the code in a sample of places, and count what the tests notice (MINUTES=10)
+	@$(VENV)/python -m tools.mutants --minutes=$(MINUTES) $(MUTATED)
 
 doctor: .venv/.stamp  ## check this machine, and run one round through each executor
 	@$(VENV)/python -m fed_pretrain.doctor

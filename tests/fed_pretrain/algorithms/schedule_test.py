@@ -30,6 +30,12 @@ def test_cosine_ends_at_its_last_factor() -> None:
     assert np.allclose(values[10:], 0.1)
 
 
+def test_a_warmup_is_part_of_a_cosines_length() -> None:
+    config = ResolvedAlgorithm(client_schedule="cosine", schedule_rounds=10, warmup_rounds=4)
+    expected = [0.25, 0.5, 0.75, 1.0, 1.0, *(0.5 * (1 + np.cos(np.pi * np.arange(1, 7) / 6)))]
+    assert np.allclose(factors(config, 11), expected, atol=1e-6)
+
+
 def test_steps_drop_by_their_factor_after_the_warmup() -> None:
     config = ResolvedAlgorithm(
         client_schedule="step",

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_federated as tff
 
 from fed_pretrain.algorithms import server_optimizer
 from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
@@ -69,6 +70,20 @@ def test_momentum_accumulates_and_beta_zero_is_sgd() -> None:
     assert np.abs(stepped(config) - expected).max() < 1e-5
     plain = flat(start_weights()) - 0.5 * sum(UPDATES)
     assert np.abs(stepped(ResolvedAlgorithm(server_learning_rate=0.5)) - plain).max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("update", "rejected"), [([0.0, 0.0], True), ([0.0, np.nan], True), ([0.0, 1e-3], False)]
+)
+def test_an_update_of_nobody_or_of_no_numbers_moves_no_momentum(update, rejected) -> None:
+    optimizer = tff.learning.optimizers.build_sgdm(1.0, 0.9)
+    weights_type = tff.to_type(tff.learning.models.ModelWeights([(np.float32, [2])], []))
+    finalizer = server_optimizer.build_finalizer(optimizer, weights_type)
+    weights = tff.learning.models.ModelWeights([np.ones(2, np.float32)], [])
+    moving = finalizer.next(finalizer.initialize(), weights, [np.full(2, 0.5, np.float32)])
+    after = finalizer.next(moving.state, moving.result, [np.array(update, np.float32)])
+    (before,), (now,) = moving.result.trainable, after.result.trainable
+    assert np.array_equal(before, now) == rejected
 
 
 def test_l2_decay_enters_the_gradient() -> None:

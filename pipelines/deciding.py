@@ -31,6 +31,7 @@ class Deciding:
     """`tell` hears what each look has found.
 
     taken: the seeds that each start has been given so far.
+    standing: how many claims are decided. ended_by: why seeds that would help were not added.
     """
 
     plan: Plan
@@ -47,11 +48,6 @@ class Deciding:
     @property
     def first_steps(self) -> list[Step]:
         return first_steps(self.plan, self.steps)
-
-    @property
-    def summary(self) -> str:
-        """How the claims stand, and why no seeds were added; empty where seeds are fixed."""
-        return "; ".join(filter(None, (self.standing, self.ended_by)))
 
     def next_steps(self, execution: Execution) -> list[Step]:
         """The steps so far with those of the next look; empty where it has ended."""

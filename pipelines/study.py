@@ -75,8 +75,8 @@ def main() -> int:
         print(f"the log of a step is beside its folder below {_WORKDIR.value}/steps")
     if result.stopped:
         print("stopped; continue with the same command")
-    if result.standing:
-        print(result.standing)
+    if result.ended_by:
+        print(result.ended_by)
     if result.report is not None:
         print("\n".join(study_run.closing_words(config)))
         print(f"report: {result.report}")

@@ -48,12 +48,12 @@ class StudyConfig:
 
 @dataclass(frozen=True)
 class StudyResult:
-    """`failed`: why each failed step did. standing: of claims, where seeds are added."""
+    """`failed`: why each failed step did. ended_by: why no seeds were added."""
 
     report: Path | None
     failed: Mapping[str, str]
     stopped: bool
-    standing: str = ""
+    ended_by: str = ""
 
 
 def run(config: StudyConfig) -> StudyResult:
@@ -144,7 +144,7 @@ def _result(execution: Execution, deciding: Deciding) -> StudyResult:
         if state.step.kind == "report" and state.fingerprint and state.output:
             page = state.output / "index.html"
     stopped = any(not state.over for state in execution.asked)
-    return StudyResult(page, failed, stopped, "" if execution.only else deciding.summary)
+    return StudyResult(page, failed, stopped, "" if execution.only else deciding.ended_by)
 
 
 def closing_words(config: StudyConfig) -> list[str]:

@@ -100,7 +100,7 @@ def test_a_study_ends_when_its_claims_are_decided(deciding, tmp_path):
     execution.catch_up()
     assert finish(execution) == {"clear": 5, "close": 5}
     assert execution.grow is None
-    assert deciding.summary == "2 of 2 claims decided"
+    assert (deciding.standing, deciding.ended_by) == ("2 of 2 claims decided", "")
 
 
 def test_a_study_ends_at_its_last_look(deciding, tmp_path):
@@ -141,7 +141,7 @@ def test_no_seeds_are_begun_that_would_go_beyond_the_minutes_of_the_plan(tmp_pat
     finish(execution, seconds=20.0)
     execution.catch_up()
     assert finish(execution) == {"clear": 5, "close": 5}
-    assert "the plan's budget is 4 (--set budget.minutes=5)" in deciding.summary
+    assert "the plan's budget is 4 (--set budget.minutes=5)" in deciding.ended_by
 
 
 def test_a_seed_nobody_asks_for_is_no_step_of_the_study_yet(deciding, tmp_path):
@@ -159,7 +159,7 @@ def test_another_scheduler_is_told_what_is_known_so_far(tmp_path, monkeypatch, c
     config = study_run.StudyConfig(str(path), str(tmp_path / "study"))
     listed = []
     for _ in range(4):
-        lines = list(study_run.list_steps(config, ["study"]))
+        lines = list(study_run.list_steps(config).lines(["study"]))
         trains = [json.loads(line)["id"] for line in lines if '"kind": "train"' in line]
         listed.append((len(trains), "more may follow" in capsys.readouterr().err))
         _, execution = study_run._begun(config)

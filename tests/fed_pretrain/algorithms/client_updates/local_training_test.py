@@ -1,0 +1,41 @@
+"""Which dropout key each gradient of a client's round is taken under."""
+
+import functools
+
+import tensorflow as tf
+import tensorflow_federated as tff
+
+from fed_pretrain.algorithms.client_updates import local_training
+from fed_pretrain.algorithms.client_updates.local_training import LocalSettings, LocalTraining
+from tests.fed_pretrain.algorithms.toy import OBJECTIVE, model_fn, payload, start_weights
+
+
+def test_an_anchor_shares_its_steps_dropout_key_and_the_full_gradient_has_its_own(
+    monkeypatch,
+) -> None:
+    used: list[int] = []
+    step_key = local_training.dropout.step_key
+
+    def recorded(key: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
+        used.append(int(index))
+        return step_key(key, index)
+
+    monkeypatch.setattr(local_training.dropout, "step_key", recorded)
+    model = functools.partial(model_fn, 0.5)
+    training = LocalTraining(model, OBJECTIVE, LocalSettings(), anchored=True)
+    weights = tff.learning.models.ModelWeights([tf.constant(w) for w in start_weights()], [])
+    arrays = {name: tf.constant(value) for name, value in payload("a", 1).items()}
+    training.prepare(weights, arrays, tf.constant(0.1))
+    training.full_gradient()
+    whole, anchors = set(used), []
+    used.clear()
+
+    def step(gradients: object, index: tf.Tensor) -> None:
+        del used[-1:]
+        training.anchor_gradients(index)
+        anchors.append((int(index), used.pop()))
+
+    training.loop(step)
+    assert anchors == [(index, index) for index in range(int(training.steps))]
+    assert len(anchors) == 4
+    assert not whole & {index for index, _ in anchors}

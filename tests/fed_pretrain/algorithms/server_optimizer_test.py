@@ -101,6 +101,20 @@ def test_l2_decay_enters_the_gradient() -> None:
     assert np.abs(stepped(config) - expected).max() < 1e-5
 
 
+def test_the_plain_step_after_clients_that_held_the_optimizer_decays_nothing_again() -> None:
+    config = ResolvedAlgorithm(
+        server_learning_rate=0.5, server_momentum=0.9, server_weight_decay=0.2
+    )
+    weights = [tf.constant(w) for w in start_weights()]
+    gradients = [tf.constant(g, tf.float32) for g in shaped(UPDATES[0])]
+    optimizer = server_optimizer.plain(config)
+    state = optimizer.initialize([tf.TensorSpec(w.shape, w.dtype) for w in weights])
+    for _ in range(2):
+        state, weights = optimizer.next(state, weights, gradients)
+    expected = flat(start_weights()) - 2 * 0.5 * UPDATES[0]
+    assert np.abs(flat([w.numpy() for w in weights]) - expected).max() < 1e-6
+
+
 def test_a_schedule_multiplies_each_rounds_rate() -> None:
     config = ResolvedAlgorithm(
         server_learning_rate=0.5, server_schedule="cosine", schedule_rounds=4

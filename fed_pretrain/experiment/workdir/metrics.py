@@ -39,12 +39,12 @@ def read_rows(path: str | os.PathLike[str]) -> list[Row]:
     """Reads metrics.jsonl; a torn last line (the writer was killed in it) does not count."""
     rows: list[Row] = []
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines(keepends=True)
+        lines = Path(path).read_bytes().splitlines(keepends=True)
     except FileNotFoundError:
         return rows
     for number, line in enumerate(lines, start=1):
         try:
-            if not line.endswith("\n"):
+            if not line.endswith(b"\n"):
                 raise ValueError("torn line")
             rows.append(json.loads(line))
         except ValueError as error:

@@ -114,3 +114,10 @@ def test_rounds_and_bytes_to_a_target_are_counted_to_the_round_that_reaches_it()
     assert metrics.rounds_to_target(rows, "eval_accuracy", 0.5) == 2
     assert metrics.bytes_to_target(rows, "eval_accuracy", 0.5) == 30
     assert metrics.bytes_to_target(rows, "eval_accuracy", 0.95) is None
+
+
+def test_bytes_that_are_no_text_are_named_by_their_line(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_bytes(b'{"round": 0}\n{"round\xff": 1}\n{"round": 2}\n')
+    with pytest.raises(UserError, match="line 2"):
+        metrics.read_rows(path)

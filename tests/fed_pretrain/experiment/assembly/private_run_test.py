@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import types
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 from fed_pretrain.algorithms import accountants
 from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.clients import sampling
+from fed_pretrain.experiment.assembly import private_run
+from fed_pretrain.experiment.assembly.run_config import ProbeConfig
 from fed_pretrain.experiment.training import rounds
 from fed_pretrain.experiment.training.rounds import RunResult, train
 from groundwork.errors import UserError
@@ -64,6 +67,15 @@ def test_no_figure_of_training_clients_is_written(run) -> None:
     assert {row["clients"] for row in run.rows[1:]} == {1}
     assert len({row["bytes_up"] for row in run.rows[1:]}) == 1
     assert [p.name for p in (run.workdir / "probes").glob("*.json*")] == ["distances.json"]
+
+
+@pytest.mark.parametrize(("noise", "kept"), [(1.0, ["distance"]), (None, ["drift", "distance"])])
+def test_probes_that_read_clients_are_left_out(noise, kept) -> None:
+    asked = types.SimpleNamespace(
+        probes=ProbeConfig(probes="drift,distance"),
+        algorithm=ResolvedAlgorithm(dp_noise_multiplier=noise),
+    )
+    assert [probe.name for probe in private_run.probes(asked)] == kept
 
 
 def test_the_accountant_and_what_it_assumes_are_in_the_config_and_the_summary(run) -> None:

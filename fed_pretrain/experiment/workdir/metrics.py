@@ -70,6 +70,38 @@ def best_round(rows: Sequence[Mapping[str, Json]], kept: Collection[int]) -> int
     return int(there[best_index(there)]["round"]) if there else 0
 
 
+def _check_against_csv(rows: Sequence[Row], jsonl: Path, table: Path) -> None:
+    """Both files hold the same numbers: where they differ, one of them was damaged on the disk.
+
+    Nothing else vouches for the rows of a run that is not finished.
+    """
+    if not rows or not table.exists():
+        return
+    whole = table.read_bytes().rpartition(b"\n")[0]  # The writer may have been killed in a line.
+    found = {row.get("round"): row for row in _read_csv(whole.decode(errors="replace"))}
+    for row in _read_csv(_to_csv(rows, columns(rows))):
+        beside = found.get(row["round"], {})
+        name = next((name for name in row if beside.get(name, row[name]) != row[name]), None)
+        if name is not None:
+            raise UserError(
+                f"{jsonl} and {table.name} differ in {name!r} of round {row['round']}: one is"
+                f" damaged; remove {table.name} to trust the other, or both to begin anew"
+            )
+
+
+def _read_csv(text: str) -> Iterable[dict[str, str]]:
+    return csv.DictReader(io.StringIO(text, newline=""))
+
+
+def _to_csv(rows: Sequence[Row], names: list[str]) -> str:
+    text = io.StringIO(newline="")
+    writer = _csv_writer(text, names)
+    if names:
+        writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
 class MetricsWriter:
     """Appends rows durably and keeps the CSV and the TensorBoard events in step."""
 
@@ -96,7 +128,9 @@ class MetricsWriter:
 
     def resume(self, last_round: int) -> None:
         """Forgets every row past `last_round` (-1 forgets all) in all three formats."""
-        self.rows = [row for row in read_rows(self._jsonl) if row["round"] <= last_round]
+        kept = read_rows(self._jsonl)
+        _check_against_csv(kept, self._jsonl, self._csv)
+        self.rows = [row for row in kept if row["round"] <= last_round]
         files.write_text(self._jsonl, "".join(to_line(row) for row in self.rows))
         self._rewrite_csv()
         if self._tensorboard is not None:
@@ -125,12 +159,7 @@ class MetricsWriter:
 
     def _rewrite_csv(self) -> None:
         self._columns = columns(self.rows)
-        text = io.StringIO(newline="")
-        writer = _csv_writer(text, self._columns)
-        if self._columns:
-            writer.writeheader()
-        writer.writerows(self.rows)
-        files.write_text(self._csv, text.getvalue())
+        files.write_text(self._csv, _to_csv(self.rows, self._columns))
 
     def _write_events(self, row: Mapping[str, Json]) -> None:
         if self._tensorboard is None:

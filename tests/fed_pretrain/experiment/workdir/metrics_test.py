@@ -116,6 +116,29 @@ def test_rounds_and_bytes_to_a_target_are_counted_to_the_round_that_reaches_it()
     assert metrics.bytes_to_target(rows, "eval_accuracy", 0.95) is None
 
 
+@pytest.mark.parametrize("name", ["metrics.jsonl", "metrics.csv"])
+def test_a_number_that_changed_on_the_disk_is_named_and_not_gone_on_from(tmp_path, name):
+    writer = metrics.MetricsWriter(tmp_path, tensorboard=False)
+    writer.resume(-1)
+    for number in range(3):
+        writer.append({"round": number, "train_loss": 0.25 + number})
+    path = tmp_path / name
+    path.write_text(path.read_text().replace("1.25", "1.35"))
+    with pytest.raises(UserError, match=r"differ in 'train_loss' of round 1"):
+        metrics.MetricsWriter(tmp_path, tensorboard=False).resume(2)
+
+
+def test_a_csv_that_was_cut_off_in_its_last_line_is_written_again(tmp_path):
+    writer = metrics.MetricsWriter(tmp_path, tensorboard=False)
+    writer.resume(-1)
+    for number in range(3):
+        writer.append({"round": number, "train_loss": 0.25 + number})
+    whole = (tmp_path / "metrics.csv").read_bytes()
+    (tmp_path / "metrics.csv").write_bytes(whole[:-3])
+    metrics.MetricsWriter(tmp_path, tensorboard=False).resume(2)
+    assert (tmp_path / "metrics.csv").read_bytes() == whole
+
+
 def test_bytes_that_are_no_text_are_named_by_their_line(tmp_path):
     path = tmp_path / "metrics.jsonl"
     path.write_bytes(b'{"round": 0}\n{"round\xff": 1}\n{"round": 2}\n')

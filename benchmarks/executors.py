@@ -112,11 +112,8 @@ def _growth(options: argparse.Namespace) -> list[Any]:
 
 def draw(points: list[Any], folder: pathlib.Path) -> None:
     from benchmarks.rounds import growth_figure
-    from fed_pretrain.reporting import style
 
-    figure = growth_figure.draw(points)
-    files.write_bytes(folder / "growth.png", style.to_png(figure))
-    files.write_text(folder / "growth.svg", style.to_svg(figure))
+    growth_figure.draw(points).savefig(folder / "growth.png", dpi=160)
     print(f"  drawn: {folder / 'growth.png'}")
 
 

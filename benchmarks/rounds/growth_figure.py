@@ -5,7 +5,8 @@ from typing import Any
 
 from benchmarks.rounds.contestant import IN_FLIGHT
 from benchmarks.rounds.growth import CLIENTS, FIXED_CLIENTS, IN_FLIGHTS, PARAMETERS
-from fed_pretrain.reporting import style
+from fed_pretrain.probes import drawing
+from groundwork.palette import INKS, ON_WHITE
 
 SECONDS, MEGABYTES = "seconds", "peak_megabytes"
 LABELS = {SECONDS: "seconds a round", MEGABYTES: "peak memory (MB)"}
@@ -27,7 +28,8 @@ KINDS = {
 
 
 def draw(points: Sequence[dict[str, Any]]) -> Any:
-    made, panels = style.figure(columns=3, rows=2, width=10.5, height=5.6)
+    made, plots = drawing.panels(2, 3, width=3.5, height=2.8)
+    panels = list(plots.flat)
     for column, axis in enumerate(TITLES):
         mine = [point for point in points if point["axis"] == axis]
         above, below = panels[column], panels[column + 3]
@@ -49,8 +51,8 @@ def _lines(panel: Any, points: Sequence[dict[str, Any]], axis: str, quantity: st
             panel.plot(
                 [point[axis] for point in mine],
                 [point[quantity] for point in mine],
-                color=style.SERIES[number],
-                marker=style.MARKERS[number],
+                color=ON_WHITE[number],
+                marker=INKS[number + 1].mark,
                 label=label,
             )
 

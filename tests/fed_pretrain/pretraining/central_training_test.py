@@ -93,15 +93,20 @@ def test_a_federation_starts_from_the_result_with_its_head(
         np.testing.assert_array_equal(value, arrays[f"model/trainable/{name}"])
 
 
-def test_another_task_takes_the_body_and_gets_a_new_head(whole: Path, tmp_path: Path) -> None:
+def test_another_task_with_the_same_classes_takes_the_head_or_gets_a_new_one(
+    whole: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "mnist5k"
     other = prepare(
         PrepareConfig(source="mnist5k", output=str(folder), partition="iid", num_clients=5)
     )
     task = known_tasks.load("mnist5k", other, model="edge_cnn", options=_small())
-    start = starts.resolve(StartConfig(spec=f"checkpoint:{whole}"), task, seed=3)
-    assert start.report.facts["head"] == "new"
+    config = StartConfig(spec=f"checkpoint:{whole}")
+    start = starts.resolve(config, task, seed=3)
+    assert start.report.facts["head"] == "keep"
     assert start.report.facts["trained_task"] == "digits"
+    assert start.report.counts() == {"matched": 6}
+    start = starts.resolve(dataclasses.replace(config, head="new"), task, seed=3)
     assert start.report.counts() == {"matched": 4, "re-initialised": 2, "unused": 2}
 
 

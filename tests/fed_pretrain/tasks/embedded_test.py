@@ -22,6 +22,7 @@ needs_text = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 @needs_text
 def test_the_embedded_character_model_knows_chat_without_training(tmp_path):
     """First 150 messages of the first conversations: 5,206 windows, 1.63 nats, 55.9 %."""

@@ -29,6 +29,8 @@ setuptools.setup(
             for suffix in ("typed", "json", "yaml", "html", "j2", "flags", "md", "css", "js")
         ]
     },
+    # LGPL, and wanted by one source alone; the lock has it for the tests.
+    extras_require={"7z": ["py7zr"]},
     entry_points={"console_scripts": ["fed-pretrain = fed_pretrain.console:main"]},
     classifiers=[
         "Development Status :: 4 - Beta",

@@ -17,7 +17,7 @@ def fixed(value: float, decimals: int = 3) -> str:
 
 
 def significant(value: float, digits: int = 2) -> str:
-    """`0.090`, `2.8`, `3,925`: so many digits, but never fewer than those before the point."""
+    """`0.090`, `2.8`, `3,925`: that many digits, but never fewer than those before the point."""
     if not math.isfinite(value):
         return NONE
     if value == 0.0:

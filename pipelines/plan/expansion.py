@@ -53,7 +53,7 @@ def expand(plan: Plan) -> list[Step]:
 
 
 def of_seeds(plan: Plan, steps: Sequence[Step], taken: Mapping[tuple[str, str], int]) -> list[Step]:
-    """Of all steps those of the first seeds, so many for each task and start, and a report on them.
+    """The steps of the first seeds, their number given for each task and start, and a report.
 
     What several starts share is there for the one that has most.
     """

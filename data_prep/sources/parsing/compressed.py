@@ -298,8 +298,13 @@ class MemberFile(io.RawIOBase):
 
 
 def _member(path: str, name: str) -> str:
-    import py7zr
-
+    try:
+        import py7zr
+    except ImportError as error:
+        raise UserError(
+            f"{path}: 7z archives need py7zr, which is not installed; add it with"
+            " `pip install fed_pretrain[7z]`, or unpack the archive"
+        ) from error
     try:
         with py7zr.SevenZipFile(path) as archive:
             members = [member.filename for member in archive.list() if not member.is_directory]

@@ -17,7 +17,7 @@ from fed_pretrain.reporting.estimates import Estimate
 from fed_pretrain.reporting.results import Run
 from fed_pretrain.reporting.table import Cell, Table
 
-# On the page a longer curve is drawn through so many of its points; the CSV has all.
+# The page draws a longer curve through this many of its points; the CSV has all of them.
 _MOST_POINTS = 60
 
 
@@ -432,7 +432,7 @@ def _short(value: float) -> float:
 
 
 def thinned(count: int) -> list[int]:
-    """At most so many indices, the first and the last among them."""
+    """At most this many indices, the first and the last among them."""
     if count <= _MOST_POINTS:
         return list(range(count))
     return sorted({round(i * (count - 1) / (_MOST_POINTS - 1)) for i in range(_MOST_POINTS)})

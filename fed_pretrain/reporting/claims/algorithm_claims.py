@@ -356,7 +356,7 @@ def plain_adam_bears_unequal_work(where: Where) -> Finding | None:
 
 UNEQUAL_WORK = Claim(
     "unequal_work",
-    "Plain SGD bears unequal work",
+    "Plain SGD copes with unequal work",
     "Where clients do unequal work, plain SGD clients with an adaptive server are best from a"
     " pre-trained start.",
     FIRST,

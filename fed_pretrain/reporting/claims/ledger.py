@@ -286,7 +286,7 @@ def _listed(words: Sequence[str]) -> str:
 
 
 def override(study: Study, seeds: int) -> str:
-    """What continues the command of the study to so many seeds; empty where that itself does."""
+    """What to add to the study's command for this many seeds; empty where it needs nothing."""
     reach = next((n for n in looks_module.LADDER if n >= seeds), max(looks_module.LADDER))
     found = []
     if not study.plan.get("looks"):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from groundwork.untyped import Json
 
-# A study that adds seeds is judged when so many are finished; the weights share out the level.
+# A study that adds seeds is judged at these numbers of them; the weights share out the level.
 LADDER: Mapping[int, float] = {5: 0.4, 8: 0.3, 12: 0.2, 20: 0.1}
 LEVEL = 0.05
 

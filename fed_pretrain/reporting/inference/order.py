@@ -30,7 +30,7 @@ def pairs_of(groups: Sequence[np.ndarray], floor: float = 0.0) -> Pairs:
     return np.concatenate([p for p, _ in found], -1), np.concatenate([s for _, s in found], -1)
 
 
-# Of the pairs so many, in the same order in both, are proven where tau is at least 0.8.
+# This many of the pairs are proven to be in the same order in both where tau is at least 0.8.
 _SAME_SHARE = 0.9
 
 
@@ -48,7 +48,7 @@ def reversal(first: Pairs, other: Pairs) -> Sides:
 
 
 def reversed_pairs(first: Pairs, other: Pairs, level: float) -> tuple[Values, Values]:
-    """At least and at most so many pairs of the true means are in opposite orders."""
+    """The least and the most pairs of the true means that are in opposite orders."""
     (p_first, s_first), (p_other, s_other) = first, other
     number = p_first.shape[-1]
     proven = np.maximum(p_first, p_other) <= level / number

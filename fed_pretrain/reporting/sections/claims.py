@@ -211,7 +211,7 @@ def _decided(row: Row) -> str:
 
 
 _MARKS = "†‡§¶"
-# A note of so many rows is written once, below.
+# A note that this many rows share is written once, below.
 _OFTEN = 3
 
 

@@ -1,6 +1,7 @@
 import bz2
 import gzip
 import lzma
+import sys
 
 import py7zr
 import pytest
@@ -111,3 +112,13 @@ def test_an_absent_file_is_a_users_mistake(tmp_path):
 def test_the_stem_has_no_suffix_of_compression():
     assert compressed.stem("/a/RC_2017-12.json.zst") == "RC_2017-12.json"
     assert compressed.stem("emnist_all.sqlite.lzma") == "emnist_all.sqlite"
+
+
+def test_a_7z_archive_without_py7zr_is_one_sentence(tmp_path, monkeypatch):
+    (tmp_path / "posts.7z").write_bytes(_seven_zip(b"content"))
+    monkeypatch.setitem(sys.modules, "py7zr", None)
+    with (
+        pytest.raises(UserError, match=r"need py7zr.*fed_pretrain\[7z\]"),
+        compressed.open_bytes(tmp_path / "posts.7z", member="Posts.xml"),
+    ):
+        pass

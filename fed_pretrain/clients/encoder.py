@@ -35,6 +35,24 @@ class Encoder(abc.ABC):
         return {}
 
 
+class TokenRows(Encoder):
+    """x: `length` tokens; y: for each of them the one that follows."""
+
+    length: int
+    x_dtype = "int32"
+
+    @property
+    def x_shape(self) -> tuple[int, ...]:  # type: ignore[override]
+        return (self.length,)
+
+    @property
+    def y_shape(self) -> tuple[int, ...]:  # type: ignore[override]
+        return (self.length,)
+
+    def model_arguments(self) -> dict[str, Json]:
+        return {"vocab_size": self.num_classes, "sequence_length": self.length}
+
+
 def as_array(feature: Feature) -> np.ndarray:
     """The NumPy view of a feature, whether the store or a test hands it over."""
     return feature.numpy() if hasattr(feature, "numpy") else np.asarray(feature)

@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.store.reader import PreparedDataset
-from fed_pretrain.clients.encoder import PADDING_LABEL, Encoder, Features, as_texts
+from fed_pretrain.clients.encoder import PADDING_LABEL, Features, TokenRows, as_texts
 from fed_pretrain.tasks.definition import TaskOptions
 from groundwork.errors import UserError
-from groundwork.untyped import Json
 
 END_OF_TEXT = "<|endoftext|>"
 _CONTRACTIONS = ("'s", "'t", "'re", "'ve", "'m", "'ll", "'d")
@@ -161,7 +160,7 @@ def _read_merges(file: Path) -> tuple[tuple[str, str], ...]:
 
 
 @dataclasses.dataclass(frozen=True)
-class BytePairSequences(Encoder):
+class BytePairSequences(TokenRows):
     """x: `length` subwords of a text from <|endoftext|>; y: those that follow, ending with it.
 
     Rows are padded with <|endoftext|>: to the right of the text a causal model never looks at it.
@@ -170,16 +169,6 @@ class BytePairSequences(Encoder):
     vocabulary: BytePairs
     length: int
 
-    x_dtype = "int32"
-
-    @property
-    def x_shape(self) -> tuple[int, ...]:  # type: ignore[override]
-        return (self.length,)
-
-    @property
-    def y_shape(self) -> tuple[int, ...]:  # type: ignore[override]
-        return (self.length,)
-
     @property
     def num_classes(self) -> int:  # type: ignore[override]
         return self.vocabulary.size
@@ -187,9 +176,6 @@ class BytePairSequences(Encoder):
     @property
     def unscored(self) -> tuple[int, ...]:  # type: ignore[override]
         return (self.vocabulary.end_of_text,)
-
-    def model_arguments(self) -> dict[str, Json]:
-        return {"vocab_size": self.vocabulary.size, "sequence_length": self.length}
 
     def encode(self, features: Features) -> tuple[np.ndarray, np.ndarray]:
         texts = as_texts(features["text"])

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from data_prep.store.reader import PreparedDataset
-from fed_pretrain.clients.encoder import PADDING_LABEL, Encoder, Features, as_texts
+from fed_pretrain.clients.encoder import PADDING_LABEL, Features, TokenRows, as_texts
 from fed_pretrain.tasks.definition import TaskOptions
 from fed_pretrain.tasks.encoders.characters import (
     PADDING,
@@ -14,13 +14,12 @@ from fed_pretrain.tasks.encoders.characters import (
     CharacterVocabulary,
     read_vocabulary,
 )
-from groundwork.untyped import Json
 
 DEFAULT_LENGTH = 64
 
 
 @dataclasses.dataclass(frozen=True)
-class CharacterRows(Encoder):
+class CharacterRows(TokenRows):
     """x: the boundary and the first characters of a text; y: what follows each of them.
 
     A text that is longer is cut; the places after a shorter one do not count, nor does a next
@@ -30,16 +29,6 @@ class CharacterRows(Encoder):
     vocabulary: CharacterVocabulary
     length: int = DEFAULT_LENGTH
     field: str = "text"
-
-    x_dtype = "int32"
-
-    @property
-    def x_shape(self) -> tuple[int, ...]:  # type: ignore[override]
-        return (self.length,)
-
-    @property
-    def y_shape(self) -> tuple[int, ...]:  # type: ignore[override]
-        return (self.length,)
 
     @property
     def num_classes(self) -> int:  # type: ignore[override]
@@ -60,9 +49,6 @@ class CharacterRows(Encoder):
             x[row, : len(whole) - 1] = whole[:-1]
             y[row, : len(whole) - 1] = np.where(whole[1:] == UNKNOWN, PADDING_LABEL, whole[1:])
         return x, y
-
-    def model_arguments(self) -> dict[str, Json]:
-        return {"vocab_size": self.vocabulary.size, "sequence_length": self.length}
 
 
 def character_rows(dataset: PreparedDataset, options: TaskOptions) -> CharacterRows:

@@ -10,11 +10,10 @@ import numpy as np
 
 from data_prep.sources.parsing import vocabulary
 from data_prep.store.reader import PreparedDataset
-from fed_pretrain.clients.encoder import PADDING_LABEL, Encoder, Features, as_texts
+from fed_pretrain.clients.encoder import PADDING_LABEL, Features, TokenRows, as_texts
 from fed_pretrain.tasks.definition import TaskOptions, where
 from groundwork import embedded_packages
 from groundwork.errors import UserError
-from groundwork.untyped import Json
 
 PADDING = 0
 PUBLIC_VECTORS = "glove"
@@ -63,7 +62,7 @@ class WordVocabulary:
 
 
 @dataclasses.dataclass(frozen=True)
-class WordSequences(Encoder):
+class WordSequences(TokenRows):
     """x: `length` ids of a text from its beginning-of-sentence; y: the ids that follow them.
 
     A text that is longer is cut (TFF), or continued in further rows (`split_long`, LEAF). Where the
@@ -76,16 +75,6 @@ class WordSequences(Encoder):
     tokenizer: Tokenizer = vocabulary.split_at_spaces
     leaf_sequences: bool = False
 
-    x_dtype = "int32"
-
-    @property
-    def x_shape(self) -> tuple[int, ...]:  # type: ignore[override]
-        return (self.length,)
-
-    @property
-    def y_shape(self) -> tuple[int, ...]:  # type: ignore[override]
-        return (self.length,)
-
     @property
     def num_classes(self) -> int:  # type: ignore[override]
         return self.words.size
@@ -93,9 +82,6 @@ class WordSequences(Encoder):
     @property
     def unscored(self) -> tuple[int, ...]:  # type: ignore[override]
         return (self.words.oov, self.words.bos, self.words.eos)
-
-    def model_arguments(self) -> dict[str, Json]:
-        return {"vocab_size": self.words.size, "sequence_length": self.length}
 
     def encode(self, features: Features) -> tuple[np.ndarray, np.ndarray]:
         rows, y = self.token_rows(features)

@@ -15,7 +15,7 @@ BENCHMARKS = $(filter-out %_peers faults,$(basename $(notdir $(shell grep -l "^i
 # Bytecode makes an import of TensorFlow Federated take 6 s in place of 24 s.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: quickstart test test-all test-airflow readme-test lint format bench bench-smoke mutants doctor bazel-smoke generated architecture lock gpu \
+.PHONY: quickstart test test-all test-airflow pages-test lint format bench bench-smoke mutants doctor bazel-smoke generated architecture lock gpu \
 	embedded-large fashion-mnist clean clean-all help .venv
 .DEFAULT_GOAL := help
 
@@ -26,8 +26,8 @@ quickstart: .venv/.stamp  ## run the small study that works offline, and print w
 test: .venv/.stamp  ## the fast tests
 	@$(VENV)/python -m pytest -q -n $(JOBS)
 
-readme-test: .venv/.stamp  ## run the commands that README.md shows
-	@$(VENV)/python -m pytest -q --slow tests/readme_test.py
+pages-test: .venv/.stamp  ## run the commands that README.md and docs/ show
+	@$(VENV)/python -m pytest -q --slow tests/pages_test.py
 
 test-all: .venv/.stamp  ## every test, the slow ones too
 	@$(VENV)/python -m pytest -q -n $(JOBS) --slow
@@ -44,8 +44,8 @@ format: .venv/.stamp  ## reformat the code, and mend what ruff can
 	@$(VENV)/ruff check --quiet --fix-only $(CHECKED)
 	@$(VENV)/ruff format --quiet $(CHECKED)
 
-generated: .venv/.stamp  ## rewrite the README's tables
-	@$(VENV)/python tools/readme_tables.py
+generated: .venv/.stamp  ## rewrite the tables of README.md and docs/
+	@$(VENV)/python tools/page_tables.py
 
 architecture: .venv/.stamp  ## redraw the rooms in docs/architecture.md
 	@$(VENV)/python -m tools.rooms

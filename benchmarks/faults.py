@@ -26,7 +26,7 @@ from typing import Any
 
 from benchmarks import machine, smoke
 from groundwork import files, versions
-from tools import readme_tables
+from tools import page_tables
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reliability.md"
 _HEADER = ("what happened", "tried", "the same bytes", "refused in a sentence", "lost", "how")
@@ -47,7 +47,7 @@ def main() -> int:
     parser.add_argument("--table", action="store_true", help="only rewrite docs/reliability.md")
     options = parser.parse_args()
     if options.table:
-        readme_tables.rewrite(PAGE, {"faults": lambda: _report(options.output)})
+        page_tables.rewrite(PAGE, {"faults": lambda: _report(options.output)})
         return 0
     machine.announce()
     from benchmarks.campaign.rows import ROWS
@@ -95,7 +95,7 @@ def _read(folder: Path, name: str) -> dict[str, Any]:
 def _table(rows: Sequence[dict[str, Any]]) -> str:
     from benchmarks.campaign.rows import ROWS
 
-    return readme_tables.markdown(_HEADER, [_cells(ROWS[row["name"]].title, row) for row in rows])
+    return page_tables.markdown(_HEADER, [_cells(ROWS[row["name"]].title, row) for row in rows])
 
 
 def _cells(title: str, row: dict[str, Any]) -> Sequence[str]:

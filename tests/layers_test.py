@@ -6,7 +6,7 @@ import graphlib
 
 import pytest
 
-from tools import readme_tables, rooms
+from tools import page_tables, rooms
 from tools.rooms import ROOT, forbidden, imported, imports, modules
 
 BORDER = "fed_pretrain/executors/border"
@@ -76,4 +76,4 @@ def test_the_table_allows_and_forbids(importing: str, imported: str, expected: b
 
 def test_the_picture_of_the_rooms_is_up_to_date() -> None:
     text = rooms.PAGE.read_text()
-    assert readme_tables.fresh(text, rooms.BLOCKS) == text, "run `make architecture`"
+    assert page_tables.fresh(text, rooms.BLOCKS) == text, "run `make architecture`"

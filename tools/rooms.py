@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from tools import readme_tables
+from tools import page_tables
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "architecture.md"
@@ -147,11 +147,11 @@ def table() -> str:
         holds = ast.get_docstring(ast.parse(modules()[row].read_text())) or ""
         names = ", ".join(f"`{name}`" for name in allowed.split()) or "nothing"
         rows.append((f"`{row}`", (holds.splitlines() or [""])[0], names))
-    return readme_tables.markdown(("room", "holds", "may import, besides `groundwork`"), rows)
+    return page_tables.markdown(("room", "holds", "may import, besides `groundwork`"), rows)
 
 
 BLOCKS = {"rooms": picture, "arrows": table}
 
 
 if __name__ == "__main__":
-    readme_tables.rewrite(PAGE, BLOCKS)
+    page_tables.rewrite(PAGE, BLOCKS)

@@ -10,7 +10,6 @@ import scipy.stats
 from fed_pretrain.reporting.claims import ledger
 from fed_pretrain.reporting.claims.row import Verdict
 from tests.fed_pretrain.reporting import toy_study
-from tools import readme_tables
 
 NOISE = np.random.default_rng(8).normal(size=20)
 
@@ -162,8 +161,3 @@ def test_what_no_interval_covers_follows_from_what_each_seed_has_of_its_own(tmp_
     varied, _, fixed = sentence.partition("do not vary")
     assert "the partition" in varied
     assert "the pre-training run" in fixed
-
-
-def test_the_docs_list_the_claims_as_they_are():
-    text = readme_tables.PLANS.read_text()
-    assert readme_tables.fresh(text) == text, "run `make generated`"

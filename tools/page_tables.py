@@ -1,4 +1,4 @@
-"""Writes the tables of README.md and docs/plans.md that repeat what the code says.
+"""Writes the tables of README.md and docs/ that repeat what the code says.
 
 A table stands between `<!-- generated: NAME -->` and `<!-- end -->`; NAME is a key of TABLES.
 """
@@ -21,8 +21,6 @@ from fed_pretrain import console  # noqa: E402
 from groundwork import command_line, files  # noqa: E402
 
 command_line.quiet_libraries()
-README = ROOT / "README.md"
-PLANS = ROOT / "docs" / "plans.md"
 _BLOCK = re.compile(r"(<!-- generated: (?P<name>\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
@@ -142,7 +140,24 @@ def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def fresh(text: str, blocks: Mapping[str, Callable[[], str]] = TABLES) -> str:
     """A page's text with every generated block rewritten."""
-    return _BLOCK.sub(lambda found: f"{found[1]}{blocks[found['name']]()}{found[4]}", text)
+    return _BLOCK.sub(
+        lambda found: (
+            f"{found[1]}{blocks[name]()}{found[4]}"
+            if (name := found["name"]) in blocks
+            else found[0]
+        ),
+        text,
+    )
+
+
+def pages() -> list[Path]:
+    """Those with a block that TABLES makes."""
+    written = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    return [page for page in written if _tables_of(page.read_text())]
+
+
+def _tables_of(text: str) -> set[str]:
+    return {found["name"] for found in _BLOCK.finditer(text)} & set(TABLES)
 
 
 def rewrite(page: Path, blocks: Mapping[str, Callable[[], str]] = TABLES) -> None:
@@ -155,5 +170,5 @@ def rewrite(page: Path, blocks: Mapping[str, Callable[[], str]] = TABLES) -> Non
 
 if __name__ == "__main__":
     argparse.ArgumentParser(description=__doc__).parse_args()
-    rewrite(README)
-    rewrite(PLANS)
+    for page in pages():
+        rewrite(page)

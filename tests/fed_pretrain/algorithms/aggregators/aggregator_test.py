@@ -12,6 +12,8 @@ from fed_pretrain.algorithms.algorithm_config import (
     ResolvedAlgorithm,
 )
 from tests.fed_pretrain.algorithms.toy import (
+    CLASSES,
+    FEATURES,
     POPULATION,
     Run,
     build,
@@ -62,6 +64,13 @@ def test_the_spent_epsilon_is_a_column_and_grows(finished) -> None:
     assert 0 < spent[0] < spent[1]
 
 
+def test_the_clip_norm_moves_to_the_quantile_of_080(finished) -> None:
+    run = first_round(finished(clipping=True))
+    # All three lie below the first norm of 1: it falls by a rate of 0.2 times the share in excess.
+    norm, *_ = tf.nest.flatten(run.state.aggregator)
+    assert norm == pytest.approx(np.exp(-0.2 * (1.0 - 0.8)), rel=1e-6)
+
+
 def noise_of_rounds(executor, rounds: int, **settings) -> np.ndarray:
     """What rounds without clients move."""
     settings = {**PRIVATE, "population": 6, "clients_per_round": 3, **settings}
@@ -79,6 +88,8 @@ def test_correlated_noise_is_made_of_the_draws_of_its_rounds_and_begins_anew(exe
     more = {"dp_noise": "correlated", "dp_noise_bands": 3, "dp_restart_rounds": 4}
     noise = noise_of_rounds(executor, 5, dp_noise_multiplier=1.0, sampling="all", **more)
     # The first coefficients of (1 - x)^(1/2); the fifth round is the first after a restart.
+    kernels, biases = draws[:, :CLASSES], draws[:, FEATURES * CLASSES :]
+    assert len(np.unique(np.concatenate([kernels, biases]).round(4), axis=0)) == 2 * len(draws)
     d = [1.0, -0.5, -0.125]
     expected = [sum(d[k] * draws[t - k] for k in range(min(t, 2) + 1)) for t in range(4)]
     assert np.abs(noise - np.array([*expected, draws[4]])).max() < 1e-4 * np.abs(draws).max()

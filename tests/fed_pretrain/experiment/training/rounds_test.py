@@ -3,15 +3,18 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 from fed_pretrain.experiment.training import dry_run
 from fed_pretrain.experiment.training.rounds import RunResult, summary, train
+from fed_pretrain.experiment.workdir.checkpoints import CheckpointFolder
 from fed_pretrain.experiment.workdir.metrics import read_rows
 from groundwork import array_file
 from groundwork.errors import UserError
@@ -147,3 +150,22 @@ def test_a_thousand_rounds_leave_memory_flat(tmp_path):
     )
     memory = [row["memory_mb"] for row in result.rows if row["round"] in (300, 1000)]
     assert memory[1] - memory[0] < 30
+
+
+def test_clients_get_their_own_controls_back(tmp_path):
+    # SCAFFOLD's server control is the mean of the clients' only if each begins with its own.
+    config = small(
+        tmp_path / "run",
+        algorithm_name="scaffold",
+        algorithm_settings=(("weighting", "uniform"),),
+        work={"rounds": 3, "clients_per_round": 8, "max_examples": 8},
+        evaluation={"evaluate_every": 3},
+    )
+    train(config)
+    arrays = CheckpointFolder(tmp_path / "run" / "checkpoints").load(3).arrays
+    population = 14
+    for tensor in range(6):
+        server = arrays[f"state/client_work/rule/control/{tensor}"]
+        controls = [a for name, a in arrays.items() if re.fullmatch(f"clients/.*/{tensor}", name)]
+        assert 8 < len(controls) <= population
+        np.testing.assert_allclose(server, sum(controls) / population, atol=1e-5)

@@ -33,7 +33,7 @@ test-all: .venv/.stamp  ## every test, the slow ones too
 	@$(VENV)/python -m pytest -q -n $(JOBS) --slow
 
 test-airflow: .venv/.stamp  ## run a study under a real Airflow, in an environment of its own
-	@"$(PYTHON)" tools/environment.py airflow
+	@"$(PYTHON)" tools/environment.py side airflow
 	@$(VENV)/python -m pytest -q --slow tests/pipelines/schedulers
 
 lint: .venv/.stamp  ## ruff (lint and format) and mypy

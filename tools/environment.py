@@ -28,8 +28,10 @@ LOG = os.path.join(ROOT, ".cache", "install.log")
 LOCK = "requirements.lock"
 GPU_LOCK = "requirements-gpu.lock"
 BOOTSTRAP_LOCK = "requirements-bootstrap.lock"
-AIRFLOW_LOCK = "requirements-airflow.lock"
-AIRFLOW = os.path.join(ROOT, ".cache", "airflow")
+SIDE_LOCK = "requirements-{}.lock"
+"""Of an environment of its own in .cache/NAME, for a server, a tool or a peer that tests run."""
+BESIDE = "-c requirements.lock"
+"""A .in file with this line asks for packages that go with those of .venv."""
 EMBEDDED_LOCK = "embedded.lock"
 LARGE_LOCK = "embedded-large.lock"
 GIGABYTES_NEEDED = 6
@@ -214,23 +216,34 @@ def _install_packages(programs, installer, locks):
     )
 
 
-def airflow():
-    """An environment of its own with Airflow and kfp, which the tests of schedulers run."""
-    stamp = os.path.join(AIRFLOW, ".stamp")
-    digest = _digest([AIRFLOW_LOCK])
+def side(name):
+    """The environment .cache/NAME; it also imports what .venv has if its lock keeps to that one."""
+    folder = os.path.join(ROOT, ".cache", name)
+    stamp, lock = os.path.join(folder, ".stamp"), SIDE_LOCK.format(name)
+    digest = _digest([lock])
     if _read(stamp) == digest:
         return
-    check_lock(AIRFLOW_LOCK, _read(os.path.join(ROOT, AIRFLOW_LOCK)))
+    check_lock(lock, _read(os.path.join(ROOT, lock)))
     uv = os.path.join(bootstrap(), "uv")
-    python = os.path.join(AIRFLOW, "bin", "python")
+    python = os.path.join(folder, "bin", "python")
     if not os.path.exists(python):
-        subprocess.run([sys.executable, "-m", "venv", AIRFLOW], check=True)
-    run(
-        [uv, "pip", "sync", "--python", python, "--require-hashes", AIRFLOW_LOCK],
-        AIRFLOW_LOCK,
-        "Airflow and kfp",
-    )
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    run([uv, "pip", "sync", "--python", python, "--require-hashes", lock], lock, name)
+    if BESIDE in _read(os.path.join(ROOT, lock.replace(".lock", ".in"))):
+        with open(os.path.join(_packages(python), "beside.pth"), "w") as path:
+            path.write(_packages(PYTHON) + "\n")
     _write(stamp, digest)
+
+
+def side_names():
+    """The environments that a lock file in the root names."""
+    prefix, suffix = SIDE_LOCK.split("{}")
+    names = (
+        file.removeprefix(prefix).removesuffix(suffix)
+        for file in sorted(os.listdir(ROOT))
+        if file.startswith(prefix) and file.endswith(suffix)
+    )
+    return [name for name in names if SIDE_LOCK.format(name) not in (GPU_LOCK, BOOTSTRAP_LOCK)]
 
 
 def embedded(programs, lock):
@@ -255,12 +268,15 @@ def embedded(programs, lock):
 
 def _install_gpu_hook():
     """Lets every start of this Python put the CUDA wheels on the library path."""
-    packages = subprocess.check_output(
-        [PYTHON, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
-    ).decode()
-    shutil.copy(os.path.join(ROOT, "tools", "cuda_library_path.py"), packages.strip())
-    with open(os.path.join(packages.strip(), "cuda_library_path.pth"), "w") as hook:
+    packages = _packages(PYTHON)
+    shutil.copy(os.path.join(ROOT, "tools", "cuda_library_path.py"), packages)
+    with open(os.path.join(packages, "cuda_library_path.pth"), "w") as hook:
         hook.write("import cuda_library_path; cuda_library_path.ensure()\n")
+
+
+def _packages(python):
+    told = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+    return subprocess.check_output(told).decode().strip()
 
 
 def relock(upgrade):
@@ -268,10 +284,11 @@ def relock(upgrade):
     uv = os.path.join(bootstrap(), "uv")
     more = ["--upgrade"] if upgrade else []
     overrides = ["--override", "requirements-overrides.txt"]
-    for name in (LOCK, GPU_LOCK, BOOTSTRAP_LOCK, AIRFLOW_LOCK):
+    for name in (LOCK, GPU_LOCK, BOOTSTRAP_LOCK, *map(SIDE_LOCK.format, side_names())):
         source = name.replace(".lock", ".in")
+        overriding = name == LOCK or BESIDE in _read(os.path.join(ROOT, source))
         run(
-            [uv, *COMPILE, *more, *(overrides if name == LOCK else []), source, "-o", name],
+            [uv, *COMPILE, *more, *(overrides if overriding else []), source, "-o", name],
             name,
             name,
         )
@@ -308,7 +325,8 @@ def _remove(path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("action", choices=["install", "gpu", "airflow", "embedded-large", "lock"])
+    parser.add_argument("action", choices=["install", "gpu", "side", "embedded-large", "lock"])
+    parser.add_argument("name", nargs="?", choices=side_names(), help="side: which environment")
     parser.add_argument("--installer", choices=["uv", "pip"], default="uv")
     parser.add_argument("--upgrade", action="store_true", help="lock: take newer versions")
     arguments = parser.parse_args()
@@ -318,8 +336,8 @@ def main():
         os.makedirs(os.path.join(ROOT, ".cache"), exist_ok=True)
         if arguments.action in ("install", "gpu"):
             install(arguments.installer, gpu=arguments.action == "gpu")
-        elif arguments.action == "airflow":
-            airflow()
+        elif arguments.action == "side":
+            side(arguments.name)
         elif arguments.action == "embedded-large":
             embedded(bootstrap(), LARGE_LOCK)
         else:

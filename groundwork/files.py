@@ -60,16 +60,22 @@ def write_text(path: str | os.PathLike[str], content: str) -> None:
     write_bytes(path, content.encode("utf-8"))
 
 
-def write_json(path: str | os.PathLike[str], value: Json) -> None:
-    """Writes `value` with sorted keys, so that equal values give equal bytes.
+def json_text(value: Json) -> str:
+    """`value` with sorted keys, so that equal values give equal bytes.
 
     NaN and the infinities are not JSON and are refused: the caller decides what null means.
     """
+    text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return f"{text}\n"
+
+
+def write_json(path: str | os.PathLike[str], value: Json) -> None:
+    """Writes `value` as `json_text` has it."""
     try:
-        text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        text = json_text(value)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    write_text(path, text + "\n")
+    write_text(path, text)
 
 
 VARIABLE = "FED_PRETRAIN_KILL_AT"

@@ -11,7 +11,7 @@ from data_prep.grouping import merging, runs
 from data_prep.grouping.job import Job
 from data_prep.partitions.heterogeneity import Heterogeneity
 from data_prep.partitions.partition_config import SPLITS
-from data_prep.store import index, manifest
+from data_prep.store import index, manifest, views
 from data_prep.store.manifest import Manifest, Shard, Split
 from groundwork.errors import UserError
 from groundwork.files import reach
@@ -42,25 +42,24 @@ def finish(job: Job) -> None:
     _refuse_empty(job, splits, counts)
     drawn = job.result("drawn", 0)
     other_files, extra = merging.finish(job, shards)
-    reach("prepare_manifest")
-    manifest.write(
-        job.dataset,
-        Manifest(
-            features=job.features,
-            splits=splits,
-            label_names=job.label_names,
-            source=job.described["source"],
-            partition=job.described["partition"] | ({"drawn": drawn} if drawn else {}),
-            counts=counts,
-            heterogeneity=heterogeneity,
-            extra={**job.described["extra"], **extra},
-            other_files=other_files,
-            request=job.described["request"],
-            command=job.described["command"],
-            versions=job.described["versions"],
-            created=manifest.now_with_check(job.described["command"], job.described["versions"]),
-        ),
+    made = Manifest(
+        features=job.features,
+        splits=splits,
+        label_names=job.label_names,
+        source=job.described["source"],
+        partition=job.described["partition"] | ({"drawn": drawn} if drawn else {}),
+        counts=counts,
+        heterogeneity=heterogeneity,
+        extra={**job.described["extra"], **extra},
+        other_files=other_files,
+        request=job.described["request"],
+        command=job.described["command"],
+        versions=job.described["versions"],
+        created=manifest.now_with_check(job.described["command"], job.described["versions"]),
     )
+    views.write(job.dataset, made)
+    reach("prepare_manifest")
+    manifest.write(job.dataset, made)
 
 
 def _tables(job: Job, split: str, shards: int) -> Iterator[pa.Table]:

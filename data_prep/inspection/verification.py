@@ -10,6 +10,7 @@ import numpy as np
 
 from data_prep.store import index as client_index
 from data_prep.store import manifest as manifests
+from data_prep.store import views
 from data_prep.store.index import ClientIndex
 from data_prep.store.manifest import Manifest, Shard, Split, StoredFile
 from data_prep.store.records import Framer
@@ -34,7 +35,7 @@ def strangers(path: str | os.PathLike[str]) -> list[str]:
     """Files that the manifest does not name; no reader looks at them."""
     folder = Path(path)
     manifest = manifests.read(folder)
-    known = {manifests.FILE_NAME, *(stored.file for stored in manifest.other_files)}
+    known = {manifests.FILE_NAME, *views.NAMES, *(stored.file for stored in manifest.other_files)}
     for split in manifest.splits.values():
         known |= {split.index.file, *(shard.file for shard in split.shards)}
     return sorted(entry.name for entry in folder.iterdir() if entry.name not in known)
@@ -50,6 +51,10 @@ def _account(folder: Path, manifest: Manifest) -> Iterator[str]:
         yield f"{where}: examples read are not those written and dropped"
     for stored in manifest.other_files:
         yield from _file(folder, stored)
+    for name, text in views.contents(manifest).items():
+        path = folder / name  # Datasets of older versions have none.
+        if path.exists() and path.read_bytes() != text.encode():
+            yield f"{path}: is not what the manifest says"
 
 
 def _split(folder: Path, name: str, split: Split, manifest: Manifest) -> list[str]:

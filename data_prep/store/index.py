@@ -14,6 +14,15 @@ from data_prep.store.manifest import StoredFile, stored_file
 from groundwork import files
 from groundwork.errors import UserError
 
+COLUMNS = (
+    ("client_id", "Text", "The client."),
+    ("shard", "Integer", "The number of the file that holds its examples."),
+    ("offset", "Integer", "The byte of that file where its examples begin."),
+    ("bytes", "Integer", "The bytes of its examples, which are TFRecords in a row."),
+    ("num_examples", "Integer", "The number of its examples."),
+)
+"""What the table says of a client, by the types of schema.org."""
+
 
 @dataclasses.dataclass
 class IndexRows:

@@ -75,6 +75,15 @@ class Manifest:
     def fingerprint(self) -> str:
         return fingerprint(self.to_json())
 
+    @property
+    def description(self) -> str:
+        """The dataset in a sentence or two, for programs that know nothing of it."""
+        return (
+            f"{self.source['name']}, partitioned into clients ({self.partition['rule']}) by"
+            " fed_pretrain. The examples of a client follow each other; SPLIT.clients.parquet says"
+            " for each client, in the order of the files, where its examples are."
+        )
+
     def to_json(self) -> dict[str, Json]:
         value = dataclasses.asdict(self)
         if not self.versions:

@@ -35,12 +35,15 @@ class ExampleParser:
             )
         return description
 
-    def parse(self, records: Sequence[bytes]) -> "dict[str, tf.Tensor]":
+    def parse(self, records: "Sequence[bytes] | tf.Tensor") -> "dict[str, tf.Tensor]":
         import tensorflow as tf
 
-        parsed = tf.io.parse_example(list(records), self._description)
+        serialised = tf.convert_to_tensor(records, tf.string)
+        parsed = tf.io.parse_example(serialised, self._description)
         for feature in self._features:
             if feature.kind == "image":
                 flat = tf.io.decode_raw(parsed[feature.name], tf.uint8)
-                parsed[feature.name] = tf.reshape(flat, (len(records), *feature.shape))
+                count = tf.shape(serialised)[:1]
+                parsed[feature.name] = tf.reshape(flat, tf.concat([count, feature.shape], 0))
+                parsed[feature.name].set_shape((*serialised.shape, *feature.shape))
         return parsed

@@ -19,6 +19,7 @@ from groundwork.errors import UserError
 
 if TYPE_CHECKING:
     import tensorflow as tf
+    import tensorflow_federated as tff
 
 _CHUNK = 1 << 20
 
@@ -149,6 +150,20 @@ class PreparedDataset:
         """All clients, in the order they lie on disk, each with the stream of its examples."""
         for client_id in self.index(split).client_ids:
             yield client_id, self.stream_client(split, client_id)
+
+    def client_data(self, split: str) -> "tff.simulation.datasets.ClientData":
+        """The split for TensorFlow Federated's own simulations."""
+        from data_prep.store import client_data
+
+        shards = [(str(self.path / shard.file), shard.bytes) for shard in self.split(split).shards]
+        return client_data.of_split(self.index(split), shards, self._parser.parse)
+
+    def slice_of(self, split: str, client_id: str) -> str:
+        """The client's examples as TensorFlow Datasets names them, such as `train[386:516]`."""
+        index = self.index(split)
+        row = index.position(client_id)
+        first = int(index.num_examples[:row].sum())
+        return f"{split}[{first}:{first + int(index.num_examples[row])}]"
 
     def parse(self, records: list[bytes]) -> "dict[str, tf.Tensor]":
         """Stacks serialised examples of this dataset."""

@@ -29,7 +29,7 @@ _CONTEXT = {
 
 
 def description(manifest: Manifest) -> dict[str, Json]:
-    splits = manifest.splits.items()
+    splits = sorted(manifest.splits.items())
     return {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",

@@ -39,7 +39,7 @@ def _info(manifest: Manifest) -> dict[str, Json]:
         "version": "1.0.0",
         "description": manifest.description,
         "fileFormat": "tfrecord",
-        "splits": [_split(name, split) for name, split in manifest.splits.items()],
+        "splits": [_split(name, split) for name, split in sorted(manifest.splits.items())],
     }
 
 

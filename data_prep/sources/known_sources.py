@@ -24,6 +24,7 @@ MODULES: Mapping[str, str] = {
     "fashion_mnist": "public.fashion_mnist",
     "tfds": "own.tfds",
     "text_files": "own.text_files",
+    "arrays": "own.arrays",
     "csv": "own.csv_and_jsonl",
     "jsonl": "own.csv_and_jsonl",
     "tfrecord": "own.tfrecords",

@@ -127,7 +127,7 @@ class ClientReader:
         x, y = self.encoder.encode(self.dataset.parse(records))
         if len(x) != len(y):
             raise ValueError(f"{type(self.encoder).__name__} gave {len(x)} x and {len(y)} y rows")
-        return np.ascontiguousarray(x), np.ascontiguousarray(y, dtype=np.int32)
+        return np.ascontiguousarray(x), np.ascontiguousarray(y, dtype=self.encoder.y_dtype)
 
 
 class CohortPrefetch:

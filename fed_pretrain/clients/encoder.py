@@ -1,6 +1,7 @@
 """How a client's stored examples become the rows a model trains on."""
 
 import abc
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -9,7 +10,12 @@ from groundwork.untyped import Feature, Json
 
 Features = Mapping[str, Feature]
 PADDING_LABEL = -1
-"""The label of a position that does not count."""
+"""The label of a position that does not count; where labels are measurements, NaN."""
+
+
+def padding_of(dtype: str) -> float | int:
+    """What a position that does not count holds in labels of this type."""
+    return math.nan if dtype.startswith("float") else PADDING_LABEL
 
 
 class Encoder(abc.ABC):
@@ -22,13 +28,14 @@ class Encoder(abc.ABC):
     x_shape: tuple[int | None, ...]
     x_dtype: str
     y_shape: tuple[int | None, ...]
+    y_dtype: str = "int32"
     num_classes: int
     label_names: tuple[str, ...] | None = None
     unscored: tuple[int, ...] = ()
 
     @abc.abstractmethod
     def encode(self, features: Features) -> tuple[np.ndarray, np.ndarray]:
-        """The rows of one client: x of `x_dtype`, y int32, equally many of both."""
+        """The rows of one client: x of `x_dtype`, y of `y_dtype`, equally many of both."""
 
     def model_arguments(self) -> dict[str, Json]:
         """What a model's builder must know of the rows, beyond the number of classes."""

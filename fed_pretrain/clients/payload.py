@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from fed_pretrain.clients.encoder import PADDING_LABEL
+from fed_pretrain.clients.encoder import padding_of
 from fed_pretrain.clients.local_work import PADDING_ROW, LocalWork, make_order
 from groundwork import randomness
 from groundwork.untyped import Nested
@@ -55,17 +55,18 @@ def num_steps(payload: Mapping[str, tf.Tensor]) -> tf.Tensor:
 
 
 def batch_at(payload: Mapping[str, tf.Tensor], step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The (x, y) batch of a step; padded slots hold row 0 with labels of -1."""
+    """The (x, y) batch of a step; padded slots hold row 0 with labels that do not count."""
     rows = payload["order"][step]
     real = rows >= 0
     safe = tf.maximum(rows, 0)
     y = tf.gather(payload["y"], safe)
     real = tf.reshape(real, tf.concat([tf.shape(real), tf.ones([tf.rank(y) - 1], tf.int32)], 0))
-    return tf.gather(payload["x"], safe), tf.where(real, y, tf.constant(PADDING_LABEL, y.dtype))
+    nothing = tf.constant(padding_of(y.dtype.name), y.dtype)
+    return tf.gather(payload["x"], safe), tf.where(real, y, nothing)
 
 
 # By the last part of a field's name: held_x is padded as x is.
-_FILLS = {"x": 0, "y": PADDING_LABEL, "order": PADDING_ROW}
+_PADDED = ("x", "y", "order")
 
 
 def padded(payload: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
@@ -80,9 +81,10 @@ def padded(payload: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
     full = collections.OrderedDict(payload)
     for name, value in payload.items():
         kind = name.split("_")[-1]
-        if kind in _FILLS:
+        if kind in _PADDED:
             smallest = 1 if kind == "order" else batch
-            full[name] = _lengthened(value, bucket(len(value), smallest), _FILLS[kind])
+            fill = {"x": 0, "y": padding_of(value.dtype.name), "order": PADDING_ROW}[kind]
+            full[name] = _lengthened(value, bucket(len(value), smallest), fill)
     return full
 
 
@@ -92,7 +94,7 @@ def bucket(size: int, smallest: int) -> int:
     return smallest << doublings
 
 
-def _lengthened(values: np.ndarray, length: int, fill: int) -> np.ndarray:
+def _lengthened(values: np.ndarray, length: int, fill: float) -> np.ndarray:
     if len(values) == length:
         return values
     whole = np.full((length, *values.shape[1:]), fill, values.dtype)

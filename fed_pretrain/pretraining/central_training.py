@@ -267,13 +267,13 @@ def _add(sums: dict[str, float], more: Mapping[str, float]) -> None:
 
 
 def _padded(x: np.ndarray, y: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    from fed_pretrain.clients.encoder import PADDING_LABEL
+    from fed_pretrain.clients.encoder import padding_of
 
     short = size - len(x)
     if short == 0:
         return x, y
     more = np.zeros((short, *x.shape[1:]), x.dtype)
-    unlabelled = np.full((short, *y.shape[1:]), PADDING_LABEL, y.dtype)
+    unlabelled = np.full((short, *y.shape[1:]), padding_of(y.dtype.name), y.dtype)
     return np.concatenate([x, more]), np.concatenate([y, unlabelled])
 
 

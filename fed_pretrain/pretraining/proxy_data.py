@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fed_pretrain.clients.encoder import PADDING_LABEL
+from fed_pretrain.clients.encoder import padding_of
 from fed_pretrain.starts.origins import proxy_origin
 from fed_pretrain.tasks.task import Task
 from groundwork import randomness
@@ -43,7 +43,7 @@ class Proxy:
         rows = order[place * batch_size : (place + 1) * batch_size]
         padding = np.zeros(batch_size - len(rows), dtype=rows.dtype)
         x, y = self.x[np.concatenate([rows, padding])], self.y[np.concatenate([rows, padding])]
-        y[len(rows) :] = PADDING_LABEL
+        y[len(rows) :] = padding_of(y.dtype.name)
         return x, y
 
 

@@ -21,6 +21,8 @@ def find(model: tf.keras.Model, num_classes: int) -> str | None:
     if not weights:
         return None
     last = weights[-1].layer
+    if isinstance(last, tf.keras.Model):  # All of a nested model is no head.
+        return None
     widths = [weight.shape[-1:] for weight in weights if weight.layer is last]
     return last.name if (num_classes,) in widths and last.output_shape[-1] == num_classes else None
 

@@ -92,6 +92,7 @@ class ModelChoice:
     preprocessing, input_size, channels: of images, unless the options say otherwise.
     arguments: further arguments of the model's builder.
     build: builds the model from outside models/known_models.py, with the same arguments.
+    whole: builds all of it from the rows on, given the number of classes; nothing goes in front.
     defaults: where this model's rows ask for others than the task's.
     """
 
@@ -103,6 +104,7 @@ class ModelChoice:
     channels: int | None = None
     arguments: Mapping[str, Json] = dataclasses.field(default_factory=dict)
     build: "Callable[..., tf.keras.Model] | None" = None
+    whole: "Callable[[int], tf.keras.Model] | None" = None
     defaults: TaskDefaults | None = None
 
 
@@ -115,6 +117,7 @@ class TaskDefinition:
     background: the pixel value of empty paper the model shall see; a dataset whose manifest says
         another one is inverted in front of the model.
     build, objective: for tasks that are neither images nor text with softmax cross-entropy.
+    of_logits: whether a model that ends in probabilities is a mistake.
     """
 
     name: str
@@ -128,6 +131,7 @@ class TaskDefinition:
     background: int | None = None
     build: "Callable[[OpenTask, int], tf.keras.Model] | None" = None
     objective: "Callable[[OpenTask], Objective] | None" = None
+    of_logits: bool = True
 
     def choice(self, model: str | None) -> ModelChoice | None:
         """The named model, the first one for None, nothing for a name that is not listed."""

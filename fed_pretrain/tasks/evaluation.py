@@ -10,7 +10,7 @@ import tensorflow as tf
 import tensorflow_federated as tff
 
 from fed_pretrain.clients.client_reader import Payload
-from fed_pretrain.clients.encoder import PADDING_LABEL
+from fed_pretrain.clients.encoder import PADDING_LABEL, padding_of
 from fed_pretrain.clients.local_work import LocalWork
 from fed_pretrain.clients.payload import batch_at, num_steps, payload_of
 from fed_pretrain.models.zero_start import starting_at_zero
@@ -163,11 +163,11 @@ def batches(rows: Iterator[Batch], batch_size: int) -> Iterator[Batch]:
     if waiting:
         yield (
             _filled(np.concatenate(xs), 0, batch_size),
-            _filled(np.concatenate(ys), PADDING_LABEL, batch_size),
+            _filled(np.concatenate(ys), padding_of(ys[0].dtype.name), batch_size),
         )
 
 
-def _filled(array: np.ndarray, value: int, length: int) -> np.ndarray:
+def _filled(array: np.ndarray, value: float, length: int) -> np.ndarray:
     filled = np.full((length, *array.shape[1:]), value, array.dtype)
     filled[: len(array)] = array
     return filled

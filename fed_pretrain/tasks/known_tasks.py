@@ -8,6 +8,7 @@ import dataclasses
 import importlib
 from typing import TYPE_CHECKING
 
+from fed_pretrain.tasks import own_model
 from fed_pretrain.tasks.definition import (
     ModelChoice,
     TaskDefinition,
@@ -35,6 +36,7 @@ MODULES: tuple[str, ...] = (
     "cifar10",
     "tiny_imagenet",
     "own_images",
+    "own_arrays",
     "chitchat",
     "shakespeare",
     "reddit",
@@ -111,13 +113,17 @@ def choice(
     definition: TaskDefinition, features: "Sequence[FeatureSpec]", model: str | None
 ) -> ModelChoice:
     """The named model on rows of these features."""
+    if own_model.is_own(model):
+        return own_model.choice(str(model), definition)
     listed = definition.choice(model)
     return listed if listed is not None else _unlisted(definition, features, str(model))
 
 
 def check_model(definition: TaskDefinition, model: str | None) -> None:
     """Refuses a model that neither the task lists nor known_models, or of another kind."""
-    if definition.choice(model) is None:
+    if own_model.is_own(model):
+        own_model.check(str(model))
+    elif definition.choice(model) is None:
         _registered_model(definition, str(model))
 
 

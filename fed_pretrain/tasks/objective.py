@@ -72,8 +72,8 @@ class CrossEntropy(Objective):
         )
 
     def summarise(self, sums: Mapping[str, Json]) -> dict[str, float]:
-        loss = _ratio(sums["loss_sum"], sums["count"])
-        figures = {"loss": loss, "accuracy": _ratio(sums["correct"], sums["scored"])}
+        loss = ratio(sums["loss_sum"], sums["count"])
+        figures = {"loss": loss, "accuracy": ratio(sums["correct"], sums["scored"])}
         if self._perplexity:
             # Beyond exp(700) a float64 overflows; a diverged model has no perplexity worth more.
             figures["perplexity"] = math.exp(loss) if loss < 700 else math.inf
@@ -91,7 +91,8 @@ class CrossEntropy(Objective):
         return tf.where(counts, losses, tf.zeros_like(losses)), tf.cast(counts, tf.float32)
 
 
-def _ratio(part: Nested, whole: Nested) -> float:
+def ratio(part: Nested, whole: Nested) -> float:
+    """NaN of nothing."""
     return float(part) / float(whole) if float(whole) > 0 else math.nan
 
 

@@ -137,7 +137,7 @@ class Task:
 
     @property
     def _y_spec(self) -> tf.TensorSpec:
-        return tf.TensorSpec([None, *self.encoder.y_shape], tf.int32)
+        return tf.TensorSpec([None, *self.encoder.y_shape], tf.as_dtype(self.encoder.y_dtype))
 
 
 def _variable_model(task: Task, build_model: Callable[[], tf.keras.Model]) -> TffModel:

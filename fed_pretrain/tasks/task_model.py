@@ -17,6 +17,8 @@ _LARGE_ENOUGH = 32
 def build(task: OpenTask, num_classes: int) -> tf.keras.Model:
     """A fresh model from raw rows to float32 logits, preprocessing inside."""
     definition = task.definition
+    if task.choice.whole is not None:
+        return task.choice.whole(num_classes)
     if definition.build is not None:
         return definition.build(task, num_classes)
     if definition.kind == "image":

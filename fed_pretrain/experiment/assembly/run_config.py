@@ -10,6 +10,7 @@ from fed_pretrain.curvature.curvature_config import CurvatureConfig
 from fed_pretrain.executors.executor_options import ExecutorOptions
 from fed_pretrain.probes import known_probes
 from fed_pretrain.starts.start_config import StartConfig
+from fed_pretrain.tasks import own_model
 from fed_pretrain.tasks.definition import TaskOptions
 from groundwork import settings
 from groundwork.settings import setting
@@ -185,6 +186,8 @@ def identity(
         for section in ("work", "algorithm"):
             values.get(section, {}).pop("rounds", None)
     values |= {"start": start_digest, "dataset": dataset_fingerprint}
+    if own_model.is_own(config.model):
+        values["model"] = own_model.label(str(config.model))
     if excluded_digest is not None:
         values["work"]["exclude_clients"] = excluded_digest
     if config.executor.mixed_precision:

@@ -1,0 +1,163 @@
+"""Your own arrays, an example a row: --source=arrays --input=FILE.npz.
+
+The file holds `x`, `y` and `client` (an id each row), and may hold `split` (train, validation or
+test each row) and `label_names`. `fed_pretrain.clients(...)` writes such a file.
+"""
+
+import dataclasses
+import functools
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from data_prep.sources.source import Item, Record, Source, WorkUnit, input_files
+from data_prep.store.features import FeatureSpec
+from groundwork.errors import UserError
+from groundwork.untyped import Json
+
+ROWS_A_UNIT = 10_000
+SPLITS = ("train", "validation", "test")
+_NEEDED = ("x", "y", "client")
+
+
+@dataclasses.dataclass(frozen=True)
+class ArraysReader:
+    """The rows of the file in its order."""
+
+    path: str
+    features: tuple[FeatureSpec, ...]
+    label_names: tuple[str, ...] | None
+    extra: Mapping[str, Json]
+    splits: tuple[str, ...]
+    rows: int
+    natural: bool = True
+
+    def units(self) -> list[WorkUnit]:
+        """Slices; only the first stands for the file's bytes."""
+        size, name = os.path.getsize(self.path), Path(self.path).name
+        return [
+            WorkUnit(
+                f"{name}[{start}:]",
+                self.path,
+                start,
+                min(start + ROWS_A_UNIT, self.rows),
+                0 if start else size,
+                min(ROWS_A_UNIT, self.rows - start),
+            )
+            for start in range(0, self.rows, ROWS_A_UNIT)
+        ]
+
+    def read(self, unit: WorkUnit) -> Iterator[Item]:
+        held = _arrays(self.path, os.stat(self.path).st_mtime_ns)
+        x_name, y_name = (self._named(names) for names in (("x", "image"), ("y", "label")))
+        x_shape = next(f.shape for f in self.features if f.name == x_name)
+        splits = held.get("split")
+        for row in range(unit.start, unit.stop or self.rows):
+            y = held["y"][row]
+            features = {x_name: held["x"][row].reshape(x_shape), y_name: y if y.ndim else y.item()}
+            split = str(splits[row]) if splits is not None else None
+            yield Record(str(held["client"][row]), split, features, row)
+
+    def _named(self, names: tuple[str, ...]) -> str:
+        return next(feature.name for feature in self.features if feature.name in names)
+
+
+def open_arrays(pattern: str, options: Mapping[str, str]) -> ArraysReader:
+    files = input_files(pattern)
+    if len(files) != 1:
+        raise UserError(f"--input={pattern}: one .npz file is wanted, {len(files)} are there")
+    path = str(files[0])
+    held = _arrays(path, os.stat(path).st_mtime_ns)
+    problem = _problem(held)
+    if problem is not None:
+        raise UserError(f"--input={path}: {problem}")
+    x, y = held["x"], held["y"]
+    extra: dict[str, Json] = {"x_shape": list(x.shape[1:])}
+    label_names = _label_names(held)
+    if y.dtype.kind == "f":
+        mean = y.mean(axis=0, dtype=np.float64)
+        extra["y_mean"] = [float(one) for one in np.atleast_1d(mean).ravel()]
+    elif label_names is None:
+        extra["classes"] = int(max(x.max(initial=0) if x.dtype.kind == "i" else 0, y.max())) + 1
+    splits = tuple(str(one) for one in np.unique(held.get("split", [])))
+    return ArraysReader(path, _features(x, y), label_names, extra, splits, len(x))
+
+
+def _label_names(held: Mapping[str, np.ndarray]) -> tuple[str, ...] | None:
+    """Of one class an example: the file's own, otherwise numbers up to the largest label."""
+    y = held["y"]
+    if y.dtype.kind == "f" or y.ndim > 1:
+        return None
+    if "label_names" in held:
+        return tuple(str(name) for name in held["label_names"])
+    return tuple(str(number) for number in range(int(y.max()) + 1))
+
+
+def _features(x: np.ndarray, y: np.ndarray) -> tuple[FeatureSpec, FeatureSpec]:
+    """Bytes of two or three axes are images; what has one class an example calls it `label`."""
+    shape = tuple(x.shape[1:])
+    if x.dtype == np.uint8 and len(shape) in (2, 3):
+        inputs = FeatureSpec("image", "image", shape if len(shape) == 3 else (*shape, 1))
+    else:
+        inputs = FeatureSpec("x", "float32" if x.dtype.kind == "f" else "int64", shape)
+    if y.dtype.kind != "f" and y.ndim == 1:
+        return inputs, FeatureSpec("label", "int64")
+    kind = "float32" if y.dtype.kind == "f" else "int64"
+    return inputs, FeatureSpec("y", kind, tuple(y.shape[1:]))
+
+
+def _problem(held: Mapping[str, np.ndarray]) -> str | None:
+    """What of the arrays cannot be a dataset."""
+    missing = [name for name in _NEEDED if name not in held]
+    if missing:
+        return f"it has no array {missing[0]!r}; x, y and client are wanted"
+    lengths = {name: len(held[name]) for name in (*_NEEDED, "split") if name in held}
+    if len(set(lengths.values())) != 1:
+        told = ", ".join(f"{name} has {length:,}" for name, length in lengths.items())
+        return f"its arrays have different numbers of rows: {told}"
+    if not len(held["x"]):
+        return "it holds no rows"
+    for name in ("x", "y"):
+        if held[name].dtype.kind not in "fiub":
+            return f"{name} is of {held[name].dtype}; numbers are wanted"
+        if held[name].dtype.kind == "f" and not np.isfinite(held[name]).all():
+            row = int(np.argwhere(~np.isfinite(held[name]))[0][0])
+            return f"{name} is NaN or infinite in row {row} (of client {held['client'][row]!s})"
+    if held["y"].dtype.kind in "iub" and held["y"].min() < 0 and held["y"].ndim == 1:
+        row = int(np.argmin(held["y"]))
+        return f"the label in row {row} is {held['y'][row]}; labels count from 0"
+    names = held.get("label_names")
+    if names is not None and held["y"].ndim == 1 and held["y"].max() >= len(names):
+        return f"a label is {held['y'].max()}, and label_names has {len(names)} names"
+    odd = set(np.unique(held["split"]).tolist()) - set(SPLITS) if "split" in held else set()
+    return f"split is {min(odd)!r} in some row; {', '.join(SPLITS)} are wanted" if odd else None
+
+
+@functools.lru_cache(maxsize=2)
+def _arrays(path: str, modified: int) -> Mapping[str, np.ndarray]:
+    """Nothing in the file is run."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: _plain(archive[name]) for name in archive.files}
+    except Exception as error:  # A damaged archive can raise anything.
+        why = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UserError(f"--input={path}: is not an .npz file of plain arrays ({why})") from error
+
+
+def _plain(array: np.ndarray) -> np.ndarray:
+    """The types that datasets hold."""
+    if array.dtype.kind == "f":
+        return array.astype(np.float32)
+    if array.dtype.kind == "b" or (array.dtype.kind in "iu" and array.dtype != np.uint8):
+        return array.astype(np.int64)
+    return array
+
+
+SOURCE = Source(
+    name="arrays",
+    summary="your own NumPy arrays x, y and client (an id each row) in one .npz file",
+    open=open_arrays,
+    input_summary="an .npz file",
+)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fed_pretrain.experiment.assembly.run_config import RunConfig as RunConfig
     from fed_pretrain.experiment.assembly.run_config import SavingConfig as SavingConfig
     from fed_pretrain.experiment.assembly.run_config import WorkConfig as WorkConfig
-    from fed_pretrain.experiment.training.rounds import RunResult as RunResult
+    from fed_pretrain.experiment.training.result import RunResult as RunResult
     from fed_pretrain.starts.start_config import StartConfig as StartConfig
     from fed_pretrain.tasks.definition import TaskOptions as TaskOptions
 
@@ -43,7 +43,7 @@ _HOMES = {
     "LimitConfig": "fed_pretrain.experiment.assembly.run_config",
     "ProbeConfig": "fed_pretrain.experiment.assembly.run_config",
     "RunConfig": "fed_pretrain.experiment.assembly.run_config",
-    "RunResult": "fed_pretrain.experiment.training.rounds",
+    "RunResult": "fed_pretrain.experiment.training.result",
     "SavingConfig": "fed_pretrain.experiment.assembly.run_config",
     "StartConfig": "fed_pretrain.starts.start_config",
     "SystemConfig": "fed_pretrain.clients.uneven_work",
@@ -56,8 +56,8 @@ __all__ = [*_HOMES, "train"]
 
 def train(config: "RunConfig") -> "RunResult":
     """Runs or continues the run of `config` and returns its rows."""
-    rounds = importlib.import_module("fed_pretrain.experiment.training.rounds")
-    result: RunResult = rounds.train(config)
+    run = importlib.import_module("fed_pretrain.experiment.training.run")
+    result: RunResult = run.train(config)
     return result
 
 

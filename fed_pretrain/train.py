@@ -31,16 +31,19 @@ def main() -> int:
     if run_flags.print_help_tables():
         return 0
     config = run_flags.run_config()
-    from fed_pretrain.experiment.training import dry_run, rounds
-
     if _DRY_RUN.value:
+        from fed_pretrain.experiment.training import dry_run
+
         print(dry_run.describe(config))
         return 0
-    result = rounds.train(config)
+    from fed_pretrain.experiment.training import result as results
+    from fed_pretrain.experiment.training import run
+
+    result = run.train(config)
     if result.stopped_by is not None:
         print(f"{result.reason}; continue with the same command", file=sys.stderr)
         return signals.exit_code(result.stopped_by)
-    print(rounds.summary(result))
+    print(results.summary(result))
     command_line.suggest(
         "fed_pretrain.report", runs=result.workdir, output=result.workdir / "report"
     )

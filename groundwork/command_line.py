@@ -1,5 +1,7 @@
 """How every binary starts and ends: quiet libraries, short help, one sentence for a mistake."""
 
+import atexit
+import gc
 import os
 import re
 import select
@@ -7,7 +9,9 @@ import shlex
 import signal
 import sys
 import textwrap
+import threading
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 from absl import flags, logging
 
@@ -35,6 +39,9 @@ def quiet_libraries() -> None:
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     # See fed_pretrain/__init__.py.
     os.environ.setdefault("WRAPT_DISABLE_EXTENSIONS", "1")
+    # Of the many objects that imports and traces make, nearly all stay: looking through them again
+    # and again for garbage takes a second of a start.
+    gc.set_threshold(50_000, 10, 10)
 
 
 def group_flag(name: str, heading: str) -> None:
@@ -122,7 +129,22 @@ def run(main: Callable[[], int | None], after_plugins: Callable[[], None] = lamb
         if not _reader_left():
             raise
         code = _READER_LEFT_EXIT
-    sys.exit(code)
+    end(code)
+
+
+def end(code: int) -> NoReturn:
+    """Ends this process at once, where Python would first take TensorFlow and TFF apart.
+
+    That takes a second and frees what the system frees anyway. What a normal end does for others
+    is done: threads are waited for, whatever registered with atexit is called, output is flushed.
+    """
+    if "tensorflow" not in sys.modules:
+        sys.exit(code)
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _plain(sentence: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fed_pretrain.experiment.assembly.run_config import RunConfig
 from fed_pretrain.experiment.assembly.session import Session, shared
-from fed_pretrain.experiment.training.rounds import train
+from fed_pretrain.experiment.training.run import train
 from groundwork import files, randomness
 from groundwork.errors import UserError
 from groundwork.progress import Progress

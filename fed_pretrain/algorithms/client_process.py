@@ -17,6 +17,7 @@ from fed_pretrain.algorithms.client_updates.client_update import (
 )
 from fed_pretrain.algorithms.client_updates.local_training import LocalSettings, LocalTraining
 from fed_pretrain.clients.payload import payload_of
+from fed_pretrain.models.tracing import Traced
 from fed_pretrain.tasks.objective import Loss
 from groundwork.untyped import (
     Computation,
@@ -262,7 +263,7 @@ class _ClientComputation:
             self._model_fn, self._objective, self._settings, self._client_update.needs_anchor
         )
 
-        @tf.function
+        @Traced
         def train(told: Nested, weights: Nested, payload: Nested, client: Nested) -> Nested:
             lag = payload["lag"] if self._config.late_rounds else tf.constant(0)
             if self._config.late_rounds:

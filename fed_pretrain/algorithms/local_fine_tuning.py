@@ -24,6 +24,7 @@ from fed_pretrain.algorithms.client_updates.local_training import (
 )
 from fed_pretrain.clients.local_work import LocalWork
 from fed_pretrain.clients.payload import make_payload, payload_of
+from fed_pretrain.models.tracing import Traced
 from fed_pretrain.tasks.objective import Loss
 from groundwork.untyped import Client, Computation, Nested, Spec, TffModel, Weights
 
@@ -81,7 +82,7 @@ class FineTuning:
             payload = payload_of(data)
             training = LocalTraining(model_fn, objective, settings or LocalSettings())
 
-            @tf.function
+            @Traced
             def tune(weights: Nested, payload: Nested) -> Nested:
                 training.prepare(weights, payload, tf.constant(learning_rate))
                 before = training.evaluate(_held(payload))

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from fed_pretrain.models import dropout
+from fed_pretrain.models.tracing import Traced
 from fed_pretrain.pretraining.pretrain_config import OPTIMIZERS
 from fed_pretrain.starts import weight_names
 from fed_pretrain.tasks.task import Task
@@ -25,8 +26,8 @@ class CentralStep:
         self._optimizer = _optimizer(optimizer, weight_decay)
         self._optimizer.build(model.trainable_variables)
         self._names = weight_names.names(model)
-        self._train = tf.function(self._train_step, reduce_retracing=True)
-        self._sums = tf.function(self._evaluation_sums, reduce_retracing=True)
+        self._train = Traced(self._train_step, reduce_retracing=True)
+        self._sums = Traced(self._evaluation_sums, reduce_retracing=True)
 
     def train(
         self, x: np.ndarray, y: np.ndarray, key: np.ndarray, learning_rate: float

@@ -12,6 +12,7 @@ import tensorflow as tf
 import tensorflow_federated as tff
 
 from fed_pretrain.clients.payload import batch_at, num_steps, payload_of
+from fed_pretrain.models.tracing import Traced
 from fed_pretrain.models.zero_start import starting_at_zero
 from fed_pretrain.tasks.evaluation import assign
 from fed_pretrain.tasks.task import Task
@@ -76,7 +77,7 @@ def client_sums(
         with starting_at_zero():
             model = build_model()
 
-        @tf.function
+        @Traced
         def run(value: Nested, payload: Nested) -> Sums:
             assign(model, value["weights"])
             variables = [model.trainable_variables[position] for position in chosen]

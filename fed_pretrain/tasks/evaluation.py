@@ -13,6 +13,7 @@ from fed_pretrain.clients.client_reader import Payload
 from fed_pretrain.clients.encoder import PADDING_LABEL, padding_of
 from fed_pretrain.clients.local_work import LocalWork
 from fed_pretrain.clients.payload import batch_at, num_steps, payload_of
+from fed_pretrain.models.tracing import Traced
 from fed_pretrain.models.zero_start import starting_at_zero
 from fed_pretrain.tasks.task import Task
 from groundwork import randomness
@@ -50,7 +51,7 @@ class GlobalEvaluation:
             self._model = (build_model or task.build_model)()
             # Traced at once: Keras gives its layer classes another base whenever a computation of
             # TFF builds a model in its own graph, and a trace after that is refused.
-            self._sums = tf.function(self._forward).get_concrete_function(*self._batch_spec())
+            self._sums = Traced(self._forward).get_concrete_function(*self._batch_spec())
 
     def __call__(
         self,
@@ -254,7 +255,7 @@ def client_sums(
         with starting_at_zero():
             model = build_model()
 
-        @tf.function
+        @Traced
         def evaluate(weights: Weights, payload: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
             variables = [*model.trainable_variables, *model.non_trainable_variables]
             values = [*weights.trainable, *weights.non_trainable]

@@ -161,7 +161,7 @@ def _ratio(gamma: np.ndarray, noise: np.ndarray, where: np.ndarray) -> np.ndarra
     )
 
 
-@tf.function
+@tf.function(autograph=False)
 def _losses(runs: Runs, server: tf.Tensor) -> tf.Tensor:
     scores = logits(tf.matmul(runs.patches, server[:, None], transpose_b=True), runs.labels)
     losses = tf.nn.softmax_cross_entropy_with_logits(runs.labels, scores)
@@ -192,7 +192,7 @@ def _test_errors(
     return found
 
 
-@tf.function
+@tf.function(autograph=False)
 def _noise_scores(
     noise: tf.Tensor, server: tf.Tensor, sigma: tf.Tensor, classes: int, settings: int
 ) -> tf.Tensor:

@@ -87,7 +87,7 @@ def average(state: State, ends: tf.Tensor) -> State:
     )
 
 
-@tf.function
+@tf.function(autograph=False)
 def train(runs: Runs, start: Layers) -> Trained:
     """FedAvg; the server's last average and the coefficients that make its hidden units."""
     clients = runs.patches.shape[1]

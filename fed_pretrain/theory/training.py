@@ -121,7 +121,7 @@ def average(state: State, runs: Runs, ends: tf.Tensor, algorithm: str) -> State:
     )
 
 
-@tf.function
+@tf.function(autograph=False)
 def train(runs: Runs, records: tf.Tensor, algorithm: str) -> Trace:
     """Trains all runs; the state at the end of each segment of `records` steps (their lengths)."""
     state = begin(runs, algorithm == "scaffold")

@@ -146,3 +146,4 @@ def parse(module: str, arguments: Sequence[str]) -> ModuleType:
 
 if __name__ == "__main__":
     serve(int(sys.argv[1]), int(sys.argv[2]))
+    command_line.end(0)

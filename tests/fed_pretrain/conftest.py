@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fed_pretrain.experiment.training.rounds import train
+from fed_pretrain.experiment.training.run import train
 from tests.fed_pretrain.experiment.small_runs import small
 
 

@@ -104,3 +104,21 @@ def test_names_are_checked_before_tensorflow_is_loaded(arguments, sentence):
     )
     assert sentence in done.stderr
     assert done.stdout == "False\n"
+
+
+def test_the_end_of_a_process_takes_nothing_apart_and_does_what_others_asked_for():
+    code = """
+import atexit, sys, threading, time
+from groundwork import command_line
+class Large:
+    def __del__(self): print("taken apart")
+sys.modules["tensorflow"] = Large()
+atexit.register(lambda: print("called at exit"))
+threading.Thread(target=lambda: (time.sleep(0.2), print("waited for"))).start()
+sys.stderr.write("no newline")
+command_line.end(3)
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 3
+    assert result.stdout.split("\n") == ["waited for", "called at exit", ""]
+    assert result.stderr == "no newline"

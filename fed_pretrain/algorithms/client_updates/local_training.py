@@ -14,6 +14,7 @@ import tensorflow as tf
 from fed_pretrain.clients import payload as payloads
 from fed_pretrain.clients.local_work import PADDING_ROW
 from fed_pretrain.models import dropout
+from fed_pretrain.models.tracing import Traced
 from fed_pretrain.models.zero_start import starting_at_zero
 from fed_pretrain.tasks.objective import CrossEntropy, Loss
 from groundwork.untyped import Leaf, Nested, TffModel, Weights
@@ -273,7 +274,7 @@ def _steps_with_rows(order: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 def _traced_anew(method: Any) -> Nested:
     """TFF's models are tf.functions: a second loop would get the first one's trace and its key."""
-    return tf.function(method.python_function)
+    return Traced(method.python_function)
 
 
 def _no_statistics() -> "collections.OrderedDict[str, tf.Tensor]":

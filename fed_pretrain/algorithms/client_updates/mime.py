@@ -183,13 +183,14 @@ class Mime(_HoldsServerOptimizer):
             LocalTraining,
         )
         from fed_pretrain.clients.payload import payload_of
+        from fed_pretrain.models.tracing import Traced
 
         @tff.tensorflow.computation(weights_type, payload_type)
         def computation(weights: Nested, data: Nested) -> Nested:
             payload = payload_of(data)
             training = LocalTraining(model_fn, objective, LocalSettings())
 
-            @tf.function
+            @Traced
             def gradient(weights: Nested, payload: Nested) -> Nested:
                 training.prepare(weights, payload, tf.constant(0.0))
                 mean, _ = training.full_gradient()

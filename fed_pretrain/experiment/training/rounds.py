@@ -9,18 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.store import manifest
 from fed_pretrain.clients.client_reader import CohortPrefetch
 from fed_pretrain.clients.local_work import TRAIN_SPLIT
 from fed_pretrain.executors.executor import ClientInput
 from fed_pretrain.experiment.assembly import private_run, round_clients
-from fed_pretrain.experiment.assembly.assemble import Assembly, assemble
+from fed_pretrain.experiment.assembly.assemble import Assembly
 from fed_pretrain.experiment.assembly.client_states import ClientStates
 from fed_pretrain.experiment.assembly.evaluations import Evaluations
-from fed_pretrain.experiment.assembly.run_config import RunConfig
-from fed_pretrain.experiment.assembly.session import Session, shared
 from fed_pretrain.experiment.training import idle_rounds, run_end, stopping
 from fed_pretrain.experiment.training.costs import Traffic
+from fed_pretrain.experiment.training.result import RunResult
 from fed_pretrain.experiment.training.run_probes import RunProbes
 from fed_pretrain.experiment.training.stopping import reason_to_stop
 from fed_pretrain.experiment.workdir import workdir
@@ -28,7 +26,6 @@ from fed_pretrain.experiment.workdir.checkpoints import CheckpointFolder, StateL
 from fed_pretrain.experiment.workdir.metrics import (
     MetricsWriter,
     Row,
-    best_index,
     best_round,
     bytes_to_target,
     rounds_to_target,
@@ -38,7 +35,6 @@ from fed_pretrain.probes.local_updates import local_updates
 from fed_pretrain.probes.probe import RoundObservation
 from groundwork import files
 from groundwork.files import defined
-from groundwork.locks import WorkdirLock
 from groundwork.memory import resident_megabytes
 from groundwork.progress import Progress
 from groundwork.signals import GracefulStop
@@ -46,39 +42,6 @@ from groundwork.untyped import Json, State
 
 # What a round without clients shows of itself.
 _NOTHING: Mapping[str, Json] = {"alignment": None, "layer_alignment": {}}
-
-
-@dataclasses.dataclass(frozen=True)
-class RunResult:
-    """`stopped_by` is the signal that asked the run to stop before its end."""
-
-    workdir: Path
-    rows: Sequence[Mapping[str, Json]]
-    reason: str
-    stopped_by: str | None = None
-
-    @property
-    def finished(self) -> bool:
-        return self.stopped_by is None
-
-
-def train(config: RunConfig, session: Session | None = None) -> RunResult:
-    """Runs or continues the run of `config.workdir` and returns when it is finished or stopped."""
-    folder = workdir.create(config.workdir)
-    with (
-        workdir.storage_faults(folder),
-        WorkdirLock(folder),
-        workdir.nothing_half(folder),
-        GracefulStop() as stop,
-    ):
-        workdir.remove_leftovers(folder)
-        done = workdir.finished(folder, config)
-        if done is not None:
-            found = manifest.fingerprint_at(config.dataset)
-            workdir.check_dataset(folder, config.dataset, found)
-            return RunResult(folder, done, "finished before")
-        assembly = assemble(config, session or shared())
-        return Training(assembly, folder, stop).run()
 
 
 class Training:
@@ -321,64 +284,6 @@ def hyperparameters(assembly: Assembly) -> dict[str, str | int | float | bool]:
     for section in (config.work, config.algorithm, config.system):
         values |= dataclasses.asdict(section)
     return {name: value for name, value in values.items() if value is not None}
-
-
-def summary(result: RunResult) -> str:
-    """What a user wants to know at the end, in a few lines."""
-    evaluated = [row for row in result.rows if row.get("eval_accuracy") is not None]
-    lines = [f"{result.reason}: {result.workdir}"]
-    if evaluated:
-        first, last = evaluated[0], evaluated[-1]
-        best = evaluated[best_index(evaluated)]
-        lines += [
-            f"  evaluation accuracy {first['eval_accuracy']:.4f} before training,"
-            f" {last['eval_accuracy']:.4f} after round {last['round']},"
-            f" best {best['eval_accuracy']:.4f} after round {best['round']}",
-            f"  evaluation loss     {_loss(first)} before training, {_loss(last)} at the end",
-        ]
-    lines += _target_lines(result.workdir) + _privacy_lines(result.workdir)
-    sent = sum(row.get("bytes_down", 0) + row.get("bytes_up", 0) for row in result.rows)
-    lines.append(f"  {sent / 1e6:,.1f} MB would have been sent")
-    lines += _damage_lines(result.workdir)
-    lines.append(f"  model: {result.workdir}/final.keras, metrics: {result.workdir}/metrics.csv")
-    return "\n".join(lines)
-
-
-def _loss(row: Mapping[str, Json]) -> str:
-    """Of a model whose loss is beyond all numbers the row has none."""
-    return "undefined" if row["eval_loss"] is None else f"{row['eval_loss']:.4f}"
-
-
-def _target_lines(folder: Path) -> list[str]:
-    facts = workdir.success_facts(folder)
-    if facts.get("rounds_to_target") is None:
-        return []
-    return [
-        f"  target accuracy {facts['target_accuracy']} reached after round"
-        f" {facts['rounds_to_target']} and {facts['bytes_to_target'] / 1e6:,.1f} MB"
-    ]
-
-
-def _privacy_lines(folder: Path) -> list[str]:
-    spent = workdir.success_facts(folder).get("privacy")
-    if spent is None:
-        return []
-    epsilon = "unbounded" if spent["epsilon"] is None else f"{spent['epsilon']:.2f}"
-    return [
-        f"  privacy spent: epsilon {epsilon} at delta {spent['delta']:g},"
-        f" for {spent['neighbours']}; {spent['accountant']} (assumptions: config.json)"
-    ]
-
-
-def _damage_lines(folder: Path) -> list[str]:
-    facts = workdir.success_facts(folder)
-    if not facts.get("damaged_rounds"):
-        return []
-    rounds = ", ".join(map(str, facts["damaged_rounds"]))
-    return [
-        f"  best.keras is of round {facts['best_round']}: the better checkpoint of round {rounds}"
-        " is damaged"
-    ]
 
 
 def _detail(row: Mapping[str, Json]) -> str:

@@ -1,5 +1,7 @@
 """The work directory of a run: who it belongs to, what it says of itself, when it is finished."""
 
+from __future__ import annotations
+
 import contextlib
 import dataclasses
 import errno
@@ -11,9 +13,9 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fed_pretrain.experiment.assembly import private_run
-from fed_pretrain.experiment.assembly.assemble import Assembly
 from fed_pretrain.experiment.assembly.exclusion import EXCLUDED_CLIENTS
 from fed_pretrain.experiment.assembly.run_config import RunConfig, identity_on_disk
 from fed_pretrain.experiment.workdir import metrics
@@ -23,6 +25,9 @@ from groundwork.errors import UserError
 from groundwork.files import defined
 from groundwork.settings import differences, digest, without_neutral
 from groundwork.untyped import Json
+
+if TYPE_CHECKING:
+    from fed_pretrain.experiment.assembly.assemble import Assembly
 
 CONFIG, SUCCESS = "config.json", "SUCCESS"
 FORMAT = 2

@@ -11,7 +11,7 @@ from absl import flags
 
 from data_prep.preparing.preparation import PrepareConfig, prepare
 from fed_pretrain.experiment.assembly import run_flags
-from fed_pretrain.experiment.training.rounds import train
+from fed_pretrain.experiment.training.run import train
 from fed_pretrain.experiment.workdir.metrics import read_rows
 from fed_pretrain.models import gpt2
 from fed_pretrain.starts.origins import hub

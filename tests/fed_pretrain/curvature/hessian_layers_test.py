@@ -9,7 +9,7 @@ from fed_pretrain.curvature.curvature_config import CurvatureConfig, number_of_e
 from fed_pretrain.experiment.analysis import run_analysis
 from fed_pretrain.experiment.analysis.analyze_config import AnalyzeConfig
 from fed_pretrain.experiment.assembly.run_config import ProbeConfig, RunConfig, WorkConfig, identity
-from fed_pretrain.experiment.training import rounds
+from fed_pretrain.experiment.training.run import train
 from groundwork.errors import UserError
 
 CURVATURE = CurvatureConfig(examples="40", layers="each", iterations=30)
@@ -66,7 +66,7 @@ def test_a_choice_of_tensors_gives_that_layers_eigenvalue(start, tmp_path):
 
 def test_a_run_measures_what_analyze_measures_of_its_start(start, tmp_path):
     content, _ = start
-    rounds.train(run_config(tmp_path, curvature=dataclasses.replace(CURVATURE, layers="")))
+    train(run_config(tmp_path, curvature=dataclasses.replace(CURVATURE, layers="")))
     lines = (tmp_path / "probes" / "hessian.jsonl").read_text().splitlines()
     first, last = (json.loads(lines[position]) for position in (0, -1))
     assert (first["round"], last["round"]) == (0, 1)
@@ -77,7 +77,7 @@ def test_a_run_measures_what_analyze_measures_of_its_start(start, tmp_path):
 def test_a_choice_that_no_tensor_has_is_refused_before_any_round(tmp_path):
     wrong = dataclasses.replace(CURVATURE, layers="conv99")
     with pytest.raises(UserError, match="--hessian_layers=conv99"):
-        rounds.train(run_config(tmp_path, curvature=wrong))
+        train(run_config(tmp_path, curvature=wrong))
     assert not list(tmp_path.glob("checkpoints/*"))
 
 

@@ -10,7 +10,7 @@ from fed_pretrain.experiment.assembly.run_config import (
     SavingConfig,
     WorkConfig,
 )
-from fed_pretrain.experiment.training.rounds import RunResult
+from fed_pretrain.experiment.training.result import RunResult
 
 
 def small(workdir: Path, **changes: Any) -> RunConfig:

@@ -20,7 +20,7 @@ from fed_pretrain.experiment.assembly.run_config import (
     SavingConfig,
     WorkConfig,
 )
-from fed_pretrain.experiment.training import rounds
+from fed_pretrain.experiment.training.run import train
 from fed_pretrain.experiment.workdir import saved_config
 from fed_pretrain.probes import eigenvector, landscape, plane
 from groundwork.errors import UserError
@@ -49,7 +49,7 @@ def run_config(folder, **changes):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    rounds.train(run_config(folder))
+    train(run_config(folder))
     return folder
 
 
@@ -57,7 +57,7 @@ def run(tmp_path_factory):
 def other_run(tmp_path_factory):
     """From the same start with other clients' work: what IID and non-IID runs are to each other."""
     folder = tmp_path_factory.mktemp("other")
-    rounds.train(run_config(folder, work=dataclasses.replace(WORK, clients_per_round=1)))
+    train(run_config(folder, work=dataclasses.replace(WORK, clients_per_round=1)))
     return folder
 
 
@@ -145,7 +145,7 @@ def test_the_updates_are_those_of_the_runs_own_client_update(tmp_path, name):
         work=dataclasses.replace(WORK, rounds=4),
         saving=SavingConfig(checkpoint_every=3, keep_checkpoints=2),
     )
-    rounds.train(config)
+    train(config)
     found, folder = analysed(tmp_path, ("alignment", "drift"), round="3")
     expected = rows(tmp_path)[4]
     columns = ("mean_pairwise_cosine", "gradient_diversity")
@@ -169,7 +169,7 @@ def test_the_average_of_drift_is_said_to_be_the_plain_mean_where_the_server_has_
     tmp_path, name
 ):
     settings = (("client_update", name),)
-    rounds.train(run_config(tmp_path, algorithm_name=None, algorithm_settings=settings))
+    train(run_config(tmp_path, algorithm_name=None, algorithm_settings=settings))
     found, _ = analysed(tmp_path, ("drift",))
     assert found["drift"]["average"].startswith("mean of the clients' models")
     own = found["drift"]["servers_own"]
@@ -263,7 +263,7 @@ def test_another_run_that_is_none_or_of_another_model_is_refused_by_its_flag(run
     with pytest.raises(UserError, match=r"--third_round=9: .* kept rounds"):
         analysed(run, ("plane",), others=(OtherRun(str(run)), third))
     work = dataclasses.replace(WORK, rounds=0)
-    rounds.train(run_config(tmp_path / "small", model="small_cnn", work=work))
+    train(run_config(tmp_path / "small", model="small_cnn", work=work))
     with pytest.raises(UserError, match="another model"):
         analysed(run, ("distance",), others=(OtherRun(str(tmp_path / "small")),))
 

@@ -13,7 +13,7 @@ from fed_pretrain.experiment.assembly.run_config import (
     SavingConfig,
     WorkConfig,
 )
-from fed_pretrain.experiment.training.rounds import train
+from fed_pretrain.experiment.training.run import train
 from fed_pretrain.experiment.workdir import metrics
 from fed_pretrain.models import known_models
 from fed_pretrain.models.known_models import ModelSpec

@@ -9,7 +9,7 @@ import pytest
 from data_prep.preparing.preparation import PrepareConfig, prepare
 from fed_pretrain.experiment.assembly import exclusion
 from fed_pretrain.experiment.assembly.exclusion import EXCLUDED_CLIENTS
-from fed_pretrain.experiment.training.rounds import train
+from fed_pretrain.experiment.training.run import train
 from fed_pretrain.experiment.workdir import saved_config
 from fed_pretrain.pretraining.central_training import PretrainConfig, pretrain
 from fed_pretrain.pretraining.pretrain_config import CentralConfig

@@ -13,8 +13,8 @@ from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.clients import sampling
 from fed_pretrain.experiment.assembly import private_run
 from fed_pretrain.experiment.assembly.run_config import ProbeConfig
-from fed_pretrain.experiment.training import rounds
-from fed_pretrain.experiment.training.rounds import RunResult, train
+from fed_pretrain.experiment.training.result import RunResult, summary
+from fed_pretrain.experiment.training.run import train
 from groundwork.errors import UserError
 from tests.fed_pretrain.experiment.small_runs import small
 
@@ -82,7 +82,7 @@ def test_the_accountant_and_what_it_assumes_are_in_the_config_and_the_summary(ru
     saved = json.loads((run.workdir / "config.json").read_text())
     assert saved["privacy"]["neighbours"] == accountants.ADDED
     assert any("secret" in sentence for sentence in saved["privacy"]["assumes"])
-    line = next(s for s in rounds.summary(run).splitlines() if "privacy" in s)
+    line = next(s for s in summary(run).splitlines() if "privacy" in s)
     assert f"epsilon {run.rows[-1]['dp_epsilon']:.2f} at delta 1e-05" in line
     assert saved["privacy"]["accountant"] in line
 

@@ -4,7 +4,7 @@ import pytest
 from absl import flags
 
 from fed_pretrain.experiment.assembly import run_flags
-from fed_pretrain.experiment.training.rounds import train
+from fed_pretrain.experiment.training.run import train
 from groundwork.errors import UserError
 from tests.fed_pretrain.experiment.small_runs import small
 

@@ -12,7 +12,8 @@ import pytest
 from data_prep.preparing.preparation import PrepareConfig, prepare
 from fed_pretrain.executors.executor_options import ExecutorOptions
 from fed_pretrain.experiment.training import run_end
-from fed_pretrain.experiment.training.rounds import summary, train
+from fed_pretrain.experiment.training.result import summary
+from fed_pretrain.experiment.training.run import train
 from fed_pretrain.experiment.workdir import workdir
 from groundwork import array_file
 from groundwork.errors import UserError

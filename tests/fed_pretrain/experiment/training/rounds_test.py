@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from fed_pretrain.experiment.training import dry_run
-from fed_pretrain.experiment.training.rounds import RunResult, summary, train
+from fed_pretrain.experiment.training.result import RunResult, summary
+from fed_pretrain.experiment.training.run import train
 from fed_pretrain.experiment.workdir.checkpoints import CheckpointFolder
 from fed_pretrain.experiment.workdir.metrics import read_rows
 from groundwork import array_file

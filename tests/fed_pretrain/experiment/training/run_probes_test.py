@@ -8,7 +8,7 @@ import pytest
 
 from fed_pretrain.experiment.analysis import run_analysis
 from fed_pretrain.experiment.analysis.analyze_config import AnalyzeConfig
-from fed_pretrain.experiment.training.rounds import train
+from fed_pretrain.experiment.training.run import train
 from fed_pretrain.experiment.workdir import workdir
 from tests.fed_pretrain.experiment.small_runs import small
 

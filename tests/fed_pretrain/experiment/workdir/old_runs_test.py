@@ -14,7 +14,7 @@ from fed_pretrain.experiment.assembly.run_config import (
     WorkConfig,
     identity_on_disk,
 )
-from fed_pretrain.experiment.training.rounds import train
+from fed_pretrain.experiment.training.run import train
 from groundwork.errors import UserError
 from tests.fed_pretrain.experiment.small_runs import rounds_of, same_weights, small
 

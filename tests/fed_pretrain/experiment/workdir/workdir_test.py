@@ -10,7 +10,7 @@ import pytest
 from data_prep.store import manifest
 from fed_pretrain.experiment.analysis import run_analysis
 from fed_pretrain.experiment.assembly.run_config import ProbeConfig, RunConfig
-from fed_pretrain.experiment.training.rounds import train
+from fed_pretrain.experiment.training.run import train
 from fed_pretrain.experiment.workdir import metrics, workdir
 from fed_pretrain.tasks import embedded_datasets
 from groundwork import versions

@@ -1,0 +1,39 @@
+"""A run from its config: answered at once where it is finished, trained otherwise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from data_prep.store import manifest
+from fed_pretrain.experiment.training.result import RunResult
+from fed_pretrain.experiment.workdir import workdir
+from groundwork.locks import WorkdirLock
+from groundwork.signals import GracefulStop
+
+if TYPE_CHECKING:
+    from fed_pretrain.experiment.assembly.run_config import RunConfig
+    from fed_pretrain.experiment.assembly.session import Session
+
+
+def train(config: RunConfig, session: Session | None = None) -> RunResult:
+    """Runs or continues the run of `config.workdir` and returns when it is finished or stopped."""
+    folder = workdir.create(config.workdir)
+    with (
+        workdir.storage_faults(folder),
+        WorkdirLock(folder),
+        workdir.nothing_half(folder),
+        GracefulStop() as stop,
+    ):
+        workdir.remove_leftovers(folder)
+        done = workdir.finished(folder, config)
+        if done is not None:
+            found = manifest.fingerprint_at(config.dataset)
+            workdir.check_dataset(folder, config.dataset, found)
+            return RunResult(folder, done, "finished before")
+        # TensorFlow is imported by these, and only for a run that has something left to do.
+        from fed_pretrain.experiment.assembly.assemble import assemble
+        from fed_pretrain.experiment.assembly.session import shared
+        from fed_pretrain.experiment.training.rounds import Training
+
+        assembly = assemble(config, session or shared())
+        return Training(assembly, folder, stop).run()

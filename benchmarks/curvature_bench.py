@@ -27,7 +27,6 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-os.environ.setdefault("WRAPT_DISABLE_EXTENSIONS", "1")
 
 import numpy as np
 

@@ -25,8 +25,6 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-os.environ.setdefault("WRAPT_DISABLE_EXTENSIONS", "1")
-os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 from benchmarks import machine, smoke
 from benchmarks.rounds import child, first_round, growth, size, speed

@@ -9,10 +9,12 @@ first asked for, so that importing this package costs nothing.
 """
 
 import importlib
-import os
 import sys
 import types
 from typing import TYPE_CHECKING, Any
+
+from fed_pretrain.executors.border import estimator
+from groundwork import libraries
 
 if TYPE_CHECKING:
     from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig as AlgorithmConfig
@@ -28,13 +30,8 @@ if TYPE_CHECKING:
     from fed_pretrain.starts.start_config import StartConfig as StartConfig
     from fed_pretrain.tasks.definition import TaskOptions as TaskOptions
 
-# TensorFlow keeps a module's dicts in wrapt proxies, whose C version refuses the look-ups that
-# typing_extensions makes since 4.6: saving a dict fails with "this __dict__ descriptor does not
-# support '_DictWrapper' objects". wrapt's Python version works, if chosen before the import.
-os.environ.setdefault("WRAPT_DISABLE_EXTENSIONS", "1")
-# TFF's worker is started by a fork, in whose child gRPC's handlers were seen to crash.
-os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
-
+libraries.prepare()
+estimator.provide()
 
 _HOMES = {
     "AlgorithmConfig": "fed_pretrain.algorithms.algorithm_config",

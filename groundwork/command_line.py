@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from absl import flags, logging
 
-from groundwork import filesystems, plugins, versions
+from groundwork import filesystems, libraries, plugins, versions
 from groundwork.errors import NO_ROOM, UserError, of_system
 
 USER_ERROR_EXIT = 2
@@ -35,10 +35,8 @@ _groups: dict[str, str] = {}
 def quiet_libraries() -> None:
     """Silences the libraries' own chatter; must run before TensorFlow is imported."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
-    # See fed_pretrain/__init__.py.
-    os.environ.setdefault("WRAPT_DISABLE_EXTENSIONS", "1")
+    libraries.prepare()
     # Of the many objects that imports and traces make, nearly all stay: looking through them again
     # and again for garbage takes a second of a start.
     gc.set_threshold(50_000, 10, 10)

@@ -6,17 +6,18 @@ import uuid
 # These are read when TensorFlow and gRPC are loaded, so they stand before every other import.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
-os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("MPLBACKEND", "Agg")
-os.environ.setdefault("WRAPT_DISABLE_EXTENSIONS", "1")  # see fed_pretrain/__init__.py
 SESSION_VARIABLE = "FED_PRETRAIN_TEST_SESSION"
 os.environ.setdefault(SESSION_VARIABLE, uuid.uuid4().hex)
 
 import psutil  # noqa: E402
 import pytest  # noqa: E402
+
+# Prepares what TensorFlow and TFF need, before a test imports them.
+import fed_pretrain  # noqa: E402, F401
 
 WORKER = "worker_binary"
 

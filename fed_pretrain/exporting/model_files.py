@@ -97,6 +97,9 @@ def _repacked(content: bytes, beside: Mapping[str, Json]) -> bytes:
             if name == "metadata.json":
                 kept = {"keras_version": json.loads(data)["keras_version"]}
                 data = json.dumps(kept).encode()
+            elif name == "config.json":
+                # So Keras 2 called its modules when it was no package of its own, and reads them.
+                data = data.replace(b'"tf_keras.', b'"keras.')
             new.writestr(zipfile.ZipInfo(name, _EPOCH), data)
         for name, value in beside.items():
             new.writestr(zipfile.ZipInfo(name, _EPOCH), json.dumps(value))

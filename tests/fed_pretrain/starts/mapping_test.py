@@ -1,9 +1,11 @@
 """Layouts as their makers publish them land in the right layer, the right way round."""
 
+import importlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from fed_pretrain.models import bert_encoder, gpt2
 from fed_pretrain.starts import labels
@@ -179,15 +181,15 @@ def test_huggingfaces_bert_fits_transposed_under_any_prefix(tmp_path: Path) -> N
 
 def test_cudnn_lstm_weights_convert_as_keras_converts_them() -> None:
     """Keras' own conversion, when it loads weights into an LSTM, is the oracle."""
-    from keras.src.layers import LSTM
-    from keras.src.saving.legacy.hdf5_format import _convert_rnn_weights
+    keras = tf.keras.layers.Layer.__module__.partition(".")[0]
+    hdf5_format = importlib.import_module(f"{keras}.src.saving.legacy.hdf5_format")
 
     kernel, recurrent, bias = (
         RNG.standard_normal(shape).astype(np.float32) for shape in ((5, 12), (3, 12), (24,))
     )
-    layer = LSTM(3)
+    layer = tf.keras.layers.LSTM(3)
     layer.build((None, None, 5))
-    expected = _convert_rnn_weights(layer, [kernel, recurrent, bias])
+    expected = hdf5_format._convert_rnn_weights(layer, [kernel, recurrent, bias])
     found = textgenrnn.translate(
         {"rnn_1/kernel": kernel, "rnn_1/recurrent_kernel": recurrent, "rnn_1/bias": bias}
     )

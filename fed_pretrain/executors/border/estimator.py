@@ -1,0 +1,34 @@
+"""Stands in for tensorflow_estimator, which ended before TensorFlow 2.16.
+
+tensorflow_privacy 0.9, which TFF imports, derives a few classes from it; nothing here uses them.
+"""
+
+import sys
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+_PACKAGE = "tensorflow_estimator"
+
+
+class _StandIn(MetaPathFinder, Loader):
+    """Every module of the package, each with an empty class for every name but a module's."""
+
+    def find_spec(self, name: str, *_: object) -> ModuleSpec | None:
+        ours = name.partition(".")[0] == _PACKAGE
+        return ModuleSpec(name, self, is_package=True) if ours else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__getattr__ = _empty_class  # type: ignore[method-assign]
+
+
+def _empty_class(name: str) -> type:
+    if name[0].islower():
+        raise AttributeError(name)
+    return type(name, (), {})
+
+
+def provide() -> None:
+    """After all other finders: a tensorflow_estimator that is installed is used."""
+    if not any(isinstance(finder, _StandIn) for finder in sys.meta_path):
+        sys.meta_path.append(_StandIn())

@@ -15,7 +15,7 @@ BENCHMARKS = $(filter-out %_peers faults,$(basename $(notdir $(shell grep -l "^i
 # Bytecode makes an import of TensorFlow Federated take 6 s in place of 24 s.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: quickstart test test-all test-airflow pages-test lint format bench bench-smoke mutants doctor bazel-smoke generated architecture lock gpu \
+.PHONY: quickstart test test-all test-airflow test-trackers pages-test lint format bench bench-smoke mutants doctor bazel-smoke generated architecture lock gpu \
 	embedded-large fashion-mnist clean clean-all help .venv
 .DEFAULT_GOAL := help
 
@@ -35,6 +35,11 @@ test-all: .venv/.stamp  ## every test, the slow ones too
 test-airflow: .venv/.stamp  ## run a study under a real Airflow, in an environment of its own
 	@"$(PYTHON)" tools/environment.py side airflow
 	@$(VENV)/python -m pytest -q --slow tests/pipelines/schedulers
+
+test-trackers: .venv/.stamp  ## send runs to a real MLflow server, and to W&B offline, in an environment of its own
+	@"$(PYTHON)" tools/environment.py side trackers
+	@"$(PYTHON)" tools/environment.py side mlflow
+	@$(VENV)/python -m pytest -q --slow tests/fed_pretrain/tracking
 
 lint: .venv/.stamp  ## ruff (lint and format) and mypy
 	@$(VENV)/ruff check --quiet $(CHECKED) && $(VENV)/ruff format --quiet --check $(CHECKED)

@@ -1,7 +1,7 @@
 """Modules of the user's that register things of their own, named by `--plugin`.
 
-A plugin may register tasks, models, client updates, server optimizers, probes, sources, partitions
-and report sections (docs/extending.md). Only what the user names is imported: a name that is stored
+A plugin may register tasks, models, client updates, server optimizers, probes, sources, partitions,
+report sections and trackers (docs/extending.md). Only what the user names is imported: a name that is stored
 in a run runs no code.
 """
 
@@ -15,7 +15,7 @@ from groundwork.errors import UserError
 FLAG = "plugin"
 HELP = (
     "A Python module of yours that registers tasks, models, client updates, server optimizers, "
-    "probes, sources, partitions or report sections (repeatable)."
+    "probes, sources, partitions, report sections or trackers (repeatable)."
 )
 
 

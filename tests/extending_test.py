@@ -1,6 +1,7 @@
 """The examples of docs/extending.md, each one file, do what the page says."""
 
 import csv
+import json
 import os
 import re
 import subprocess
@@ -27,6 +28,7 @@ from fed_pretrain.models import known_models
 from fed_pretrain.probes import known_probes
 from fed_pretrain.reporting import known_sections
 from fed_pretrain.tasks import known_tasks
+from fed_pretrain.tracking import known_trackers
 from groundwork import plugins
 from groundwork.errors import UserError
 import sys
@@ -34,7 +36,7 @@ lists = {
     "flowers": known_tasks.names, "mine": known_models.names, "halved": known_updates.names,
     "sign": known_server_optimizers.names, "largest": known_probes.known,
     "squares": known_sources.names, "striped": partition_config.rules,
-    "how_many": known_sections.names,
+    "how_many": known_sections.names, "lines": known_trackers.known,
 }
 assert not [name for name, names in lists.items() if name in names()]
 plugins.load(sys.argv[1:])
@@ -62,7 +64,7 @@ def python(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_the_page_shows_each_kind_of_thing_in_at_most_25_lines():
-    assert len(EXAMPLES) == 8
+    assert len(EXAMPLES) == 9
     assert max(text.count("\n") for text in EXAMPLES.values()) <= 25
 
 
@@ -82,7 +84,7 @@ def test_a_source_and_a_partition_of_ones_own_prepare_a_dataset(folder: Path):
 
 def test_a_client_update_and_a_probe_of_ones_own_train_a_run(folder: Path):
     def rows(workdir: str, *flags: str) -> list[dict[str, str]]:
-        plugins = ("--plugin=my_update", "--plugin=my_probe", "--probes=largest")
+        plugins = ("--plugin=my_update,my_probe,my_tracker", "--probes=largest", "--track=lines")
         run = ("--task=digits", "--rounds=2", "--clients_per_round=2", f"--workdir={workdir}")
         done = python(folder, "-m", "fed_pretrain.train", *plugins, *run, *flags)
         assert done.returncode == 0, done.stderr
@@ -93,6 +95,10 @@ def test_a_client_update_and_a_probe_of_ones_own_train_a_run(folder: Path):
     assert all(float(row["largest"]) > 0 for row in half[1:])
     assert whole[0]["eval_loss"] == half[0]["eval_loss"]
     assert whole[2]["eval_loss"] != half[2]["eval_loss"]
+    lines = [json.loads(line) for line in (folder / "lines.jsonl").open()]
+    assert [(line["run"], line["round"]) for line in lines] == [
+        (run, number) for run in ("whole", "half") for number in range(3)
+    ]
 
 
 def test_a_plugin_that_cannot_be_imported_is_named_in_one_sentence(folder: Path):

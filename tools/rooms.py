@@ -28,6 +28,7 @@ ARROWS = {
     " data_prep.store",
     "data_prep.inspection": "data_prep.store",
     "fed_pretrain.theory": "",
+    "fed_pretrain.tracking": "",
     "fed_pretrain.models": "",
     "fed_pretrain.clients": "",
     "fed_pretrain.tasks": "fed_pretrain.clients fed_pretrain.models data_prep",
@@ -45,12 +46,12 @@ ARROWS = {
     " fed_pretrain.clients",
     "fed_pretrain.experiment.assembly": "fed_pretrain.algorithms fed_pretrain.starts"
     " fed_pretrain.executors fed_pretrain.tasks fed_pretrain.clients fed_pretrain.models"
-    " fed_pretrain.curvature fed_pretrain.probes data_prep",
+    " fed_pretrain.curvature fed_pretrain.probes fed_pretrain.tracking data_prep",
     "fed_pretrain.experiment.workdir": "fed_pretrain.experiment.assembly fed_pretrain.starts"
     " fed_pretrain.executors fed_pretrain.models",
     "fed_pretrain.experiment": "fed_pretrain.exporting fed_pretrain.probes fed_pretrain.curvature"
     " fed_pretrain.algorithms fed_pretrain.starts fed_pretrain.executors fed_pretrain.tasks"
-    " fed_pretrain.clients fed_pretrain.models data_prep",
+    " fed_pretrain.clients fed_pretrain.models fed_pretrain.tracking data_prep",
     "fed_pretrain.pretraining": "fed_pretrain.experiment.assembly fed_pretrain.experiment.workdir"
     " fed_pretrain.starts fed_pretrain.tasks fed_pretrain.models fed_pretrain.clients"
     " fed_pretrain.executors",

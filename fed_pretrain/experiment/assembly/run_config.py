@@ -12,6 +12,7 @@ from fed_pretrain.probes import known_probes
 from fed_pretrain.starts.start_config import StartConfig
 from fed_pretrain.tasks import own_model
 from fed_pretrain.tasks.definition import TaskOptions
+from fed_pretrain.tracking.tracker import TrackingConfig
 from groundwork import settings
 from groundwork.settings import setting
 from groundwork.untyped import Json
@@ -140,6 +141,7 @@ class RunConfig:
     curvature: CurvatureConfig = dataclasses.field(default_factory=CurvatureConfig, metadata=_FREE)
     limits: LimitConfig = dataclasses.field(default_factory=LimitConfig, metadata=_FREE)
     saving: SavingConfig = dataclasses.field(default_factory=SavingConfig, metadata=_FREE)
+    tracking: TrackingConfig = dataclasses.field(default_factory=TrackingConfig, metadata=_FREE)
     executor: ExecutorOptions = dataclasses.field(default_factory=ExecutorOptions, metadata=_FREE)
 
 

@@ -22,6 +22,8 @@ from fed_pretrain.experiment.assembly.run_config import (
 from fed_pretrain.starts.start_config import StartConfig
 from fed_pretrain.tasks import known_tasks
 from fed_pretrain.tasks.definition import TaskOptions
+from fed_pretrain.tracking import known_trackers
+from fed_pretrain.tracking.tracker import TrackingConfig
 from groundwork import command_line, plugins, settings
 from groundwork.errors import UserError
 from groundwork.untyped import Json
@@ -39,6 +41,7 @@ _SECTIONS: tuple[tuple[str, type, str], ...] = (
     ("options", TaskOptions, "Task options"),
     ("executor", ExecutorOptions, "Executor"),
     ("saving", SavingConfig, "Saving"),
+    ("tracking", TrackingConfig, "Trackers"),
 )
 
 
@@ -87,6 +90,7 @@ def run_config(
     sections: dict[str, Json] = {
         key: settings.build(config, values) for key, config, _ in _SECTIONS if key != "algorithm"
     }
+    known_trackers.check(sections["tracking"])
     if values["local_steps"].present and values["epochs"].present:
         raise UserError("--local_steps and --epochs contradict each other: give one of them")
     if values["sampling"].value == "all" and values["clients_per_round"].present:

@@ -33,7 +33,8 @@ from fed_pretrain.experiment.workdir.metrics import (
 from fed_pretrain.models.weights import ModelArrays
 from fed_pretrain.probes.local_updates import local_updates
 from fed_pretrain.probes.probe import RoundObservation
-from groundwork import files
+from fed_pretrain.tracking.follower import FollowedRun, Follower
+from groundwork import files, versions
 from groundwork.files import defined
 from groundwork.memory import resident_megabytes
 from groundwork.progress import Progress
@@ -47,7 +48,10 @@ _NOTHING: Mapping[str, Json] = {"alignment": None, "layer_alignment": {}}
 class Training:
     """One run in progress."""
 
-    def __init__(self, assembly: Assembly, folder: Path, stop: GracefulStop) -> None:
+    def __init__(
+        self, assembly: Assembly, folder: Path, stop: GracefulStop, follower: Follower
+    ) -> None:
+        self._follower = follower
         self._assembly = assembly
         self._config = assembly.config
         self._folder = folder
@@ -86,6 +90,14 @@ class Training:
     def run(self) -> RunResult:
         workdir.claim(self._folder, self._assembly)
         self._begin_or_resume()
+        self._follower.begin(self._followed(), self._metrics.rows)
+        try:
+            return self._until_the_end()
+        except BaseException as error:
+            self._follower.stop(f"failed: {error}")
+            raise
+
+    def _until_the_end(self) -> RunResult:
         reason = self._reason()
         label = f"{self._config.task} {self._config.start.spec} {self._assembly.algorithm.label}"
         progress = Progress(label, self._rounds)
@@ -93,11 +105,13 @@ class Training:
             while reason is None:
                 row = self._one_round(prefetch)
                 progress.update(self._round, _detail(row))
+                self._follower.row(row)
                 reason = self._reason()
         progress.close()
         self._save()
         self._metrics.close()
         if self._stop.requested:
+            self._follower.stop(reason or "")
             return RunResult(self._folder, self._metrics.rows, reason or "", self._stop.requested)
         run_end.finish(
             self._folder,
@@ -110,7 +124,12 @@ class Training:
             | self._to_target()
             | self._spent(),
         )
+        self._follower.end(reason or "", run_end.small_files(self._folder))
         return RunResult(self._folder, self._metrics.rows, reason or "")
+
+    def _followed(self) -> FollowedRun:
+        tags = {**workdir.identity_tags(self._folder), **versions.current()}
+        return FollowedRun(self._folder.name, self._folder, hyperparameters(self._assembly), tags)
 
     def _to_target(self) -> dict[str, Json]:
         """What the target accuracy took; None where it was not reached."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from data_prep.store import manifest
 from fed_pretrain.experiment.training.result import RunResult
 from fed_pretrain.experiment.workdir import workdir
+from fed_pretrain.tracking import known_trackers
+from fed_pretrain.tracking.follower import Follower, Together
 from groundwork.locks import WorkdirLock
 from groundwork.signals import GracefulStop
 
@@ -15,8 +18,11 @@ if TYPE_CHECKING:
     from fed_pretrain.experiment.assembly.session import Session
 
 
-def train(config: RunConfig, session: Session | None = None) -> RunResult:
+def train(
+    config: RunConfig, session: Session | None = None, followers: Sequence[Follower] = ()
+) -> RunResult:
     """Runs or continues the run of `config.workdir` and returns when it is finished or stopped."""
+    followers = [*known_trackers.followers(config.tracking), *followers]
     folder = workdir.create(config.workdir)
     with (
         workdir.storage_faults(folder),
@@ -36,4 +42,4 @@ def train(config: RunConfig, session: Session | None = None) -> RunResult:
         from fed_pretrain.experiment.training.rounds import Training
 
         assembly = assemble(config, session or shared())
-        return Training(assembly, folder, stop).run()
+        return Training(assembly, folder, stop, Together(followers)).run()

@@ -59,6 +59,12 @@ def finish(
     )
 
 
+def small_files(folder: Path) -> list[Path]:
+    """What a finished run says of itself, without its weights."""
+    probes = sorted((folder / "probes").glob("*.json")) + sorted((folder / "probes").glob("*.png"))
+    return [*(folder / name for name in (*TRUSTED, workdir.SUCCESS)), *probes]
+
+
 def readable_best(
     rows: Sequence[Mapping[str, Json]],
     kept_rounds: Iterable[int],

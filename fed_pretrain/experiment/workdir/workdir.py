@@ -246,6 +246,13 @@ def check_dataset(folder: Path, path: str | None, fingerprint: str | None) -> No
         )
 
 
+def identity_tags(folder: Path) -> dict[str, str]:
+    """What says exactly which run a folder holds."""
+    saved = _read(folder / "config.json") or {}
+    names = {"hash": "run", "dataset_fingerprint": "dataset", "start_digest": "start"}
+    return {f"{tag}_identity": str(saved[name]) for name, tag in names.items() if name in saved}
+
+
 def success_facts(folder: Path) -> dict[str, Json]:
     """What SUCCESS says of the run; empty before it is finished."""
     return _read(folder / SUCCESS) or {}
@@ -257,7 +264,7 @@ def flags_digest(config: RunConfig) -> str:
     A flag that is not given counts as absent, so a version with more flags gives the same hash.
     """
     values = without_neutral(type(config), dataclasses.asdict(config), moving_only=False)
-    for name in ("workdir", "executor", "saving"):
+    for name in ("workdir", "executor", "saving", "tracking"):
         values.pop(name, None)
     values["mixed_precision"] = config.executor.mixed_precision
     return digest(values)

@@ -1,0 +1,71 @@
+"""A run tells its followers what happens, and goes on whatever becomes of them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from fed_pretrain.experiment.training.run import train
+from fed_pretrain.experiment.workdir.metrics import read_rows
+from fed_pretrain.tracking import known_trackers
+from fed_pretrain.tracking.follower import FollowedRun, Follower, Row
+from fed_pretrain.tracking.tracker import Guarded, Tracker, TrackingConfig
+from groundwork.errors import UserError
+from tests.fed_pretrain.experiment.small_runs import small
+
+
+class Heard(Follower):
+    def __init__(self) -> None:
+        self.run: FollowedRun | None = None
+        self.rounds: list[int] = []
+        self.files: Sequence[Path] = ()
+
+    def begin(self, run: FollowedRun, rows: Sequence[Row]) -> None:
+        self.run = run
+        self.rounds = [int(row["round"]) for row in rows]
+
+    def row(self, row: Row) -> None:
+        self.rounds.append(int(row["round"]))
+
+    def end(self, reason: str, files: Sequence[Path]) -> None:
+        assert reason == "all 2 rounds done"
+        self.files = files
+
+
+class Broken(Tracker):
+    name = "broken"
+
+    def __init__(self) -> None:
+        super().__init__(TrackingConfig())
+        self.calls = 0
+
+    def row(self, row: Row) -> None:
+        self.calls += 1
+        raise ConnectionError("the server is gone\nand more")
+
+
+def test_a_follower_hears_of_every_round_and_a_broken_tracker_of_no_more(tmp_path, capfd) -> None:
+    heard, broken = Heard(), Broken()
+    train(small(tmp_path / "run"), followers=[Guarded(broken), heard])
+    assert (
+        heard.rounds == [0, 1, 2] == [r["round"] for r in read_rows(tmp_path / "run/metrics.jsonl")]
+    )
+    assert heard.run is not None
+    assert heard.run.parameters["client_learning_rate"] > 0
+    assert len(heard.run.tags["run_identity"]) == 64
+    assert all(path.is_file() for path in heard.files)
+    assert {"config.json", "metrics.csv", "SUCCESS"} <= {path.name for path in heard.files}
+    assert broken.calls == 1
+    warnings = [line for line in capfd.readouterr().err.splitlines() if "warning" in line]
+    assert warnings == [
+        "warning: --track=broken failed and is off for the rest of this run (the server is gone);"
+        " the run goes on"
+    ]
+
+
+def test_a_tracker_that_is_not_known_or_not_installed_is_refused(monkeypatch) -> None:
+    with pytest.raises(UserError, match=r"--track=mlfow is none of .*did you mean 'mlflow'"):
+        known_trackers.check(TrackingConfig(track=("mlfow",)))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match="pip install wandb"):
+        known_trackers.check(TrackingConfig(track=("wandb",)))

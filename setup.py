@@ -1,21 +1,48 @@
-"""Makes the project installable: `pip install --no-deps -e .` inside the locked environment.
+"""Makes the project installable: as a wheel, or by `pip install --no-deps -e .` in a checkout.
 
-The dependencies stand in requirements.lock, because pip cannot resolve tensorflow-federated's own
-pins any more; none are declared here, so that no installer tries to.
+What the project imports is declared as requirements.in has it, except for tensorflow-federated: its
+own pins cannot be resolved any more, so it is installed with --no-deps and the packages it needs
+are declared here in its place.
 """
 
+import re
 import runpy
 from pathlib import Path
 
 import setuptools
 
-_VERSIONS = Path(__file__).with_name("groundwork") / "versions.py"
+_HERE = Path(__file__).parent
+_VERSIONS = _HERE / "groundwork" / "versions.py"
+_FEDERATED = "tensorflow-federated"
+# What tensorflow-federated 0.87.0 asks for, with the jax of requirements-overrides.txt.
+_OF_FEDERATED = [
+    "attrs~=23.1",
+    "cachetools~=5.3",
+    "dm-tree==0.1.8",
+    "google-vizier==0.1.11",
+    "googleapis-common-protos==1.61.0",
+    "jax==0.4.13",
+    "jaxlib==0.4.13",
+    "ml-dtypes~=0.2.0",
+    "portpicker~=1.6",
+    "tensorflow-model-optimization==0.7.5",
+    "tensorflow-privacy==0.9.0",
+    "tqdm~=4.64",
+    "typing-extensions>=4.12",
+]
+
+
+def required() -> list[str]:
+    lines = (_HERE / "requirements.in").read_text(encoding="utf-8").splitlines()
+    named = [line for line in lines if re.match(r"[a-z]", line)]
+    return [line for line in named if not line.startswith(_FEDERATED)] + _OF_FEDERATED
+
 
 setuptools.setup(
     name="fed_pretrain",
     version=runpy.run_path(str(_VERSIONS))["VERSION"],
     description="Where should federated training begin? A TensorFlow Federated pipeline.",
-    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description=(_HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     license_files=["LICENSE"],
@@ -26,10 +53,11 @@ setuptools.setup(
     package_data={
         "": [
             f"**/*.{suffix}"
-            for suffix in ("typed", "json", "yaml", "html", "j2", "flags", "md", "css", "js")
+            for suffix in ("typed", "json", "lock", "yaml", "html", "j2", "flags", "css", "js")
         ]
     },
-    # LGPL, and wanted by one source alone; the lock has it for the tests.
+    install_requires=required(),
+    # LGPL, and wanted by one source alone.
     extras_require={"7z": ["py7zr"]},
     entry_points={"console_scripts": ["fed-pretrain = fed_pretrain.console:main"]},
     classifiers=[

@@ -7,6 +7,7 @@ from groundwork import command_line, versions
 
 COMMANDS = {
     "doctor": "fed_pretrain.doctor",
+    "fetch-embedded": "fed_pretrain.fetch_embedded",
     "prepare": "data_prep.prepare",
     "verify": "data_prep.verify",
     "describe": "data_prep.describe",
@@ -26,7 +27,7 @@ def main() -> int:
     if command in ("--help", "-h"):
         print("usage: fed-pretrain COMMAND --flag=value ...   (COMMAND --help lists its flags)")
         for name, module in COMMANDS.items():
-            print(f"  {name:12} python -m {module}")
+            print(f"  {name:14} python -m {module}")
         return 0
     if command == command_line.VERSION:
         print(versions.table())

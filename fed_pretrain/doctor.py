@@ -10,7 +10,7 @@ import itertools
 import sys
 
 if sys.version_info[:2] != (3, 11) or importlib.util.find_spec("absl") is None:
-    sys.exit(f"error: {sys.executable} lacks the packages: run `make .venv`, use .venv/bin/python")
+    sys.exit(f"error: {sys.executable} lacks packages: install requirements.lock (`make .venv`)")
 
 from absl import flags
 

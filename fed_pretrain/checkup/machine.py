@@ -28,7 +28,7 @@ VERSIONS = {
 ALTERNATIVES = {"tensorflow": "tensorflow-cpu"}
 DISK_GIGABYTES = 2.0
 MEMORY_GIGABYTES = 3.0
-_INSTALL = "run `make .venv` and use .venv/bin/python"
+_INSTALL = "install requirements.lock (in a checkout `make .venv`, then use .venv/bin/python)"
 
 
 def examine(folder: str) -> Iterator[Verdict]:
@@ -108,12 +108,12 @@ def embedded() -> Iterator[Verdict]:
         finding = (
             f"missing: {', '.join(missing) or 'none'}; damaged: {', '.join(damaged) or 'none'}"
         )
-        yield verdict.fail("embedded packages", finding, "remove .venv/.stamp and run `make .venv`")
+        yield verdict.fail("embedded packages", finding, f"run `{embedded_packages.command()}`")
     else:
         yield verdict.ok("embedded packages", ", ".join(present))
     absent = sorted(optional.difference(present))
     if absent:
-        cure = "`make embedded-large`, `make fashion-mnist`"
+        cure = f"`{embedded_packages.command(large=True)}`, `make fashion-mnist`"
         yield verdict.note("optional packages", f"not installed: {', '.join(absent)}", cure)
 
 

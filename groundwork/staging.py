@@ -11,6 +11,8 @@ from groundwork import files
 from groundwork.errors import NO_ROOM, UserError, of_system
 
 REQUEST = "request.txt"
+STOPPED = "stopped"
+"""Its presence tells the processes of a job that one of them has failed."""
 
 
 AGAIN = "run the same command, which goes on from what is done"
@@ -39,7 +41,7 @@ def staging(output: Path, request: str) -> Iterator[Path]:
         if not (marker.exists() and marker.read_text() == request):
             _clear(folder)
             files.write_text(marker, request)
-        (folder / "failure.txt").unlink(missing_ok=True)
+        (folder / STOPPED).unlink(missing_ok=True)
         for left in folder.rglob(f"{files.TEMPORARY_PREFIX}*"):
             left.unlink(missing_ok=True)
         try:

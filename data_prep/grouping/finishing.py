@@ -1,47 +1,48 @@
-"""Stage 3: the indexes, the account, and the manifest, which makes it a dataset."""
+"""The indexes, the account, and the manifest, which makes it a dataset."""
 
 import collections
-import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pyarrow as pa
 import pyarrow.feather as feather
 
-from data_prep.grouping import merging, runs
-from data_prep.grouping.job import Job
+from data_prep.grouping.job import Job, Piece
+from data_prep.grouping.merging import rows_of
 from data_prep.partitions.heterogeneity import Heterogeneity
 from data_prep.partitions.partition_config import SPLITS
+from data_prep.sources.parsing import vocabulary
 from data_prep.store import index, manifest, views
-from data_prep.store.manifest import Manifest, Shard, Split
+from data_prep.store.manifest import Manifest, Shard, Split, StoredFile, stored_file
+from groundwork import files
 from groundwork.errors import UserError
 from groundwork.files import reach
 from groundwork.untyped import Json
 
 
-def finish(job: Job) -> None:
-    planned = job.result("planned", 0) or {}
-    shards = planned["shards"]
-    merged = job.results(merging.STAGE, shards)
+def finish(
+    job: Job, pieces: list[Piece], planned: Piece, drawn: Mapping[str, Json] | None = None
+) -> Iterator[str]:
+    """Leaves the dataset whole; yields its fingerprint."""
+    pieces.sort(key=lambda piece: piece["number"])
     splits: dict[str, Split] = {}
     heterogeneity: dict[str, Json] = {}
     for code, split in enumerate(SPLITS):
-        files = [Shard(**result["files"][code]) for result in merged]
-        if not any(file.examples for file in files):
-            for file in files:
+        shards = [Shard(**piece["files"][code]) for piece in pieces]
+        if not any(file.examples for file in shards):
+            for file in shards:
                 (job.dataset / file.file).unlink(missing_ok=True)
             continue
-        stored = index.write(job.dataset, split, _tables(job, split, shards))
+        stored = index.write(job.dataset, split, _tables(pieces, split))
         splits[split] = Split(
-            clients=sum(file.clients for file in files),
-            examples=sum(file.examples for file in files),
+            clients=sum(file.clients for file in shards),
+            examples=sum(file.examples for file in shards),
             index=stored,
-            shards=tuple(files),
+            shards=tuple(shards),
         )
-        heterogeneity[split] = _heterogeneity(job, split, shards)
-    counts = _counts(job, merged, splits)
+        heterogeneity[split] = _heterogeneity(pieces, split)
+    counts = _counts(pieces, planned, splits)
     _refuse_empty(job, splits, counts)
-    drawn = job.result("drawn", 0)
-    other_files, extra = merging.finish(job, shards)
+    other_files, extra = _vocabulary(job, pieces)
     made = Manifest(
         features=job.features,
         splits=splits,
@@ -60,38 +61,46 @@ def finish(job: Job) -> None:
     views.write(job.dataset, made)
     reach("prepare_manifest")
     manifest.write(job.dataset, made)
+    yield made.fingerprint
 
 
-def _tables(job: Job, split: str, shards: int) -> Iterator[pa.Table]:
-    for shard in range(shards):
-        path = job.staging / "rows" / merging.index_name(split, shard)
-        yield feather.read_table(path, memory_map=False)
+def _tables(pieces: list[Piece], split: str) -> Iterator[pa.Table]:
+    for piece in pieces:
+        yield feather.read_table(pa.BufferReader(piece[rows_of(split)]))
 
 
-def _heterogeneity(job: Job, split: str, shards: int) -> dict[str, Json]:
+def _heterogeneity(pieces: list[Piece], split: str) -> dict[str, Json]:
     report = Heterogeneity()
-    for table in _tables(job, split, shards):
+    for table in _tables(pieces, split):
         report.add(index.ClientIndex(table))
     report.pool()
-    for table in _tables(job, split, shards):
+    for table in _tables(pieces, split):
         report.compare(index.ClientIndex(table))
     return report.to_json()
 
 
-def _counts(job: Job, merged: list[dict[str, Json]], splits: dict[str, Split]) -> dict[str, Json]:
+def _vocabulary(job: Job, pieces: list[Piece]) -> tuple[tuple[StoredFile, ...], Mapping[str, Json]]:
+    """Writes the vocabulary file; what the manifest says of it."""
+    if not job.vocabulary:
+        return (), {}
+    counts: collections.Counter[str] = collections.Counter()
+    for piece in pieces:
+        counts.update(piece["words"])
+    words, origin = vocabulary.build(job.vocabulary, counts)
+    path = job.dataset / vocabulary.FILE
+    files.write_json(path, {**origin, "words": words})
+    return (stored_file(path),), {"vocabulary": {"asked": job.vocabulary, **origin}}
+
+
+def _counts(pieces: list[Piece], planned: Piece, splits: dict[str, Split]) -> dict[str, Json]:
     """In = out; a difference would be our own mistake, never the user's."""
-    results = job.results(runs.STAGE, len(job.tasks))
-    dropped: collections.Counter[str] = collections.Counter()
-    for result in itertools.chain(results, merged):
-        dropped.update(result["dropped"])
-    for result in results:
-        dropped.update({f"bad: {reason}": count for reason, count in result["bad"].items()})
+    dropped: collections.Counter[str] = collections.Counter(planned["dropped"])
+    dropped.update({f"bad: {reason}": count for reason, count in planned["bad"].items()})
+    read = planned["examples"] + dropped.total()
+    for piece in pieces:
+        dropped.update(piece["dropped"])
     written = sum(split.examples for split in splits.values())
-    before = sum(
-        sum(result["dropped"].values()) + sum(result["bad"].values()) for result in results
-    )
-    read = before + sum(result["examples"] for result in results)
-    if read != written + sum(dropped.values()):
+    if read != written + dropped.total():
         raise RuntimeError(f"{read} examples read, {written} written, dropped: {dict(dropped)}")
     return {"read": read, "written": written, "dropped": dict(sorted(dropped.items()))}
 

@@ -1,34 +1,39 @@
-"""All a worker must know, and where the work lies on disk.
+"""What a worker must know of a job, and what a local one keeps of its finished pieces.
 
-Only numbers and file names pass through the pipeline's runner. Everything else goes by files below
-one staging folder, which all workers must reach (a local disk, or one they share); each of them
-appears under its own name only when it is whole, so a bundle may be retried or run twice.
+Records, accounts and index rows pass through the pipeline; only the dataset's own files are written
+to the output's place. Where all workers are processes of this machine, each finished piece is also
+kept in the staging folder, so that the same command goes on from it after a kill.
 """
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from data_prep.partitions.partition_config import PartitionConfig, SplitConfig
 from data_prep.sources.source import ClientLimits, SourceReader, WorkUnit
 from data_prep.store.features import FeatureSpec
-from groundwork import files
-from groundwork.errors import UserError
-from groundwork.staging import Interrupted
+from groundwork import files, staging
 from groundwork.untyped import Json
 
-FAILURE = "failure.txt"
-_SOUND = "what is done is sound\n"
+Piece = dict[str, Json]
+"""What a piece of work gave: JSON, and bytes where they are many."""
+_BLOBS = "bytes"
+
+
+class Task(NamedTuple):
+    """Work units that a worker reads in one go."""
+
+    number: int
+    units: tuple[WorkUnit, ...]
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
     staging: Path
+    """Beside the output: the dataset is made in it."""
     reader: SourceReader
-    units: tuple[WorkUnit, ...]
-    tasks: tuple[tuple[int, ...], ...]
-    """Units a worker reads in one go."""
     features: tuple[FeatureSpec, ...]
     label_names: tuple[str, ...] | None
     partition: PartitionConfig
@@ -42,6 +47,8 @@ class Job:
     """What the vocabulary is made of, or nothing."""
     described: Mapping[str, Json]
     """What the manifest says of source, partition, request, command and versions."""
+    local: bool = True
+    """Whether all workers are processes of this machine, and share the staging folder."""
 
     @property
     def dataset(self) -> Path:
@@ -56,40 +63,46 @@ class Job:
         path.mkdir(parents=True, exist_ok=True)
         return path
 
-    def result(self, stage: str, number: int) -> dict[str, Json] | None:
-        """What a finished piece of work left, or None."""
-        try:
-            return json.loads((self.staging / stage / f"{number:06d}.json").read_bytes())
-        except FileNotFoundError:
-            return None
+    def once(self, stage: str, number: int, work: Callable[[], Piece]) -> Piece:
+        """The piece of this number, which a local job makes once, however often it is killed."""
+        path = self.staging / stage / f"{number:06d}.piece"
+        if self.local and path.exists():
+            return _load(path)
+        piece = {"number": number, **work()}
+        if self.local:
+            _save(self.folder(stage) / path.name, piece)
+        return piece
 
-    def save_result(self, stage: str, number: int, value: Mapping[str, Json]) -> None:
-        files.write_json(self.folder(stage) / f"{number:06d}.json", value)
+    def kept(self, stage: str) -> Iterator[Piece]:
+        for path in (self.staging / stage).glob("*.piece"):
+            yield _load(path)
 
-    def has_results(self, stage: str) -> bool:
-        """Whether a piece of work of the stage is finished."""
-        return any((self.staging / stage).glob("*.json"))
+    def num_kept(self, stage: str) -> int:
+        return len(list((self.staging / stage).glob("*.piece"))) if self.local else 0
 
-    def results(self, stage: str, count: int) -> list[dict[str, Json]]:
-        found = [self.result(stage, number) for number in range(count)]
-        missing = [number for number, value in enumerate(found) if value is None]
-        if missing:
-            raise RuntimeError(f"{stage}: the pipeline ended without the pieces {missing[:5]}")
-        return [value for value in found if value is not None]
+    def stop(self) -> None:
+        """Lets the other processes of a local job know that it has failed."""
+        if self.local:
+            (self.staging / staging.STOPPED).touch()
 
-    def fail(self, sentence: str, *, sound: bool = False) -> None:
-        """Ends the job for everyone, by the first sentence; `sound`: what is done can be kept."""
-        if not self.failed():
-            files.write_text(self.staging / FAILURE, _SOUND * sound + sentence)
+    def stopped(self) -> bool:
+        return self.local and (self.staging / staging.STOPPED).exists()
 
-    def failed(self) -> bool:
-        return (self.staging / FAILURE).exists()
 
-    def check(self) -> None:
-        """Raises what the job failed with."""
-        if not self.failed():
-            return
-        text = (self.staging / FAILURE).read_text()
-        if text.startswith(_SOUND):
-            raise Interrupted(text.removeprefix(_SOUND))
-        raise UserError(text)
+def _save(path: Path, piece: Piece) -> None:
+    blobs = {name: value for name, value in piece.items() if isinstance(value, bytes)}
+    rest = {name: value for name, value in piece.items() if name not in blobs}
+    sizes = {name: len(value) for name, value in blobs.items()}
+    head = json.dumps({**rest, _BLOBS: sizes}).encode()
+    with files.replacing(path) as file:
+        file.write(b"".join((len(head).to_bytes(8, "little"), head, *blobs.values())))
+
+
+def _load(path: Path) -> Piece:
+    content = path.read_bytes()
+    end = 8 + int.from_bytes(content[:8], "little")
+    piece: Piece = json.loads(content[8:end])
+    for name, size in piece.pop(_BLOBS).items():
+        piece[name] = content[end : end + size]
+        end += size
+    return piece

@@ -1,31 +1,32 @@
-"""Stage 2: the runs of a shard become the shard's file in each split, and its index rows."""
+"""The sorted rows of a shard become its file in each split, and its index rows."""
 
 import collections
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+import io
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.feather as feather
+from apache_beam.metrics import Metrics
 
-from data_prep.grouping import runs as spilling
-from data_prep.grouping.job import Job
+from data_prep.grouping.grouping import Key, sorted_runs
+from data_prep.grouping.job import Job, Piece
+from data_prep.grouping.reading import NAMESPACE
 from data_prep.grouping.runs import Entry, entries, merged, shard_range
 from data_prep.partitions.partition_config import SPLITS
 from data_prep.partitions.splits import TRAIN, Splitter
 from data_prep.sources.parsing import vocabulary
 from data_prep.sources.source import ClientLimits
 from data_prep.store import examples
-from data_prep.store.manifest import StoredFile, stored_file
 from data_prep.store.writer import ShardWriter, shard_name
-from groundwork import files
-from groundwork.files import replacing
-from groundwork.untyped import Json
 
-FEATURE = "text"
-WORD_STAGE = "counted"
+STAGE = "merged"
+TEXT = "text"
+CREATED = "created"
+BELOW, ABOVE = "clients_below_minimum", "clients_above_maximum"
 
 
 class WordCounter:
@@ -38,59 +39,31 @@ class WordCounter:
 
     def add(self, record: bytes) -> None:
         if self._wanted:
-            self.counts.update(self._tokens(examples.text_of(record, FEATURE)))
-
-    def save(self, job: Job, shard: int) -> None:
-        if self._wanted:
-            job.save_result(WORD_STAGE, shard, self.counts)
+            self.counts.update(self._tokens(examples.text_of(record, TEXT)))
 
 
-def finish(job: Job, shards: int) -> tuple[tuple[StoredFile, ...], Mapping[str, Json]]:
-    """Writes the vocabulary file; what the manifest says of it."""
-    if not job.vocabulary:
-        return (), {}
-    counts: collections.Counter[str] | None = None
-    if vocabulary.needs_counts(job.vocabulary):
-        counts = collections.Counter()
-        for part in job.results(WORD_STAGE, shards):
-            counts.update(part)
-    words, origin = vocabulary.build(job.vocabulary, counts)
-    path = job.dataset / vocabulary.FILE
-    files.write_json(path, {**origin, "words": words})
-    return (stored_file(path),), {"vocabulary": {"asked": job.vocabulary, **origin}}
+def merge(job: Job, shard: tuple[Key, Iterable]) -> Iterator[Piece]:
+    """Leaves the shard's files; its piece is their account and index rows."""
+    key, rows = shard
+    piece = job.once(STAGE, key[0], lambda: _merged(job, key, rows))
+    Metrics.counter(NAMESPACE, "written").inc(sum(file["examples"] for file in piece["files"]))
+    yield piece
 
 
-STAGE = "merged"
-CREATED = "created"
-BELOW, ABOVE = "clients_below_minimum", "clients_above_maximum"
+def rows_of(split: str) -> str:
+    """The name of a split's index rows in a piece."""
+    return f"rows of {split}"
 
 
-def plan(job: Job) -> dict[str, Json]:
-    """How many shards there will be: a function of the input alone."""
-    results = job.results(spilling.STAGE, len(job.tasks))
-    payload = sum(result["payload_bytes"] for result in results)
-    shards = job.shards or max(1, -(-payload // job.shard_bytes))
-    runs = [run for result in results for run in result["runs"]]
-    return {"shards": shards, "runs": runs, "payload_bytes": payload}
-
-
-def index_name(split: str, shard: int) -> str:
-    return f"{split}-{shard:06d}.arrow"
-
-
-def merge(job: Job, shard: int) -> int:
-    """Leaves the shard's files and the account of them; does nothing where they lie already."""
-    if job.result(STAGE, shard) is not None:
-        return shard
-    planned = job.result("planned", 0) or {}
-    shards = planned["shards"]
-    paths = [job.staging / spilling.RUNS / run for run in planned["runs"]]
+def _merged(job: Job, key: Key, rows: Iterable) -> Piece:
+    shard, shards = key
     low, high = shard_range(shard, shards)
     splitter = Splitter(job.splits)
     dropped: collections.Counter[str] = collections.Counter()
-    sizes = _sizes(paths, low, high) if splitter.needs_sizes or job.limits else None
-    job.dataset.mkdir(exist_ok=True)
-    with contextlib.ExitStack() as stack:
+    words = WordCounter(job)
+    job.dataset.mkdir(parents=True, exist_ok=True)
+    with sorted_runs(job, rows) as paths, contextlib.ExitStack() as stack:
+        sizes = _sizes(paths, low, high) if splitter.needs_sizes or job.limits else None
         writers = [
             stack.enter_context(
                 ShardWriter(job.dataset / shard_name(split, shard, shards), job.num_labels)
@@ -98,14 +71,22 @@ def merge(job: Job, shard: int) -> int:
             for split in SPLITS
         ]
         stream = merged(paths, low, high)
-        words = WordCounter(job)
         _write(stream, sizes, splitter, _cutoff_value(job), job.limits, writers, words, dropped)
-        files = [dataclasses.asdict(writer.close()) for writer in writers]
-    for split, writer in zip(SPLITS, writers, strict=True):
-        _save_rows(job, index_name(split, shard), writer.rows.table(shard, job.num_labels))
-    words.save(job, shard)
-    job.save_result(STAGE, shard, {"files": files, "dropped": dict(dropped)})
-    return shard
+        written = [dataclasses.asdict(writer.close()) for writer in writers]
+    tables = [writer.rows.table(shard, job.num_labels) for writer in writers]
+    return {
+        "files": written,
+        "dropped": dict(dropped),
+        "words": dict(words.counts),
+        **{rows_of(split): _bytes(table) for split, table in zip(SPLITS, tables, strict=True)},
+    }
+
+
+def _bytes(table: pa.Table) -> bytes:
+    """Compressed: the rows of all shards meet in one worker's memory."""
+    buffer = io.BytesIO()
+    feather.write_feather(table, buffer, compression="zstd")
+    return buffer.getvalue()
 
 
 class _Size(NamedTuple):
@@ -173,8 +154,3 @@ def _outside(limits: ClientLimits | None, size: int) -> str | None:
     if size < limits.minimum:
         return BELOW
     return ABOVE if size > limits.maximum else None
-
-
-def _save_rows(job: Job, name: str, table: pa.Table) -> None:
-    with replacing(job.folder("rows") / name) as file:
-        feather.write_feather(table, file, compression="uncompressed")

@@ -1,32 +1,48 @@
-"""Iterates work units, encodes their records, keeps the account of what was read and dropped."""
+"""Reads the work units of a task, encodes their records, accounts for what was read and dropped."""
 
 import collections
 import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from data_prep.grouping.job import Job
+import numpy as np
+from apache_beam.metrics import Metrics
+
+from data_prep.grouping.job import Job, Task
 from data_prep.partitions.partition_config import MOST_LABELS, SPLITS
 from data_prep.sources.source import BadRecord, Dropped, Record, WorkUnit
 from data_prep.store.examples import ExampleEncoder, WrongValue
-from groundwork.errors import UserError
+from groundwork.untyped import Json
 
+NAMESPACE = "data_prep"
+READ = "read"
+"""The stage in which every item is read for the last time, and accounted for."""
 PROGRESS_SECONDS = 1.0
 _SPLIT_CODES = {name: code for code, name in enumerate(SPLITS)}
 _LONGEST_CLIENT_ID = 1024
 
 
-class Encoded(NamedTuple):
-    """A sound record, ready to be stored. `position` counts the sound records of its unit."""
+class Row(NamedTuple):
+    """A sound record, ready to be stored."""
 
-    unit: int
-    position: int
-    client: bytes | None
-    split: int
+    client: bytes
+    """Empty where none is known yet."""
     order: int
+    payload: bytes
+    split: int
     label: int
     counted: int
-    payload: bytes
+    """Whether it counts towards the client's size (see ClientLimits)."""
+
+
+class Assigned(NamedTuple):
+    """The clients that a global partition gave the sound records of a task, in their order."""
+
+    names: list[bytes]
+    codes: bytes
+
+    def clients(self) -> Iterator[bytes]:
+        return (self.names[code] for code in np.frombuffer(self.codes, np.int32))
 
 
 class Account:
@@ -34,16 +50,32 @@ class Account:
 
     def __init__(self) -> None:
         self.examples = 0
+        self.payload_bytes = 0
         self.dropped: collections.Counter[str] = collections.Counter()
-        self.bad: list[BadRecord] = []
-        self.splits: set[int] = set()
+        self.bad: collections.Counter[str] = collections.Counter()
 
-    def bad_reasons(self) -> dict[str, int]:
-        return dict(collections.Counter(bad.reason for bad in self.bad))
+    def counters(self) -> collections.Counter[str]:
+        """What the engine's counters show of it, by what follows the name of the stage."""
+        found = collections.Counter({"": self.examples})
+        for name, reasons in (("dropped", self.dropped), ("bad", self.bad)):
+            found.update({f", {name}: {reason}": number for reason, number in reasons.items()})
+        return found
+
+    def to_json(self) -> dict[str, Json]:
+        return {
+            "examples": self.examples,
+            "payload_bytes": self.payload_bytes,
+            "dropped": dict(self.dropped),
+            "bad": dict(self.bad),
+        }
 
 
 class TooManyBadRecords(Exception):
     """The task stops here; the job fails with the sentence."""
+
+
+class Stopped(Exception):
+    """Another process of this machine met the error that ends the job."""
 
 
 def sentence(bad: BadRecord, allowed: int, found: int) -> str:
@@ -59,39 +91,45 @@ def sentence(bad: BadRecord, allowed: int, found: int) -> str:
 class TaskReader:
     """Reads the units of one task."""
 
-    def __init__(self, job: Job, task: int, stage: str) -> None:
+    def __init__(self, job: Job, task: Task, stage: str, assigned: Assigned | None = None) -> None:
         self._job = job
         self._task = task
         self._stage = stage
+        self._clients = None if assigned is None else assigned.clients()
         self._encode = ExampleEncoder(job.features).encode
         self._natural = not job.partition.is_global
         self._labelled = any(f.name == "label" and f.kind == "int64" for f in job.features)
         self._next_report = time.monotonic() + PROGRESS_SECONDS
+        self._counted: collections.Counter[str] = collections.Counter()
         self.account = Account()
 
-    def read(self) -> Iterator[Encoded]:
-        for number in self._job.tasks[self._task]:
-            yield from self._read_unit(number, self._job.units[number])
+    def read(self) -> Iterator[Row]:
+        try:
+            for unit in self._task.units:
+                yield from self._read_unit(unit)
+            self._note()
+        finally:
+            self._count()
 
-    def _read_unit(self, number: int, unit: WorkUnit) -> Iterator[Encoded]:
+    def _read_unit(self, unit: WorkUnit) -> Iterator[Row]:
         account = self.account
         position = 0
         for number_of_item, item in enumerate(self._job.reader.read(unit)):
             if number_of_item & 0xFF == 0:
                 self._report()
             if isinstance(item, Record):
-                encoded = self._encoded(number, position, unit, item)
-                if encoded is not None:
+                row = self._row(position, unit, item)
+                if row is not None:
                     position += 1
                     account.examples += 1
-                    account.splits.add(encoded.split)
-                    yield encoded
+                    account.payload_bytes += len(row.payload)
+                    yield row
             elif isinstance(item, Dropped):
                 account.dropped[item.reason] += item.examples
             else:
                 self._refuse(item)
 
-    def _encoded(self, number: int, position: int, unit: WorkUnit, item: Record) -> Encoded | None:
+    def _row(self, position: int, unit: WorkUnit, item: Record) -> Row | None:
         try:
             payload = self._encode(item.features)
             client = self._client(item.client_id)
@@ -108,15 +146,17 @@ class TaskReader:
             detail = f"split {item.split!r} is none of {known}"
             self._refuse(self._bad("unknown_split", unit, position, detail))
             return None
+        if self._clients is not None:
+            client = next(self._clients)
         limits = self._job.limits
         counted = limits is None or limits.feature is None or not item.features[limits.feature]
-        return Encoded(number, position, client, split, order, label, int(counted), payload)
+        return Row(client, order, payload, split, label, int(counted))
 
-    def _client(self, client_id: str | None) -> bytes | None:
+    def _client(self, client_id: str | None) -> bytes:
         if client_id is None:
             if self._natural:
                 raise WrongValue("the record has no client, which --partition=natural needs")
-            return None
+            return b""
         try:
             client = client_id.encode()
         except (AttributeError, UnicodeEncodeError):
@@ -145,16 +185,28 @@ class TaskReader:
 
     def _refuse(self, bad: BadRecord) -> None:
         account = self.account
-        account.bad.append(bad)
-        if len(account.bad) > self._job.max_bad_records:
-            raise TooManyBadRecords(sentence(bad, self._job.max_bad_records, len(account.bad)))
+        account.bad[bad.reason] += 1
+        if account.bad.total() > self._job.max_bad_records:
+            raise TooManyBadRecords(sentence(bad, self._job.max_bad_records, account.bad.total()))
 
     def _report(self) -> None:
         now = time.monotonic()
         if now < self._next_report:
             return
         self._next_report = now + PROGRESS_SECONDS
-        if self._job.failed():
-            raise UserError("another worker met the error that stops this job")
-        path = self._job.folder("progress") / f"{self._stage}-{self._task:06d}"
-        path.write_text(str(self.account.examples))
+        self._count()
+        if self._job.stopped():
+            raise Stopped
+        self._note()
+
+    def _note(self) -> None:
+        """For the driver's progress line."""
+        if self._job.local:
+            path = self._job.folder("progress") / f"{self._stage}-{self._task.number:06d}"
+            path.write_text(str(self.account.examples))
+
+    def _count(self) -> None:
+        counts = self.account.counters()
+        for name, number in (counts - self._counted).items():
+            Metrics.counter(NAMESPACE, f"{self._stage}{name}").inc(number)
+        self._counted = counts

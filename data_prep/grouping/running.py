@@ -1,6 +1,7 @@
 """Runs a job's pipeline on a Beam runner, and shows how far it is."""
 
 import contextlib
+import dataclasses
 import functools
 import logging
 import os
@@ -14,15 +15,18 @@ from pathlib import Path
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-from apache_beam.runners.runner import PipelineRunner
+from apache_beam.runners.runner import PipelineResult, PipelineRunner
 from apache_beam.transforms import environments
 
-from data_prep.grouping import assigning, local_worker, merging, pipeline, runs
-from data_prep.grouping.job import Job
+from data_prep.grouping import assigning, local_worker, merging, pipeline
+from data_prep.grouping.grouping import remove_runs_of_the_dead
+from data_prep.grouping.job import Job, Task
+from data_prep.grouping.reading import READ
 from data_prep.sources.parsing.compressed import SUFFIXES
-from groundwork.errors import NO_ROOM, UserError, of_system
+from groundwork import worker_errors
+from groundwork.errors import UserError
 from groundwork.progress import Progress
-from groundwork.staging import AGAIN, Interrupted
+from groundwork.staging import Interrupted
 
 _LOCAL = ("", "FnApiRunner")
 _WORKER_DIED = "Channel closed prematurely"
@@ -30,42 +34,48 @@ _POLL_SECONDS = 0.25
 _LONGEST_WHY = 300
 
 
-def run(job: Job, *, workers: int, beam_options: Sequence[str], expected: int | None) -> None:
+def run(
+    job: Job,
+    tasks: Sequence[Task],
+    *,
+    workers: int,
+    beam_options: Sequence[str],
+    expected: int | None,
+) -> PipelineResult:
     """Runs the pipeline to its end; UserError with the sentence of a failed job."""
     options, runner = _runner(workers, beam_options)
-    runs.remove_of_the_dead(job)
-    with _importable_by_workers(), _progress(job, expected), _quiet_beam():
+    job = dataclasses.replace(job, local=runner is not None)
+    remove_runs_of_the_dead(job)
+    with _importable_by_workers(), _quiet_beam():
         graph = _pipeline(runner, options)
-        pipeline.build(graph, job)
+        pipeline.build(graph, job, tasks)
         try:
-            _wait(job, graph, beam_options)
-        except RuntimeError as error:
-            job.check()
-            for number in NO_ROOM:  # Not even the failure could be written down.
-                if os.strerror(number) in str(error):
-                    raise Interrupted(of_system(OSError(number, ""), AGAIN)) from error
-            if _WORKER_DIED not in str(error):
-                raise
-            raise Interrupted(
-                "a worker process died, perhaps killed by the system (out of memory?): the same "
-                "command goes on from what is done; --workers=1 or a smaller --spill_mb may help"
-            ) from None
-    job.check()
+            with _progress(job, tasks, expected):
+                result = graph.run()
+                result.wait_until_finish()
+        except Exception as error:
+            raise _refusal(job, error, beam_options) or error from None
+    return result
 
 
-def _wait(job: Job, graph: beam.Pipeline, beam_options: Sequence[str]) -> None:
-    name = PipelineOptions(list(beam_options)).view_as(StandardOptions).runner or ""
-    try:
-        graph.run().wait_until_finish()
-    except Exception as error:  # An engine that is not there fails in its own way.
-        if name in _LOCAL:
-            raise
-        why = (str(error).strip() or type(error).__name__).splitlines()[0][:_LONGEST_WHY]
-        refusal = Interrupted if job.has_results(runs.STAGE) else UserError
-        raise refusal(
-            f"--runner={name}: Beam could not run the job on it ({why}); without --runner the "
-            "processes of this machine do it"
-        ) from error
+def _refusal(job: Job, error: Exception, beam_options: Sequence[str]) -> UserError | None:
+    """The sentence for what ended the pipeline; None where it is our own mistake."""
+    mistake = worker_errors.raised(error)
+    if mistake is not None:
+        return mistake
+    if job.local:
+        if _WORKER_DIED not in str(error):
+            return None
+        return Interrupted(
+            "a worker process died, perhaps killed by the system (out of memory?): the same "
+            "command goes on from what is done; --workers=1 or a smaller --spill_mb may help"
+        )
+    name = PipelineOptions(list(beam_options)).view_as(StandardOptions).runner
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return UserError(
+        f"--runner={name}: Beam could not run the job on it ({lines[0][:_LONGEST_WHY]}); without "
+        "--runner the processes of this machine do it"
+    )
 
 
 def _pipeline(runner: PipelineRunner | None, options: PipelineOptions) -> beam.Pipeline:
@@ -146,61 +156,49 @@ def _quiet_threads() -> None:
 
 
 @contextlib.contextmanager
-def _progress(job: Job, expected: int | None) -> Iterator[None]:
+def _progress(job: Job, tasks: Sequence[Task], expected: int | None) -> Iterator[None]:
     stop = threading.Event()
-    thread = threading.Thread(target=_watch, args=(job, expected, stop), daemon=True)
-    thread.start()
+    thread = threading.Thread(target=_watch, args=(job, tasks, expected, stop), daemon=True)
+    if job.local:
+        thread.start()
     try:
         yield
     finally:
         stop.set()
-        thread.join()
+        if job.local:
+            thread.join()
 
 
-def _watch(job: Job, expected: int | None, stop: threading.Event) -> None:
-    """Shows each stage from the files it leaves: that works with workers anywhere."""
-    stages = [(runs.STAGE, "read and sort")]
+def _watch(job: Job, tasks: Sequence[Task], expected: int | None, stop: threading.Event) -> None:
+    """Shows each stage from the pieces it leaves; an engine has a page of its own for that."""
+    stages = [(READ, "read and sort")]
     if job.partition.is_global:
         stages.insert(0, (assigning.STAGE, "look at labels"))
     for stage, label in stages:
         progress = Progress(label, expected)
-        done: dict[int, int] = {}
-        whole = _in_one_piece(job)
-        while len(done) < len(job.tasks) and not stop.wait(_POLL_SECONDS):
-            progress.update(
-                _examples(job, stage, done), f"files {len(done)}/{len(job.tasks)}{whole}"
-            )
-        if len(done) == len(job.tasks):
-            progress.close(f"{sum(done.values()):,} examples")
-    planned = None
-    while planned is None and not stop.wait(_POLL_SECONDS):
-        planned = job.result("planned", 0)
-    if planned is None:
-        return
-    shards = planned["shards"]
-    progress = Progress("write shards", shards)
-    finished = 0
-    while finished < shards and not stop.wait(_POLL_SECONDS):
-        folder = job.staging / merging.STAGE
-        finished = len(list(folder.glob("*.json"))) if folder.exists() else 0
-        progress.update(finished)
+        finished = 0
+        whole = _in_one_piece(tasks)
+        while finished < len(tasks) and not stop.wait(_POLL_SECONDS):
+            finished = job.num_kept(stage)
+            progress.update(_examples(job, stage), f"files {finished}/{len(tasks)}{whole}")
+        if finished == len(tasks):
+            progress.close(f"{_examples(job, stage):,} examples")
+    progress = Progress("write shards", job.shards)
+    while not stop.wait(_POLL_SECONDS):
+        progress.update(job.num_kept(merging.STAGE))
     progress.close()
 
 
-def _in_one_piece(job: Job) -> str:
+def _in_one_piece(tasks: Sequence[Task]) -> str:
     """A compressed file cannot be entered in its middle: a kill costs what was read of it."""
-    compressed = sum(unit.path.endswith(SUFFIXES) for unit in job.units)
+    compressed = sum(unit.path.endswith(SUFFIXES) for task in tasks for unit in task.units)
     return f", {compressed:,} compressed ones each in one piece" if compressed else ""
 
 
-def _examples(job: Job, stage: str, done: dict[int, int]) -> int:
-    """Examples read so far; notes finished tasks in `done`."""
-    for task in range(len(job.tasks)):
-        if task not in done and (result := job.result(stage, task)) is not None:
-            done[task] = result["examples"]
-    running = 0
+def _examples(job: Job, stage: str) -> int:
+    """Examples read so far, as each task noted them."""
+    noted = 0
     for path in (job.staging / "progress").glob(f"{stage}-*"):
-        if int(path.name.rpartition("-")[2]) not in done:
-            with contextlib.suppress(OSError, ValueError):
-                running += int(path.read_text() or 0)
-    return sum(done.values()) + running
+        with contextlib.suppress(OSError, ValueError):
+            noted += int(path.read_text() or 0)
+    return noted

@@ -9,19 +9,15 @@ import heapq
 import os
 import struct
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from data_prep.grouping import assigning
-from data_prep.grouping.job import Job
-from data_prep.grouping.reading import Encoded, TaskReader
 from groundwork import files, owners
 from groundwork.errors import UserError
 from groundwork.randomness import stable_hash
-from groundwork.untyped import Json
 
 HASH_SPACE = 1 << 64
 _ENTRY = struct.Struct("<QqIiHBB")
@@ -157,62 +153,6 @@ def shard_range(shard: int, shards: int) -> tuple[int, int]:
     return -(-shard * HASH_SPACE // shards), -(-(shard + 1) * HASH_SPACE // shards)
 
 
-STAGE = "spilled"
-RUNS = "runs"
-
-
-def spill(job: Job, task: int) -> int:
-    """Leaves the task's runs and its account; does nothing where they lie already."""
-    if job.result(STAGE, task) is not None:
-        return task
-    reader = TaskReader(job, task, STAGE)
-    spiller = RunSpiller(job.folder(RUNS), job.spill_bytes)
-    client_of = _clients(job)
-    for record in reader.read():
-        spiller.add(
-            client_of(record),
-            record.order,
-            record.payload,
-            record.split,
-            record.label,
-            record.counted,
-        )
-    spiller.flush()
-    job.save_result(STAGE, task, _result(reader, spiller))
-    return task
-
-
-def remove_of_the_dead(job: Job) -> int:
-    """The runs that killed workers left of tasks they had not finished; returns how many."""
-    results = [job.result(STAGE, task) for task in range(len(job.tasks))]
-    used = {name for result in results if result is not None for name in result["runs"]}
-    found = (job.staging / RUNS).glob("*.run")
-    return owners.remove_of_the_dead(path for path in found if path.name not in used)
-
-
-def _clients(job: Job) -> Callable[[Encoded], bytes]:
-    if not job.partition.is_global:
-        return lambda record: record.client or b""
-    names = assigning.client_names(job)
-    loaded: dict[int, np.ndarray] = {}
-
-    def client_of(record: Encoded) -> bytes:
-        if record.unit not in loaded:
-            loaded.clear()
-            loaded[record.unit] = assigning.load(job, record.unit)
-        return names[loaded[record.unit][record.position]]
-
-    return client_of
-
-
-def _result(reader: TaskReader, spiller: RunSpiller) -> dict[str, Json]:
-    account = reader.account
-    return {
-        "runs": spiller.runs,
-        "examples": account.examples,
-        "payload_bytes": spiller.payload_bytes,
-        "splits": sorted(account.splits),
-        "dropped": dict(account.dropped),
-        "bad": account.bad_reasons(),
-        "bad_examples": [list(bad) for bad in account.bad[:20]],
-    }
+def shard_of(client: bytes, shards: int) -> int:
+    """The shard whose range the client's hash is in."""
+    return stable_hash(client) * shards >> 64

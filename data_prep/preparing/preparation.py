@@ -82,8 +82,6 @@ def make_job(opened: Opened, folder: Path, described: Mapping[str, Json]) -> Job
     return Job(
         staging=folder,
         reader=opened.reader,
-        units=opened.units,
-        tasks=pack_tasks(opened.units),
         features=features.checked(opened.reader.features),
         label_names=opened.reader.label_names,
         partition=opened.partition,
@@ -121,7 +119,11 @@ def prepare_opened(
         running = _beam()
         job = make_job(opened, folder, described)
         running.run(
-            job, workers=opened.workers, beam_options=config.beam_options, expected=expected
+            job,
+            pack_tasks(opened.units),
+            workers=opened.workers,
+            beam_options=config.beam_options,
+            expected=expected,
         )
         files.reach("prepare_move")
         staging.move_into_place(job.dataset, output, overwrite=config.overwrite)

@@ -4,6 +4,7 @@ import dataclasses
 import os
 from collections.abc import Mapping
 
+from data_prep.grouping.job import Task
 from data_prep.partitions.partition_config import (
     CONCENTRATIONS,
     DIRICHLET,
@@ -227,19 +228,16 @@ def _limits(config: PrepareConfig, reader: SourceReader) -> ClientLimits | None:
     )
 
 
-def pack_tasks(units: tuple[WorkUnit, ...]) -> tuple[tuple[int, ...], ...]:
+def pack_tasks(units: tuple[WorkUnit, ...]) -> tuple[Task, ...]:
     """Neighbouring units together, so that small files do not make many small runs."""
     total = sum(unit.size for unit in units)
     target = min(max(total // _TASKS, _SMALLEST_TASK), _LARGEST_TASK)
-    tasks: list[tuple[int, ...]] = []
-    current: list[int] = []
+    packed: list[list[WorkUnit]] = [[]]
     size = 0
-    for number, unit in enumerate(units):
-        current.append(number)
-        size += unit.size
+    for unit in units:
         if size >= target:
-            tasks.append(tuple(current))
-            current, size = [], 0
-    if current:
-        tasks.append(tuple(current))
-    return tuple(tasks)
+            packed.append([])
+            size = 0
+        packed[-1].append(unit)
+        size += unit.size
+    return tuple(Task(number, tuple(together)) for number, together in enumerate(packed))

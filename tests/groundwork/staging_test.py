@@ -28,7 +28,7 @@ def test_what_was_interrupted_is_kept_for_the_same_request_only(tmp_path: Path) 
 
 
 def test_half_written_files_and_an_old_failure_are_swept_away(tmp_path: Path) -> None:
-    for name in (".tmp-half", "failure.txt"):
+    for name in (".tmp-half", staging.STOPPED):
         leave(tmp_path / "out", "request", name)
         assert pieces(tmp_path / "out", "request") == []
 

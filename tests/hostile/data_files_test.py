@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.grouping import reading, runs
-from data_prep.preparing import preparation
+from data_prep.grouping import reading
+from data_prep.preparing import preparation, request
 from data_prep.preparing.preparation import PrepareConfig
 from groundwork.errors import UserError
 from tests.hostile.bounds import bounded
@@ -32,8 +32,8 @@ def _read(config: PrepareConfig, staging: Path) -> None:
     """All that reads the input, as a worker of the pipeline does it."""
     opened = preparation.open_source(config)
     job = preparation.make_job(opened, staging, {"extra": {}})
-    for task in range(len(job.tasks)):
-        for _ in reading.TaskReader(job, task, runs.STAGE).read():
+    for task in request.pack_tasks(opened.units):
+        for _ in reading.TaskReader(job, task, reading.READ).read():
             pass
 
 

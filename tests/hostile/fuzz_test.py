@@ -20,8 +20,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data_prep.grouping import reading, runs
-from data_prep.preparing import preparation
+from data_prep.grouping import reading
+from data_prep.preparing import preparation, request
 from data_prep.preparing.preparation import PrepareConfig
 from fed_pretrain.starts.formats import detect
 from groundwork.errors import UserError
@@ -140,8 +140,8 @@ def _read_data(kind: str, content: bytes, folder: Path) -> None:
     )
     opened = preparation.open_source(config)
     job = preparation.make_job(opened, folder, {"extra": {}})
-    for task in range(len(job.tasks)):
-        for _ in reading.TaskReader(job, task, runs.STAGE).read():
+    for task in request.pack_tasks(opened.units):
+        for _ in reading.TaskReader(job, task, reading.READ).read():
             pass
 
 

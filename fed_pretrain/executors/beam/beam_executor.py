@@ -12,7 +12,6 @@ import contextlib
 import logging
 import os
 import pickle
-import re
 import shutil
 import subprocess
 import tempfile
@@ -33,12 +32,10 @@ from fed_pretrain.executors.executor import ClientInput, Executor, RoundOutput, 
 from fed_pretrain.executors.executor_options import DEFAULT, ExecutorOptions
 from fed_pretrain.executors.graphs import graph_spec, structures
 from fed_pretrain.executors.graphs.map_reduce import MapReduceProgram, Tap, compile_program
-from groundwork import owners
+from groundwork import owners, worker_errors
 from groundwork.errors import UserError
 from groundwork.untyped import Computation, Leaf, Nested, Process, State
 
-_USER_ERROR = re.compile(r"groundwork\.errors\.UserError: (.+)")
-_WHERE = re.compile(r" \[while running .*")
 _LOCAL = "fed-pretrain-beam-"
 _TOTAL = "total"
 _PARTS = "parts"
@@ -341,13 +338,8 @@ def _told(runner: str) -> Iterator[None]:
     except (subprocess.SubprocessError, OSError, grpc.RpcError) as error:
         sentence = " ".join(str(error).split())[:300]
         raise UserError(f"--runner={runner}: the engine failed: {sentence}") from error
-    except UserError as error:
-        raise UserError(_WHERE.sub("", str(error))) from error
-    except RuntimeError as error:  # what a worker raised, as text
-        found = _USER_ERROR.search(str(error))
-        if found is None:
-            raise
-        raise UserError(_WHERE.sub("", found[1])) from error
+    except (UserError, RuntimeError) as error:
+        raise worker_errors.raised(error) or error from error
 
 
 class _quiet:

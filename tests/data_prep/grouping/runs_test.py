@@ -70,6 +70,13 @@ def test_ranges_of_shards_meet_without_gap_or_overlap() -> None:
         assert all(a[1] == b[0] for a, b in itertools.pairwise(borders))
 
 
+def test_a_client_is_in_the_shard_whose_range_has_its_hash() -> None:
+    for shards in (1, 3, 1000, 99_999):
+        for number in range(200):
+            low, high = shard_range(runs.shard_of(b"%d" % number, shards), shards)
+            assert low <= stable_hash(b"%d" % number) < high
+
+
 def test_the_hash_is_the_same_in_every_process_and_version() -> None:
     assert stable_hash(b"form_00") == 8329773756602162284
     assert stable_hash("ü".encode()) == 3976460501203677525

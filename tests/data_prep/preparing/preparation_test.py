@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from data_prep.grouping import merging, running, runs
-from data_prep.grouping.job import Job
+from data_prep.grouping import grouping, pipeline, running
+from data_prep.grouping.job import Job, Task
 from data_prep.grouping.reading import TaskReader
 from data_prep.preparing import preparation, request
 from data_prep.preparing.preparation import PrepareConfig, prepare
@@ -231,11 +231,11 @@ def test_a_full_disk_gives_one_sentence_and_the_same_command_goes_on(
         raise OSError(number, os.strerror(number))
 
     with monkeypatch.context() as patch:
-        patch.setattr(merging, "merge", full)
+        patch.setattr(pipeline, "merge", full)
         with pytest.raises(UserError, match=sentence):
             prepare(config)
     whole = prepare(dataclasses.replace(config, output=str(tmp_path / "never_full")))
-    monkeypatch.setattr(runs, "TaskReader", read_again)
+    monkeypatch.setattr(grouping, "TaskReader", read_again)
     assert prepare(config).fingerprint == whole.fingerprint
     assert not staging.folder_of(tmp_path / "out").exists()
 
@@ -265,7 +265,7 @@ def test_a_file_that_may_not_grow_so_large_leaves_what_is_whole(
             prepare(config)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    monkeypatch.setattr(runs, "TaskReader", read_again)
+    monkeypatch.setattr(grouping, "TaskReader", read_again)
     assert prepare(config).manifest.counts["written"] == 7200
     assert not staging.folder_of(tmp_path / "out").exists()
 
@@ -295,15 +295,15 @@ def test_a_bad_record_found_late_leaves_what_is_whole(
     config = three_files(tmp_path, last="c,x,y\n")
     with pytest.raises(UserError, match=r"2\.csv line 2402: .*other files is kept"):
         prepare(config)
-    read = runs.TaskReader
+    read = grouping.TaskReader
 
-    def of_last_file(job: Job, task: int, stage: str) -> TaskReader:
-        assert task == 2, "what was read of the others is whole"
+    def of_last_file(job: Job, task: Task, stage: str) -> TaskReader:
+        assert task.number == 2, "what was read of the others is whole"
         return read(job, task, stage)
 
     lenient = dataclasses.replace(config, max_bad_records=1)
     with monkeypatch.context() as patch:
-        patch.setattr(runs, "TaskReader", of_last_file)
+        patch.setattr(grouping, "TaskReader", of_last_file)
         assert prepare(lenient).manifest.counts["dropped"] == {"bad: wrong_type": 1}
     announced: list[str] = []
     prepare(lenient, announced.append)
@@ -347,7 +347,8 @@ def test_an_input_that_vanishes_while_it_is_read_is_named(tmp_path: Path) -> Non
     def read_it() -> None:
         with staging.staging(tmp_path / "out", described["request"]) as folder:
             job = preparation.make_job(opened, folder, described)
-            running.run(job, workers=1, beam_options=(), expected=None)
+            tasks = request.pack_tasks(opened.units)
+            running.run(job, tasks, workers=1, beam_options=(), expected=None)
 
     with pytest.raises(UserError, match=r"rows\.csv"):
         read_it()

@@ -1,0 +1,165 @@
+"""One transform, two ways to do it: tasks in; the plan, and each shard with its rows, out.
+
+An engine shuffles the rows themselves, by its own GroupByKey, and its workers share nothing. The
+GroupByKey of the in-process runner holds everything in memory: there each worker sorts its rows on
+the disk, and a shard reads its part of all the sorted runs.
+"""
+
+import collections
+import contextlib
+import json
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import apache_beam as beam
+from apache_beam.typehints.decorators import no_annotations
+
+from data_prep.grouping import runs
+from data_prep.grouping.job import Job, Piece, Task
+from data_prep.grouping.reading import READ, Assigned, Row, TaskReader, TooManyBadRecords
+from data_prep.grouping.step import Step, Together
+from groundwork import owners
+
+RUNS = "runs"
+_SORTING = "fed-pretrain-shard-"
+_MARK = Row(b"", 0, b"", 0, 0, 0)
+"""Stands among the rows of a shard, so that one without any is written, too."""
+
+Key = tuple[int, int]
+"""A shard's number, and how many there are."""
+PlainRow = tuple[bytes, int, bytes, int, int, int]
+
+
+class Grouped(NamedTuple):
+    plan: beam.PCollection
+    """One piece: what was read in all, and how many shards there will be."""
+    shards: beam.PCollection
+    """(key, its rows in any order); of a local job (key, the names of all sorted runs)."""
+
+
+class GroupByShard(beam.PTransform):
+    """`assigned`: of a global partition, which client each record of a task goes to."""
+
+    def __init__(self, job: Job, *assigned: beam.pvalue.AsMultiMap) -> None:
+        super().__init__()
+        self._job = job
+        self._assigned = assigned
+
+    @no_annotations
+    def expand(self, tasks: beam.PCollection) -> Grouped:
+        return self._in_process(tasks) if self._job.local else self._on_an_engine(tasks)
+
+    def _in_process(self, tasks: beam.PCollection) -> Grouped:
+        accounts = tasks | "ReadAndSort" >> beam.ParDo(Step(self._job, spill), *self._assigned)
+        planned = self._planned(accounts)
+        shards = planned | "Shards" >> beam.FlatMap(_shards) | "SpreadShards" >> beam.Reshuffle()
+        return Grouped(planned, shards)
+
+    def _on_an_engine(self, tasks: beam.PCollection) -> Grouped:
+        """Accounts pass among the rows, without a client: Dask's runner mixes tagged outputs."""
+        reading = beam.ParDo(Step(self._job, read), *self._assigned)
+        rows = tasks | "Read" >> reading.with_output_types(PlainRow)
+        accounts = rows | "Accounts" >> beam.FlatMap(_accounts)
+        planned = self._planned(accounts)
+        keyed = rows | "KeyByShard" >> beam.FlatMap(
+            _keyed, beam.pvalue.AsSingleton(planned)
+        ).with_output_types(tuple[Key, PlainRow])
+        marks = planned | "EveryShard" >> beam.FlatMap(_marks).with_output_types(
+            tuple[Key, PlainRow]
+        )
+        return Grouped(planned, (keyed, marks) | beam.Flatten() | beam.GroupByKey())
+
+    def _planned(self, accounts: beam.PCollection) -> beam.PCollection:
+        return accounts | "AllRead" >> Together() | "Plan" >> beam.ParDo(Step(self._job, plan))
+
+
+def _read(job: Job, task: Task, assigned: Iterable) -> TaskReader:
+    clients = [Assigned(*found) for every in assigned for found in every[task.number]]
+    return TaskReader(job, task, READ, *clients)
+
+
+def read(job: Job, task: Task, *assigned: Iterable) -> Iterator[PlainRow]:
+    reader = _read(job, task, assigned)
+    yield from reader.read()
+    yield _MARK._replace(payload=json.dumps(reader.account.to_json()).encode())
+
+
+def spill(job: Job, task: Task, *assigned: Iterable) -> Iterator[Piece]:
+    """Leaves the task's rows in sorted runs."""
+
+    def work() -> Piece:
+        reader = _read(job, task, assigned)
+        spiller = runs.RunSpiller(job.folder(RUNS), job.spill_bytes)
+        for row in reader.read():
+            spiller.add(*row)
+        spiller.flush()
+        return {"runs": spiller.runs, **reader.account.to_json()}
+
+    yield job.once(READ, task.number, work)
+
+
+def remove_runs_of_the_dead(job: Job) -> int:
+    """The runs that killed workers left of tasks they had not finished; returns how many."""
+    used = {name for piece in job.kept(READ) for name in piece["runs"]}
+    found = (job.staging / RUNS).glob("*.run")
+    return owners.remove_of_the_dead(path for path in found if path.name not in used)
+
+
+def plan(job: Job, accounts: list[Piece]) -> Iterator[Piece]:
+    """How many shards there will be: a function of the input alone."""
+    dropped: collections.Counter[str] = collections.Counter()
+    bad: collections.Counter[str] = collections.Counter()
+    for account in accounts:
+        dropped.update(account["dropped"])
+        bad.update(account["bad"])
+    if bad.total() > job.max_bad_records:
+        raise TooManyBadRecords(
+            f"{bad.total()} bad records, more than --max_bad_records={job.max_bad_records}"
+        )
+    payload = sum(account["payload_bytes"] for account in accounts)
+    yield {
+        "shards": job.shards or max(1, -(-payload // job.shard_bytes)),
+        "runs": sorted(run for account in accounts for run in account.get("runs", ())),
+        "examples": sum(account["examples"] for account in accounts),
+        "dropped": dict(dropped),
+        "bad": dict(bad),
+    }
+
+
+def _accounts(row: PlainRow) -> list[Piece]:
+    return [] if row[0] else [json.loads(row[2])]
+
+
+def _keys(planned: Piece) -> list[Key]:
+    return [(shard, planned["shards"]) for shard in range(planned["shards"])]
+
+
+def _shards(planned: Piece) -> list[tuple[Key, list[str]]]:
+    return [(key, planned["runs"]) for key in _keys(planned)]
+
+
+def _marks(planned: Piece) -> list[tuple[Key, PlainRow]]:
+    return [(key, _MARK) for key in _keys(planned)]
+
+
+def _keyed(row: PlainRow, planned: Piece) -> list[tuple[Key, PlainRow]]:
+    shards = planned["shards"]
+    return [((runs.shard_of(row[0], shards), shards), row)] if row[0] else []
+
+
+@contextlib.contextmanager
+def sorted_runs(job: Job, rows: Iterable) -> Iterator[list[Path]]:
+    """Where the sorted rows of a shard are: in the job's runs, or in some made for it alone."""
+    if job.local:
+        yield [job.staging / RUNS / name for name in rows]
+        return
+    owners.remove_of_the_dead(Path(tempfile.gettempdir()).glob(f"{_SORTING}*"))
+    with tempfile.TemporaryDirectory(prefix=f"{_SORTING}{owners.mark()}-") as folder:
+        spiller = runs.RunSpiller(Path(folder), job.spill_bytes)
+        for row in rows:
+            if row[0]:
+                spiller.add(*row)
+        spiller.flush()
+        yield [Path(folder) / name for name in spiller.runs]

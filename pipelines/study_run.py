@@ -29,6 +29,7 @@ from pipelines.plan.steps import Step
 from pipelines.schedulers import step_commands
 from pipelines.schedulers.listed_study import ListedStudy, listed
 from pipelines.study_file import StudyFile
+from pipelines.watching.progress_file import ProgressFile
 
 CORES_PER_CELL = 2
 MEMORY_PER_CELL = 3e9
@@ -74,7 +75,8 @@ def run(config: StudyConfig) -> StudyResult:
         print(describe(deciding, execution, time_left), file=sys.stderr)
     display = Display(plan.name, time_left, standing=lambda: deciding.standing)
     deciding.tell = display.note
-    _execute(plan, execution, display)
+    progress = ProgressFile(lambda: time_left.seconds(execution.asked), lambda: deciding.standing)
+    _execute(plan, execution, display, progress)
     if config.forget_stale:
         print(_forget_stale(execution))
     return _result(execution, deciding)
@@ -118,7 +120,9 @@ def list_steps(config: StudyConfig) -> ListedStudy:
     return listed(deciding.plan, steps, config.plan, config.workdir, config.overrides)
 
 
-def _execute(plan: plan_module.Plan, execution: Execution, display: Display) -> None:
+def _execute(
+    plan: plan_module.Plan, execution: Execution, display: Display, progress: ProgressFile
+) -> None:
     """`study.json` has one writer at a time: who makes the report, which reads it."""
     try:
         execution.workdir.mkdir(parents=True, exist_ok=True)
@@ -131,7 +135,7 @@ def _execute(plan: plan_module.Plan, execution: Execution, display: Display) -> 
             files.remove_temporaries(execution.workdir / study_file.NAME)
         stack.enter_context(_stop_on_signal(execution))
         stack.callback(display.close)
-        writers = [StudyFile(plan).update] if makes_report else []
+        writers = [StudyFile(plan).update, progress.update] if makes_report else []
         execution.on_change = [*writers, display.show]
         execution.run()
 

@@ -1,0 +1,1 @@
+"""A local page over a study or a run in progress."""

@@ -26,6 +26,17 @@ class AlgorithmConfig:
         "sgd", "What a client does between receiving and sending; `help` lists the choices."
     )
     client_learning_rate: float = setting(0.1, "Learning rate of a local step.", lower_bound=0.0)
+    head_learning_rate: float | None = setting(
+        None,
+        "Learning rate of the head in a local step; default that of the rest.",
+        lower_bound=0.0,
+    )
+    head_rounds: int = setting(
+        0,
+        "Rounds in which the head moves alone, before all of the model does: linear probing, then "
+        "fine-tuning (LP-FT).",
+        lower_bound=0,
+    )
     client_momentum: float = setting(0.0, "Momentum of local steps.", lower_bound=0.0)
     client_weight_decay: float = setting(0.0, "L2 decay in local gradients.", lower_bound=0.0)
     client_clip_norm: float = setting(
@@ -142,6 +153,11 @@ class AlgorithmConfig:
         for name in ("client_momentum", "server_momentum", "server_beta1", "server_beta2"):
             if getattr(self, name) >= 1.0:
                 raise UserError(f"--{name} must be below 1, not {getattr(self, name)}")
+
+    @property
+    def moves_head_apart(self) -> bool:
+        """Whether the head has a rate of its own, in some round at least."""
+        return self.head_learning_rate is not None or self.head_rounds > 0
 
     @property
     def private(self) -> bool:

@@ -64,10 +64,11 @@ def build(
     objective: Loss | None,
     weights_type: TffType,
     averaged: Sequence[int] = (),
+    head: Sequence[int] = (),
 ) -> ClientProcess:
     """Server state: the round's number and the client update's part; both kept by TFF.
 
-    `weights_type` is what the distributor sends.
+    `weights_type` is what the distributor sends; `head` are positions of trainable weights.
     """
     if config.late_rounds and "lag" not in payload_spec:
         raise ValueError("with late_rounds the payload needs a lag: system.late_payload_spec")
@@ -75,7 +76,7 @@ def build(
         model = model_fn()
         specs = [tf.TensorSpec(v.shape, v.dtype) for v in model.trainable_variables]
     payload_type = tff.SequenceType(tff.types.tensorflow_to_type(payload_spec))
-    work = _ClientComputation(client_update, config, model_fn, objective, specs, averaged)
+    work = _ClientComputation(client_update, config, model_fn, objective, specs, averaged, head)
 
     @tff.tensorflow.computation
     def initial() -> Nested:
@@ -106,16 +107,16 @@ def build(
 
 
 def _told(config: ResolvedAlgorithm, state: State) -> Nested:
-    """The state as clients get it: learning rates of this and earlier rounds, and STATE."""
-    rate = schedule.client(config)
-    factors = tf.map_fn(
-        lambda lag: rate.factor(tf.maximum(state["round"] - lag, 0)),
+    """The state as clients get it: rates of this and earlier rounds, and STATE.
+
+    A row of rates is that of the body and that of the head.
+    """
+    rates = tf.map_fn(
+        lambda lag: schedule.client_rates(config, tf.maximum(state["round"] - lag, 0)),
         tf.range(config.late_rounds + 1),
         fn_output_signature=tf.float32,
     )
-    return collections.OrderedDict(
-        learning_rates=config.client_learning_rate * factors, own=state[STATE]
-    )
+    return collections.OrderedDict(rates=rates, own=state[STATE])
 
 
 def _process(
@@ -202,6 +203,7 @@ class _ClientComputation:
         objective: Loss | None,
         specs: Spec,
         averaged: Sequence[int],
+        head: Sequence[int],
     ) -> None:
         self._client_update = client_update
         self._config = config
@@ -209,6 +211,7 @@ class _ClientComputation:
         self._objective = objective
         self._specs = specs
         self._averaged = averaged
+        self._head = head
         self._settings = LocalSettings(
             config.client_momentum, config.client_weight_decay, config.client_clip_norm
         )
@@ -260,7 +263,11 @@ class _ClientComputation:
         else:
             payload, client = payload_of(data), collections.OrderedDict()
         training = LocalTraining(
-            self._model_fn, self._objective, self._settings, self._client_update.needs_anchor
+            self._model_fn,
+            self._objective,
+            self._settings,
+            self._client_update.needs_anchor,
+            self._head,
         )
 
         @Traced
@@ -268,7 +275,7 @@ class _ClientComputation:
             lag = payload["lag"] if self._config.late_rounds else tf.constant(0)
             if self._config.late_rounds:
                 weights = distributor.of_round(weights, lag)
-            training.prepare(weights, payload, told["learning_rates"][lag])
+            training.prepare(weights, payload, told["rates"][lag])
             outcome = self._client_update.work(training, told["own"], client)
             if self._config.late_rounds:
                 fresh = tf.pow(1.0 + tf.cast(lag, tf.float32), -self._config.late_weight_power)

@@ -12,6 +12,7 @@ from fed_pretrain.algorithms.algorithm import Algorithm
 from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates import known_updates
 from fed_pretrain.tasks.objective import Loss
+from groundwork.errors import UserError
 from groundwork.untyped import Nested, Spec, TffModel
 
 
@@ -22,6 +23,7 @@ def build(
     objective: Loss | None = None,
     weight_names: Sequence[str] | None = None,
     averaged: Sequence[int] = (),
+    head: Sequence[int] = (),
 ) -> Algorithm:
     """The algorithm the config describes, for the model and payload of a task.
 
@@ -30,9 +32,15 @@ def build(
     `weight_names` (LAYER/ATTRIBUTE, of the trainable weights in order) name the layers of
     --alignment=layers; without them the variables' own names do.
     `averaged` are the positions of non-trainable weights that a round averages
-    (statistics_mean.py); all others stay as they are.
+    (statistics_mean.py); all others stay as they are. `head` are the positions of the trainable
+    weights that --head_learning_rate and --head_rounds are about.
     """
     refusals.check(config)
+    if config.moves_head_apart and not head:
+        raise UserError(
+            "--head_learning_rate and --head_rounds need a head that trains, which this model "
+            "does not have"
+        )
     if averaged:
         refusals.check_averaging(config)
     client_update = known_updates.named(config.client_update).of(config)
@@ -49,7 +57,7 @@ def build(
     distribution = distributor.build(weights_type, config.late_rounds)
     received = distribution.next.type_signature.result.result.member
     work = client_process.build(
-        client_update, config, model_fn, payload_spec, objective, received, averaged
+        client_update, config, model_fn, payload_spec, objective, received, averaged, head
     )
     result_type = work.process.next.type_signature.result.result.member
     factory = aggregation.build(config, client_update, groups)

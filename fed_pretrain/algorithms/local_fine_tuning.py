@@ -84,7 +84,7 @@ class FineTuning:
 
             @Traced
             def tune(weights: Nested, payload: Nested) -> Nested:
-                training.prepare(weights, payload, tf.constant(learning_rate))
+                training.prepare(weights, payload, tf.constant([learning_rate] * 2))
                 before = training.evaluate(_held(payload))
                 training.descend()
                 after = training.evaluate(_held(payload))

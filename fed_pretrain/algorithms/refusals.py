@@ -46,6 +46,7 @@ def _reasons(config: ResolvedAlgorithm) -> list[str]:
             f"--client_weight_decay and --client_clip_norm are not part of {update.name}; "
             f"set --server_weight_decay{instead}"
         )
+    found += _of_the_head(config, update)
     if config.server_momentum and not optimizer.takes_momentum:
         found.append(f"--server_momentum belongs to sgd; {optimizer.name} has --server_beta1")
     if update.holds_server_optimizer and optimizer.decoupled_decay:
@@ -74,6 +75,22 @@ def _reasons(config: ResolvedAlgorithm) -> list[str]:
             f"clients a round may add up to {reach:.0f}: lower --secure_bound"
         )
     return found + (_private_reasons(config, update) if config.private else [])
+
+
+def _of_the_head(config: ResolvedAlgorithm, update: type[ClientUpdate]) -> list[str]:
+    found = []
+    if config.moves_head_apart and update.one_rate:
+        found.append(
+            f"--head_learning_rate and --head_rounds cannot go with --client_update={update.name}: "
+            f"{update.one_rate}"
+        )
+    still = "would move the rest of the model in the rounds of --head_rounds: train the head by "
+    still += "--trainable=head first and start another run from it"
+    if config.head_rounds and config.server_weight_decay:
+        found.append(f"--server_weight_decay {still}")
+    if config.head_rounds and config.private:
+        found.append(f"the noise of --dp_noise_multiplier {still}")
+    return found
 
 
 def _not_understood(config: ResolvedAlgorithm, update: type[ClientUpdate]) -> list[str]:

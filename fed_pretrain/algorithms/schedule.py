@@ -46,6 +46,17 @@ def client(config: ResolvedAlgorithm) -> Schedule:
     return _schedule(config, config.client_schedule, "client_schedule")
 
 
+def client_rates(config: ResolvedAlgorithm, round_number: tf.Tensor | int) -> tf.Tensor:
+    """The rates of the body and of the head in a round."""
+    head = config.head_learning_rate
+    rates = tf.constant(
+        [config.client_learning_rate] * 2 if head is None else [config.client_learning_rate, head]
+    )
+    probing = tf.cast(tf.cast(round_number, tf.int32) < config.head_rounds, tf.float32)
+    moving = tf.stack([1.0 - probing, 1.0])
+    return rates * moving * client(config).factor(round_number)
+
+
 def server(config: ResolvedAlgorithm) -> Schedule:
     return _schedule(config, config.server_schedule, "server_schedule")
 

@@ -53,6 +53,12 @@ class Start:
     averaged: tuple[str, ...]
     digest: str
 
+    @functools.cached_property
+    def head_positions(self) -> tuple[int, ...]:
+        """Where the head's weights are among those that train."""
+        head = self.build_model.head_of(self.build_model())
+        return tuple(i for i, name in enumerate(self.names[0]) if name.rsplit("/", 1)[0] == head)
+
     def model(self) -> tf.keras.Model:
         """The built model, with the start's weights in it."""
         model = self.build_model()

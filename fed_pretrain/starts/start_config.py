@@ -98,7 +98,9 @@ class StartConfig:
         32, "GroupNorm's groups, lowered to a divisor of the channels.", lower_bound=1
     )
     trainable: str = setting(
-        "all", "What trains: all, head, last_N (layers with weights), regex:PATTERN of layer names."
+        "all",
+        "What trains: all, head, bias (biases and the head), last_N (layers with weights), "
+        "regex:PATTERN of layer names.",
     )
     noise: float = setting(
         0.0,

@@ -20,7 +20,7 @@ def class_sums(
     classes, width = task.num_classes, width_of(build_model().get_layer(head))
 
     def found(batch: Batch) -> Sums:
-        features = _features(batch, head)
+        features, _ = _features_and_logits(batch, head)
         labels = tf.one_hot(batch.y, classes, dtype=_PRECISE)  # A label of -1 gives zeros.
         features *= tf.reduce_sum(labels, axis=1, keepdims=True)
         sums = collections.OrderedDict(
@@ -50,7 +50,7 @@ def losses_by_scale(
     """
 
     def found(batch: Batch) -> Sums:
-        logits = tf.cast(batch.logits(), _PRECISE)
+        features, logits = _features_and_logits(batch, head)
         real = tf.cast(batch.y >= 0, _PRECISE)
         factors = tf.constant(list(scales), _PRECISE)
 
@@ -61,7 +61,7 @@ def losses_by_scale(
             return tf.reduce_sum(real * losses)
 
         losses = tf.stack([at(factor) for factor in tf.unstack(factors, num=len(scales))])
-        squares = tf.reduce_sum(real[:, None] * _features(batch, head) ** 2)
+        squares = tf.reduce_sum(real[:, None] * features**2)
         return collections.OrderedDict(losses=losses, squares=squares, count=tf.reduce_sum(real))
 
     def zeros(vector: Vector) -> Sums:
@@ -77,9 +77,13 @@ def width_of(head: tf.keras.layers.Layer) -> int:
     return int(head.input_shape[-1])
 
 
-def _features(batch: Batch, head: str) -> tf.Tensor:
-    """The input of the head, a row an example; over a map of places, their mean."""
-    given = batch.model.get_layer(head).input
-    features = tf.cast(tf.keras.Model(batch.model.inputs, given)(batch.x, training=False), _PRECISE)
+def _features_and_logits(batch: Batch, head: str) -> tuple[tf.Tensor, tf.Tensor]:
+    """The input of the head, a row an example, and its output, of one pass through the body.
+
+    Over a map of places the features are their mean.
+    """
+    outputs = [batch.model.get_layer(head).input, batch.model.output]
+    found = tf.keras.Model(batch.model.inputs, outputs)(batch.x, training=False)
+    features, logits = (tf.cast(output, _PRECISE) for output in found)
     between = list(range(1, features.shape.rank - 1))
-    return tf.reduce_mean(features, axis=between) if between else features
+    return (tf.reduce_mean(features, axis=between) if between else features), logits

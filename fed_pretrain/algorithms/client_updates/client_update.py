@@ -107,6 +107,9 @@ class ClientUpdate(abc.ABC):
     no_momentum: ClassVar[str | None] = None
     """Why --client_momentum cannot go with it, if it cannot."""
 
+    one_rate: ClassVar[str | None] = None
+    """Why the head cannot have a rate of its own, if it cannot."""
+
     own_gradient_steps: ClassVar[bool] = False
     """Whether its steps leave out local weight decay and clipping."""
 

@@ -33,7 +33,7 @@ class Gd(ClientUpdate):
 
     def work(self, training: LocalTraining, server: State, client: State) -> Outcome:
         gradient, _ = training.full_gradient(keep_statistics=True)
-        return Outcome([training.learning_rate * g for g in gradient])
+        return Outcome([r * g for r, g in zip(training.rates, gradient, strict=True)])
 
 
 class FedSgd(ClientUpdate):
@@ -44,4 +44,5 @@ class FedSgd(ClientUpdate):
     own_gradient_steps = True
 
     def work(self, training: LocalTraining, server: State, client: State) -> Outcome:
-        return Outcome([training.learning_rate * g for g in training.summed_gradients()])
+        summed = training.summed_gradients()
+        return Outcome([r * g for r, g in zip(training.rates, summed, strict=True)])

@@ -43,7 +43,10 @@ class LocalTraining:
         objective: Loss | None,
         settings: LocalSettings,
         anchored: bool = False,
+        head: Sequence[int] = (),
     ) -> None:
+        """`head`: the positions of the trainable weights that move by the head's rate."""
+        self._head = frozenset(head)
         with starting_at_zero():
             self._build(model_fn, objective, settings, anchored)
 
@@ -66,10 +69,8 @@ class LocalTraining:
             if settings.momentum
         ]
 
-    def prepare(
-        self, weights: Weights, payload: Mapping[str, tf.Tensor], learning_rate: tf.Tensor
-    ) -> None:
-        """Loads the weights and drops the steps that hold no row."""
+    def prepare(self, weights: Weights, payload: Mapping[str, tf.Tensor], rates: tf.Tensor) -> None:
+        """Loads the weights and drops the steps that hold no row; `rates`: of body and head."""
         self.start: Tensors = list(weights.trainable)
         self._frozen_start: Tensors = list(weights.non_trainable)
         for variable, value in zip(self.variables, weights.trainable, strict=True):
@@ -81,7 +82,11 @@ class LocalTraining:
             for variables, values in zip(anchors, weights, strict=True):
                 for variable, value in zip(variables, values, strict=True):
                     variable.assign(value)
-        self.learning_rate = learning_rate
+        self.learning_rate = rates[0]
+        self.rates = [
+            rates[1] if position in self._head else rates[0]
+            for position in range(len(self.variables))
+        ]
         self.payload = collections.OrderedDict(payload)
         self.payload["order"], self.steps = _steps_with_rows(payload["order"])
         self.rows = payload["rows"]
@@ -238,9 +243,8 @@ class LocalTraining:
         return tf.clip_by_global_norm(list(gradients), self.settings.clip_norm)[0]
 
     def _move(self, gradients: Gradients) -> None:
-        rate = self.learning_rate
-        for position, (variable, gradient) in enumerate(
-            zip(self.variables, gradients, strict=True)
+        for position, (variable, gradient, rate) in enumerate(
+            zip(self.variables, gradients, self.rates, strict=True)
         ):
             if self.settings.momentum:
                 tf.raw_ops.ResourceApplyMomentum(

@@ -47,6 +47,7 @@ class _HoldsServerOptimizer(ClientUpdate):
     fixed: ClassVar[Settings] = {"server_momentum": 0.5}
     own_server_sums = True
     no_momentum = "its momentum is the server's, held fixed (--server_momentum)"
+    one_rate = "the server's optimizer, which its clients hold fixed, has one"
     holds_server_optimizer = True
     extra_models_up = 1.0
 
@@ -192,7 +193,7 @@ class Mime(_HoldsServerOptimizer):
 
             @Traced
             def gradient(weights: Nested, payload: Nested) -> Nested:
-                training.prepare(weights, payload, tf.constant(0.0))
+                training.prepare(weights, payload, tf.constant([0.0, 0.0]))
                 mean, _ = training.full_gradient()
                 sums = _weighted(training, mean, self.uniform)
                 takes_part, finite = training.steps > 0, _finite(sums)

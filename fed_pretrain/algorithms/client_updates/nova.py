@@ -40,12 +40,18 @@ class Nova(ClientUpdate):
 
     @classmethod
     def refusals(cls, config: ResolvedAlgorithm) -> list[str]:
-        if not (config.proximal_strength and config.client_momentum):
-            return []
-        return [
-            "FedNova's normaliser is known for momentum or for a proximal term, not for both: "
-            "drop --client_momentum or --proximal_strength"
-        ]
+        found = []
+        if config.proximal_strength and config.client_momentum:
+            found.append(
+                "FedNova's normaliser is known for momentum or for a proximal term, not for both: "
+                "drop --client_momentum or --proximal_strength"
+            )
+        if config.proximal_strength and config.moves_head_apart:
+            found.append(
+                "FedNova's normaliser with a proximal term is of one rate: leave out "
+                "--head_learning_rate and --head_rounds, or --proximal_strength"
+            )
+        return found
 
     def work(self, training: LocalTraining, server: State, client: State) -> Outcome:
         training.descend(pull(training, self.proximal_strength))

@@ -58,9 +58,10 @@ class Scaffold(ClientUpdate):
 
         training.descend(correct)
         delta = training.delta()
-        travelled = tf.cast(training.steps, tf.float32) * training.learning_rate
+        steps = tf.cast(training.steps, tf.float32)
         change = [
-            tf.math.divide_no_nan(d, travelled) - c for d, (c, _) in zip(delta, pairs, strict=True)
+            tf.math.divide_no_nan(d, steps * rate) - c
+            for d, rate, (c, _) in zip(delta, training.rates, pairs, strict=True)
         ]
         new = [own + d for d, (_, own) in zip(change, pairs, strict=True)]
         weight = weight_of(training, self.uniform)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from fed_pretrain.algorithms.client_updates import known_updates
 from fed_pretrain.clients.local_work import TRAIN_SPLIT
 from fed_pretrain.curvature import sample
 from fed_pretrain.executors.executor import Executor
@@ -25,6 +26,8 @@ from groundwork.untyped import Json, Nested
 
 Tensors = list[np.ndarray]
 _BATCH = 128
+# Of the inverse of the largest curvature in the head; of that rate in the body.
+_HEAD_STEP, _BODY_STEP = 0.2, 0.1
 _BYTES_A_NUMBER = 4
 
 
@@ -62,30 +65,34 @@ def fitted(
 
 
 def with_gentle_rate(run: ResolvedRun, start: Start) -> ResolvedRun:
-    """The clients' rate, unless the user gives one, at which such a head survives its first round.
+    """The clients' rates, unless the user gives one, at which such a head survives training.
 
-    The curvature of the body grows with the square of the head's factor, that of the head with the
-    squared length of phi: the rate that suits a new head is divided by the larger of the two.
+    The curvature of the loss in the head grows with the squared length of phi, and that in the body
+    with the squared factor of the head besides: a step is held to a share of the inverse.
     """
     asked = dict(run.algorithm_settings)
-    if "client_learning_rate" in asked or run.start.trainable == "head":
+    if "client_learning_rate" in asked:
         return run
-    rate = run.algorithm.client_learning_rate / _steeper(start.report.facts)
-    return dataclasses.replace(
-        run, algorithm=dataclasses.replace(run.algorithm, client_learning_rate=rate)
-    )
+    body, head = _gentle(start.report.facts)
+    usual = run.algorithm.client_learning_rate
+    rates: dict[str, Json] = {"client_learning_rate": min(usual, body)}
+    if known_updates.named(run.algorithm.client_update).one_rate is None:
+        rates["head_learning_rate"] = asked.get("head_learning_rate", min(usual, head))
+    return dataclasses.replace(run, algorithm=dataclasses.replace(run.algorithm, **rates))
 
 
 def _rate_warning(facts: Mapping[str, Json]) -> str:
+    body, head = _gentle(facts)
     return (
-        f"unless --client_learning_rate is given, the usual rate is divided by"
-        f" {_steeper(facts):,.0f}, since at the usual one such a head is lost within a few rounds;"
-        " --trainable=head keeps the usual one"
+        f"unless --client_learning_rate is given, clients step by at most {body:.1e} in the body"
+        f" and {head:.1e} in the head, since at usual rates such a head is lost within a few rounds"
     )
 
 
-def _steeper(facts: Mapping[str, Json]) -> float:
-    return max(1.0, facts["head_scale"] ** 2, facts["head_squared_features"])
+def _gentle(facts: Mapping[str, Json]) -> tuple[float, float]:
+    """The rates of body and head; see docs/heads.md for what others do."""
+    head = _HEAD_STEP / facts["head_squared_features"]
+    return _BODY_STEP * head / max(1.0, facts["head_scale"] ** 2), head
 
 
 def _with(start: Start, values: Mapping[str, np.ndarray]) -> tuple[Tensors, Tensors]:

@@ -89,6 +89,7 @@ class Session:
                 task,
                 weight_names=start.names[0],
                 averaged=averaged,
+                head=start.head_positions if config.moves_head_apart else (),
             ),
         )
 

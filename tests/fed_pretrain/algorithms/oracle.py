@@ -27,8 +27,9 @@ def local(
     momentum: float = 0.0,
     decay: float = 0.0,
     clip: float = 0.0,
+    eta: float | Vector = ETA,
 ) -> tuple[Vector, int]:
-    """Delta and the number of steps of local SGD."""
+    """Delta and the number of steps of local SGD; `eta` may be a rate a weight."""
     y, velocity = x.copy(), np.zeros_like(x)
     steps = batches(client, round_number)
     for batch in steps:
@@ -36,7 +37,7 @@ def local(
         if clip:
             g = g * min(1.0, clip / np.linalg.norm(g))
         velocity = momentum * velocity + correct(g + decay * y, y)
-        y = y - ETA * velocity
+        y = y - eta * velocity
     return x - y, len(steps)
 
 

@@ -69,8 +69,9 @@ def payload_spec() -> Any:
     return spec_of(tf.TensorSpec([None, FEATURES]), tf.TensorSpec([None], tf.int32), BATCH)
 
 
-def build(config: ResolvedAlgorithm, dropout: float = 0.0) -> Algorithm:
-    return compose.build(config, functools.partial(model_fn, dropout), payload_spec(), OBJECTIVE)
+def build(config: ResolvedAlgorithm, dropout: float = 0.0, head: tuple[int, ...] = ()) -> Algorithm:
+    make = functools.partial(model_fn, dropout)
+    return compose.build(config, make, payload_spec(), OBJECTIVE, head=head)
 
 
 class Run:

@@ -176,6 +176,16 @@ def test_only_what_trains_is_trainable_and_the_rest_is_counted_as_frozen(
         np.testing.assert_array_equal(value, values(whole)[name])
 
 
+def test_biases_and_the_head_train_and_the_other_weights_stay(task: Task) -> None:
+    start, whole = resolve(task, trainable="bias"), values(resolve(task))
+    assert set(start.names[0]) == {"conv1/bias", "conv2/bias", "head/kernel", "head/bias"}
+    model = start.model()
+    assert [v.shape for v in model.trainable_variables] == [v.shape for v in start.weights[0]]
+    assert [v.shape for v in model.non_trainable_variables] == [v.shape for v in start.weights[1]]
+    for name, value in values(start).items():
+        np.testing.assert_array_equal(value, whole[name])
+
+
 def test_a_changed_frozen_tensor_is_named(task: Task) -> None:
     start = resolve(task, trainable="head")
     now = [value.copy() for value in start.weights[1]]

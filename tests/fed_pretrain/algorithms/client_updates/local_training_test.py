@@ -25,7 +25,7 @@ def test_an_anchor_shares_its_steps_dropout_key_and_the_full_gradient_has_its_ow
     training = LocalTraining(model, OBJECTIVE, LocalSettings(), anchored=True)
     weights = tff.learning.models.ModelWeights([tf.constant(w) for w in start_weights()], [])
     arrays = {name: tf.constant(value) for name, value in payload("a", 1).items()}
-    training.prepare(weights, arrays, tf.constant(0.1))
+    training.prepare(weights, arrays, tf.constant([0.1, 0.1]))
     training.full_gradient()
     whole, anchors = set(used), []
     used.clear()

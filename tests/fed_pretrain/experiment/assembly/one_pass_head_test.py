@@ -84,14 +84,18 @@ def test_every_executor_fits_the_same_head_to_a_run_of_the_same_identity(
 
 def test_clients_step_gently_from_it_unless_the_rate_is_given(ridge, session, tmp_path) -> None:
     plain = assembled(session, tmp_path, "new").config.algorithm.client_learning_rate
-    gentle = ridge.config.algorithm.client_learning_rate
+    gentle = ridge.config.algorithm
     facts = ridge.start.report.facts
     x, _ = pooled(ridge.task)
     model = ridge.start.model()
     features = tf.keras.Model(model.inputs, model.layers[-1].input).predict(x, verbose=0)
     squared = float((features**2).sum(1).mean())
     assert facts["head_squared_features"] == pytest.approx(squared, rel=1e-4)
-    assert gentle == pytest.approx(plain / max(1, facts["head_scale"] ** 2, squared), rel=1e-4)
+    head = 0.2 / squared
+    assert gentle.head_learning_rate == pytest.approx(head, rel=1e-4)
+    body = 0.1 * head / max(1, facts["head_scale"] ** 2)
+    assert gentle.client_learning_rate == pytest.approx(body, rel=1e-4)
+    assert body < head < plain
     given = (("client_learning_rate", 0.25),)
     chosen = assembled(session, tmp_path, "ridge", algorithm=None, algorithm_settings=given)
     assert chosen.config.algorithm.client_learning_rate == 0.25

@@ -35,7 +35,13 @@ class Server:
         command += [f"--artifacts-destination={folder}/artifacts", "--workers=1"]
         with open(folder / "server.log", "w") as log:
             self._process = subprocess.Popen(
-                command, cwd=folder, stdout=log, stderr=log, start_new_session=True
+                command,
+                cwd=folder,
+                # Its consumers of background jobs would outlive a server that is killed.
+                env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
 
     def wait(self) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_federated as tff
 
+from fed_pretrain.clients.client_reader import ClientReader
 from fed_pretrain.curvature import sample
 from fed_pretrain.curvature.curvature_config import Block
 from fed_pretrain.curvature.linear_operator import NotFinite
@@ -176,7 +177,7 @@ def _sums(product: list[tf.Tensor], loss_sum: tf.Tensor, count: tf.Tensor) -> Su
 
 
 class Operators:
-    """Each computation is traced once, so that executors compile it once."""
+    """Each computation is traced once, so that executors compile it once for all such tasks."""
 
     def __init__(self, task: Task, build_model: BuildModel, names: Sequence[str]) -> None:
         """`names` are those of the model's trainable tensors."""
@@ -188,13 +189,13 @@ class Operators:
 
     def at(
         self,
+        reader: ClientReader,
         executor: Executor,
         weights: Weights,
         drawn: sample.Sample,
         block: Block,
         *,
         kind: str = "hessian",
-        split: str = "train",
         micro_batch: int = 128,
     ) -> CurvatureOperator:
         """The operator at these weights over the drawn examples."""
@@ -202,7 +203,7 @@ class Operators:
             executor,
             self._computation(kind, block.positions),
             weights,
-            sample.inputs(self._task.reader(split), drawn, micro_batch),
+            sample.inputs(reader, drawn, micro_batch),
             block.positions,
         )
 

@@ -148,11 +148,11 @@ def operators_at(subject: Subject, weights: Weights, drawn: "Sample", kind: str)
     )
     return functools.partial(
         operators.at,
+        subject.task.reader(TRAIN_SPLIT),
         subject.executor,
         weights,
         drawn,
         kind=kind,
-        split=TRAIN_SPLIT,
         micro_batch=subject.option(CurvatureConfig).micro_batch,
     )
 

@@ -64,7 +64,10 @@ class ComingRound:
 
 
 class Cached(Protocol):
-    """Keeps what is costly to build, by a name that is unique to one task and model."""
+    """Keeps what is costly to compile, by a name that is unique to one structure of task and model.
+
+    What is kept serves other datasets of that structure, too, so it holds none.
+    """
 
     def __call__(self, name: Hashable, make: Callable[[], Value]) -> Value: ...
 

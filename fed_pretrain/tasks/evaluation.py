@@ -24,10 +24,49 @@ HELD_BYTES = 256 << 20
 """A split no larger than this is encoded once and kept."""
 
 
+class Forward:
+    """A task's model and the statistics of one batch, compiled; for every task of its structure."""
+
+    def __init__(
+        self,
+        task: Task,
+        build_model: Callable[[], tf.keras.Model] | None = None,
+        batch_size: int | None = None,
+        device: str | None = None,
+    ) -> None:
+        self._task = task
+        self.batch_size = batch_size or task.defaults.evaluation_batch_size
+        self._device = device
+        with tf.device(device):
+            self._model = (build_model or task.build_model)()
+            # Traced at once: Keras gives its layer classes another base whenever a computation of
+            # TFF builds a model in its own graph, and a trace after that is refused.
+            self._sums = Traced(self._forward).get_concrete_function(*self._batch_spec())
+
+    def sums(self, weights: Weights, rows: Iterable[Batch]) -> dict[str, float]:
+        """The statistics of all rows at these weights, added up."""
+        assign(self._model, weights)
+        with tf.device(self._device):
+            sums = [self._sums(tf.constant(x), tf.constant(y)) for x, y in rows]
+        names = self._task.objective.names
+        return {name: sum(float(one[name]) for one in sums) for name in names}
+
+    def _batch_spec(self) -> list[tf.TensorSpec]:
+        spec = self._task.payload_spec(self.batch_size)
+        return [
+            tf.TensorSpec([self.batch_size, *spec[name].shape[1:]], spec[name].dtype)
+            for name in ("x", "y")
+        ]
+
+    def _forward(self, x: tf.Tensor, y: tf.Tensor) -> dict[str, tf.Tensor]:
+        return self._task.statistics(y, self._model(x, training=False))
+
+
 class GlobalEvaluation:
-    """Compiled once a run; called with weights as often as wanted.
+    """Called with weights as often as wanted.
 
     max_examples: a fixed draw of the split's clients, the last of them cut, keyed by `seed`.
+    forward: what is compiled, where there is one for such tasks already.
     """
 
     def __init__(
@@ -39,19 +78,15 @@ class GlobalEvaluation:
         max_examples: int | None = None,
         seed: int = 0,
         device: str | None = None,
+        forward: Forward | None = None,
     ) -> None:
         self._task = task
         self._reader = task.reader(split)
-        self._batch_size = batch_size or task.defaults.evaluation_batch_size
+        self._forward = forward or Forward(task, build_model, batch_size, device)
+        self._batch_size = self._forward.batch_size
         self._clients = _drawn(self._reader.dataset.index(split), max_examples, seed)
         self._held: list[Batch] | None = None
         self._labels: collections.Counter[int] | None = None
-        self._device = device
-        with tf.device(device):
-            self._model = (build_model or task.build_model)()
-            # Traced at once: Keras gives its layer classes another base whenever a computation of
-            # TFF builds a model in its own graph, and a trace after that is refused.
-            self._sums = Traced(self._forward).get_concrete_function(*self._batch_spec())
 
     def __call__(
         self,
@@ -64,23 +99,9 @@ class GlobalEvaluation:
         `weights` has `trainable` and `non_trainable` in the order of the model's variables.
         `client_examples` bounds each named client; by default as the task bounds its training.
         """
-        assign(self._model, weights)
         limit = client_examples or self._task.defaults.max_examples
         rows = self._split() if client_ids is None else self._pooled(client_ids, limit)
-        with tf.device(self._device):
-            sums = [self._sums(tf.constant(x), tf.constant(y)) for x, y in rows]
-        names = self._task.objective.names
-        return self._task.summarise({name: sum(float(one[name]) for one in sums) for name in names})
-
-    def _batch_spec(self) -> list[tf.TensorSpec]:
-        spec = self._task.payload_spec(self._batch_size)
-        return [
-            tf.TensorSpec([self._batch_size, *spec[name].shape[1:]], spec[name].dtype)
-            for name in ("x", "y")
-        ]
-
-    def _forward(self, x: tf.Tensor, y: tf.Tensor) -> dict[str, tf.Tensor]:
-        return self._task.statistics(y, self._model(x, training=False))
+        return self._task.summarise(self._forward.sums(weights, rows))
 
     def _split(self) -> Iterator[Batch]:
         if self._held is not None:

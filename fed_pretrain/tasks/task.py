@@ -3,7 +3,8 @@
 import collections
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+import pickle
+from collections.abc import Callable, Hashable, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -111,6 +112,30 @@ class Task:
     ) -> Callable[[], Nested]:
         """What TFF's algorithms take: makes a `tff.learning.models.VariableModel`."""
         return functools.partial(_variable_model, self, build_model or self.build_model)
+
+    @functools.cached_property
+    def structure(self) -> Hashable:
+        """Equal for tasks that make the same graphs, whatever their datasets hold.
+
+        They share what is compiled. A model or a loss that is made in a way of its own may read
+        anything of its dataset, and is shared on that dataset alone.
+        """
+        choice, options = self.choice, dataclasses.replace(self.options, cache_megabytes=0)
+        of_data = self.definition.build is not None and choice.whole is None
+        facts = (
+            self.num_classes,
+            self.encoder.model_arguments(),
+            choice.arguments,
+            self.objective,
+            self.payload_spec(None),
+            task_model.wants_inversion(self),
+        )
+        try:
+            content = pickle.dumps(facts)
+        except Exception:  # pickle raises whatever a loss of the user's stumbles over
+            return object()
+        dataset = self.dataset.fingerprint if of_data else None
+        return (id(self.definition), choice.name, choice.build, options, content, dataset)
 
     def encode(self, features: Features) -> tuple[np.ndarray, np.ndarray]:
         return self.encoder.encode(features)

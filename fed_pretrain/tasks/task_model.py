@@ -32,7 +32,7 @@ def build(task: OpenTask, num_classes: int) -> tf.keras.Model:
 def _image_model(task: OpenTask, num_classes: int) -> tf.keras.Model:
     inputs = tf.keras.Input(shape=task.encoder.x_shape, dtype="uint8", name="x")
     x = tf.keras.layers.Rescaling(1.0, name="pixels")(inputs)
-    if _wants_inversion(task):
+    if wants_inversion(task):
         x = tf.keras.layers.Rescaling(-1.0, offset=255.0, name="background")(x)
     x = _framed(x, task)
     x = _coloured(x, task.choice.channels)
@@ -57,7 +57,7 @@ def _normalised(x: tf.Tensor, name: str) -> tf.Tensor:
         raise UserError(f"--preprocessing={name}: {error}") from error
 
 
-def _wants_inversion(task: OpenTask) -> bool:
+def wants_inversion(task: OpenTask) -> bool:
     """FEMNIST is dark on light, MNIST light on dark."""
     wanted = task.definition.background
     return wanted is not None and task.dataset.manifest.extra.get("background", wanted) != wanted

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from fed_pretrain.algorithms import known_algorithms
 from fed_pretrain.algorithms.algorithm import Algorithm
@@ -22,7 +22,7 @@ from fed_pretrain.experiment.assembly.run_config import (
     WorkConfig,
     identity,
 )
-from fed_pretrain.experiment.assembly.session import Session
+from fed_pretrain.experiment.assembly.session import Session, structure
 from fed_pretrain.starts import start as starts
 from fed_pretrain.starts.origins import proxy_origin
 from fed_pretrain.starts.start import Start
@@ -57,6 +57,11 @@ class Assembly:
         return self.session.algorithm(
             config.algorithm, self.task, self.start, config.work.batch_size
         )
+
+    @functools.cached_property
+    def structure(self) -> Hashable:
+        """What runs that share compiled programs have in common."""
+        return structure(self.task, self.start)
 
     @property
     def work(self) -> LocalWork:

@@ -6,7 +6,7 @@ from fed_pretrain.clients.local_work import TRAIN_SPLIT
 from fed_pretrain.executors.executor import ClientInput
 from fed_pretrain.experiment.assembly.assemble import Assembly
 from fed_pretrain.models.weights import ModelArrays
-from fed_pretrain.tasks.evaluation import ClientEvaluation, GlobalEvaluation
+from fed_pretrain.tasks.evaluation import ClientEvaluation, Forward, GlobalEvaluation
 from groundwork.untyped import Json
 
 OnClient = Callable[[str, Mapping[str, float]], None]
@@ -53,16 +53,19 @@ class Evaluations:
         return (kind, id(self._assembly.task), start, split, config.eval_examples, seed, device)
 
     def _global(self, split: str) -> GlobalEvaluation:
-        assembly = self._assembly
+        assembly, device = self._assembly, self._assembly.executor.server_device
+        forward = assembly.session.compiled(
+            ("forward", assembly.structure, device),
+            lambda: Forward(assembly.task, assembly.start.build_model, device=device),
+        )
         return assembly.session.cached(
             self._key("global", split),
             lambda: GlobalEvaluation(
                 assembly.task,
-                assembly.start.build_model,
-                split,
+                split=split,
                 max_examples=self._config.eval_examples,
                 seed=assembly.config.seed,
-                device=assembly.executor.server_device,
+                forward=forward,
             ),
         )
 

@@ -18,7 +18,6 @@ def run_subject(assembly: Assembly, folder: Path, **after_the_fact: Any) -> Subj
     """The run's start as the subject; `after_the_fact` replaces and adds fields of Subject."""
     config, start = assembly.config, assembly.start
     model = of_start(assembly)
-    key = (id(assembly.task), repr(start.build_model.identity()))
     common: dict[str, Json] = {
         "task": assembly.task,
         "build_model": start.build_model,
@@ -33,6 +32,6 @@ def run_subject(assembly: Assembly, folder: Path, **after_the_fact: Any) -> Subj
         "model_bytes": start.report.trainable_bytes + start.report.frozen_bytes,
         "settings": {type(config.curvature): config.curvature},
         "eval_split": config.evaluation.eval_split,
-        "cached": lambda name, make: assembly.session.cached((name, *key), make),
+        "cached": lambda name, make: assembly.session.compiled((name, assembly.structure), make),
     }
     return Subject(**{**common, **after_the_fact})

@@ -26,6 +26,8 @@ from fed_pretrain.tasks.task import Task
 from groundwork.untyped import Json
 
 _KEPT = 6
+# Programs are small beside a dataset, and a study's cells come in any order.
+_KEPT_COMPILED = 24
 Value = TypeVar("Value")
 
 
@@ -51,8 +53,9 @@ class Session:
 
     def __init__(self) -> None:
         self._tasks = _Recent()
-        self._algorithms = _Recent()
-        self._evaluations = _Recent()
+        self._algorithms = _Recent(_KEPT_COMPILED)
+        self._compiled = _Recent(_KEPT_COMPILED)
+        self._others = _Recent()
         self._executors: dict[ExecutorOptions, Executor] = {}
 
     def task(
@@ -75,7 +78,7 @@ class Session:
     def algorithm(
         self, config: ResolvedAlgorithm, task: Task, start: Start, batch_size: int
     ) -> Algorithm:
-        key = (_without_run(config), id(task), repr(start.build_model.identity()), batch_size)
+        key = (_without_run(config), structure(task, start), batch_size)
         spec = task.payload_spec(batch_size)
         if config.late_rounds:
             spec = uneven_work.late_payload_spec(spec)
@@ -94,8 +97,12 @@ class Session:
         )
 
     def cached(self, key: Hashable, make: Callable[[], Value]) -> Value:
-        """Any other object that is costly to build (a compiled evaluation)."""
-        return self._evaluations.get(key, make)
+        """Any other object that is costly to make and holds data (an evaluation's rows)."""
+        return self._others.get(key, make)
+
+    def compiled(self, key: Hashable, make: Callable[[], Value]) -> Value:
+        """What is compiled for a structure, and holds no data."""
+        return self._compiled.get(key, make)
 
     def executor(self, options: ExecutorOptions) -> Executor:
         if options not in self._executors:
@@ -105,6 +112,14 @@ class Session:
     def close(self) -> None:
         while self._executors:
             self._executors.popitem()[1].close()
+
+
+def structure(task: Task, start: Start) -> Hashable:
+    """Equal where models are built alike and of alike rows: what compiled programs are kept by."""
+    recipe = start.build_model.identity()
+    # The random start's recipe leaves to the task what a file's names.
+    recipe |= {"preprocessing": recipe["preprocessing"] or task.preprocessing}
+    return task.structure, repr(recipe), start.averaged
 
 
 def _without_run(config: ResolvedAlgorithm) -> ResolvedAlgorithm:

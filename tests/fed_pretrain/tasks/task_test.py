@@ -274,3 +274,28 @@ def test_a_dense_model_of_a_user_learns_a_vector_task(tmp_path, monkeypatch):
     task = known_tasks.load("vectors", dataset)
     before, after = losses_of_one_step(task)
     assert after < before
+
+
+def test_datasets_of_one_shape_share_what_is_compiled_and_others_do_not(tmp_path):
+    def structure(name, dataset_of, task="digits", model=None, **options):
+        shape, classes, extra = dataset_of
+        splits = {"train": miniature.photographs(shape, classes, (6,), seed=len(name))}
+        names = [f"class {number}" for number in range(classes)]
+        dataset = miniature.write(
+            tmp_path / name, miniature.images(*shape), splits, names, extra=extra
+        )
+        return known_tasks.load(task, dataset, model, TaskOptions(**options)).structure
+
+    usual = (28, 28, 1), 10, None
+    first = structure("a", usual, "images")
+    assert structure("other", usual, "images", cache_megabytes=7) == first
+    different = [
+        structure("size", ((20, 28, 1), 10, None), "images"),
+        structure("classes", ((28, 28, 1), 3, None), "images"),
+        structure("model", usual, "images", model="small_cnn"),
+        structure("side", usual, "images", input_size=32),
+        structure("task", usual, "mnist5k"),
+        structure("ink", ((28, 28, 1), 62, {"background": 255}), "femnist"),
+        structure("light", ((28, 28, 1), 62, {"background": 0}), "femnist"),
+    ]
+    assert len({first, *different}) == 1 + len(different)

@@ -1,0 +1,34 @@
+"""Runs that differ in data, seed and rates use one compiled program, and end with its bits."""
+
+import pytest
+
+from data_prep.preparing.preparation import PrepareConfig, prepare
+from fed_pretrain.executors.executor_options import ExecutorOptions
+from fed_pretrain.experiment.assembly.session import Session
+from fed_pretrain.experiment.training.run import train
+from tests.fed_pretrain.experiment.small_runs import same_weights, small
+
+
+@pytest.fixture(scope="module")
+def datasets(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("datasets")
+    settings = {"source": "digits", "num_clients": 8, "partition": "dirichlet"}
+    paths = [str(folder / str(seed)) for seed in (0, 1)]
+    for seed, path in enumerate(paths):
+        prepare(PrepareConfig(output=path, seed=seed, workers=1, **settings))
+    return paths
+
+
+def test_another_dataset_of_the_same_shape_runs_on_the_same_program(tmp_path, datasets):
+    session, alone = Session(), Session()
+
+    def run(name, dataset, using, **changes):
+        return train(small(tmp_path / name, dataset=dataset, **changes), using).workdir
+
+    run("first", datasets[0], session)
+    after = run("after", datasets[1], session, seed=1)
+    fresh = run("fresh", datasets[1], alone, seed=1)
+    assert (after / "metrics.jsonl").read_text().count("\n") == 3
+    assert same_weights(after, fresh, 2)
+    programs = session.executor(ExecutorOptions())._programs
+    assert len(programs) == 1

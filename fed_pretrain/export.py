@@ -4,7 +4,8 @@ Examples:
   python -m fed_pretrain.export --run=runs/digits --format=tflite --output=digits.tflite
   python -m fed_pretrain.export --run=runs/digits --which=best --predict=digit.png
 
-`keras` files of convolutional and recurrent models open with TensorFlow alone; labels lie inside.
+`keras` files of convolutional and recurrent models open with TensorFlow alone; labels are inside. A
+card in Markdown, beside the model, says how it was made, what it reaches and under which licence.
 --predict reads an image, or a text file (one prediction a line).
 """
 
@@ -34,10 +35,12 @@ def main() -> int:
         raise UserError("give --format to write the model, or --predict=FILE to try it")
     run = Path(_RUN.value)
     if _FORMAT.value:
-        from fed_pretrain.exporting import model_files
+        from fed_pretrain.exporting import model_card, model_files
 
         output = Path(_OUTPUT.value) if _OUTPUT.value else None
-        print(model_files.export(run, _WHICH.value, _FORMAT.value, output))
+        exported = model_files.export(run, _WHICH.value, _FORMAT.value, output)
+        print(exported)
+        print(f"its card: {model_card.write(run, _WHICH.value, exported.path)}")
     if _PREDICT.value:
         from fed_pretrain.exporting import prediction
 

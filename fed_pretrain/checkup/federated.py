@@ -47,6 +47,8 @@ def devices(timeout_seconds: float) -> Iterator[Verdict]:
 
 def one_round(executor: KnownExecutor, timeout_seconds: float) -> Verdict:
     subject = f"round by {executor.name}"
+    if executor.missing():
+        return verdict.note(subject, executor.missing(), executor.cure)
     try:
         answer = ask(executor.name, timeout_seconds)
     except ChildFailed as failure:

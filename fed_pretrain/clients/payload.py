@@ -56,7 +56,8 @@ def num_steps(payload: Mapping[str, tf.Tensor]) -> tf.Tensor:
 
 def batch_at(payload: Mapping[str, tf.Tensor], step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """The (x, y) batch of a step; padded slots hold row 0 with labels that do not count."""
-    rows = payload["order"][step]
+    # Not a slice: XLA pads one from a varying place first.
+    rows = tf.gather(payload["order"], step)
     real = rows >= 0
     safe = tf.maximum(rows, 0)
     y = tf.gather(payload["y"], safe)
@@ -75,7 +76,7 @@ def padded(payload: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
     Rows start at one batch. With one epoch a client of n rows so takes one of log2(n / batch) + 1
     shapes; with more epochs, of at most twice as many. What has no `rows` is no payload and stays.
     """
-    if "rows" not in payload:
+    if not isinstance(payload, Mapping) or "rows" not in payload:
         return payload
     batch = payload["order"].shape[1]
     full = collections.OrderedDict(payload)

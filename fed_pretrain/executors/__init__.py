@@ -1,1 +1,1 @@
-"""What runs a TFF computation: on this process, on the native worker, or as a Beam job."""
+"""What runs a TFF computation: this process, TFF's own worker, a Beam job, or workers with JAX."""

@@ -25,18 +25,23 @@ class ExecutorOptions:
     )
     mixed_precision: bool = setting(
         False,
-        "Multiply and convolve in bfloat16 in client training, on device and beam; weights stay"
+        "Multiply and convolve in bfloat16 in client training, on all but native; weights stay"
         " float32 (faster on GPUs with tensor cores, slower on most CPUs).",
     )
     soft_placement: bool = setting(False, "Let TensorFlow move an op to the CPU silently.")
     deterministic: bool = setting(True, "Use deterministic kernels where TensorFlow has them.")
     round_timeout: float = setting(
-        3600.0, "Seconds after which a round on native counts as stuck.", lower_bound=0.0
+        3600.0, "Seconds after which a round on native or pjrt counts as stuck.", lower_bound=0.0
     )
     start_timeout: float = setting(
-        60.0, "Seconds native's worker may take to start.", lower_bound=0.0
+        60.0, "Seconds a worker of native or pjrt may take to start.", lower_bound=0.0
     )
-    restarts: int = setting(2, "Restarts of native's worker in one round.", lower_bound=0)
+    restarts: int = setting(
+        2, "Restarts of a worker of native or pjrt in one round.", lower_bound=0
+    )
+    pjrt_python: str = setting(
+        "", "Python with JAX for pjrt; empty: the one that `make pjrt`, `make pjrt-cuda` made."
+    )
     runner: str = setting("", "Beam runner; empty: in this process (FnApiRunner).")
     runner_options: str = setting("", "Beam pipeline options, separated by spaces.")
     exchange: str = setting("", "Folder that all Beam workers share; empty: a local temporary one.")

@@ -4,6 +4,7 @@ Nothing here imports TensorFlow, so that flags, help and `doctor` can read it at
 """
 
 import dataclasses
+import importlib
 from collections.abc import Mapping
 
 
@@ -11,7 +12,8 @@ from collections.abc import Mapping
 class KnownExecutor:
     """`refuses` maps an option, which must then have its default, to the reason.
 
-    `cure` is what `doctor` advises when a round fails.
+    `cure` is what `doctor` advises when a round fails. `chosen` is the module that says what is
+    `missing()` of an executor whose part of the installation is a choice.
     """
 
     name: str
@@ -20,6 +22,13 @@ class KnownExecutor:
     class_name: str
     cure: str
     refuses: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    chosen: str = ""
+
+    def missing(self) -> str:
+        """Why it cannot run here though nothing is broken; empty where it can."""
+        if not self.chosen:
+            return ""
+        return str(importlib.import_module(self.chosen).missing())
 
 
 _NO_XLA = "TFF's worker cannot do that; use --executor=device"
@@ -53,6 +62,18 @@ _ROWS = (
             "devices": "--executor=beam works on CPUs only",
             "jit": "Beam workers run plain kernels; use --executor=device",
         },
+    ),
+    KnownExecutor(
+        "pjrt",
+        "compiled by a current JAX in a worker process, on today's GPUs and TPUs",
+        "fed_pretrain.executors.pjrt.pjrt_executor",
+        "PjrtExecutor",
+        "run `make pjrt` (`make pjrt-cuda` for NVIDIA GPUs), or use --executor=device",
+        {
+            "jit": "--executor=pjrt always compiles",
+            "soft_placement": "--executor=pjrt runs all client work on the devices asked for",
+        },
+        "fed_pretrain.executors.pjrt.environment",
     ),
 )
 EXECUTORS: Mapping[str, KnownExecutor] = {row.name: row for row in _ROWS}

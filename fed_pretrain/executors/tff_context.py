@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import Protocol, cast
 
 import tensorflow_federated as tff
 from absl import logging
@@ -17,9 +17,6 @@ from fed_pretrain.executors.graphs import map_reduce, structures
 from fed_pretrain.executors.native.native_executor import NativeExecutor
 from groundwork.errors import UserError
 from groundwork.untyped import Computation, Federated, Nested, State
-
-if TYPE_CHECKING:
-    from fed_pretrain.executors.beam.beam_executor import BeamExecutor
 
 Runner = Callable[[Nested], Nested]
 
@@ -119,6 +116,12 @@ class DeviceInvoker:
         return self._native.invoke_packed(computation, argument)
 
 
+class _WithLocal(Protocol):
+    """An executor of clients elsewhere, and one for the rest in this process."""
+
+    local: DeviceExecutor
+
+
 class SyncContext(tff.framework.SyncContext):
     def __init__(self, invoke: Callable[[Nested, Nested], Nested]) -> None:
         self._invoke = invoke
@@ -146,7 +149,7 @@ def invoker(executor: Executor, fall_back: bool = True) -> Callable[[Nested, Nes
     if isinstance(executor, DeviceExecutor):
         return DeviceInvoker(executor, fall_back)
     # What is no round runs right here.
-    return DeviceInvoker(cast("BeamExecutor", executor).local, fall_back)
+    return DeviceInvoker(cast(_WithLocal, executor).local, fall_back)
 
 
 def install_default(

@@ -61,5 +61,9 @@ def _rounded(tensor: tf.Tensor, key: tf.Tensor, bits: int) -> tf.Tensor:
     low, high = tf.reduce_min(tensor), tf.reduce_max(tensor)
     step = (high - low) / levels
     position = tf.math.divide_no_nan(tensor - low, step)
-    chance = tf.random.stateless_uniform(tf.shape(tensor), key, alg="philox")
+    # Whole 32 bits: TensorFlow's floats of the same key differ between plain kernels and XLA's.
+    drawn = tf.random.stateless_uniform(
+        tf.shape(tensor), key, minval=None, maxval=None, dtype=tf.int32, alg="philox"
+    )
+    chance = tf.cast(tf.bitwise.right_shift(tf.bitcast(drawn, tf.uint32), 8), tf.float32) / 2**24
     return low + step * tf.minimum(tf.floor(position + chance), levels)

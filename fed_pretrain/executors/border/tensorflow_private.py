@@ -12,8 +12,9 @@ from tensorflow.core.function.polymorphism import function_type
 # The context adds library functions by their definitions and hands out the graphs that ran.
 from tensorflow.python.eager import context
 
+# Lowers a compiled function to XLA's HLO, with its variables as trailing inputs.
 # Calls a graph as it is: tf.function and wrap_function would add control dependencies.
-from tensorflow.python.eager.polymorphic_function import concrete_function
+from tensorflow.python.eager.polymorphic_function import compiler_ir, concrete_function
 
 # Traces without automatic control dependencies, which would order all clients' variables.
 # Says which ops have state and what their inputs and outputs are.
@@ -79,6 +80,13 @@ def call(function: Any, tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
     """The flat results, without the checks of structure that a ConcreteFunction makes by itself."""
     results = function._call_flat(list(tensors), function.captured_inputs)
     return list(results) if isinstance(results, (list, tuple)) else []
+
+
+def lowered(function: Nested) -> bytes:
+    """The HLO of a concrete function that was traced with `jit_compile`, as XLA serialises it."""
+    get = compiler_ir.from_concrete_function(function)
+    hlo: bytes = get(stage="hlo_serialized", device_name="/device:CPU:0")
+    return hlo
 
 
 @contextlib.contextmanager

@@ -31,6 +31,7 @@ class ServerProgram:
         self._prepare = ImportedGraph(program.prepare)
         self._zero = ImportedGraph(program.zero)
         self._accumulate = ImportedGraph(program.accumulate)
+        self._merge: ImportedGraph | None = None
         self._report = ImportedGraph(program.report)
         self._modulus = ImportedGraph(program.modulus)
         self._update = ImportedGraph(program.update)
@@ -51,6 +52,19 @@ class ServerProgram:
             plain = self._accumulate([*total.plain, *result[:split]])
             secure = [a + b for a, b in zip(total.secure, result[split:], strict=True)]
         return Total(plain, secure)
+
+    def merged(self, totals: Sequence["Total"]) -> "Total":
+        """Totals of parts of the cohort, in their order, as one."""
+        total, *others = totals
+        if others and self._merge is None:
+            self._merge = ImportedGraph(self._program.merge)
+        for other in others:
+            assert self._merge is not None
+            with tf.device(self._device):
+                plain = self._merge([*total.plain, *other.plain])
+                secure = [a + b for a, b in zip(total.secure, other.secure, strict=True)]
+            total = Total(plain, secure)
+        return total
 
     def finish(self, state: Sequence[State], total: "Total") -> tuple[list[Leaf], list[Leaf]]:
         with tf.device(self._device):

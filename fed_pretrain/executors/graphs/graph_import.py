@@ -90,6 +90,27 @@ class ImportedGraph:
             self._initialise(variables)
         return self._function(self.feed(flat) + variables)
 
+    @property
+    def held(self) -> list[tuple[tf.DType, tf.TensorShape]]:
+        """What the graph's variables hold."""
+        return [(dtype, shape) for _, dtype, shape in self._handles]
+
+    @property
+    def iterates_data(self) -> bool:
+        """Whether a dataset enters as such, and not as the tensors of its one element."""
+        return any(
+            isinstance(leaf, structures.SequenceLeaf) and not cut
+            for leaf, cut in zip(self._leaves, self._cut, strict=True)
+        )
+
+    def inline(
+        self, tensors: Sequence[tf.Tensor], variables: Sequence[tf.Tensor] = ()
+    ) -> list[tf.Tensor]:
+        """The flat result inside the trace of another function; `tensors` are those of `feed`."""
+        if self._initialise is not None:
+            self._initialise(list(variables))
+        return self._function([*tensors, *variables])
+
     @contextlib.contextmanager
     def _own_variables(self) -> Iterator[list[tf.Tensor]]:
         own = self.variables()

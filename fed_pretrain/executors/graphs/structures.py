@@ -1,7 +1,7 @@
 """TFF types as plain picklable trees, and values flattened by them without importing TFF."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -19,6 +19,10 @@ class TensorLeaf:
         if isinstance(value, tf.Tensor):
             return value
         return tf.constant(value, dtype=self.dtype)
+
+    def array(self, value: Nested) -> np.ndarray:
+        """`value` on the host, without needless copies."""
+        return np.asarray(to_host(value), tf.as_dtype(self.dtype).as_numpy_dtype)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,16 +101,19 @@ def unflatten(flat: Iterator[Leaf], tree: Tree) -> Nested:
     return tuple(children)
 
 
-def flatten_element(value: Nested, tree: Tree) -> list[tf.Tensor]:
+def flatten_element(
+    value: Nested, tree: Tree, made: Callable[[TensorLeaf, Nested], Leaf] = TensorLeaf.tensor
+) -> list[Leaf]:
     """The tensors of one sequence element, in the order in which tf.data flattens it."""
     if isinstance(tree, TensorLeaf):
-        return [tree.tensor(value)]
+        return [made(tree, value)]
     if isinstance(tree, SequenceLeaf):
         raise TypeError("a sequence of sequences cannot enter a TensorFlow graph")
     _check_length(value, tree)
-    flat: list[tf.Tensor] = []
+    flat: list[Leaf] = []
     for index in _data_order(tree):
-        flat.extend(flatten_element(_child(value, index, tree.names[index]), tree.children[index]))
+        child = _child(value, index, tree.names[index])
+        flat.extend(flatten_element(child, tree.children[index], made))
     return flat
 
 

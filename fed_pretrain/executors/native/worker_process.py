@@ -2,23 +2,19 @@
 
 import atexit
 import contextlib
-import functools
 import os
-import queue
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from absl import logging
 
+from fed_pretrain.executors import child_process
 from fed_pretrain.executors.native import sealed_worker
 from groundwork.errors import UserError
 
@@ -29,9 +25,6 @@ OPEN_TO_ALL = (
     " this system permits no network namespace (unshare). Close the port by a firewall or use"
     " --executor=device. See SECURITY.md."
 )
-
-_Worker = subprocess.Popen[bytes]
-_Answer = _Worker | BaseException
 
 
 class WorkerProcess:
@@ -66,7 +59,7 @@ class WorkerProcess:
         command = [*relay, *self._command, f"--port={_SEALED_PORT}"]
         self._family, self._name = socket.AF_UNIX, str(path)
         self.address = f"unix:{path}"
-        self._process = _Launcher.start(command, self._log.fileno(), _environment())
+        self._process = child_process.start(command, self._log.fileno(), _environment())
 
     def _start_open(self) -> None:
         port = _free_port()
@@ -74,7 +67,7 @@ class WorkerProcess:
         self._family, self._name = socket.AF_INET, ("127.0.0.1", port)
         self.address = f"localhost:{port}"
         command = [*self._command, f"--port={port}"]
-        self._process = _Launcher.start(command, self._log.fileno(), _environment())
+        self._process = child_process.start(command, self._log.fileno(), _environment())
 
     @property
     def pid(self) -> int:
@@ -125,53 +118,6 @@ class WorkerProcess:
                     f"{self.last_words()}"
                 )
             time.sleep(_POLL_SECONDS)
-
-
-class _Launcher:
-    """A death signal follows the thread that forked, so one thread that never ends forks all."""
-
-    _requests: "queue.SimpleQueue[tuple[Callable[[], _Worker], queue.SimpleQueue[_Answer]]]"
-    _requests = queue.SimpleQueue()
-    _lock = threading.Lock()
-    _owner = 0
-
-    @classmethod
-    def start(
-        cls, command: Sequence[str], log: int, env: dict[str, str]
-    ) -> subprocess.Popen[bytes]:
-        with cls._lock:
-            if cls._owner != os.getpid():  # first use, or a forked child
-                cls._owner = os.getpid()
-                cls._requests = queue.SimpleQueue()
-                threading.Thread(target=cls._serve, name="launcher", daemon=True).start()
-        answer: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
-        cls._requests.put((lambda: _popen(command, log, env), answer))
-        result = answer.get()
-        if isinstance(result, BaseException):
-            raise result
-        return result
-
-    @classmethod
-    def _serve(cls) -> None:
-        requests = cls._requests
-        while True:
-            make, answer = requests.get()
-            try:
-                answer.put(make())
-            except BaseException as error:
-                answer.put(error)
-
-
-def _popen(command: Sequence[str], log: int, env: dict[str, str]) -> _Worker:
-    return subprocess.Popen(
-        list(command),
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
-        env=env,
-        preexec_fn=functools.partial(sealed_worker.die_with_parent, os.getpid(), signal.SIGKILL),
-        start_new_session=True,  # Ctrl-C is ours to handle, not the worker's
-    )
 
 
 def _environment() -> dict[str, str]:

@@ -17,6 +17,7 @@ PUBLIC = ("tensorflow.core.protobuf", "tensorflow.core.example", "tensorflow.cor
 
 FUNCTION_TYPE = "tensorflow.core.function.polymorphism.function_type"
 CONTEXT = "tensorflow.python.eager.context"
+COMPILER_IR = "tensorflow.python.eager.polymorphic_function.compiler_ir"
 CONCRETE = "tensorflow.python.eager.polymorphic_function.concrete_function"
 TFF = "tensorflow_federated.python.core"
 # Each private module, and what we take from it.
@@ -33,6 +34,7 @@ NAMES = {
             "export_run_metadata",
         )
     ],
+    COMPILER_IR: ["from_concrete_function"],
     CONCRETE: ["ConcreteFunction.from_func_graph", "ConcreteFunction._call_flat"],
     "tensorflow.python.framework.func_graph": ["func_graph_from_py_func"],
     "tensorflow.python.framework.op_def_registry": ["get"],

@@ -1,6 +1,7 @@
 """A run's model as a file for others: Keras, SavedModel, TFLite, NumPy; with labels inside."""
 
 import contextlib
+import importlib
 import io
 import json
 import os
@@ -122,9 +123,6 @@ def load(run: Path, which: str) -> tuple[tf.keras.Model, list[str]]:
         raise UserError(f"--run={run}: there is no {path.name}; is the run finished?")
     if not zipfile.is_zipfile(path):
         raise UserError(f"{path}: refused, it is no .keras archive; other formats can hold code")
-    # Registers our own layers, for models that plain Keras layers cannot express.
-    import fed_pretrain.models.known_models  # noqa: F401
-
     with zipfile.ZipFile(path) as archive:
         for part in _parts(json.loads(archive.read("config.json"))):
             if not _is_harmless(part):
@@ -150,6 +148,10 @@ def _is_harmless(part: Mapping[str, Json]) -> bool:
     if name == "function":
         return tf.keras.saving.get_registered_object(str(part.get("config"))) is not None
     if str(part.get("registered_name")).startswith("fed_pretrain>"):
+        if str(module).startswith("fed_pretrain.models."):
+            # It registers the layer, unless the file was made up.
+            with contextlib.suppress(ImportError):
+                importlib.import_module(str(module))
         return tf.keras.saving.get_registered_object(part["registered_name"]) is not None
     if (module, name) == ("keras.src.engine.functional", "Functional"):
         return True

@@ -1,5 +1,7 @@
 """Every registered model leaves in every format, and says there what it says here."""
 
+import sys
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -76,3 +78,12 @@ def test_a_model_says_the_same_in_every_format(name, tmp_path):
     with np.load(written.path) as arrays:
         assert sorted(arrays["labels"]) == sorted(labels)
         assert len(arrays.files) == 1 + len(model.variables)
+
+
+def test_a_file_with_layers_of_ours_opens_where_nothing_has_imported_them(tmp_path, monkeypatch):
+    model, row = built("word_bag")
+    model_files.save_keras(model_files.portable(model), ["yes", "no"], tmp_path / "final.keras")
+    monkeypatch.delitem(tf.keras.saving.get_custom_objects(), "fed_pretrain>MeanOfTokens")
+    monkeypatch.delitem(sys.modules, "fed_pretrain.models.attention")
+    again, _ = model_files.load(tmp_path, "final")
+    np.testing.assert_array_equal(again(row), model(row))

@@ -1,11 +1,13 @@
 """Where should federated training begin?
 
-    import fed_pretrain
-    config = fed_pretrain.RunConfig(task="digits", workdir="runs/a", algorithm_name="fedadam")
-    result = fed_pretrain.train(config)
+    import fed_pretrain as fp
 
-The sections of a config (`WorkConfig`, `StartConfig`, ...) are here as well. Each is loaded when
-first asked for, so that importing this package costs nothing.
+    clients = fp.clients({"ann": (x, y), "ben": (x2, y2)}, test=0.2)
+    run = fp.train(clients, model=my_keras_model, algorithm="fedadam", rounds=30)
+    run.frame(), run.model
+
+The configs behind it (`RunConfig`, `WorkConfig`, `StartConfig`, ...) are here as well. Each name is
+loaded when first asked for, so that importing this package costs nothing.
 """
 
 import importlib
@@ -27,6 +29,17 @@ if TYPE_CHECKING:
     from fed_pretrain.experiment.assembly.run_config import SavingConfig as SavingConfig
     from fed_pretrain.experiment.assembly.run_config import WorkConfig as WorkConfig
     from fed_pretrain.experiment.training.result import RunResult as RunResult
+    from fed_pretrain.notebook.algorithms import Algorithm as Algorithm
+    from fed_pretrain.notebook.algorithms import algorithm as algorithm
+    from fed_pretrain.notebook.argument_errors import ArgumentError as ArgumentError
+    from fed_pretrain.notebook.clients import Clients as Clients
+    from fed_pretrain.notebook.clients import clients as clients
+    from fed_pretrain.notebook.run import TrainedRun as TrainedRun
+    from fed_pretrain.notebook.run import train as train
+    from fed_pretrain.notebook.starts import Start as Start
+    from fed_pretrain.notebook.starts import start as start
+    from fed_pretrain.notebook.study import Comparison as Comparison
+    from fed_pretrain.notebook.study import compare as compare
     from fed_pretrain.starts.start_config import StartConfig as StartConfig
     from fed_pretrain.tasks.definition import TaskOptions as TaskOptions
 
@@ -34,6 +47,17 @@ libraries.prepare()
 estimator.provide()
 
 _HOMES = {
+    "Algorithm": "fed_pretrain.notebook.algorithms",
+    "ArgumentError": "fed_pretrain.notebook.argument_errors",
+    "Comparison": "fed_pretrain.notebook.study",
+    "Clients": "fed_pretrain.notebook.clients",
+    "Start": "fed_pretrain.notebook.starts",
+    "TrainedRun": "fed_pretrain.notebook.run",
+    "algorithm": "fed_pretrain.notebook.algorithms",
+    "compare": "fed_pretrain.notebook.study",
+    "clients": "fed_pretrain.notebook.clients",
+    "start": "fed_pretrain.notebook.starts",
+    "train": "fed_pretrain.notebook.run",
     "AlgorithmConfig": "fed_pretrain.algorithms.algorithm_config",
     "EvaluationConfig": "fed_pretrain.experiment.assembly.run_config",
     "ExecutorOptions": "fed_pretrain.executors.executor_options",
@@ -48,14 +72,7 @@ _HOMES = {
     "WorkConfig": "fed_pretrain.experiment.assembly.run_config",
 }
 
-__all__ = [*_HOMES, "train"]
-
-
-def train(config: "RunConfig") -> "RunResult":
-    """Runs or continues the run of `config` and returns its rows."""
-    run = importlib.import_module("fed_pretrain.experiment.training.run")
-    result: RunResult = run.train(config)
-    return result
+__all__ = [*_HOMES]
 
 
 def __getattr__(name: str) -> Any:
@@ -65,16 +82,25 @@ def __getattr__(name: str) -> Any:
 
 
 class _Package(types.ModuleType):
-    """Keeps `fed_pretrain.train` the function: importing a module of that name, the command, would
-    put the module in its place."""
+    """Keeps `fed_pretrain.train` and `fed_pretrain.clients` the functions: importing the modules of
+    these names would put them in their places. They stay in sys.modules, where `python -m` and
+    import statements find them."""
 
     @property
     def train(self) -> Any:
-        return train
+        return __getattr__("train")
 
     @train.setter
     def train(self, module: types.ModuleType) -> None:
-        """The command stays in sys.modules, where `python -m` and import_module find it."""
+        """The command."""
+
+    @property
+    def clients(self) -> Any:
+        return __getattr__("clients")
+
+    @clients.setter
+    def clients(self, module: types.ModuleType) -> None:
+        """The room."""
 
 
 sys.modules[__name__].__class__ = _Package

@@ -55,6 +55,9 @@ ARROWS = {
     "fed_pretrain.pretraining": "fed_pretrain.experiment.assembly fed_pretrain.experiment.workdir"
     " fed_pretrain.starts fed_pretrain.tasks fed_pretrain.models fed_pretrain.clients"
     " fed_pretrain.executors",
+    "fed_pretrain.notebook": "fed_pretrain.experiment fed_pretrain.reporting fed_pretrain.tracking"
+    " fed_pretrain.probes fed_pretrain.curvature fed_pretrain.algorithms fed_pretrain.starts"
+    " fed_pretrain.executors fed_pretrain.tasks fed_pretrain.clients fed_pretrain.models data_prep",
     "fed_pretrain.checkup": "fed_pretrain.executors",
     "fed_pretrain.reporting": "fed_pretrain.experiment.workdir fed_pretrain.algorithms",
     "data_prep": "data_prep",

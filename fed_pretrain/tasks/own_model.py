@@ -92,6 +92,14 @@ def label(model: str) -> str:
     return find(model).label
 
 
+def is_file_of(model: str, own: OwnModel) -> bool:
+    """Whether the file holds this very architecture."""
+    try:
+        return find(model) == own
+    except UserError:
+        return False
+
+
 def find(model: str) -> OwnModel:
     if model.startswith(MEMORY):
         if model not in _in_memory:

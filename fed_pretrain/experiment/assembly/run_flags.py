@@ -29,7 +29,7 @@ from groundwork.errors import UserError
 from groundwork.untyped import Json
 
 _RUN = "Run"
-_SECTIONS: tuple[tuple[str, type, str], ...] = (
+SECTIONS: tuple[tuple[str, type, str], ...] = (
     ("start", StartConfig, "Start"),
     ("algorithm", AlgorithmConfig, "Algorithm"),
     ("work", WorkConfig, "Rounds and clients"),
@@ -68,14 +68,14 @@ def define(values: flags.FlagValues = flags.FLAGS) -> None:
         "What a NaN or Inf in a client's update does.",
         flag_values=values,
     )
-    for _, config, heading in _SECTIONS:
+    for _, config, heading in SECTIONS:
         settings.define(config, heading, values)
 
 
 def names(values: flags.FlagValues = flags.FLAGS) -> list[str]:
     """Names of the flags of a run."""
     own = ["task", "model", "dataset", "algorithm", plugins.FLAG, "seed", "on_nonfinite"]
-    return own + [name for _, config, _ in _SECTIONS for name in settings.flag_names(config)]
+    return own + [name for _, config, _ in SECTIONS for name in settings.flag_names(config)]
 
 
 def run_config(
@@ -88,7 +88,7 @@ def run_config(
     if values["task"].value:
         known_tasks.check_model(known_tasks.get(values["task"].value), values["model"].value)
     sections: dict[str, Json] = {
-        key: settings.build(config, values) for key, config, _ in _SECTIONS if key != "algorithm"
+        key: settings.build(config, values) for key, config, _ in SECTIONS if key != "algorithm"
     }
     known_trackers.check(sections["tracking"])
     if values["local_steps"].present and values["epochs"].present:

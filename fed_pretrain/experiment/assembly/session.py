@@ -20,7 +20,7 @@ from fed_pretrain.executors import creation
 from fed_pretrain.executors.executor import Executor
 from fed_pretrain.executors.executor_options import ExecutorOptions
 from fed_pretrain.starts.start import Start
-from fed_pretrain.tasks import known_tasks
+from fed_pretrain.tasks import known_tasks, own_model
 from fed_pretrain.tasks.definition import TaskOptions
 from fed_pretrain.tasks.task import Task
 from groundwork.untyped import Json
@@ -67,7 +67,8 @@ class Session:
         left_out: frozenset[str] = frozenset(),
     ) -> Task:
         """The task on a dataset without some clients; the same object for the same content."""
-        key = (name, dataset.fingerprint, dataset.path, model, options)
+        known = own_model.label(str(model)) if own_model.is_own(model) else model
+        key = (name, dataset.fingerprint, dataset.path, known, options)
         whole = self._tasks.get(key, lambda: known_tasks.load(name, dataset, model, options))
         if not left_out:
             return whole

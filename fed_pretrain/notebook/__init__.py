@@ -1,0 +1,1 @@
+"""What a notebook calls: arrays, Keras models and names, turned into configs of the library."""

@@ -1,0 +1,45 @@
+"""The algorithm of a call: a usual name, and the settings that differ from its defaults."""
+
+import dataclasses
+
+from fed_pretrain.algorithms import known_algorithms
+from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+from fed_pretrain.notebook import arguments
+from fed_pretrain.notebook.argument_errors import ArgumentError, naming
+from groundwork.errors import nearest
+from groundwork.untyped import Json
+
+
+@dataclasses.dataclass(frozen=True)
+class Algorithm:
+    """`name` None: the parts alone decide, such as `client_update`."""
+
+    name: str | None
+    settings: tuple[tuple[str, Json], ...] = ()
+
+    @property
+    def label(self) -> str:
+        """What a study calls it: its name, and its settings where it has some."""
+        parts = [f"{name}={value}" for name, value in self.settings]
+        return " ".join([self.name or "custom", *parts])
+
+
+def algorithm(name: str | None = None, **settings: Json) -> Algorithm:
+    """`algorithm("fedadam", server_learning_rate=0.01)`; settings are those of AlgorithmConfig."""
+    known = {field.name: field for field in dataclasses.fields(AlgorithmConfig)}
+    for key, value in settings.items():
+        if key not in known:
+            raise ArgumentError(f"there is no argument {key!r}{nearest(key, list(known))}")
+        settings[key] = arguments.checked(AlgorithmConfig, known[key], key, value)
+    if name is not None and name not in known_algorithms.names():
+        names = known_algorithms.names()
+        raise ArgumentError(
+            f"algorithm={name!r}{nearest(name, names)} is none of {', '.join(names)}"
+        )
+    with naming():
+        known_algorithms.resolve(name, "", "random", settings)
+    return Algorithm(name, tuple(sorted(settings.items())))
+
+
+def of(given: "str | Algorithm") -> Algorithm:
+    return given if isinstance(given, Algorithm) else algorithm(given)

@@ -1,0 +1,86 @@
+"""Keyword arguments of a call as the sections of a run's config: each flag of `train` is one."""
+
+import dataclasses
+import os
+import types
+import typing
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from fed_pretrain.experiment.assembly import run_flags
+from fed_pretrain.notebook.argument_errors import ArgumentError
+from groundwork import settings
+from groundwork.errors import nearest
+from groundwork.untyped import Json
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_WORDS = {int: "a whole number", float: "a number", bool: "True or False", str: "a text"}
+
+
+def sections(given: Mapping[str, Json], without: tuple[str, ...] = ("start",)) -> dict[str, Json]:
+    """The sections of a RunConfig, and `algorithm_settings`; `without` are sections of others.
+
+    Arguments that are None count as not given.
+    """
+    given = {name: value for name, value in given.items() if value is not None}
+    known = {
+        flag: (section, field)
+        for section, config, _ in run_flags.SECTIONS
+        if section not in without
+        for field, flag in fields(config)
+    }
+    for name in given:
+        if name not in known:
+            raise ArgumentError(f"there is no argument {name!r}{nearest(name, list(known))}")
+    found: dict[str, Json] = {}
+    for section, config, _ in run_flags.SECTIONS:
+        values = {
+            known[name][1].name: checked(config, known[name][1], name, value)
+            for name, value in given.items()
+            if known[name][0] == section
+        }
+        if section == "algorithm":
+            found["algorithm_settings"] = tuple(sorted(values.items()))
+        elif section not in without:
+            found[section] = config(**values)
+    return found
+
+
+def fields(config: type["DataclassInstance"]) -> list[tuple["dataclasses.Field[Json]", str]]:
+    """Each setting with the name of its flag."""
+    flags = settings.flag_names(config)
+    own = [one for one in dataclasses.fields(config) if one.metadata.get("flag", "") is not None]
+    return list(zip(own, flags, strict=True))
+
+
+def checked(
+    config: type["DataclassInstance"], field: "dataclasses.Field[Json]", name: str, value: Json
+) -> Json:
+    """The value as the setting holds it, or a sentence about the argument `name`."""
+    kinds = _kinds(typing.get_type_hints(config)[field.name])
+    if isinstance(value, (list, tuple)) and str in kinds:
+        value = ",".join(map(str, value))
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if isinstance(value, int) and not isinstance(value, bool) and int not in kinds:
+        value = float(value) if float in kinds else value
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        words = " or ".join(_WORDS[kind] for kind in kinds if kind in _WORDS)
+        raise ArgumentError(f"{name}={value!r}: {words} is wanted")
+    choices = field.metadata.get("choices")
+    if choices and value not in choices:
+        raise ArgumentError(f"{name}={value!r} is none of {', '.join(map(str, choices))}")
+    low, high = field.metadata.get("lower_bound"), field.metadata.get("upper_bound")
+    if low is not None and value < low:
+        raise ArgumentError(f"{name}={value}: at least {low} is wanted")
+    if high is not None and value > high:
+        raise ArgumentError(f"{name}={value}: at most {high} is wanted")
+    return value
+
+
+def _kinds(hint: Json) -> tuple[type, ...]:
+    union = typing.get_origin(hint) in (typing.Union, types.UnionType)
+    kinds = typing.get_args(hint) if union else (hint,)
+    return tuple(kind for kind in kinds if kind is not type(None))

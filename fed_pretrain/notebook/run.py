@@ -1,0 +1,266 @@
+"""One federated training from a notebook: a run like the command line's, and what it gives."""
+
+import dataclasses
+import os
+import shutil
+import tempfile
+import weakref
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, overload
+
+from fed_pretrain.experiment.assembly.run_config import RunConfig
+from fed_pretrain.experiment.training.run import RunResult
+from fed_pretrain.experiment.training.run import train as train_config
+from fed_pretrain.experiment.workdir.metrics import best_index
+from fed_pretrain.notebook import (
+    algorithms,
+    arguments,
+    figures,
+    frames,
+    losses,
+    models,
+    quietly,
+    starts,
+    watching,
+)
+from fed_pretrain.notebook.algorithms import Algorithm
+from fed_pretrain.notebook.argument_errors import naming
+from fed_pretrain.notebook.clients import Clients
+from fed_pretrain.notebook.clients import clients as clients_of
+from fed_pretrain.notebook.losses import Loss
+from fed_pretrain.notebook.models import Model
+from fed_pretrain.notebook.starts import Given
+from fed_pretrain.notebook.watching import OnRound
+from groundwork.untyped import Json, Nested
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import tensorflow as tf
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from fed_pretrain.notebook.probing import Measured
+
+_PARTS = "parts"
+
+
+class TrainedRun:
+    """A finished run, or one that was stopped and can go on.
+
+    rows: one a round, as metrics.jsonl holds them; workdir: its folder, whose format is the
+    command line's.
+    """
+
+    def __init__(self, config: RunConfig, result: RunResult, clients: Clients) -> None:
+        self.config = config
+        self.clients = clients
+        self.workdir = Path(result.workdir)
+        self.rows: Sequence[Mapping[str, Json]] = result.rows
+        self.finished = result.finished
+        self.reason = result.reason
+
+    @property
+    def evaluated(self) -> list[Mapping[str, Json]]:
+        """The rounds with an evaluation."""
+        return [row for row in self.rows if row.get("eval_accuracy") is not None]
+
+    @property
+    def accuracy(self) -> float:
+        """Of the last evaluation; of measurements the share of their variance explained."""
+        return float(self.evaluated[-1]["eval_accuracy"])
+
+    @property
+    def loss(self) -> float:
+        """Of the last evaluation."""
+        return float(self.evaluated[-1]["eval_loss"])
+
+    @property
+    def best_round(self) -> int:
+        """The evaluated round of the best accuracy, the earliest of several."""
+        return int(self.evaluated[best_index(self.evaluated)]["round"])
+
+    @property
+    def model(self) -> "tf.keras.Model":
+        """The Keras model after the last round."""
+        return _loaded(self.workdir / "final.keras")
+
+    @property
+    def best_model(self) -> "tf.keras.Model":
+        """The Keras model of the best round whose weights were kept."""
+        return _loaded(self.workdir / "best.keras")
+
+    def frame(self) -> "pd.DataFrame":
+        """A row a round."""
+        return frames.of_rows(self.rows)
+
+    def plot(self, column: str = "eval_accuracy", ax: "Axes | None" = None) -> "Figure":
+        """A column of the rows by round."""
+        points = [(row["round"], row[column]) for row in self.rows if row.get(column) is not None]
+        return figures.curve(points, column, ax)
+
+    def probe(self, *names: str, round: str | int = "last", **settings: Json) -> "Measured":
+        """What `analyze` measures of the weights that the run kept of a round.
+
+        `names`: hessian, alignment, misalignment, loss, ...; `settings`: their flags, such as
+        hessian_eigenvalues=5.
+        """
+        from fed_pretrain.notebook import probing
+
+        with watching.one_at_a_time(), naming(probes="names"), quietly.running():
+            return probing.measured(
+                self.config, self.workdir, names or ("hessian",), str(round), settings
+            )
+
+    def resume(self, rounds: int | None = None, on_round: OnRound | None = None) -> "TrainedRun":
+        """Goes on to `rounds` rounds in all, or to the end of what was begun."""
+        config = self.config
+        if rounds is not None:
+            config = dataclasses.replace(
+                config, work=dataclasses.replace(config.work, rounds=rounds)
+            )
+        return run(config, self.clients, on_round)
+
+    def __repr__(self) -> str:
+        state = "finished" if self.finished else self.reason
+        if not self.evaluated:
+            return f"run of {self.config.task}: {state}, nothing evaluated"
+        return (
+            f"run of {self.config.task} after round {self.rows[-1]['round']}: {state}, accuracy"
+            f" {self.accuracy:.4f}, loss {self.loss:.4f}; {self.workdir}"
+        )
+
+
+@overload
+def train(clients: RunConfig) -> RunResult: ...
+
+
+@overload
+def train(
+    clients: Nested,
+    *,
+    model: Model = None,
+    start: Given = "random",
+    algorithm: str | Algorithm = "fedavg",
+    rounds: int | None = None,
+    seed: int = 0,
+    clients_per_round: int | None = None,
+    batch_size: int | None = None,
+    epochs: int | None = None,
+    loss: Loss | None = None,
+    on_round: OnRound | None = None,
+    workdir: str | os.PathLike[str] | None = None,
+    **settings: Json,
+) -> TrainedRun: ...
+
+
+def train(
+    clients: Nested,
+    *,
+    model: Model = None,
+    start: Given = "random",
+    algorithm: str | Algorithm = "fedavg",
+    rounds: int | None = None,
+    seed: int = 0,
+    clients_per_round: int | None = None,
+    batch_size: int | None = None,
+    epochs: int | None = None,
+    loss: Loss | None = None,
+    on_round: OnRound | None = None,
+    workdir: str | os.PathLike[str] | None = None,
+    **settings: Json,
+) -> TrainedRun | RunResult:
+    """Trains one model on clients.
+
+    Args:
+      clients: from `fed_pretrain.clients(...)`, or anything that it takes; a RunConfig by itself
+        runs or continues that run.
+      model: a Keras model with logits as outputs, a function that builds one, a .keras file, or a
+        model's name; by default the task's own.
+      start: "random", "own" (the weights that the model has now), weights (a list as get_weights()
+        gives, a dictionary by name, a Keras model), a file, `package:NAME`, a head in one pass
+        ("ncm", "ridge", "cof"), or `fed_pretrain.start(...)`.
+      algorithm: a usual name, or `fed_pretrain.algorithm(...)`.
+      rounds, clients_per_round, batch_size, epochs: by default the task's.
+      seed: decides every random choice.
+      loss: a function of (y, outputs) in the place of the task's, with a number for each example.
+      on_round: called with each round's row.
+      workdir: keeps the run; the same call on the same folder goes on with it. By default it is in
+        a temporary folder that goes with the result.
+      settings: any flag of `python -m fed_pretrain.train`, such as evaluate_every=5,
+        probes="alignment,drift", executor="native", devices="GPU".
+    """
+    if isinstance(clients, RunConfig):
+        return train_config(clients)
+    with watching.one_at_a_time(), naming(start="start"):
+        held = clients_of(clients)
+        place = Place(workdir)
+        given = {
+            "rounds": rounds,
+            "clients_per_round": clients_per_round,
+            "batch_size": batch_size,
+            "epochs": epochs,
+            **settings,
+        }
+        name = models.named(model, held, place.parts)
+        task = losses.task_with(held.task, loss)
+        begin = starts.resolved(start, "start", model, name, held, place.parts)
+        chosen = algorithms.of(algorithm)
+        config = config_of(held, task, name, chosen, seed, given, start=begin)
+        trained = run(dataclasses.replace(config, workdir=str(place.folder)), held, on_round)
+        place.goes_with(trained)
+        return trained
+
+
+def config_of(
+    clients: Clients,
+    task: str,
+    model: str | None,
+    algorithm: Algorithm,
+    seed: int,
+    given: Mapping[str, Json],
+    **sections: Json,
+) -> RunConfig:
+    """The config of a run, as flags would make it."""
+    found = arguments.sections(given)
+    chosen = {**dict(found.pop("algorithm_settings")), **dict(algorithm.settings)}
+    return RunConfig(
+        task=task,
+        workdir="",
+        dataset=str(clients.dataset.path),
+        model=model,
+        seed=seed,
+        algorithm_name=algorithm.name,
+        algorithm_settings=tuple(sorted(chosen.items())),
+        **{**found, **sections},
+    )
+
+
+def run(config: RunConfig, clients: Clients, on_round: OnRound | None = None) -> TrainedRun:
+    """Trains, and says so in the notebook's own way."""
+    with watching.one_at_a_time(), naming(), quietly.running():
+        result = train_config(config, followers=watching.followers(on_round))
+    return TrainedRun(config, result, clients)
+
+
+class Place:
+    """The folder of a run or study: the caller's, or a temporary one that goes with the result."""
+
+    def __init__(self, workdir: str | os.PathLike[str] | None) -> None:
+        self._temporary = workdir is None
+        self.folder = Path(workdir or tempfile.mkdtemp(prefix="fed_pretrain_")).absolute()
+
+    @property
+    def parts(self) -> Path:
+        """Where models and starts that were given as objects are files."""
+        return self.folder / _PARTS
+
+    def goes_with(self, result: object) -> None:
+        if self._temporary:
+            weakref.finalize(result, shutil.rmtree, self.folder, ignore_errors=True)
+
+
+def _loaded(path: Path) -> "tf.keras.Model":
+    import tensorflow as tf
+
+    return tf.keras.models.load_model(path, compile=False, safe_mode=False)

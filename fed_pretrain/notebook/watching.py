@@ -1,0 +1,81 @@
+"""What a notebook sees of a run in progress: a bar, and its own callback a round."""
+
+import contextlib
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from fed_pretrain.tracking.follower import FollowedRun, Follower, Row
+from groundwork.untyped import Json
+
+OnRound = Callable[[Mapping[str, Json]], object]
+"""Gets each round's row when it is on disk; what it returns does not matter."""
+_ONE_AT_A_TIME = threading.RLock()
+
+
+@contextlib.contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """TFF and Keras trace with state of the process: a second thread waits for its turn.
+
+    The caller's own models work afterwards as before.
+    """
+    from fed_pretrain.models import keras_versions
+
+    with _ONE_AT_A_TIME:
+        try:
+            yield
+        finally:
+            keras_versions.restore()
+
+
+def in_notebook() -> bool:
+    """Whether the cells of a kernel run this."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return shell is not None and hasattr(shell, "kernel")
+
+
+def followers(on_round: OnRound | None, label: str = "") -> list[Follower]:
+    """The caller's function, and in a notebook a bar."""
+    found: list[Follower] = [_Told(on_round)] if on_round is not None else []
+    return [*found, *([_Bar(label)] if in_notebook() else [])]
+
+
+class _Told(Follower):
+    def __init__(self, on_round: OnRound) -> None:
+        self._on_round = on_round
+
+    def row(self, row: Row) -> None:
+        self._on_round(row)
+
+
+class _Bar(Follower):
+    """tqdm's, with the last accuracy beside it."""
+
+    def __init__(self, label: str) -> None:
+        from tqdm.auto import tqdm
+
+        self._label = label
+        self._make, self._bar = tqdm, None
+        self._stream = sys.stderr  # While a run is under way it is not the cell's.
+
+    def begin(self, run: FollowedRun, rows: Sequence[Row]) -> None:
+        total, done = int(run.parameters.get("rounds", 0)), max(0, len(rows) - 1)
+        self._bar = self._make(
+            total=total, initial=done, desc=self._label or run.name, file=self._stream
+        )
+
+    def row(self, row: Row) -> None:
+        if self._bar is None:
+            return
+        if row.get("eval_accuracy") is not None:
+            self._bar.set_postfix_str(f"accuracy {row['eval_accuracy']:.3f}", refresh=False)
+        self._bar.update()
+
+    def end(self, reason: str, files: Sequence[object]) -> None:
+        self.stop(reason)
+
+    def stop(self, reason: str) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None

@@ -15,7 +15,7 @@ BENCHMARKS = $(filter-out %_peers faults,$(basename $(notdir $(shell grep -l "^i
 # Bytecode makes an import of TensorFlow Federated take 6 s in place of 24 s.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: quickstart test test-all test-airflow test-trackers pages-test lint format bench bench-smoke mutants doctor bazel-smoke generated architecture lock gpu pjrt pjrt-cuda pjrt-tpu test-pjrt \
+.PHONY: quickstart test test-all test-airflow test-trackers test-image pages-test lint format bench bench-smoke mutants doctor bazel-smoke generated architecture lock gpu pjrt pjrt-cuda pjrt-tpu test-pjrt \
 	embedded-large fashion-mnist clean clean-all help .venv
 .DEFAULT_GOAL := help
 
@@ -43,6 +43,10 @@ test-trackers: .venv/.stamp  ## send runs to a real MLflow server, and to W&B of
 
 test-pjrt: .venv/.stamp pjrt  ## compare --executor=pjrt with the others, on CPUs
 	@$(VENV)/python -m pytest -q --slow tests/fed_pretrain/executors/pjrt
+
+test-image: .venv/.stamp  ## the Dockerfile's steps in a chroot (as root, with debootstrap), and deploy/ against schemas
+	@"$(PYTHON)" tools/environment.py side schemas
+	@$(VENV)/python -m pytest -q --slow tests/tools/image_test.py
 
 lint: .venv/.stamp  ## ruff (lint and format) and mypy
 	@$(VENV)/ruff check --quiet $(CHECKED) && $(VENV)/ruff format --quiet --check $(CHECKED)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 VERSION = "0.1.0"
+COMMIT_VARIABLE = "FED_PRETRAIN_COMMIT"
 _PROJECT = "fed_pretrain"
 _LIBRARIES = ("tensorflow", "tensorflow-federated", "numpy", "apache-beam")
 _CODE = (_PROJECT, "commit", "changes")
@@ -66,8 +67,8 @@ def _libraries() -> dict[str, str]:
 
 
 def _commit() -> dict[str, str]:
-    """The commit of a checkout; nothing of an installed package."""
-    commit = _git("rev-parse", "HEAD")
+    """The commit of a checkout, or of an image whose build named it; none of an installed package."""
+    commit = _git("rev-parse", "HEAD") or os.environ.get(COMMIT_VARIABLE)
     if not commit:
         return {}
     return {"commit": commit.strip()} | ({"changes": "uncommitted"} if dirty() else {})

@@ -176,10 +176,10 @@ def bootstrap():
     return programs
 
 
-def install(installer, gpu):
+def install(installer, gpu, runtime):
     """Makes or updates .venv; instant when the stamp says that nothing changed."""
     gpu = gpu or os.path.exists(GPU_STAMP)
-    locks = [LOCK, DEV_LOCK, GPU_LOCK] if gpu else [LOCK, DEV_LOCK]
+    locks = [LOCK, *([] if runtime else [DEV_LOCK]), *([GPU_LOCK] if gpu else [])]
     digest = _digest([*locks, EMBEDDED_LOCK])
     if _read(STAMP) == digest and os.path.exists(PYTHON):
         _write(STAMP, digest)
@@ -196,7 +196,8 @@ def install(installer, gpu):
         subprocess.run([sys.executable, "-m", "venv", ENVIRONMENT], check=True)
     _write(BEGUN, "this environment is half made\n")
     _install_packages(programs, installer, locks)
-    embedded()
+    if not runtime:
+        embedded()
     if gpu:
         _install_gpu_hook()
         _write(GPU_STAMP, "")
@@ -316,6 +317,9 @@ def main():
     parser.add_argument("action", choices=["install", "gpu", "side", "lock"])
     parser.add_argument("name", nargs="?", choices=side_names(), help="side: which environment")
     parser.add_argument("--installer", choices=["uv", "pip"], default="uv")
+    parser.add_argument(
+        "--runtime", action="store_true", help="no tools of development, no embedded data"
+    )
     parser.add_argument("--upgrade", action="store_true", help="lock: take newer versions")
     arguments = parser.parse_args()
     try:
@@ -323,7 +327,8 @@ def main():
         check_machine(sys.version_info, platform.system(), platform.machine(), free)
         os.makedirs(os.path.join(ROOT, ".cache"), exist_ok=True)
         if arguments.action in ("install", "gpu"):
-            install(arguments.installer, gpu=arguments.action == "gpu")
+            gpu = arguments.action == "gpu"
+            install(arguments.installer, gpu, arguments.runtime)
         elif arguments.action == "side":
             side(arguments.name)
         else:

@@ -15,7 +15,7 @@ BENCHMARKS = $(filter-out %_peers faults,$(basename $(notdir $(shell grep -l "^i
 # Bytecode makes an import of TensorFlow Federated take 6 s in place of 24 s.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: quickstart test test-all test-airflow test-trackers test-image pages-test lint format bench bench-smoke mutants doctor bazel-smoke generated architecture lock gpu pjrt pjrt-cuda pjrt-tpu test-pjrt \
+.PHONY: quickstart test test-all test-airflow test-trackers engines test-engines test-image pages-test lint format bench bench-smoke mutants doctor bazel-smoke generated architecture lock gpu pjrt pjrt-cuda pjrt-tpu test-pjrt \
 	embedded-large fashion-mnist clean clean-all help .venv
 .DEFAULT_GOAL := help
 
@@ -47,6 +47,13 @@ test-pjrt: .venv/.stamp pjrt  ## compare --executor=pjrt with the others, on CPU
 test-image: .venv/.stamp  ## the Dockerfile's steps in a chroot (as root, with debootstrap), and deploy/ against schemas
 	@"$(PYTHON)" tools/environment.py side schemas
 	@$(VENV)/python -m pytest -q --slow tests/tools/image_test.py
+
+engines: .venv/.stamp  ## add the engines that tests prepare data on: Dask, and Prism, which needs Go 1.26
+	@"$(PYTHON)" tools/environment.py side engines
+	@cd tools/engines && go build -o ../../.cache/engines/bin/prism github.com/apache/beam/sdks/v2/go/cmd/prism
+
+test-engines: engines  ## prepare data on real engines whose workers share nothing but the output (needs root)
+	@$(VENV)/python -m pytest -q --slow tests/data_prep/engines
 
 lint: .venv/.stamp  ## ruff (lint and format) and mypy
 	@$(VENV)/ruff check --quiet $(CHECKED) && $(VENV)/ruff format --quiet --check $(CHECKED)

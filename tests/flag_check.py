@@ -11,6 +11,11 @@ from pathlib import Path
 
 from absl import flags
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from data_prep.grouping import beam_options
+from groundwork.errors import UserError
+
 
 def check(module: str, command_lines: list[list[str]]) -> list[str | None]:
     package = importlib.import_module(module)
@@ -21,13 +26,16 @@ def check(module: str, command_lines: list[list[str]]) -> list[str | None]:
 
 def _error(module: str, arguments: list[str]) -> str | None:
     flags.FLAGS.unparse_flags()
+    given = [module, *arguments]
     try:
-        rest = flags.FLAGS([module, *arguments])
-    except flags.Error as error:
+        if module == "data_prep.prepare":  # It takes Beam's options, too.
+            beam_options.take_from(given)
+            beam_options.taken()
+        rest = flags.FLAGS(given)
+    except (flags.Error, UserError) as error:
         return str(error)
     return f"unexpected argument {rest[1]!r}" if len(rest) > 1 else None
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
     print(json.dumps(check(sys.argv[1], json.load(sys.stdin))))

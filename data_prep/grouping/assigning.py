@@ -31,9 +31,9 @@ _COLUMNS = np.dtype(
 
 
 class Drawn(NamedTuple):
-    clients: beam.pvalue.AsMultiMap
-    """Number of a task -> the names of its clients, and which of them each record goes to."""
-    report: beam.pvalue.AsSingleton
+    clients: beam.PCollection
+    """(number of a task, (names of its clients, which of them each of its records goes to))."""
+    report: beam.PCollection
 
 
 class AssignClients(beam.PTransform):
@@ -44,12 +44,10 @@ class AssignClients(beam.PTransform):
     @no_annotations
     def expand(self, tasks: beam.PCollection) -> Drawn:
         indexed = tasks | "Index" >> beam.ParDo(Step(self._job, index)) | Together()
-        clients = indexed | "Assign" >> beam.ParDo(Step(self._job, assign))
+        drawn = indexed | "Assign" >> beam.ParDo(Step(self._job, assign))
         return Drawn(
-            beam.pvalue.AsMultiMap(clients | "OfTasks" >> beam.Filter(lambda pair: pair[0] >= 0)),
-            beam.pvalue.AsSingleton(
-                clients | "Report" >> beam.FlatMap(lambda pair: [pair[1]] * (pair[0] < 0))
-            ),
+            drawn | "OfTasks" >> beam.Filter(lambda pair: pair[0] != _REPORT),
+            drawn | "Report" >> beam.FlatMap(lambda pair: [pair[1]] * (pair[0] == _REPORT)),
         )
 
 
@@ -103,7 +101,7 @@ def assign(job: Job, indexed: list[Piece]) -> Iterator[tuple[int, object]]:
         used, codes = np.unique(part, return_inverse=True)
         names = [drawn.names[number].encode() for number in used]
         yield piece["number"], (names, codes.astype(np.int32).tobytes())
-    yield _REPORT, drawn.report
+    yield _REPORT, {"drawn": drawn.report}
 
 
 def _names(indexed: list[Piece]) -> dict[int, str]:

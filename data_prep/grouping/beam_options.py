@@ -1,6 +1,7 @@
 """Lets a program take every Beam option beside its own flags."""
 
 import argparse
+import importlib
 import logging
 from collections.abc import Sequence
 
@@ -42,9 +43,15 @@ def _separated(arguments: Sequence[str], known: set[str]) -> tuple[list[str], li
 
 def _unknown_to_beam(options: Sequence[str]) -> list[str]:
     logging.disable(logging.WARNING)  # Remarks on absent cloud tools.
-    from apache_beam.options.pipeline_options import PipelineOptions
+    from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
     logging.disable(logging.NOTSET)
+    runner = PipelineOptions(list(options)).view_as(StandardOptions).runner or ""
+    if "." in runner:
+        try:
+            importlib.import_module(runner.rpartition(".")[0])  # It brings options of its own.
+        except ImportError:
+            return []  # Beam refuses such a runner in its own words.
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     for known in PipelineOptions.__subclasses__():
         known._add_argparse_args(parser)

@@ -19,11 +19,9 @@ from groundwork.files import reach
 from groundwork.untyped import Json
 
 
-def finish(
-    job: Job, pieces: list[Piece], planned: Piece, drawn: Mapping[str, Json] | None = None
-) -> Iterator[str]:
+def finish(job: Job, pieces: list[Piece]) -> Iterator[str]:
     """Leaves the dataset whole; yields its fingerprint."""
-    pieces.sort(key=lambda piece: piece["number"])
+    planned, *pieces = sorted(pieces, key=lambda piece: piece["number"])
     splits: dict[str, Split] = {}
     heterogeneity: dict[str, Json] = {}
     for code, split in enumerate(SPLITS):
@@ -48,7 +46,8 @@ def finish(
         splits=splits,
         label_names=job.label_names,
         source=job.described["source"],
-        partition=job.described["partition"] | ({"drawn": drawn} if drawn else {}),
+        partition=job.described["partition"]
+        | ({"drawn": planned["drawn"]} if planned["drawn"] else {}),
         counts=counts,
         heterogeneity=heterogeneity,
         extra={**job.described["extra"], **extra},

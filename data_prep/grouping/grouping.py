@@ -9,7 +9,7 @@ import collections
 import contextlib
 import json
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,12 +17,15 @@ import apache_beam as beam
 from apache_beam.typehints.decorators import no_annotations
 
 from data_prep.grouping import runs
+from data_prep.grouping.assigning import Drawn
 from data_prep.grouping.job import Job, Piece, Task
 from data_prep.grouping.reading import READ, Assigned, Row, TaskReader, TooManyBadRecords
 from data_prep.grouping.step import Step, Together
 from groundwork import owners
 
 RUNS = "runs"
+_PLAN = -1
+"""Sorts the plan before the pieces of all shards."""
 _SORTING = "fed-pretrain-shard-"
 _MARK = Row(b"", 0, b"", 0, 0, 0)
 """Stands among the rows of a shard, so that one without any is written, too."""
@@ -40,39 +43,51 @@ class Grouped(NamedTuple):
 
 
 class GroupByShard(beam.PTransform):
-    """`assigned`: of a global partition, which client each record of a task goes to."""
+    """`drawn`: of a global partition, which client each record of a task goes to."""
 
-    def __init__(self, job: Job, *assigned: beam.pvalue.AsMultiMap) -> None:
+    def __init__(self, job: Job, drawn: Drawn | None) -> None:
         super().__init__()
         self._job = job
-        self._assigned = assigned
+        self._drawn = drawn
 
     @no_annotations
     def expand(self, tasks: beam.PCollection) -> Grouped:
         return self._in_process(tasks) if self._job.local else self._on_an_engine(tasks)
 
     def _in_process(self, tasks: beam.PCollection) -> Grouped:
-        accounts = tasks | "ReadAndSort" >> beam.ParDo(Step(self._job, spill), *self._assigned)
+        accounts = tasks | "ReadAndSort" >> self._reading(spill)
         planned = self._planned(accounts)
         shards = planned | "Shards" >> beam.FlatMap(_shards) | "SpreadShards" >> beam.Reshuffle()
         return Grouped(planned, shards)
 
     def _on_an_engine(self, tasks: beam.PCollection) -> Grouped:
-        """Accounts pass among the rows, without a client: Dask's runner mixes tagged outputs."""
-        reading = beam.ParDo(Step(self._job, read), *self._assigned)
-        rows = tasks | "Read" >> reading.with_output_types(PlainRow)
-        accounts = rows | "Accounts" >> beam.FlatMap(_accounts)
-        planned = self._planned(accounts)
-        keyed = rows | "KeyByShard" >> beam.FlatMap(
-            _keyed, beam.pvalue.AsSingleton(planned)
-        ).with_output_types(tuple[Key, PlainRow])
-        marks = planned | "EveryShard" >> beam.FlatMap(_marks).with_output_types(
-            tuple[Key, PlainRow]
-        )
-        return Grouped(planned, (keyed, marks) | beam.Flatten() | beam.GroupByKey())
+        """Accounts pass among the rows, without a client: Dask's runner mixes tagged outputs.
+
+        Where the number of shards is given, no row waits until all are read.
+        """
+        rows = tasks | "Read" >> self._reading(read).with_output_types(PlainRow)
+        planned = self._planned(rows | "Accounts" >> beam.FlatMap(_accounts))
+        given = {"shards": self._job.shards} if self._job.shards else None
+        keying = beam.FlatMap(_keyed, given or beam.pvalue.AsSingleton(planned))
+        marking = beam.FlatMap(_marks)
+        keyed = [
+            rows | "KeyByShard" >> keying.with_output_types(tuple[Key, PlainRow]),
+            planned | "EveryShard" >> marking.with_output_types(tuple[Key, PlainRow]),
+        ]
+        return Grouped(planned, keyed | beam.Flatten() | beam.GroupByKey())
+
+    def _reading(self, work: Callable[..., Iterator]) -> beam.ParDo:
+        sides = [] if self._drawn is None else [beam.pvalue.AsMultiMap(self._drawn.clients)]
+        return beam.ParDo(Step(self._job, work), *sides)
 
     def _planned(self, accounts: beam.PCollection) -> beam.PCollection:
-        return accounts | "AllRead" >> Together() | "Plan" >> beam.ParDo(Step(self._job, plan))
+        known = [accounts] if self._drawn is None else [accounts, self._drawn.report]
+        return (
+            known
+            | "AllKnown" >> beam.Flatten()
+            | "AllRead" >> Together()
+            | "Plan" >> beam.ParDo(Step(self._job, plan))
+        )
 
 
 def _read(job: Job, task: Task, assigned: Iterable) -> TaskReader:
@@ -107,8 +122,9 @@ def remove_runs_of_the_dead(job: Job) -> int:
     return owners.remove_of_the_dead(path for path in found if path.name not in used)
 
 
-def plan(job: Job, accounts: list[Piece]) -> Iterator[Piece]:
+def plan(job: Job, known: list[Piece]) -> Iterator[Piece]:
     """How many shards there will be: a function of the input alone."""
+    accounts = [piece for piece in known if "drawn" not in piece]
     dropped: collections.Counter[str] = collections.Counter()
     bad: collections.Counter[str] = collections.Counter()
     for account in accounts:
@@ -120,6 +136,8 @@ def plan(job: Job, accounts: list[Piece]) -> Iterator[Piece]:
         )
     payload = sum(account["payload_bytes"] for account in accounts)
     yield {
+        "number": _PLAN,
+        "drawn": next((piece["drawn"] for piece in known if "drawn" in piece), None),
         "shards": job.shards or max(1, -(-payload // job.shard_bytes)),
         "runs": sorted(run for account in accounts for run in account.get("runs", ())),
         "examples": sum(account["examples"] for account in accounts),

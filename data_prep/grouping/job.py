@@ -5,6 +5,7 @@ to the output's place. Where all workers are processes of this machine, each fin
 kept in the staging folder, so that the same command goes on from it after a kill.
 """
 
+import base64
 import dataclasses
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -18,8 +19,8 @@ from groundwork import files, staging
 from groundwork.untyped import Json
 
 Piece = dict[str, Json]
-"""What a piece of work gave: JSON, and bytes where they are many."""
-_BLOBS = "bytes"
+"""What a piece of work gave: JSON, and bytes."""
+_BASE64 = "base64"
 
 
 class Task(NamedTuple):
@@ -90,19 +91,17 @@ class Job:
 
 
 def _save(path: Path, piece: Piece) -> None:
-    blobs = {name: value for name, value in piece.items() if isinstance(value, bytes)}
-    rest = {name: value for name, value in piece.items() if name not in blobs}
-    sizes = {name: len(value) for name, value in blobs.items()}
-    head = json.dumps({**rest, _BLOBS: sizes}).encode()
-    with files.replacing(path) as file:
-        file.write(b"".join((len(head).to_bytes(8, "little"), head, *blobs.values())))
+    files.write_bytes(path, json.dumps(piece, default=_as_text).encode())
 
 
 def _load(path: Path) -> Piece:
-    content = path.read_bytes()
-    end = 8 + int.from_bytes(content[:8], "little")
-    piece: Piece = json.loads(content[8:end])
-    for name, size in piece.pop(_BLOBS).items():
-        piece[name] = content[end : end + size]
-        end += size
-    return piece
+    return json.loads(path.read_bytes(), object_hook=_as_bytes)
+
+
+def _as_text(content: bytes) -> dict[str, str]:
+    return {_BASE64: base64.b64encode(content).decode()}
+
+
+def _as_bytes(value: dict[str, Json]) -> Json:
+    text = value.get(_BASE64)
+    return base64.b64decode(text) if isinstance(text, str) and len(value) == 1 else value

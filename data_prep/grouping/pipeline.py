@@ -23,16 +23,12 @@ def build(pipeline: beam.Pipeline, job: Job, tasks: Sequence[Task]) -> None:
         | "WorkUnits" >> beam.Create(tasks, reshuffle=False)
         | "SpreadWorkUnits" >> beam.Reshuffle()
     )
-    drawn = (spread | "DrawClients" >> AssignClients(job),) if job.partition.is_global else ()
-    grouped = spread | "GroupByShard" >> GroupByShard(job, *(one.clients for one in drawn))
+    drawn = spread | "DrawClients" >> AssignClients(job) if job.partition.is_global else None
+    grouped = spread | "GroupByShard" >> GroupByShard(job, drawn)
+    written = grouped.shards | "SortAndWrite" >> beam.ParDo(Step(job, merge))
     _ = (
-        grouped.shards
-        | "SortAndWrite" >> beam.ParDo(Step(job, merge))
+        (written, grouped.plan)
+        | beam.Flatten()
         | "AllWritten" >> Together()
-        | "Manifest"
-        >> beam.ParDo(
-            Step(job, finish),
-            beam.pvalue.AsSingleton(grouped.plan),
-            *(one.report for one in drawn),
-        )
+        | "Manifest" >> beam.ParDo(Step(job, finish))
     )

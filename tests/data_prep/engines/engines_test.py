@@ -1,0 +1,110 @@
+"""The same dataset from every engine (`make test-engines`), also when it loses a worker.
+
+docs/clusters.md has the fingerprints.
+"""
+
+import contextlib
+import dataclasses
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from data_prep.store import manifest
+from tests.data_prep.engines import clusters
+from tests.data_prep.engines.clusters import ROOT
+from tests.data_prep.engines.inputs import FILES, INPUTS
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not clusters.installed(), reason="`make engines` installs them"),
+]
+Engine = Callable[[Path], contextlib.AbstractContextManager[Sequence[str]]]
+ENGINES: dict[str, Engine] = {
+    "two processes": lambda folder: contextlib.nullcontext(["--workers=2"]),
+    "Beam's job service": clusters.job_service,
+    "Prism": clusters.prism,
+    "Dask": clusters.dask,
+    "Dask loses a reader": lambda folder: clusters.dask(folder, "prepare_read:1"),
+    "Dask loses a writer": lambda folder: clusters.dask(folder, "prepare_merge:1"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Input:
+    name: str
+    folder: Path
+    """`input` is in it, and `common`, which all workers see."""
+    arguments: list[str]
+    fingerprint: str
+    """Of the dataset that one process of this machine makes of it."""
+
+
+def prepare(folder: Path, arguments: Sequence[str], *more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [
+            *(clusters.BIN / "python", "-m", "data_prep.prepare"),
+            *arguments,
+            f"--output={folder / 'common' / 'out'}",
+            *more,
+        ],
+        cwd=ROOT,
+        env=clusters.environment(),
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+
+
+def made(folder: Path) -> str | None:
+    return manifest.fingerprint_at(folder / "common" / "out")
+
+
+@pytest.fixture(scope="module", params=INPUTS)
+def given(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Input:
+    if not clusters.can_be_apart():
+        pytest.skip("only root may keep workers apart")
+    folder = tmp_path_factory.mktemp("engines")
+    (folder / "input").mkdir()
+    (folder / "common").mkdir()
+    arguments = INPUTS[request.param](folder / "input")
+    done = prepare(folder, arguments, "--workers=1")
+    assert done.returncode == 0, done.stderr
+    fingerprint = made(folder)
+    assert fingerprint is not None
+    return Input(request.param, folder, arguments, fingerprint)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_engine_makes_the_dataset_of_one_process(engine: str, given: Input) -> None:
+    with ENGINES[engine](given.folder) as options:
+        done = prepare(given.folder, given.arguments, "--overwrite", *options)
+    assert done.returncode == 0, done.stderr
+    assert made(given.folder) == given.fingerprint
+    assert [path.name for path in (given.folder / "common").iterdir()] == ["out"]
+    if "loses" in engine:
+        log = (given.folder / "scheduler.log").read_text()
+        assert "Removing worker" in log or "Remove worker" in log
+
+
+def test_the_page_has_these_fingerprints(given: Input) -> None:
+    assert f"`{given.fingerprint[:12]}`" in (ROOT / "docs" / "clusters.md").read_text()
+
+
+@pytest.mark.parametrize("engine", ["Prism", "Dask"])
+def test_a_bad_record_on_a_worker_apart_is_one_sentence(engine: str, tmp_path: Path) -> None:
+    if not clusters.can_be_apart():
+        pytest.skip("only root may keep workers apart")
+    (tmp_path / "input").mkdir()
+    (tmp_path / "common").mkdir()
+    arguments = INPUTS["Reddit-shaped"](tmp_path / "input")
+    with open(tmp_path / "input" / f"RC_2017-{FILES:02d}", "a") as dump:
+        dump.write("{not JSON\n")
+    with ENGINES[engine](tmp_path) as options:
+        done = prepare(tmp_path, arguments, *options)
+    assert done.returncode == 2
+    last = done.stderr.strip().splitlines()[-1]
+    assert f"RC_2017-{FILES:02d} line 3601: malformed_json" in last
+    assert "Traceback" not in done.stderr
+    assert list((tmp_path / "common").iterdir()) == []

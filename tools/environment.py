@@ -176,7 +176,7 @@ def bootstrap():
     return programs
 
 
-def install(installer, gpu, runtime):
+def install(installer, gpu, runtime=False):
     """Makes or updates .venv; instant when the stamp says that nothing changed."""
     gpu = gpu or os.path.exists(GPU_STAMP)
     locks = [LOCK, *([] if runtime else [DEV_LOCK]), *([GPU_LOCK] if gpu else [])]

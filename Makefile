@@ -15,7 +15,7 @@ BENCHMARKS = $(filter-out %_peers faults,$(basename $(notdir $(shell grep -l "^i
 # Bytecode makes an import of TensorFlow Federated take 6 s in place of 24 s.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: quickstart test test-all test-airflow test-trackers engines test-engines test-image pages-test lint format bench bench-smoke mutants doctor bazel-smoke generated architecture lock gpu pjrt pjrt-cuda pjrt-tpu test-pjrt \
+.PHONY: test-stores quickstart test test-all test-airflow test-trackers engines test-engines test-image pages-test lint format bench bench-smoke mutants doctor bazel-smoke generated architecture lock gpu pjrt pjrt-cuda pjrt-tpu test-pjrt \
 	embedded-large fashion-mnist clean clean-all help .venv
 .DEFAULT_GOAL := help
 
@@ -54,6 +54,10 @@ engines: .venv/.stamp  ## add the engines that tests prepare data on: Dask, and 
 
 test-engines: engines  ## prepare data on real engines whose workers share nothing but the output (needs root)
 	@$(VENV)/python -m pytest -q --slow tests/data_prep/engines
+
+test-stores: .venv/.stamp  ## prepare, train and study on a server that speaks S3
+	@"$(PYTHON)" tools/environment.py side stores
+	@$(VENV)/python -m pytest -q --slow tests/groundwork/stores tests/data_prep/store
 
 lint: .venv/.stamp  ## ruff (lint and format) and mypy
 	@$(VENV)/ruff check --quiet $(CHECKED) && $(VENV)/ruff format --quiet --check $(CHECKED)

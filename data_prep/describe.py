@@ -1,16 +1,16 @@
 """Prints what is in a prepared dataset; --output writes histograms of it as PNG."""
 
-from pathlib import Path
-
 from absl import flags
 
 from data_prep.inspection import describing
 from data_prep.store.reader import open_dataset
 from groundwork import command_line
 from groundwork.errors import UserError
+from groundwork.stores import mirror
 
 flags.DEFINE_string("dataset", None, "Folder of the prepared dataset.")
 flags.DEFINE_string("output", None, "Folder for the pictures; none are made without it.")
+command_line.take_urls("dataset", "output")
 
 
 def main() -> None:
@@ -20,7 +20,7 @@ def main() -> None:
     dataset = open_dataset(values.dataset)
     print(describing.table(dataset))
     if values.output:
-        for path in describing.pictures(dataset, Path(values.output)):
+        for path in describing.pictures(dataset, mirror.place(values.output)):
             print(path)
     command_line.suggest("fed_pretrain.train", task="help")
 

@@ -13,6 +13,7 @@ from groundwork.errors import UserError
 flags.DEFINE_string("dataset", None, "Folder of the prepared dataset.")
 flags.DEFINE_enum("layout", None, list(exporting.LAYOUTS), "How to write it.")
 flags.DEFINE_string("output", None, "New folder for the export.")
+command_line.take_urls("dataset", "output")
 
 
 def main() -> None:

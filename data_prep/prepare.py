@@ -29,12 +29,12 @@ def main() -> int:
     signals.end_at_once("stopped; the same command goes on from what is done")
     dataset = preparation.prepare(config, announce=print)
     counts = dataset.manifest.counts
-    print(f"{dataset.path}: {counts['read']:,} examples read, {counts['written']:,} written")
+    print(f"{dataset.address}: {counts['read']:,} examples read, {counts['written']:,} written")
     for reason, count in counts["dropped"].items():
         print(f"  dropped: {count:,} ({reason})")
     for name, split in dataset.manifest.splits.items():
         print(f"  {name}: {split.clients:,} clients, {split.examples:,} examples")
-    command_line.suggest("data_prep.describe", dataset=dataset.path)
+    command_line.suggest("data_prep.describe", dataset=dataset.address)
     return 0
 
 

@@ -1,36 +1,37 @@
 """Checks every byte of a prepared dataset: manifest, indexes, shards, and that read = written."""
 
-from pathlib import Path
-
 from absl import flags
 
 from data_prep.inspection import verification
 from data_prep.store import manifest
 from groundwork import command_line
 from groundwork.errors import UserError
+from groundwork.stores import mirror
 
 flags.DEFINE_string("dataset", None, "Folder of the prepared dataset.")
+command_line.take_urls("dataset")
 
 
 def main() -> int:
     folder = flags.FLAGS.dataset
     if not folder:
         raise UserError("--dataset is missing: name the folder of a prepared dataset")
-    if not Path(folder).is_dir():
+    place = mirror.here(folder)
+    if not place.is_dir():
         raise UserError(f"--dataset={folder}: there is no such folder")
-    if not (Path(folder) / manifest.FILE_NAME).is_file():
+    if not (place / manifest.FILE_NAME).is_file():
         raise UserError(
             f"--dataset={folder}: this is no prepared dataset (it has no {manifest.FILE_NAME}); "
             "name the folder that `prepare --output=...` made"
         )
-    faults = verification.verify(folder)
+    faults = verification.verify(place)
     for fault in faults:
         print(f"damaged: {fault}")
     if faults:
         count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
         print(f"{folder}: {count}; prepare the dataset again")
         return 1
-    for name in verification.strangers(folder):
+    for name in verification.strangers(place):
         print(f"note: {name} is not part of the dataset; nothing reads it")
     print(f"{folder}: sound")
     command_line.suggest("data_prep.describe", dataset=folder)

@@ -19,6 +19,7 @@ from fed_pretrain.experiment.assembly import run_flags  # noqa: E402
 from fed_pretrain.probes import known_probes  # noqa: E402
 from groundwork import settings  # noqa: E402
 from groundwork.errors import UserError  # noqa: E402
+from groundwork.stores import mirror  # noqa: E402
 
 run_flags.define()
 _PROBES = flags.FLAGS["probes"]
@@ -47,6 +48,7 @@ _THIRD_RUN = flags.DEFINE_string(
     "third_run", None, "Of plane: the third model's run; the default is the start of --run."
 )
 _THIRD_ROUND = flags.DEFINE_string("third_round", "last", "As --round, of --third_run.")
+command_line.take_urls("run", "other_run", "third_run")
 _CLIENTS = flags.DEFINE_integer(
     "probe_clients", None, "Clients that a probe of a cohort looks at, at most.", lower_bound=1
 )
@@ -62,10 +64,11 @@ def main() -> int:
         if number.present and run.value is None:
             raise UserError(f"--{number.name} is of --{run.name}, which is not given")
     given = run_flags.run_config(required=() if _RUN.value else ("task", "workdir"))
-    config = run_analysis.run_config(_RUN.value, given) if _RUN.value else given
+    run_folder = str(mirror.here(_RUN.value)) if _RUN.value else None
+    config = run_analysis.run_config(run_folder, given) if run_folder else given
     chosen = given.probes.probes if _PROBES.present else "hessian"
     others = (
-        OtherRun(run.value, number.value, run.name, number.name)
+        OtherRun(str(mirror.here(run.value)), number.value, run.name, number.name)
         for run, number in ((_OTHER_RUN, _OTHER_ROUND), (_THIRD_RUN, _THIRD_ROUND))
         if run.value is not None
     )
@@ -74,15 +77,15 @@ def main() -> int:
             run=config,
             probes=tuple(chosen.split(",")),
             options=tuple(settings.build(one) for one in _OPTIONS),
-            run_folder=_RUN.value,
+            run_folder=run_folder,
             round=_ROUND.value,
             others=tuple(others),
             clients=_CLIENTS.value,
         )
     )
-    print(f"probes: {folder}")
-    if _RUN.value:
-        page = Path(_RUN.value) / "report"
+    print(f"probes: {mirror.address(folder)}")
+    if run_folder:
+        page = Path(run_folder) / "report"
         command_line.suggest("fed_pretrain.report", runs=_RUN.value, output=page)
     else:
         workdir = f"runs/{config.task}"

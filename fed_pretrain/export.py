@@ -9,12 +9,11 @@ card in Markdown, beside the model, says how it was made, what it reaches and un
 --predict reads an image, or a text file (one prediction a line).
 """
 
-from pathlib import Path
-
 from absl import flags
 
 from groundwork import command_line
 from groundwork.errors import UserError
+from groundwork.stores import mirror
 
 command_line.quiet_libraries()
 
@@ -26,6 +25,7 @@ _FORMAT = flags.DEFINE_enum(
 )
 _OUTPUT = flags.DEFINE_string("output", None, "Where to write it; default is the run's folder.")
 _PREDICT = flags.DEFINE_string("predict", None, "An image or a text file to try the model on.")
+command_line.take_urls("run", "output", "predict")
 
 
 def main() -> int:
@@ -33,18 +33,20 @@ def main() -> int:
         raise UserError("--run is missing: the work directory of a finished run")
     if not (_FORMAT.value or _PREDICT.value):
         raise UserError("give --format to write the model, or --predict=FILE to try it")
-    run = Path(_RUN.value)
+    run = mirror.here(_RUN.value)
     if _FORMAT.value:
         from fed_pretrain.exporting import model_card, model_files
 
-        output = Path(_OUTPUT.value) if _OUTPUT.value else None
+        output = mirror.place(_OUTPUT.value) if _OUTPUT.value else None
         exported = model_files.export(run, _WHICH.value, _FORMAT.value, output)
         print(exported)
-        print(f"its card: {model_card.write(run, _WHICH.value, exported.path)}")
+        card = model_card.write(run, _WHICH.value, exported.path)
+        print(f"its card: {mirror.address(card)}")
+        mirror.publish(exported.path)
     if _PREDICT.value:
         from fed_pretrain.exporting import prediction
 
-        for one in prediction.predict(run, _WHICH.value, Path(_PREDICT.value)):
+        for one in prediction.predict(run, _WHICH.value, mirror.here(_PREDICT.value)):
             print(one)
     else:
         command_line.suggest("fed_pretrain.export", run=run, which=_WHICH.value, predict="FILE")

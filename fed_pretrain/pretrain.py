@@ -8,6 +8,7 @@ from fed_pretrain.tasks import known_tasks
 from fed_pretrain.tasks.definition import TaskOptions
 from groundwork import command_line, settings
 from groundwork.errors import UserError
+from groundwork.stores import mirror
 
 flags.DEFINE_string("task", None, "The task whose model is trained; --task=help lists them.")
 flags.DEFINE_string("model", None, "The task's model; default its first.")
@@ -17,6 +18,7 @@ flags.DEFINE_integer("seed", 0, "Seed of every random choice.")
 flags.DEFINE_string("devices", "CPU", "Where to train: CPU, GPU, or one such as GPU:1.")
 for _name in ("task", "model", "dataset", "workdir", "seed", "devices"):
     command_line.group_flag(_name, "Pre-training")
+command_line.take_urls("dataset", "workdir")
 command_line.define_plugin_flag()
 settings.define(CentralConfig, "Central training")
 settings.define(StartConfig, "Start")
@@ -48,12 +50,13 @@ def main() -> int | None:
             central=settings.build(CentralConfig),
         )
     )
-    print(f"start: --start=checkpoint:{result.path}")
+    path = mirror.address(result.path)
+    print(f"start: --start=checkpoint:{path}")
     command_line.suggest(
         "fed_pretrain.train",
         task=values.task,
         model=values.model,
-        start=f"checkpoint:{result.path}",
+        start=f"checkpoint:{path}",
         workdir=f"runs/{values.task}",
     )
     return 0

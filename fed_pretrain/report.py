@@ -12,6 +12,7 @@ from absl import flags
 
 from groundwork import command_line
 from groundwork.errors import UserError
+from groundwork.stores import mirror
 
 command_line.define_plugin_flag()
 _STUDY = flags.DEFINE_string("study", None, "The study.json that a study writes.")
@@ -21,23 +22,26 @@ _INDEX = flags.DEFINE_string(
 )
 _FIGURES = flags.DEFINE_bool("figures", True, "Also figures for papers, as PDF and SVG.")
 _OUTPUT = flags.DEFINE_string("output", None, "Folder of the report.")
+command_line.take_urls("study", "runs", "index", "output")
 
 
 def main() -> int:
     if sum(map(bool, (_STUDY.value, _RUNS.value, _INDEX.value))) != 1:
         raise UserError("give one of --study=FILE, --runs=DIR,DIR and --index=DIR")
-    print(f"report: {_index() if _INDEX.value else _report()}")
+    print(f"report: {mirror.address(_index() if _INDEX.value else _report())}")
     if _RUNS.value:
         command_line.suggest("fed_pretrain.export", run=_RUNS.value[0], format="keras")
     elif _STUDY.value:
-        command_line.suggest("fed_pretrain.report", index=Path(_STUDY.value).absolute().parents[1])
+        study = mirror.place(_STUDY.value).absolute()
+        command_line.suggest("fed_pretrain.report", index=study.parents[1])
     return 0
 
 
 def _index() -> Path:
     from fed_pretrain.reporting import index_page
 
-    return index_page.make_index(_INDEX.value, _OUTPUT.value)
+    output = str(mirror.place(_OUTPUT.value)) if _OUTPUT.value else None
+    return index_page.make_index(str(mirror.here(_INDEX.value)), output)
 
 
 def _report() -> Path:
@@ -45,9 +49,17 @@ def _report() -> Path:
         raise UserError("--output is missing: the folder of the report")
     from fed_pretrain.reporting import study_report
 
+    study = None
+    if _STUDY.value:
+        # The runs that it names are beside it.
+        place = mirror.place(_STUDY.value)
+        study = str(mirror.here(mirror.address(place.parent)) / place.name)
     return study_report.make_report(
         study_report.ReportConfig(
-            _OUTPUT.value, _STUDY.value, tuple(_RUNS.value), figures=_FIGURES.value
+            str(mirror.place(_OUTPUT.value)),
+            study,
+            tuple(str(mirror.here(run)) for run in _RUNS.value),
+            figures=_FIGURES.value,
         )
     )
 

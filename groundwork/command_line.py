@@ -11,12 +11,14 @@ import sys
 import textwrap
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from absl import flags, logging
 
-from groundwork import filesystems, libraries, plugins, versions
+from groundwork import libraries, plugins, versions
 from groundwork.errors import NO_ROOM, UserError, of_system
+from groundwork.stores import mirror, schemes
 
 USER_ERROR_EXIT = 2
 # What a shell reports of a program that a closed pipe ended.
@@ -30,6 +32,7 @@ _WANTED = (
     (r"could not convert string to float: .*", "a number is wanted"),
 )
 _groups: dict[str, str] = {}
+_taking_urls: set[str] = set()
 
 
 def quiet_libraries() -> None:
@@ -45,6 +48,11 @@ def quiet_libraries() -> None:
 def group_flag(name: str, heading: str) -> None:
     """Puts a flag that a library module defines into `--help`, under this heading."""
     _groups[name] = heading
+
+
+def take_urls(*names: str) -> None:
+    """Of flags that name a file or folder: it may be in a store, too (groundwork/stores)."""
+    _taking_urls.update(names)
 
 
 def define_plugin_flag(values: flags.FlagValues = flags.FLAGS) -> None:
@@ -85,7 +93,7 @@ def run(main: Callable[[], int | None], after_plugins: Callable[[], None] = lamb
         if len(argv) > 1:
             return _refuse(f"unexpected argument {argv[1]!r}: every setting is a --flag")
         try:
-            _check_paths()
+            check_paths()
             return main() or 0
         except UserError as error:
             return _refuse(str(error))
@@ -152,12 +160,12 @@ def _plain(sentence: str) -> str:
     return sentence.removeprefix("ERROR:: ").replace("flag --", "--", 1)
 
 
-def _check_paths() -> None:
-    """No flag takes a URL: whatever begins with a scheme was meant as a path."""
+def check_paths() -> None:
+    """Refuses a URL that cannot be served, before anything is made."""
     for name, value in flags.FLAGS.flag_values_dict().items():
         for text in value if isinstance(value, list | tuple) else [value]:
             if isinstance(text, str):
-                filesystems.check_local(name, text)
+                schemes.check(name, text, served=name in _taking_urls)
 
 
 def _reader_left() -> bool:
@@ -195,7 +203,11 @@ def short_help(main: Callable[[], int | None]) -> str:
 
 def suggest(module: str, **values: object) -> None:
     """Names, in one line, the command that is useful after this one has succeeded."""
-    given = [shlex.quote(f"--{name}={value}") for name, value in values.items() if value]
+    given = [
+        shlex.quote(f"--{name}={mirror.address(value) if isinstance(value, Path) else value}")
+        for name, value in values.items()
+        if value
+    ]
     print(f"next: {' '.join(['python -m', module, *given])}", file=sys.stderr)
 
 

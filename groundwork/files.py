@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
+from groundwork.stores import mirror
 from groundwork.untyped import Json
 
 TEMPORARY_PREFIX = ".tmp-"
@@ -33,6 +34,22 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    mirror.written(path)
+
+
+def append(path: str | os.PathLike[str], content: str) -> None:
+    """Adds to a file of text; when this returns, it is on disk."""
+    with open(path, "a", encoding="utf-8", newline="") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    mirror.appended(Path(path))
+
+
+def remove(path: str | os.PathLike[str]) -> None:
+    """Removes a file that may be gone already."""
+    Path(path).unlink(missing_ok=True)
+    mirror.removed(Path(path))
 
 
 def remove_temporaries(path: str | os.PathLike[str]) -> None:

@@ -33,7 +33,8 @@ REQUIRED: Any = dataclasses.MISSING
 def setting(default: Json, help: str, **metadata: Json) -> Any:
     """A field of settings.
 
-    Metadata: `flag` (another flag name; None: no flag), `choices`, `lower_bound`, `upper_bound`.
+    Metadata: `flag` (another flag name; None: no flag), `choices`, `lower_bound`, `upper_bound`,
+    `url` (a file or folder that may be in a store).
     `moves_numbers=False` says that results do not depend on it. `neutral` is the value that a
     record without the field stands for, the default if not given: whoever changes the default of
     a released setting states its first one here.
@@ -108,6 +109,8 @@ def define(
     """Defines a flag for every field of `config`; `group` is its heading in `--help`."""
     for field, name, kind in _fields(config):
         command_line.group_flag(name, group)
+        if field.metadata.get("url"):
+            command_line.take_urls(name)
         _define_one(name, kind, field, flag_values)
 
 

@@ -10,12 +10,12 @@ with --step. Such a command may run twice, and on any machine that shares the fo
 
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 from absl import flags
 
 from groundwork import command_line, settings
 from groundwork.errors import UserError
+from groundwork.stores import mirror
 from pipelines import study_run
 from pipelines.plan import plan
 from pipelines.schedulers import export
@@ -40,6 +40,7 @@ _LIST_STEPS = flags.DEFINE_boolean(
 _STEP = flags.DEFINE_multi_string(
     "step", [], "Run this step only, whose inputs must be done; exit 1 if it fails (repeatable)."
 )
+command_line.take_urls("workdir")
 settings.define(export.ExportConfig, "For a scheduler")
 
 
@@ -79,8 +80,9 @@ def main() -> int:
         print(result.ended_by)
     if result.report is not None:
         print("\n".join(study_run.closing_words(config)))
-        print(f"report: {result.report}")
-        command_line.suggest("fed_pretrain.report", index=Path(config.workdir).absolute().parent)
+        print(f"report: {mirror.address(result.report)}")
+        folder = mirror.place(config.workdir).absolute()
+        command_line.suggest("fed_pretrain.report", index=folder.parent)
     # A scheduler takes 0 for done; a study that was stopped on request is to be continued.
     return 1 if result.failed or (result.stopped and config.only) else 0
 

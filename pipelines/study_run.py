@@ -15,6 +15,7 @@ from groundwork import files, plugins, signals
 from groundwork.errors import UserError
 from groundwork.locks import WorkdirLock
 from groundwork.progress import duration
+from groundwork.stores import mirror
 from groundwork.untyped import Json
 from pipelines import deciding as deciding_module
 from pipelines import study_file
@@ -61,6 +62,25 @@ def run(config: StudyConfig) -> StudyResult:
     """Runs (or continues) the study; the report is made even when some cells failed."""
     if config.only and config.forget_stale:
         raise UserError("--forget_stale is for a whole study, not for --step")
+    if config.only:
+        _check_shared(config, "--step")
+    if config.dry_run:
+        mirror.here(config.workdir)
+        return _run(config)
+    with mirror.working(config.workdir, last=study_file.NAME):
+        return _run(config)
+
+
+def _check_shared(config: StudyConfig, flag: str) -> None:
+    """Steps that run by themselves lock each other out by files of a folder they share."""
+    if mirror.is_remote(config.workdir):
+        raise UserError(
+            f"{flag}: --workdir={config.workdir} is in a store, where a study runs whole; give a"
+            " folder that the machines of the steps share"
+        )
+
+
+def _run(config: StudyConfig) -> StudyResult:
     deciding, execution = _begun(config)
     plan = deciding.plan
     planned = plan.budget.minutes * 60 if plan.budget.minutes else None
@@ -89,7 +109,7 @@ def _begun(config: StudyConfig) -> tuple[Deciding, Execution]:
     deciding = Deciding(plan, steps, parallel)
     execution = Execution(
         deciding.first_steps,
-        Path(config.workdir).resolve(),
+        mirror.place(config.workdir).resolve(),
         parallel=parallel,
         retries=plan.budget.retries,
         only=config.only or None,
@@ -109,6 +129,7 @@ def _forget_stale(execution: Execution) -> str:
 
 def list_steps(config: StudyConfig) -> ListedStudy:
     """The steps and their commands, for a scheduler."""
+    _check_shared(config, "--list_steps")
     deciding, execution = _begun(config)
     if execution.grow is not None:
         print(
@@ -155,7 +176,7 @@ def closing_words(config: StudyConfig) -> list[str]:
     """The answer of a study that has a report."""
     from fed_pretrain.reporting import closing_words as words
 
-    return words.closing_words(Path(config.workdir).resolve() / study_file.NAME)
+    return words.closing_words(mirror.place(config.workdir).resolve() / study_file.NAME)
 
 
 def _checked_steps(config: StudyConfig) -> tuple[plan_module.Plan, list[Step]]:

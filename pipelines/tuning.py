@@ -17,8 +17,10 @@ from fed_pretrain.experiment.training.run import train
 from groundwork import files, randomness
 from groundwork.errors import UserError
 from groundwork.progress import Progress
+from groundwork.stores import mirror
 from groundwork.untyped import Json
 
+RATES = "rates.flags"
 VALIDATION = "validation"
 Rates = Mapping[str, float]
 
@@ -93,8 +95,13 @@ def _drawn(config: TuneConfig, names: Sequence[str], number: int) -> Rates:
 
 def tune(config: TuneConfig, session: Session | None = None) -> Rates:
     """Runs the rungs, writes trials.json and then rates.flags, and returns the best rates."""
-    workdir = Path(config.base.workdir)
-    workdir.mkdir(parents=True, exist_ok=True)
+    with mirror.working(config.base.workdir, last=RATES) as workdir:
+        workdir.mkdir(parents=True, exist_ok=True)
+        base = dataclasses.replace(config.base, workdir=str(workdir))
+        return _tuned(dataclasses.replace(config, base=base), session or shared())
+
+
+def _tuned(config: TuneConfig, session: Session) -> Rates:
     alive = candidates(config)
     history: list[Trial] = []
     total = sum(len(alive) // 2**rung or 1 for rung in range(config.halvings + 1))
@@ -103,7 +110,7 @@ def tune(config: TuneConfig, session: Session | None = None) -> Rates:
         rounds = config.rounds * 2**rung
         trials = []
         for rates in alive:
-            trials.append(_trial(config, rates, rounds, session or shared()))
+            trials.append(_trial(config, rates, rounds, session))
             progress.update(len(history) + len(trials), _told(trials[-1]))
         history += trials
         ranked = sorted(trials, key=lambda trial: trial.score, reverse=True)
@@ -112,7 +119,7 @@ def tune(config: TuneConfig, session: Session | None = None) -> Rates:
     best = ranked[0]
     if best.score[0] == -math.inf:
         raise UserError("--rates: every trial diverged; give smaller rates")
-    _write(workdir, config, history, best)
+    _write(Path(config.base.workdir), config, history, best)
     return best.rates
 
 
@@ -167,7 +174,7 @@ def _write(workdir: Path, config: TuneConfig, history: Sequence[Trial], best: Tr
         },
     )
     lines = [f"--{name}={value!r}" for name, value in sorted(best.rates.items())]
-    files.write_text(workdir / "rates.flags", "\n".join(lines) + "\n")
+    files.write_text(workdir / RATES, "\n".join(lines) + "\n")
 
 
 def _as_json(trial: Trial) -> dict[str, Json]:

@@ -21,7 +21,7 @@ _MOST_LABEL_CLIENTS = 60
 def table(dataset: PreparedDataset) -> str:
     manifest = dataset.manifest
     lines = [
-        f"dataset       {dataset.path}",
+        f"dataset       {dataset.address}",
         f"fingerprint   {dataset.fingerprint}",
         f"source        {manifest.source['name']}{_files(manifest.source)}",
         f"partition     {_settings(manifest.partition)}",

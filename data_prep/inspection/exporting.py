@@ -12,6 +12,7 @@ from data_prep.store.records import Framer
 from groundwork import staging
 from groundwork.errors import UserError
 from groundwork.progress import Progress
+from groundwork.stores import mirror
 
 SQLITE_FILE = "dataset.sqlite"
 _SCHEMA = """
@@ -38,7 +39,7 @@ def export(dataset: str, layout: str, output: str) -> Path:
     if layout not in LAYOUTS:
         raise UserError(f"--layout={layout}: use one of {', '.join(LAYOUTS)}")
     opened = open_dataset(dataset)
-    folder = Path(output).absolute()
+    folder = mirror.place(output).absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"--output={output} exists already; name a folder that does not")
     with staging.staging(folder, f"export {layout} {opened.fingerprint}") as held:
@@ -50,6 +51,7 @@ def export(dataset: str, layout: str, output: str) -> Path:
         except (OSError, sqlite3.Error) as error:
             raise UserError(f"--output={output}: writing stopped: {error}") from None
         staging.move_into_place(made, folder, overwrite=False)
+    mirror.publish(folder)
     return folder
 
 

@@ -13,6 +13,7 @@ from data_prep.store.examples import ExampleEncoder, WrongValue
 from data_prep.store.records import OVERHEAD
 from groundwork.errors import UserError
 from groundwork.progress import duration
+from groundwork.stores import mirror
 
 _RECORDS = 2000
 _SECONDS = 3.0
@@ -123,7 +124,7 @@ def check_disk(opened: Opened, guess: Estimate) -> None:
 
 
 def free_bytes(opened: Opened) -> int:
-    folder = Path(opened.config.output).absolute()
+    folder = mirror.place(opened.config.output).absolute()
     while not folder.exists():
         folder = folder.parent
     return shutil.disk_usage(folder).free

@@ -21,6 +21,8 @@ from data_prep.store import features, manifest
 from data_prep.store.reader import PreparedDataset, open_dataset
 from groundwork import files, staging, versions
 from groundwork.errors import UserError
+from groundwork.stores import mirror
+from groundwork.stores.folders import folder_of
 from groundwork.untyped import Json
 
 __all__ = ["PrepareConfig", "check_output", "open_source", "prepare", "prepare_opened"]
@@ -110,10 +112,10 @@ def prepare_opened(
     config = opened.config
     described = describe_request(opened)
     if check_output(opened, described["request"]):
-        staging.sweep(Path(config.output).absolute())
+        staging.sweep(mirror.place(config.output).absolute())
         announce(f"{config.output} holds exactly this dataset already: nothing to do")
         return open_dataset(config.output)
-    output = Path(config.output).absolute()
+    output = mirror.place(config.output).absolute()
     expected = _expected(opened)
     with staging.staging(output, _reading(opened)) as folder:
         running = _beam()
@@ -128,7 +130,8 @@ def prepare_opened(
         files.reach("prepare_move")
         staging.move_into_place(job.dataset, output, overwrite=config.overwrite)
         files.reach("prepare_moved")
-    return open_dataset(output)
+    mirror.publish(output, last=manifest.FILE_NAME, alone=config.overwrite)
+    return open_dataset(config.output)
 
 
 def _reading(opened: Opened) -> str:
@@ -160,18 +163,17 @@ def _expected(opened: Opened) -> int | None:
 
 def check_output(opened: Opened, request: str = "") -> bool:
     """Whether the request's dataset is there; refuses an output that holds anything else."""
-    output = Path(opened.config.output).absolute()
-    if not output.exists():
+    folder = folder_of(opened.config.output)
+    output = folder.address
+    if not folder.holds_anything():
         return False
-    if not output.is_dir():
+    if folder.path.is_file():
         raise UserError(f"--output={output} is a file; name a folder that does not exist yet")
-    if not any(output.iterdir()):
-        return False
-    if not (output / manifest.FILE_NAME).exists():
+    if not folder.bring(manifest.FILE_NAME).exists():
         raise UserError(f"--output={output} holds other files; name a folder that does not exist")
     if opened.config.overwrite:
         return False
-    if manifest.read(output).request == (request or describe_request(opened)["request"]):
+    if manifest.read(folder.path).request == (request or describe_request(opened)["request"]):
         return True
     raise UserError(
         f"--output={output} holds a dataset made with other settings or from other input; "

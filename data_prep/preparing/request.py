@@ -16,9 +16,9 @@ from data_prep.partitions.partition_config import (
 from data_prep.sources import known_sources
 from data_prep.sources.parsing import vocabulary
 from data_prep.sources.source import ClientLimits, Source, SourceReader, WorkUnit, resolve_options
-from groundwork import filesystems
 from groundwork.errors import UserError
 from groundwork.settings import REQUIRED, check_bounds, setting
+from groundwork.stores import mirror, schemes
 
 NO_MAXIMUM = 1 << 62
 _MOST_SHARDS, _MOST_WORKERS = 99_999, 1024
@@ -31,8 +31,12 @@ class PrepareConfig:
     """All that a preparation is asked for."""
 
     source: str = setting(REQUIRED, "Which raw data set it is; --list_sources explains them.")
-    output: str = setting(REQUIRED, "Folder of the new dataset; it appears when it is complete.")
-    input: str = setting("", "File, folder or glob of the source (embedded ones need none).")
+    output: str = setting(
+        REQUIRED, "Folder of the new dataset; it appears when it is complete.", url=True
+    )
+    input: str = setting(
+        "", "File, folder or glob of the source (embedded ones need none).", url=True
+    )
     source_options: Mapping[str, str] = setting({}, "Options of the source: name=value,name=value.")
     partition: str = setting(
         PartitionConfig.rule, f"What gives an example its client: {', '.join(RULES)}."
@@ -159,7 +163,7 @@ def open_source(config: PrepareConfig) -> Opened:
         raise UserError(f"--input is missing: --source={source.name} reads {source.input_summary}")
     if not source.needs_input and config.input and not source.input_summary:
         raise UserError(f"--input: --source={source.name} comes with its own files and takes none")
-    reader = source.open(config.input, options)
+    reader = source.open(mirror.inputs_here(config.input), options)
     units = tuple(reader.units())
     if not units:
         raise UserError(f"--input={config.input}: {source.name} finds nothing to read there")
@@ -192,8 +196,9 @@ def _check_alone(config: PrepareConfig) -> None:
     if not config.output:
         raise UserError("--output is missing: name the folder of the new dataset")
     check_bounds(config)
-    filesystems.check_local("output", config.output)
-    filesystems.check_local("input", config.input)
+    schemes.check("output", config.output, served=True)
+    for part in config.input.split(","):
+        schemes.check("input", part.strip(), served=True)
 
 
 def _check_partition(source: Source, reader: SourceReader, partition: PartitionConfig) -> None:

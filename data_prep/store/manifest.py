@@ -11,6 +11,7 @@ from pathlib import Path
 from data_prep.store.features import FeatureSpec
 from groundwork import files
 from groundwork.errors import UserError
+from groundwork.stores import mirror
 from groundwork.untyped import Json
 
 FILE_NAME = "manifest.json"
@@ -154,14 +155,16 @@ def write(folder: Path, manifest: Manifest) -> None:
 
 def fingerprint_at(folder: str | os.PathLike[str] | None) -> str | None:
     """The fingerprint of the dataset in a folder; None where there is none."""
-    if folder is None or not (Path(folder) / FILE_NAME).exists():
+    if folder is None:
         return None
-    return read(Path(folder)).fingerprint
+    path = mirror.file_here(folder, FILE_NAME)
+    return read(path.parent).fingerprint if path.exists() else None
 
 
 def read(folder: Path) -> Manifest:
     """Reads and checks the manifest itself: any flipped byte of it is refused here."""
     path = folder / FILE_NAME
+    where = mirror.address(folder)
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -171,8 +174,8 @@ def read(folder: Path) -> Manifest:
             else ("does not exist")
         )
         raise UserError(
-            f"{folder} {what}; make one with `python -m data_prep.prepare --source=digits "
-            f"--output={folder}` (or another of --list_sources)"
+            f"{where} {what}; make one with `python -m data_prep.prepare --source=digits "
+            f"--output={where}` (or another of --list_sources)"
         ) from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None

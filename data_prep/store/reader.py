@@ -6,7 +6,6 @@ import os
 import threading
 import weakref
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data_prep.store import index as client_index
@@ -16,6 +15,8 @@ from data_prep.store.manifest import Manifest, Shard, Split
 from data_prep.store.parsing import ExampleParser
 from data_prep.store.records import Framer
 from groundwork.errors import UserError
+from groundwork.stores.folders import folder_of
+from groundwork.stores.ranges import LocalFile, RemoteFile
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -26,15 +27,15 @@ _CHUNK = 1 << 20
 
 def open_dataset(path: str | os.PathLike[str]) -> "PreparedDataset":
     """Opens the dataset whose manifest is in `path`; UserError on anything wrong."""
-    return PreparedDataset(Path(path))
+    return PreparedDataset(path)
 
 
-_reopened: "weakref.WeakValueDictionary[tuple[Path, str], PreparedDataset]"
+_reopened: "weakref.WeakValueDictionary[tuple[str, str], PreparedDataset]"
 _reopened = weakref.WeakValueDictionary()
 _latest: collections.deque["PreparedDataset"] = collections.deque(maxlen=4)
 
 
-def _reopen(path: Path, fingerprint: str) -> "PreparedDataset":
+def _reopen(path: str, fingerprint: str) -> "PreparedDataset":
     """Unpickles a dataset; a process that does so for every client opens it once."""
     known = _reopened.get((path, fingerprint))
     if known is not None:
@@ -68,26 +69,36 @@ class PreparedDataset:
     Safe to share between threads (reads carry their own position) and to pickle (it re-opens).
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path.absolute()
-        self._manifest_status = self._status()
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._folder = folder_of(path)
+        self.path = self._folder.path
+        self._folder.bring(manifest.FILE_NAME)
+        self._manifest_status = self._folder.status(manifest.FILE_NAME)
         self.manifest: Manifest = manifest.read(self.path)
         self.fingerprint: str = self.manifest.fingerprint
         self._lock = threading.Lock()
         self._indexes: dict[str, ClientIndex] = {}
-        self._descriptors: dict[tuple[str, int], int] = {}
+        self._files: dict[tuple[str, int], LocalFile | RemoteFile] = {}
         self._framer = Framer()
         self._parser = ExampleParser(self.manifest.features)
+        for stored in self.manifest.other_files:
+            self._folder.bring(stored.file)
+        sizes = self._folder.sizes()
         for split in self.manifest.splits.values():
             for shard in split.shards:
-                self._check_size(shard)
+                self._check_size(shard, sizes.get(shard.file))
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _reopen, (self.path, self.fingerprint)
+        return _reopen, (self.address, self.fingerprint)
 
     def __del__(self) -> None:
-        for descriptor in getattr(self, "_descriptors", {}).values():
-            os.close(descriptor)
+        for file in getattr(self, "_files", {}).values():
+            file.close()
+
+    @property
+    def address(self) -> str:
+        """By which any process opens it: its folder, or its URL."""
+        return self._folder.address
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -105,6 +116,7 @@ class PreparedDataset:
         stored = self.split(split).index
         with self._lock:
             if split not in self._indexes:
+                self._folder.bring(stored.file)
                 try:
                     self._indexes[split] = client_index.read(self.path, stored)
                 except UserError:
@@ -155,7 +167,8 @@ class PreparedDataset:
         """The split for TensorFlow Federated's own simulations."""
         from data_prep.store import client_data
 
-        shards = [(str(self.path / shard.file), shard.bytes) for shard in self.split(split).shards]
+        stored = self.split(split).shards
+        shards = [(str(self._folder.bring(shard.file)), shard.bytes) for shard in stored]
         return client_data.of_split(self.index(split), shards, self._parser.parse)
 
     def slice_of(self, split: str, client_id: str) -> str:
@@ -173,61 +186,49 @@ class PreparedDataset:
         index = self.index(split)
         row = index.position(client_id)
         shard, offset = int(index.shards[row]), int(index.offsets[row])
-        name = f"{self.path / self.split(split).shards[shard].file} (client at byte {offset})"
+        file = self.split(split).shards[shard].file
+        name = f"{self._folder.address}/{file} (client at byte {offset})"
         return _Place(shard, offset, int(index.lengths[row]), int(index.num_examples[row]), name)
 
     def _pread(self, split: str, shard: int, offset: int, length: int) -> bytes:
-        descriptor = self._descriptor(split, shard)
-        first = os.pread(descriptor, length, offset)
-        if len(first) == length:
-            return first
-        parts = [first]  # A single read is capped near 2 GiB.
-        while parts[-1] and (done := sum(map(len, parts))) < length:
-            parts.append(os.pread(descriptor, length - done, offset + done))
-        return b"".join(parts)
+        return self._file(split, shard).read(offset, length)
 
-    def _descriptor(self, split: str, shard: int) -> int:
+    def _file(self, split: str, shard: int) -> LocalFile | RemoteFile:
         key = (split, shard)
-        known = self._descriptors.get(key)
+        known = self._files.get(key)
         if known is not None:
             return known
-        path = self.path / self.split(split).shards[shard].file
+        stored = self.split(split).shards[shard]
         with self._lock:
-            if key not in self._descriptors:
+            if key not in self._files:
                 try:
-                    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                    file = self._folder.open(stored.file, stored.sha256, stored.bytes)
                 except OSError as error:
+                    path = self.path / stored.file
                     raise UserError(f"{path} cannot be opened: {error.strerror}") from None
                 try:
                     self._check_same()
                 except UserError:
-                    os.close(descriptor)
+                    file.close()
                     raise
-                self._descriptors[key] = descriptor
-            return self._descriptors[key]
-
-    def _status(self) -> tuple[int, int, int] | None:
-        try:
-            status = os.stat(self.path / manifest.FILE_NAME)
-        except OSError:
-            return None
-        return status.st_ino, status.st_mtime_ns, status.st_size
+                self._files[key] = file
+            return self._files[key]
 
     def _check_same(self) -> None:
         """What was just opened is of this manifest: a folder replaced since holds another one."""
-        status = self._status()
+        status = self._folder.status(manifest.FILE_NAME)
         if status == self._manifest_status:
             return
+        if status is not None:
+            self._folder.bring(manifest.FILE_NAME)
         if status is None or manifest.read(self.path).fingerprint != self.fingerprint:
             raise UserError(f"{self.path} was replaced by another dataset while it was in use")
         self._manifest_status = status
 
-    def _check_size(self, shard: Shard) -> None:
-        path = self.path / shard.file
-        try:
-            size = path.stat().st_size
-        except OSError:
-            raise UserError(f"{path} is missing though the manifest names it") from None
+    def _check_size(self, shard: Shard, size: int | None) -> None:
+        path = f"{self._folder.address}/{shard.file}"
+        if size is None:
+            raise UserError(f"{path} is missing though the manifest names it")
         if size != shard.bytes:
             raise UserError(
                 f"{path} has {size:,} bytes where the manifest says {shard.bytes:,}: "
@@ -243,7 +244,7 @@ class WithoutClients(PreparedDataset):
     """
 
     def __init__(self, whole: PreparedDataset, left_out: Iterable[str]) -> None:
-        super().__init__(whole.path)
+        super().__init__(whole.address)
         self.left_out = frozenset(left_out)
         self._remaining: dict[str, ClientIndex] = {}
 

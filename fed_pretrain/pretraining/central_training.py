@@ -39,6 +39,7 @@ from groundwork.locks import WorkdirLock
 from groundwork.progress import Progress
 from groundwork.settings import differences, digest
 from groundwork.signals import GracefulStop
+from groundwork.stores import mirror
 from groundwork.untyped import Json
 
 RESULT = run_checkpoint.PRETRAINED
@@ -84,8 +85,11 @@ class _State:
 def pretrain(config: PretrainConfig) -> PretrainResult:
     """Trains until the last epoch or until the validation loss stops falling."""
     plugins.load(config.plugins)
-    folder = _folder(config.workdir)
-    with tf.device(_device(config.devices)), WorkdirLock(folder):
+    with (
+        mirror.working(config.workdir, last=SUCCESS) as place,
+        tf.device(_device(config.devices)),
+        WorkdirLock(folder := _folder(place)),
+    ):
         workdir.remove_leftovers(folder)
         dataset = embedded_datasets.open_for_task(config.task, config.dataset)
         task = known_tasks.load(config.task, dataset, config.model, config.options)
@@ -286,13 +290,12 @@ def _announcement(proxy: Proxy, steps: int) -> str:
     )
 
 
-def _folder(workdir: str) -> Path:
-    folder = Path(workdir)
+def _folder(place: Path) -> Path:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"--workdir={workdir}: cannot be written ({error.strerror})") from error
-    return folder
+        raise UserError(f"--workdir={place}: cannot be written ({error.strerror})") from error
+    return place
 
 
 def _identity(config: PretrainConfig, task: Task, start: Start) -> dict[str, Json]:

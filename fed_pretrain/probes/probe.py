@@ -115,8 +115,7 @@ class RoundLog:
 
     def append(self, row: Mapping[str, object]) -> None:
         text = json.dumps(files.defined(row), allow_nan=False)
-        with open(self._path, "a", encoding="utf-8") as file:
-            file.write(text + "\n")
+        files.append(self._path, text + "\n")
 
     def forget_after(self, round_number: int) -> None:
         if self._path.exists():

@@ -54,6 +54,7 @@ class StartConfig:
         "safetensors, .npz or a run's own), package:NAME (ndf, efficientnet_lite0, textgenrnn, "
         "glove, minilm), keras:NAME (keras.applications), hub:NAME (HuggingFace or torchvision).",
         flag="start",
+        url=True,
     )
     head: str = setting(
         HEAD_AUTO,

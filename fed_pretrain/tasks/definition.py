@@ -56,11 +56,14 @@ class TaskOptions:
         None,
         "file of the text task's words, characters or subwords; 'glove' takes the words of the "
         "embedded public vectors",
+        url=True,
     )
     vocabulary_size: int | None = setting(
         None, "how many words of the vocabulary are used, the first ones", lower_bound=1
     )
-    merges: str | None = setting(None, "file of the byte-pair merges that go with --vocabulary")
+    merges: str | None = setting(
+        None, "file of the byte-pair merges that go with --vocabulary", url=True
+    )
     cache_megabytes: int = setting(
         512,
         "memory for encoded clients, which are kept because clients recur",

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,16 +9,8 @@ from pathlib import Path
 from data_prep.store.reader import PreparedDataset, open_dataset
 from fed_pretrain.tasks import known_tasks
 from groundwork.errors import UserError
+from groundwork.stores import mirror
 from groundwork.untyped import Json
-
-
-def cache_folder() -> Path:
-    """Where prepared embedded datasets are kept; FED_PRETRAIN_CACHE moves it."""
-    chosen = os.environ.get("FED_PRETRAIN_CACHE")
-    if chosen:
-        return Path(chosen)
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "fed_pretrain"
 
 
 def open_for_task(task: str, dataset: str | None) -> PreparedDataset:
@@ -50,7 +41,11 @@ def to_prepare(task: str, dataset: str | None) -> Path | None:
 def embedded_folder(task: str, settings: Mapping[str, Json]) -> Path:
     """A folder a set of settings: a changed default never meets an older dataset."""
     text = json.dumps(dict(settings), sort_keys=True, default=str)
-    return cache_folder() / "datasets" / f"{task}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    return (
+        mirror.cache_folder()
+        / "datasets"
+        / f"{task}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    )
 
 
 def _prepare(task: str, settings: Mapping[str, Json], folder: Path) -> None:

@@ -22,6 +22,7 @@ from typing import Any
 from groundwork import files
 from groundwork.errors import UserError
 from groundwork.locks import StepLock
+from groundwork.stores import mirror
 from pipelines.plan import steps as steps_module
 from pipelines.plan.steps import Step
 
@@ -300,6 +301,7 @@ class Execution:
     def _finish(self, state: StepState, key: str) -> None:
         assert state.output is not None
         try:
+            mirror.publish(state.output)
             record = steps_module.write_record(state.output, state.step, key, state.seconds)
         except (UserError, OSError) as error:
             self._fail(state, 1, str(error))

@@ -141,6 +141,7 @@ def parse(module: str, arguments: Sequence[str]) -> ModuleType:
         raise UserError(str(error)) from error
     if len(left) > 1:
         raise UserError(f"unexpected argument {left[1]!r}")
+    command_line.check_paths()
     return binary
 
 

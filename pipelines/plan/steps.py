@@ -16,6 +16,7 @@ from pathlib import Path
 from data_prep.store import manifest
 from groundwork import files, versions
 from groundwork.errors import UserError
+from groundwork.stores import mirror, store
 from groundwork.untyped import Json
 from pipelines.plan.document import Place
 
@@ -109,12 +110,15 @@ def _external_files(step: Step) -> list[tuple[str, str]]:
     for name in ("input", "dataset", "start"):
         value = step.flags.get(name)
         if isinstance(value, str) and (name != "start" or value.startswith(_CHECKPOINT)):
-            identity = _identity(Path(value.removeprefix(_CHECKPOINT)))
+            identity = _identity(value.removeprefix(_CHECKPOINT))
             found += [(value, identity)] if identity else []
     return found
 
 
-def _identity(path: Path) -> str | None:
+def _identity(named: str) -> str | None:
+    if mirror.is_remote(named):
+        return manifest.fingerprint_at(named) or store.token(named)
+    path = Path(named)
     if path.is_dir():
         return manifest.fingerprint_at(path)
     if not path.exists():

@@ -38,7 +38,7 @@ def test_short_help_has_the_binarys_own_flags_and_full_help_every_flag():
         (("--datasett=x",), "Unknown command line flag 'datasett'. Did you mean: dataset"),
         (("--flagfile=/nowhere",), "Unable to open flagfile"),
         (("sound",), "unexpected argument 'sound'"),
-        (("--dataset=gs://bucket/x",), "--dataset=gs://bucket/x: gs:// is not supported"),
+        (("--dataset=ftp://bucket/x",), "--dataset=ftp://bucket/x: ftp:// is not supported"),
         (("--dataset=/nowhere",), "--dataset=/nowhere: there is no such folder"),
     ],
 )

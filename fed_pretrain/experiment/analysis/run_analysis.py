@@ -13,9 +13,10 @@ from fed_pretrain.experiment.assembly.session import Session, shared
 from fed_pretrain.experiment.workdir import saved_config, workdir
 from fed_pretrain.probes import drawing, known_probes
 from fed_pretrain.probes.probe import Probe
-from groundwork import plugins
+from groundwork import files, plugins
 from groundwork.errors import UserError
 from groundwork.locks import WorkdirLock
+from groundwork.stores import mirror
 from groundwork.untyped import Json
 
 
@@ -25,8 +26,14 @@ def analyze(config: AnalyzeConfig, session: Session | None = None) -> Path:
     They go to `probes/` below --workdir, where SUCCESS is last; without one to the run's own
     `probes/round-N/`, and no file of the run changes.
     """
+    if not config.run.workdir:
+        return _analyze(config, None, session)
+    with mirror.working(config.run.workdir, last=workdir.SUCCESS) as place:
+        return _analyze(config, _work_directory(str(place)), session)
+
+
+def _analyze(config: AnalyzeConfig, root: Path | None, session: Session | None) -> Path:
     chosen = known_probes.of_an_analysis(",".join(config.probes), config.given)
-    root = _work_directory(config.run.workdir) if config.run.workdir else None
     assembly = assemble(config.run, session or shared())
     subject = subject_of_run.find(config, assembly, root)
     probes = [probe(subject) for probe in chosen]
@@ -68,7 +75,7 @@ def _work_directory(path: str) -> Path:
             " or name another folder"
         )
     root = workdir.create(path)
-    (root / workdir.SUCCESS).unlink(missing_ok=True)
+    files.remove(root / workdir.SUCCESS)
     return root
 
 

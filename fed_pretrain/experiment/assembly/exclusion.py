@@ -10,6 +10,7 @@ from data_prep.store.reader import PreparedDataset
 from fed_pretrain.experiment.assembly.run_config import AUTO, NONE
 from fed_pretrain.starts.origins.proxy_origin import GROUP, Pretraining
 from groundwork.errors import UserError
+from groundwork.stores import mirror
 from groundwork.untyped import Json
 
 EXCLUDED_CLIENTS = "excluded_clients.json"
@@ -39,7 +40,7 @@ def find(setting: str, dataset: PreparedDataset, pretrainings: Sequence[Pretrain
     if setting == NONE:
         return Exclusion()
     if setting != AUTO:
-        return Exclusion(_named(Path(setting), dataset), f"--exclude_clients={setting}")
+        return Exclusion(_named(mirror.here(setting), dataset), f"--exclude_clients={setting}")
     groups = [one.client_ids or frozenset() for one in pretrainings if one.is_of(dataset)]
     return Exclusion(
         frozenset().union(*groups),

@@ -48,6 +48,7 @@ class WorkConfig:
     )
     exclude_clients: str = setting(
         AUTO,
+        url=True,
         moves_numbers=False,  # who is left out counts, not how they were named
         help="Clients left out of training and evaluation: a file with one id a line, a JSON list, "
         "or pretrain's start.ckpt.json; auto: the group that the start was pre-trained on, if it "

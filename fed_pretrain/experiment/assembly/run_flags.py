@@ -57,6 +57,7 @@ def define(values: flags.FlagValues = flags.FLAGS) -> None:
     for name, text in texts:
         command_line.group_flag(name, _RUN)
         flags.DEFINE_string(name, None, text, flag_values=values)
+    command_line.take_urls("dataset", "workdir")
     command_line.define_plugin_flag(values)
     command_line.group_flag("seed", _RUN)
     flags.DEFINE_integer("seed", 0, "Decides every random choice of the run.", flag_values=values)

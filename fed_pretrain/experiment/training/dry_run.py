@@ -18,6 +18,7 @@ from fed_pretrain.tasks import embedded_datasets
 from groundwork.errors import UserError
 from groundwork.memory import peak_megabytes
 from groundwork.progress import duration
+from groundwork.stores import mirror
 
 _PROBE_CLIENTS = 4
 
@@ -25,7 +26,7 @@ _PROBE_CLIENTS = 4
 def describe(config: RunConfig, session: Session | None = None) -> str:
     """Assembles the run, tries a part of its first round and reports what it found."""
     began = time.perf_counter()
-    workdir.check_place(config.workdir)
+    workdir.check_place(str(mirror.place(config.workdir)))
     prepares = embedded_datasets.to_prepare(config.task, config.dataset)
     assembly = assemble(config, session or shared())
     private_run.probes(assembly.config)  # Refuses those that are none.
@@ -119,7 +120,7 @@ def _cost_lines(assembly: Assembly, trial: _Trial) -> list[str]:
     )
     down, up = traffic.round([str(number) for number in range(cohort)])
     disk = _disk_bytes(assembly)
-    _check_disk(Path(config.workdir), disk)
+    _check_disk(mirror.place(config.workdir), disk)
     lines = [
         f"{rounds:,} rounds of {cohort} clients: about {_gigabytes((down + up) * rounds)} sent,"
         f" {_gigabytes(disk)} on disk, {peak_megabytes():,.0f} MB of memory so far"

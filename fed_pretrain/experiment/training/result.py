@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fed_pretrain.experiment.workdir import workdir
 from fed_pretrain.experiment.workdir.metrics import best_index
+from groundwork.stores import mirror
 from groundwork.untyped import Json
 
 
@@ -26,7 +27,8 @@ class RunResult:
 def summary(result: RunResult) -> str:
     """What a user wants to know at the end, in a few lines."""
     evaluated = [row for row in result.rows if row.get("eval_accuracy") is not None]
-    lines = [f"{result.reason}: {result.workdir}"]
+    where = mirror.address(result.workdir)
+    lines = [f"{result.reason}: {where}"]
     if evaluated:
         first, last = evaluated[0], evaluated[-1]
         best = evaluated[best_index(evaluated)]
@@ -40,7 +42,7 @@ def summary(result: RunResult) -> str:
     sent = sum(row.get("bytes_down", 0) + row.get("bytes_up", 0) for row in result.rows)
     lines.append(f"  {sent / 1e6:,.1f} MB would have been sent")
     lines += _damage_lines(result.workdir)
-    lines.append(f"  model: {result.workdir}/final.keras, metrics: {result.workdir}/metrics.csv")
+    lines.append(f"  model: {where}/final.keras, metrics: {where}/metrics.csv")
     return "\n".join(lines)
 
 

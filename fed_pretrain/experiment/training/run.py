@@ -12,6 +12,7 @@ from fed_pretrain.tracking import known_trackers
 from fed_pretrain.tracking.follower import Follower, Together
 from groundwork.locks import WorkdirLock
 from groundwork.signals import GracefulStop
+from groundwork.stores import mirror
 
 if TYPE_CHECKING:
     from fed_pretrain.experiment.assembly.run_config import RunConfig
@@ -23,9 +24,9 @@ def train(
 ) -> RunResult:
     """Runs or continues the run of `config.workdir` and returns when it is finished or stopped."""
     followers = [*known_trackers.followers(config.tracking), *followers]
-    folder = workdir.create(config.workdir)
     with (
-        workdir.storage_faults(folder),
+        mirror.working(config.workdir, last=workdir.SUCCESS) as place,
+        workdir.storage_faults(folder := workdir.create(str(place))),
         WorkdirLock(folder),
         workdir.nothing_half(folder),
         GracefulStop() as stop,

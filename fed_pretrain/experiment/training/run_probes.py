@@ -63,7 +63,7 @@ class RunProbes:
         """Drops snapshots of rounds that a resumed run will do again."""
         for kept in self._kept():
             if kept > round_number:
-                self._path(kept).unlink()
+                files.remove(self._path(kept))
         for probe in self._probes:
             probe.forget_after(round_number)
 

@@ -76,7 +76,7 @@ class CheckpointFolder:
         kept = {*present[-keep_last:], *always}
         for round_number in present:
             if round_number not in kept:
-                self.path(round_number).unlink()
+                files.remove(self.path(round_number))
 
     def remove_leftovers(self) -> int:
         """Deletes the temporary files of writers that died; returns how many."""

@@ -142,14 +142,12 @@ class MetricsWriter:
     def append(self, row: Mapping[str, Json]) -> None:
         """Adds a row, what is undefined as None; when this returns, the row is on disk."""
         complete: Row = defined(ordered(row))
-        with open(self._jsonl, "a", encoding="utf-8") as file:
-            file.write(to_line(complete))
-            file.flush()
-            os.fsync(file.fileno())
+        files.append(self._jsonl, to_line(complete))
         self.rows.append(complete)
         if set(complete) <= set(self._columns):
-            with open(self._csv, "a", encoding="utf-8", newline="") as file:
-                _csv_writer(file, self._columns).writerow(complete)
+            line = io.StringIO(newline="")
+            _csv_writer(line, self._columns).writerow(complete)
+            files.append(self._csv, line.getvalue())
         else:
             self._rewrite_csv()
         self._write_events(complete)

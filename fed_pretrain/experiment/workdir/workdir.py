@@ -24,6 +24,7 @@ from groundwork import files, versions
 from groundwork.errors import UserError
 from groundwork.files import defined
 from groundwork.settings import differences, digest, without_neutral
+from groundwork.stores import mirror
 from groundwork.untyped import Json
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def claim(folder: Path, assembly: Assembly) -> None:
         _refuse_another(path, before, assembly)
         _refuse_fewer_rounds(folder, assembly.config.work.rounds)
         used = _used_versions(path, before, used[0], strict=assembly.config.saving.strict)
-    (folder / SUCCESS).unlink(missing_ok=True)
+    files.remove(folder / SUCCESS)
     privacy = private_run.statement(assembly.config)
     files.write_json(
         path,
@@ -275,6 +276,7 @@ def write_success(
 ) -> None:
     """The last file of a run: what a reader may trust, with checksums."""
     checksums = {name: _sha256(folder / name) for name in sorted(names)}
+    mirror.publish(folder)
     files.write_json(folder / SUCCESS, {"flags": flags, "sha256": checksums, **facts})
 
 

@@ -18,6 +18,7 @@ from fed_pretrain.starts.formats import (
 from fed_pretrain.starts.formats.source_file import SourceFile
 from groundwork import array_file
 from groundwork.errors import UserError
+from groundwork.stores import mirror
 
 _KNOWN = (
     "Keras .h5, .keras, SavedModel, TensorFlow checkpoint, a run's .ckpt, PyTorch .pth/.bin, "
@@ -50,7 +51,8 @@ def read(path: str) -> SourceFile:
 
 
 def detect(path: str) -> tuple[str, str]:
-    """The format's name and the file (or prefix) to read."""
+    """The format's name and the file (or prefix) to read, which is on this machine."""
+    path = str(mirror.here(path))
     if os.path.isdir(path):
         return _detect_folder(pathlib.Path(path))
     if os.path.exists(path + ".index"):

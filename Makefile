@@ -57,7 +57,8 @@ test-engines: engines  ## prepare data on real engines whose workers share nothi
 
 test-stores: .venv/.stamp  ## prepare, train and study on a server that speaks S3
 	@"$(PYTHON)" tools/environment.py side stores
-	@$(VENV)/python -m pytest -q --slow tests/groundwork/stores tests/data_prep/store
+	@"$(PYTHON)" tools/environment.py side prepare
+	@$(VENV)/python -m pytest -q --slow tests/groundwork/stores tests/data_prep/store tests/data_prep/slim_environment_test.py
 
 lint: .venv/.stamp  ## ruff (lint and format) and mypy
 	@$(VENV)/ruff check --quiet $(CHECKED) && $(VENV)/ruff format --quiet --check $(CHECKED)

@@ -15,7 +15,9 @@ _BEFORE_URL = re.compile(r"(checkpoint|file):(?!//)")
 class Scheme:
     """A file system that fsspec reads by `module`, which the extra `extra` installs.
 
-    replaces_whole: a file that is written takes its place at once, or not at all.
+    replaces_whole: a file that is written takes its place at once or not at all, and needs no
+    folder; elsewhere it is written beside its place and renamed, which is not atomic over a file
+    that is there.
     """
 
     module: str

@@ -85,11 +85,10 @@ def put(url: str, file: Path) -> str:
     whole = schemes.named(url).replaces_whole
 
     def send(files: Any, path: str) -> None:
-        with contextlib.suppress(NotImplementedError):
-            files.makedirs(path.rpartition("/")[0], exist_ok=True)
         if whole:
             files.put_file(str(file), path)
             return
+        files.makedirs(path.rpartition("/")[0], exist_ok=True)
         files.put_file(str(file), f"{path}.part")
         with contextlib.suppress(FileNotFoundError):
             files.rm_file(path)
@@ -101,9 +100,10 @@ def put(url: str, file: Path) -> str:
 
 def create(url: str, content: bytes) -> bool:
     """Writes a small file where there is none; False where there is one."""
+    whole = schemes.named(url).replaces_whole
 
     def send(files: Any, path: str) -> bool:
-        with contextlib.suppress(NotImplementedError):
+        if not whole:
             files.makedirs(path.rpartition("/")[0], exist_ok=True)
         try:
             files.pipe_file(path, content, mode="create")

@@ -11,6 +11,7 @@ import numpy as np
 from fed_pretrain.algorithms import accountants, client_process
 from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates.client_update import FirstPass
+from fed_pretrain.algorithms.kept_state import KeptState
 from groundwork.untyped import Computation, Nested, Process, Spec, State
 
 
@@ -18,20 +19,27 @@ from groundwork.untyped import Computation, Nested, Process, Spec, State
 class Algorithm:
     """`process` is a `tff.learning.templates.LearningProcess`.
 
-    client_state_spec: what one client keeps between rounds, or None; then client data is
-    OrderedDict(data=sequence of one payload, state=sequence of one state).
+    kept: what one client keeps between rounds.
     models_down, models_up: what a client receives and sends a round, in trainable models.
     build_one_client: see `one_client`.
     """
 
     config: ResolvedAlgorithm
     process: Process
-    client_state_spec: Spec
+    kept: KeptState
     layer_names: tuple[str, ...]
     models_down: float
     models_up: float
     build_one_client: Callable[[], Computation]
     first_pass: FirstPass | None = None
+
+    @property
+    def client_state_spec(self) -> Spec:
+        """Of what one client keeps between rounds, or None.
+
+        With it client data is OrderedDict(data=sequence of a payload, state=sequence of a state).
+        """
+        return self.kept.spec
 
     @functools.cached_property
     def one_client(self) -> Computation:

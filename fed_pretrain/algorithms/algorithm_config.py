@@ -11,6 +11,12 @@ WEIGHTINGS = ("examples", "uniform")
 COMPRESSIONS = ("none", "quantize")
 ALIGNMENTS = ("none", "whole", "layers")
 NOISES = ("independent", "correlated")
+FRESH, KEPT = "fresh", "kept"
+_BELOW_ONE = (
+    *("client_momentum", "client_beta1", "client_beta2"),
+    *("server_momentum", "server_beta1", "server_beta2"),
+)
+NOT_PERSONAL = "none"
 
 # Secure sums are of fixed-point numbers, modulo a power of two: a larger sum would wrap silently.
 SECURE_FRACTION = 2**24
@@ -37,10 +43,34 @@ class AlgorithmConfig:
         "fine-tuning (LP-FT).",
         lower_bound=0,
     )
+    client_optimizer: str = setting(
+        "sgd", "What applies the gradient of a local step: sgd, momentum, adam, adamw or yogi."
+    )
+    client_optimizer_state: str = setting(
+        FRESH,
+        "What becomes of its state between rounds: fresh in each, or kept at the client.",
+        choices=(FRESH, KEPT),
+    )
+    client_beta1: float = setting(0.9, "Beta1 of adaptive client optimizers.", lower_bound=0.0)
+    client_beta2: float = setting(0.999, "Beta2 of adaptive client optimizers.", lower_bound=0.0)
+    client_epsilon: float = setting(
+        1e-8, "Epsilon of adaptive client optimizers, after bias correction.", lower_bound=0.0
+    )
     client_momentum: float = setting(0.0, "Momentum of local steps.", lower_bound=0.0)
     client_weight_decay: float = setting(0.0, "L2 decay in local gradients.", lower_bound=0.0)
     client_clip_norm: float = setting(
         0.0, "Norm local gradients are clipped to; 0 clips nothing.", lower_bound=0.0
+    )
+    personal: str = setting(
+        NOT_PERSONAL,
+        "Layers that stay at their client and are trained there only: none, head (FedPer), norm "
+        "(scales and shifts of normalisation, FedBN), regex:PATTERN of layer names.",
+    )
+    personal_steps: int = setting(
+        0,
+        "Local steps of a round that train these layers alone, before those that train the others "
+        "alone (FedRep); 0 trains all together.",
+        lower_bound=0,
     )
     proximal_strength: float = setting(
         0.0, "Mu of FedProx, for the proximal and nova clients.", lower_bound=0.0
@@ -144,13 +174,13 @@ class AlgorithmConfig:
     )
 
     def __post_init__(self) -> None:
-        for name in ("weighting", "alignment", "compression", "dp_noise"):
+        for name in ("weighting", "alignment", "compression", "dp_noise", "client_optimizer_state"):
             _check_choice(self, name)
         for field in dataclasses.fields(self):
             bound, value = field.metadata.get("lower_bound"), getattr(self, field.name)
             if bound is not None and value is not None and not value >= bound:
                 raise UserError(f"--{field.name} must be at least {bound}, not {value}")
-        for name in ("client_momentum", "server_momentum", "server_beta1", "server_beta2"):
+        for name in _BELOW_ONE:
             if getattr(self, name) >= 1.0:
                 raise UserError(f"--{name} must be below 1, not {getattr(self, name)}")
 
@@ -158,6 +188,11 @@ class AlgorithmConfig:
     def moves_head_apart(self) -> bool:
         """Whether the head has a rate of its own, in some round at least."""
         return self.head_learning_rate is not None or self.head_rounds > 0
+
+    @property
+    def personalised(self) -> bool:
+        """Whether clients keep layers of their own."""
+        return self.personal != NOT_PERSONAL
 
     @property
     def private(self) -> bool:

@@ -8,14 +8,17 @@ import tensorflow as tf
 import tensorflow_federated as tff
 
 from fed_pretrain.algorithms import distributor, schedule
-from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
+from fed_pretrain.algorithms.algorithm_config import KEPT, ResolvedAlgorithm
+from fed_pretrain.algorithms.client_updates import local_optimizers
 from fed_pretrain.algorithms.client_updates.client_update import (
     STATE,
     ClientUpdate,
     Outcome,
     weight_of,
 )
-from fed_pretrain.algorithms.client_updates.local_training import LocalSettings, LocalTraining
+from fed_pretrain.algorithms.client_updates.local_optimizers import LocalSettings
+from fed_pretrain.algorithms.client_updates.local_training import LocalTraining, Specs
+from fed_pretrain.algorithms.kept_state import KeptState
 from fed_pretrain.clients.payload import payload_of
 from fed_pretrain.models.tracing import Traced
 from fed_pretrain.tasks.objective import Loss
@@ -53,6 +56,7 @@ class ClientProcess:
     """
 
     process: Process
+    kept: KeptState
     one_client: Callable[[], Computation]
 
 
@@ -65,18 +69,24 @@ def build(
     weights_type: TffType,
     averaged: Sequence[int] = (),
     head: Sequence[int] = (),
+    personal: Sequence[int] = (),
 ) -> ClientProcess:
     """Server state: the round's number and the client update's part; both kept by TFF.
 
-    `weights_type` is what the distributor sends; `head` are positions of trainable weights.
+    `weights_type` is what the distributor sends; `head` and `personal` are positions of trainable
+    weights.
     """
     if config.late_rounds and "lag" not in payload_spec:
         raise ValueError("with late_rounds the payload needs a lag: system.late_payload_spec")
     with tf.Graph().as_default():
         model = model_fn()
         specs = [tf.TensorSpec(v.shape, v.dtype) for v in model.trainable_variables]
+        slots = _slots(config, model.trainable_variables)
+    kept = KeptState(client_update.client_state_spec(specs), specs, tuple(personal), slots)
     payload_type = tff.SequenceType(tff.types.tensorflow_to_type(payload_spec))
-    work = _ClientComputation(client_update, config, model_fn, objective, specs, averaged, head)
+    work = _ClientComputation(
+        client_update, config, model_fn, objective, specs, averaged, head, kept
+    )
 
     @tff.tensorflow.computation
     def initial() -> Nested:
@@ -101,9 +111,31 @@ def build(
             [("round", state["round"] + 1), (STATE, client_update.advance(state[STATE], sums))]
         )
 
-    process = _process(initial, instructions, client_computation, advance, client_update)
+    process = _process(initial, instructions, client_computation, advance, kept.spec is not None)
     data_type = client_computation.type_signature.parameter[2]
-    return ClientProcess(process, lambda: work.alone(told_by, state_type, weights_type, data_type))
+    return ClientProcess(
+        process, kept, lambda: work.alone(told_by, state_type, weights_type, data_type)
+    )
+
+
+def _settings(config: ResolvedAlgorithm) -> LocalSettings:
+    return LocalSettings(
+        config.client_momentum,
+        config.client_weight_decay,
+        config.client_clip_norm,
+        config.client_optimizer,
+        config.client_beta1,
+        config.client_beta2,
+        config.client_epsilon,
+    )
+
+
+def _slots(config: ResolvedAlgorithm, variables: Sequence[tf.Variable]) -> Specs:
+    """Those of the clients' optimizer, if they are kept."""
+    if config.client_optimizer_state != KEPT:
+        return ()
+    optimizer = local_optimizers.named(config.client_optimizer)(_settings(config), variables)
+    return tuple(tf.TensorSpec(slot.shape, slot.dtype) for slot in optimizer.slots)
 
 
 def _told(config: ResolvedAlgorithm, state: State) -> Nested:
@@ -124,7 +156,7 @@ def _process(
     instructions: Computation,
     client_computation: Computation,
     advance: Computation,
-    client_update: ClientUpdate,
+    keeps_state: bool,
 ) -> Process:
     state_type = initial.type_signature.result
     _, weights_type, data_type = client_computation.type_signature.parameter
@@ -149,7 +181,7 @@ def _process(
         measurements = collections.OrderedDict(
             train=sums["metrics"], round=tff.federated_map(following_round, state)
         )
-        if client_update.keeps_state:
+        if keeps_state:
             measurements["client_states"] = _tap(result["client_state"])
         return tff.templates.MeasuredProcessOutput(
             tff.federated_map(advance, (state, sums)),
@@ -204,6 +236,7 @@ class _ClientComputation:
         specs: Spec,
         averaged: Sequence[int],
         head: Sequence[int],
+        kept: KeptState,
     ) -> None:
         self._client_update = client_update
         self._config = config
@@ -212,17 +245,14 @@ class _ClientComputation:
         self._specs = specs
         self._averaged = averaged
         self._head = head
-        self._settings = LocalSettings(
-            config.client_momentum, config.client_weight_decay, config.client_clip_norm
-        )
+        self._kept = kept
 
     def computation(
         self, told_type: TffType, weights_type: TffType, payload_type: TffType
     ) -> Computation:
         data_type: TffType = payload_type
-        if self._client_update.keeps_state:
-            state_spec = self._client_update.client_state_spec(self._specs)
-            state_type = tff.SequenceType(tff.types.tensorflow_to_type(state_spec))
+        if self._kept.spec is not None:
+            state_type = tff.SequenceType(tff.types.tensorflow_to_type(self._kept.spec))
             data_type = tff.to_type(collections.OrderedDict(data=payload_type, state=state_type))
 
         @tff.tensorflow.computation(told_type, weights_type, data_type)
@@ -258,16 +288,18 @@ class _ClientComputation:
     def _traced(self, told: State, weights: Weights, data: Nested) -> Nested:
         # The single elements are taken here, outside any tf.function, so that an executor can
         # feed their tensors in place of a dataset.
-        if self._client_update.keeps_state:
+        if self._kept.spec is not None:
             payload, client = payload_of(data["data"]), payload_of(data["state"])
         else:
             payload, client = payload_of(data), collections.OrderedDict()
         training = LocalTraining(
             self._model_fn,
             self._objective,
-            self._settings,
+            _settings(self._config),
             self._client_update.needs_anchor,
             self._head,
+            self._kept.personal,
+            self._config.personal_steps,
         )
 
         @Traced
@@ -275,8 +307,10 @@ class _ClientComputation:
             lag = payload["lag"] if self._config.late_rounds else tf.constant(0)
             if self._config.late_rounds:
                 weights = distributor.of_round(weights, lag)
-            training.prepare(weights, payload, told["rates"][lag])
-            outcome = self._client_update.work(training, told["own"], client)
+            weights = self._kept.received(weights, client)
+            training.prepare(weights, payload, told["rates"][lag], self._kept.slots_of(client))
+            outcome = self._client_update.work(training, told["own"], self._kept.own_of(client))
+            outcome = self._kept.left(training, outcome)
             if self._config.late_rounds:
                 fresh = tf.pow(1.0 + tf.cast(lag, tf.float32), -self._config.late_weight_power)
                 outcome.weight_factor *= fresh
@@ -330,7 +364,7 @@ class _ClientComputation:
                 **chosen["sums"],
             ),
         )
-        if self._client_update.keeps_state:
+        if self._kept.spec is not None:
             result["client_state"] = chosen["client"]
         return result
 

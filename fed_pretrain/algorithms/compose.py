@@ -24,6 +24,7 @@ def build(
     weight_names: Sequence[str] | None = None,
     averaged: Sequence[int] = (),
     head: Sequence[int] = (),
+    personal: Sequence[int] = (),
 ) -> Algorithm:
     """The algorithm the config describes, for the model and payload of a task.
 
@@ -33,7 +34,8 @@ def build(
     --alignment=layers; without them the variables' own names do.
     `averaged` are the positions of non-trainable weights that a round averages
     (statistics_mean.py); all others stay as they are. `head` are the positions of the trainable
-    weights that --head_learning_rate and --head_rounds are about.
+    weights that --head_learning_rate and --head_rounds are about, and `personal` those that stay
+    at their client.
     """
     refusals.check(config)
     if config.moves_head_apart and not head:
@@ -57,7 +59,7 @@ def build(
     distribution = distributor.build(weights_type, config.late_rounds)
     received = distribution.next.type_signature.result.result.member
     work = client_process.build(
-        client_update, config, model_fn, payload_spec, objective, received, averaged, head
+        client_update, config, model_fn, payload_spec, objective, received, averaged, head, personal
     )
     result_type = work.process.next.type_signature.result.result.member
     factory = aggregation.build(config, client_update, groups)
@@ -75,15 +77,17 @@ def build(
         aggregator,
         finalizer,
     )
+    sizes = [spec.shape.num_elements() for spec in specs]
+    shared = 1.0 - sum(sizes[position] for position in personal) / max(1, sum(sizes))
     payload_type = work.process.next.type_signature.parameter[2].member
     return Algorithm(
         config=config,
         process=process,
-        client_state_spec=client_update.client_state_spec(specs),
+        kept=work.kept,
         layer_names=tuple(layers),
         first_pass=client_update.first_pass(model_fn, objective, weights_type, payload_type),
-        models_down=1.0 + client_update.extra_models_down,
-        models_up=aggregation.share_sent(config) + client_update.extra_models_up,
+        models_down=shared + client_update.extra_models_down,
+        models_up=shared * aggregation.share_sent(config) + client_update.extra_models_up,
         build_one_client=work.one_client,
     )
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from fed_pretrain.algorithms import known_server_optimizers, refusals
 from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig, ResolvedAlgorithm
-from fed_pretrain.algorithms.client_updates import known_updates
+from fed_pretrain.algorithms.client_updates import known_updates, local_optimizers
 from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate, Settings
 from groundwork.errors import UserError
 from groundwork.untyped import Json
@@ -118,6 +118,22 @@ _BY_SERVER = {
     ),
 }
 
+# Personalised federated averaging; how the others do by client is in the columns eval_personal_*.
+_PERSONAL = {
+    "fedper": Entry(
+        "sgd", "sgd", "Arivazhagan et al. 2019", _RANDOM, _PRETRAINED, {"personal": "head"}
+    ),
+    "fedrep": Entry(
+        "sgd",
+        "sgd",
+        "Collins et al. 2021",
+        _RANDOM,
+        _PRETRAINED,
+        {"personal": "head", "personal_steps": 3},
+    ),
+    "fedbn": Entry("sgd", "sgd", "Li et al. 2021", _RANDOM, _PRETRAINED, {"personal": "norm"}),
+}
+
 _GD_ADAM = Entry(
     "gd",
     "adam",
@@ -164,7 +180,7 @@ def _entries() -> dict[str, Entry]:
         for update in known_updates.all_updates()
         if update.algorithm
     }
-    return {**_BY_SERVER, **by_client, "gd_adam": _GD_ADAM}
+    return {**_BY_SERVER, **by_client, "gd_adam": _GD_ADAM, **_PERSONAL}
 
 
 def names() -> list[str]:
@@ -189,6 +205,9 @@ def resolve(
     settings = entries[name].settings(random) | _TUNED.get((task, name, random), {})
     if by_parts:
         settings.pop("server_momentum", None)
+    if "client_optimizer" in given:
+        optimizer = local_optimizers.named(given["client_optimizer"])
+        settings |= optimizer.from_random if random else optimizer.from_pretrained
     if given.get("dp_noise_multiplier") is not None:
         settings |= refusals.SET_BY_PRIVACY
     _drop_what_cannot_stay(settings, given)

@@ -10,16 +10,16 @@ have sent, so that they share a table with federated averaging.
 
 import collections
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_federated as tff
 
+from fed_pretrain.algorithms.client_updates.local_optimizers import LocalSettings
 from fed_pretrain.algorithms.client_updates.local_training import (
     STATISTICS,
-    LocalSettings,
     LocalTraining,
 )
 from fed_pretrain.clients.local_work import LocalWork
@@ -41,7 +41,7 @@ class MapsClients(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class FineTuned:
-    """Sums over all clients, before and after, and what was moved."""
+    """Sums over all clients, before and after, and what was moved; `each`: of every client."""
 
     name: str
     before: dict[str, float]
@@ -49,6 +49,7 @@ class FineTuned:
     clients: int
     bytes_down: int
     bytes_up: int
+    each: Sequence[Mapping[str, Mapping[str, float]]] = ()
 
 
 class FineTuning:
@@ -118,10 +119,9 @@ def fine_tune(
 
     Each client downloads the model once and sends nothing.
     """
-    sums = _added(executor.map_clients(tuning.computation, weights, clients))
-    return FineTuned(
-        name, sums["before"], sums["after"], len(clients), model_bytes * len(clients), 0
-    )
+    each = [_numbers(found) for found in executor.map_clients(tuning.computation, weights, clients)]
+    sums, down = _added(each), model_bytes * len(clients)
+    return FineTuned(name, sums["before"], sums["after"], len(clients), down, 0, each)
 
 
 def train_centrally(
@@ -136,7 +136,8 @@ def train_centrally(
 
     What is sent is the data: up once, and no model at all.
     """
-    sums = _added(executor.map_clients(tuning.computation, weights, [pooled]))
+    found = executor.map_clients(tuning.computation, weights, [pooled])
+    sums = _added(map(_numbers, found))
     return FineTuned("central", sums["before"], sums["after"], clients, 0, data_bytes)
 
 
@@ -151,10 +152,17 @@ def _held(payload: Nested) -> Nested:
     )
 
 
-def _added(results: Iterator[Nested]) -> dict[str, dict[str, float]]:
+def _numbers(result: Nested) -> dict[str, dict[str, float]]:
+    return {
+        when: {name: float(result[when][name]) for name in STATISTICS}
+        for when in ("before", "after")
+    }
+
+
+def _added(results: Iterable[Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, float]]:
     total = {when: dict.fromkeys(STATISTICS, 0.0) for when in ("before", "after")}
     for result in results:
         for when, sums in total.items():
             for name in STATISTICS:
-                sums[name] += float(result[when][name])
+                sums[name] += result[when][name]
     return total

@@ -2,11 +2,12 @@
 
 from fed_pretrain.algorithms import accountants, known_server_optimizers
 from fed_pretrain.algorithms.algorithm_config import (
+    KEPT,
     SECURE_RANGE,
     AlgorithmConfig,
     ResolvedAlgorithm,
 )
-from fed_pretrain.algorithms.client_updates import known_updates
+from fed_pretrain.algorithms.client_updates import known_updates, local_optimizers
 from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate
 from groundwork.errors import UserError
 
@@ -46,7 +47,8 @@ def _reasons(config: ResolvedAlgorithm) -> list[str]:
             f"--client_weight_decay and --client_clip_norm are not part of {update.name}; "
             f"set --server_weight_decay{instead}"
         )
-    found += _of_the_head(config, update)
+    found += _of_the_head(config, update) + _of_local_steps(config, update)
+    found += _of_personal_layers(config, update)
     if config.server_momentum and not optimizer.takes_momentum:
         found.append(f"--server_momentum belongs to sgd; {optimizer.name} has --server_beta1")
     if update.holds_server_optimizer and optimizer.decoupled_decay:
@@ -90,6 +92,45 @@ def _of_the_head(config: ResolvedAlgorithm, update: type[ClientUpdate]) -> list[
         found.append(f"--server_weight_decay {still}")
     if config.head_rounds and config.private:
         found.append(f"the noise of --dp_noise_multiplier {still}")
+    return found
+
+
+def _of_local_steps(config: ResolvedAlgorithm, update: type[ClientUpdate]) -> list[str]:
+    optimizer, found = local_optimizers.named(config.client_optimizer), []
+    if optimizer.scale_free and config.client_momentum:
+        found.append(f"--client_momentum belongs to sgd; {optimizer.name} has --client_beta1")
+    chosen = optimizer.scale_free or config.client_optimizer_state == KEPT
+    if chosen and (update.no_momentum or update.scaled):
+        reason = update.no_momentum or "its normaliser is known for plain and momentum steps alone"
+        found.append(
+            f"--client_optimizer={optimizer.name} and --client_optimizer_state="
+            f"{config.client_optimizer_state} cannot go with {update.name}: {reason}"
+        )
+    if config.client_optimizer_state == KEPT and not (
+        optimizer.scale_free or config.client_momentum
+    ):
+        found.append("--client_optimizer_state=kept: plain sgd has no state to keep")
+    return found
+
+
+def _of_personal_layers(config: ResolvedAlgorithm, update: type[ClientUpdate]) -> list[str]:
+    if not config.personalised:
+        return ["--personal_steps needs --personal"] if config.personal_steps else []
+    found = []
+    if update.own_server_sums or update.keeps_state or update.no_momentum:
+        found.append(
+            f"--personal cannot go with --client_update={update.name}, which sends sums of every "
+            "layer or takes no local steps"
+        )
+    if config.private:
+        found.append(
+            "--personal: the noise of --dp_noise_multiplier would move layers nobody sends"
+        )
+    if config.personal_steps and (config.client_momentum or config.client_optimizer != "sgd"):
+        found.append(
+            "--personal_steps needs plain steps: the state of an optimizer goes on while layers "
+            "rest"
+        )
     return found
 
 

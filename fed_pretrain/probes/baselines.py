@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from fed_pretrain.algorithms.local_fine_tuning import FineTuned, Rows
     from fed_pretrain.clients.client_reader import ClientReader
+    from fed_pretrain.tasks.task import Task
 
 POOLED = "all clients"
 
@@ -93,7 +94,7 @@ def compared(subject: Subject) -> Content:
     central = local_fine_tuning.train_centrally(
         tuning, executor, start, pooled, len(reads.client_ids), data_bytes
     )
-    rows = [_as_it_is("start", alone.before, alone.bytes_down, 0), _row(alone), _row(central)]
+    rows = [_as_it_is("start", alone, alone.bytes_down), _row(alone), _row(central)]
     if subject.snapshots:
         personal = local_fine_tuning.fine_tune(
             "federated, fine-tuned by each client",
@@ -104,10 +105,10 @@ def compared(subject: Subject) -> Content:
             size,
         )
         down, up = subject.sent()
-        rows.append(_as_it_is("federated", personal.before, down, up))
+        rows.append(_as_it_is("federated", personal, down, up))
         rows.append({**_row(personal), "bytes_down": down + personal.bytes_down, "bytes_up": up})
     return {
-        "rows": [{**task.summarise(row.pop("sums")), **row} for row in rows],
+        "rows": [_summarised(task, row) for row in rows],
         "clients": len(reads.client_ids),
         "epochs": epochs,
         "client_learning_rate": subject.client_learning_rate,
@@ -126,12 +127,30 @@ def table(content: Mapping[str, Json]) -> str:
     return "\n".join(lines)
 
 
-def _as_it_is(name: str, sums: Mapping[str, float], down: int, up: int) -> dict[str, Json]:
-    return {"name": name, "sums": dict(sums), "bytes_down": down, "bytes_up": up}
+def _summarised(task: "Task", row: dict[str, Json]) -> dict[str, Json]:
+    """The pooled figures, and how accuracy spreads over the clients where each is by itself."""
+    from fed_pretrain.tasks import evaluation
+
+    alone = [task.summarise(sums)["accuracy"] for sums in row.pop("each")]
+    over = evaluation.spread(alone, worst_is_low=True) if alone else {}
+    own = {f"accuracy_{name}": over[name] for name in ("mean", "std", "worst_decile") if over}
+    return {**task.summarise(row.pop("sums")), **own, **row}
+
+
+def _as_it_is(name: str, result: "FineTuned", down: int, up: int = 0) -> dict[str, Json]:
+    """Before any fine-tuning."""
+    each = [sums["before"] for sums in result.each]
+    return {"name": name, "sums": result.before, "each": each, "bytes_down": down, "bytes_up": up}
 
 
 def _row(result: "FineTuned") -> dict[str, Json]:
-    return _as_it_is(result.name, result.after, result.bytes_down, result.bytes_up)
+    return {
+        "name": result.name,
+        "sums": result.after,
+        "each": [sums["after"] for sums in result.each],
+        "bytes_down": result.bytes_down,
+        "bytes_up": result.bytes_up,
+    }
 
 
 class _Reads:

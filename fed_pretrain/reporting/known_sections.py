@@ -27,6 +27,7 @@ _BUILT_IN = {
     "sweep": "sections.sweep:sweep_section",
     "start_quality": "sections.starts:quality_section",
     "fine_tuning": "sections.fine_tuning:fine_tuning_section",
+    "left_behind": "sections.left_behind:left_behind_section",
     "start_loss": "sections.starts:start_loss_section",
     "curvature": "sections.curvature:curvature_section",
     "curvature_along_training": "sections.curvature_along_training:along_training_section",

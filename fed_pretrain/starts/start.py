@@ -16,6 +16,7 @@ from fed_pretrain.starts import (
     initial_values,
     labels,
     matching,
+    personal_layers,
     quality,
     start_config,
     weight_names,
@@ -58,6 +59,10 @@ class Start:
         """Where the head's weights are among those that train."""
         head = self.build_model.head_of(self.build_model())
         return tuple(i for i, name in enumerate(self.names[0]) if name.rsplit("/", 1)[0] == head)
+
+    def personal_positions(self, spec: str) -> tuple[int, ...]:
+        """Where the weights are that `--personal` names, among those that train."""
+        return personal_layers.positions(spec, self.names[0], lambda: self.head_positions)
 
     def model(self) -> tf.keras.Model:
         """The built model, with the start's weights in it."""

@@ -17,7 +17,7 @@ from fed_pretrain.models.tracing import Traced
 from fed_pretrain.models.zero_start import starting_at_zero
 from fed_pretrain.tasks.task import Task
 from groundwork import randomness
-from groundwork.untyped import Json, Nested, Weights
+from groundwork.untyped import Json, Nested, Spec, Weights
 
 Batch = tuple[np.ndarray, np.ndarray]
 HELD_BYTES = 256 << 20
@@ -220,6 +220,10 @@ QUANTILES = (10, 25, 50, 75, 90)
 WORST_SHARE = 0.1
 
 
+# (weights, what the client keeps) -> the weights that the client uses.
+Own = Callable[[Weights, Nested], Weights]
+
+
 class ClientEvaluation:
     """Built once a run; an executor maps `computation` over `reads(...)`.
 
@@ -234,12 +238,20 @@ class ClientEvaluation:
         split: str = "test",
         batch_size: int | None = None,
         max_examples: int | None = None,
+        state_spec: Spec = None,
+        own: Own | None = None,
     ) -> None:
-        """`max_examples` bounds each client; by default as the task bounds a client's training."""
+        """`max_examples` bounds each client; by default as the task bounds a client's training.
+
+        Where clients keep layers of their own, `own` puts them into the weights, from a state of
+        `state_spec` beside the payload.
+        """
         self._task = task
         self._reader = task.reader(split)
         self._work = evaluation_work(task, batch_size, max_examples)
-        self.computation = client_sums(task, build_model or task.build_model, self._work.batch_size)
+        self.computation = client_sums(
+            task, build_model or task.build_model, self._work.batch_size, state_spec, own
+        )
 
     def reads(self, client_ids: Iterable[str]) -> list[tuple[str, Callable[[], Payload]]]:
         """Each client with the picklable read of its payload."""
@@ -264,27 +276,38 @@ class ClientEvaluation:
 
 
 def client_sums(
-    task: Task, build_model: Callable[[], tf.keras.Model], batch_size: int
+    task: Task,
+    build_model: Callable[[], tf.keras.Model],
+    batch_size: int,
+    state_spec: Spec = None,
+    own: Own | None = None,
 ) -> tff.Computation:
     """`(model weights, client data) -> sums` over each row of the client once."""
     weights_type = tff.learning.models.weights_type_from_model(task.model_fn(build_model))
     data_type = tff.SequenceType(tff.types.tensorflow_to_type(task.payload_spec(batch_size)))
+    if own is not None:
+        state_type = tff.SequenceType(tff.types.tensorflow_to_type(state_spec))
+        data_type = tff.to_type(collections.OrderedDict(data=data_type, state=state_type))
 
     @tff.tensorflow.computation(weights_type, data_type)
-    def sums_of(weights: Weights, data: tf.data.Dataset) -> Mapping[str, tf.Tensor]:
-        payload = payload_of(data)
+    def sums_of(weights: Weights, data: Nested) -> Mapping[str, tf.Tensor]:
+        payload = payload_of(data if own is None else data["data"])
+        kept = None if own is None else payload_of(data["state"])
         with starting_at_zero():
             model = build_model()
 
         @Traced
-        def evaluate(weights: Weights, payload: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
+        def evaluate(
+            weights: Weights, payload: Mapping[str, tf.Tensor], kept: Nested
+        ) -> Mapping[str, tf.Tensor]:
+            weights = weights if own is None else own(weights, kept)
             variables = [*model.trainable_variables, *model.non_trainable_variables]
             values = [*weights.trainable, *weights.non_trainable]
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
             return _summed(task, model, payload)
 
-        return evaluate(weights, payload)
+        return evaluate(weights, payload, kept)
 
     return sums_of
 

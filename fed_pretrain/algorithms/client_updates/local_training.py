@@ -5,12 +5,13 @@ and weight decay included.
 """
 
 import collections
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 
+from fed_pretrain.algorithms.client_updates import local_optimizers
+from fed_pretrain.algorithms.client_updates.local_optimizers import LocalSettings
 from fed_pretrain.clients import payload as payloads
 from fed_pretrain.clients.local_work import PADDING_ROW
 from fed_pretrain.models import dropout
@@ -25,15 +26,6 @@ Gradients = Sequence[Leaf]
 STATISTICS = ("loss_sum", "count", "correct", "scored")
 
 
-@dataclasses.dataclass(frozen=True)
-class LocalSettings:
-    """The client's SGD."""
-
-    momentum: float = 0.0
-    weight_decay: float = 0.0
-    clip_norm: float = 0.0
-
-
 class LocalTraining:
     """One client's round while it is traced; `prepare` comes first, then the update's calls."""
 
@@ -44,9 +36,14 @@ class LocalTraining:
         settings: LocalSettings,
         anchored: bool = False,
         head: Sequence[int] = (),
+        first: Sequence[int] = (),
+        first_steps: int = 0,
     ) -> None:
-        """`head`: the positions of the trainable weights that move by the head's rate."""
-        self._head = frozenset(head)
+        """`head`: the positions of the trainable weights that move by the head's rate.
+
+        `first`: of those that move alone in the `first_steps` of a round, and rest afterwards.
+        """
+        self._head, self._first, self._first_steps = frozenset(head), frozenset(first), first_steps
         with starting_at_zero():
             self._build(model_fn, objective, settings, anchored)
 
@@ -63,14 +60,19 @@ class LocalTraining:
         self.settings = settings
         self.variables = list(model.trainable_variables)
         self._frozen = list(model.non_trainable_variables)
-        self._velocities = [
-            tf.Variable(tf.zeros(v.shape, v.dtype), trainable=False)
-            for v in self.variables
-            if settings.momentum
-        ]
+        self.optimizer = local_optimizers.named(settings.optimizer)(settings, self.variables)
 
-    def prepare(self, weights: Weights, payload: Mapping[str, tf.Tensor], rates: tf.Tensor) -> None:
-        """Loads the weights and drops the steps that hold no row; `rates`: of body and head."""
+    def prepare(
+        self,
+        weights: Weights,
+        payload: Mapping[str, tf.Tensor],
+        rates: tf.Tensor,
+        slots: Sequence[tf.Tensor] | None = None,
+    ) -> None:
+        """Loads the weights and drops the steps that hold no row.
+
+        `rates`: of body and head; `slots`: the state the client's optimizer goes on from.
+        """
         self.start: Tensors = list(weights.trainable)
         self._frozen_start: Tensors = list(weights.non_trainable)
         for variable, value in zip(self.variables, weights.trainable, strict=True):
@@ -82,6 +84,7 @@ class LocalTraining:
             for variables, values in zip(anchors, weights, strict=True):
                 for variable, value in zip(variables, values, strict=True):
                     variable.assign(value)
+        self.kept_slots = slots
         self.learning_rate = rates[0]
         self.rates = [
             rates[1] if position in self._head else rates[0]
@@ -105,15 +108,14 @@ class LocalTraining:
         return [self._frozen_start[i] - self._frozen[i] for i in positions]
 
     def descend(self, correct: Callable[[Tensors], Tensors] | None = None) -> None:
-        """The client's SGD over all steps; `correct` changes each (clipped) gradient."""
-        for velocity in self._velocities:
-            velocity.assign(tf.zeros_like(velocity))
+        """The client's optimizer over all steps; `correct` changes each (clipped) gradient."""
+        self.optimizer.begin(self.kept_slots)
 
         def step(gradients: Gradients, index: tf.Tensor) -> None:
             gradients = self.regularised(gradients)
             if correct is not None:
                 gradients = correct([tf.convert_to_tensor(g) for g in gradients])
-            self._move(gradients)
+            self.optimizer.move(gradients, self._rates_at(index))
 
         self.loop(step)
 
@@ -202,7 +204,7 @@ class LocalTraining:
     def regularised(self, gradients: Gradients) -> Gradients:
         """Clipped, then decayed towards zero weights."""
         gradients, decay = self._clipped(gradients), self.settings.weight_decay
-        if not decay:
+        if not decay or self.optimizer.decoupled_decay:
             return gradients
         pairs = zip(gradients, self.variables, strict=True)
         return [tf.convert_to_tensor(g) + decay * v for g, v in pairs]
@@ -242,24 +244,15 @@ class LocalTraining:
             return gradients
         return tf.clip_by_global_norm(list(gradients), self.settings.clip_norm)[0]
 
-    def _move(self, gradients: Gradients) -> None:
-        for position, (variable, gradient, rate) in enumerate(
-            zip(self.variables, gradients, self.rates, strict=True)
-        ):
-            if self.settings.momentum:
-                tf.raw_ops.ResourceApplyMomentum(
-                    var=variable.handle,
-                    accum=self._velocities[position].handle,
-                    lr=rate,
-                    grad=tf.convert_to_tensor(gradient),
-                    momentum=self.settings.momentum,
-                )
-            elif isinstance(gradient, tf.IndexedSlices):
-                variable.scatter_sub(tf.IndexedSlices(rate * gradient.values, gradient.indices))
-            else:
-                tf.raw_ops.ResourceApplyGradientDescent(
-                    var=variable.handle, alpha=rate, delta=gradient
-                )
+    def _rates_at(self, index: tf.Tensor) -> Tensors:
+        """The rate of each weight in a step."""
+        if not self._first_steps:
+            return self.rates
+        at_first = tf.cast(index < self._first_steps, tf.float32)
+        return [
+            rate * (at_first if position in self._first else 1.0 - at_first)
+            for position, rate in enumerate(self.rates)
+        ]
 
 
 def zeros(specs: Specs) -> Tensors:

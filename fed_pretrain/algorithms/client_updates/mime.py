@@ -179,10 +179,8 @@ class Mime(_HoldsServerOptimizer):
         import tensorflow as tf
         import tensorflow_federated as tff
 
-        from fed_pretrain.algorithms.client_updates.local_training import (
-            LocalSettings,
-            LocalTraining,
-        )
+        from fed_pretrain.algorithms.client_updates.local_optimizers import LocalSettings
+        from fed_pretrain.algorithms.client_updates.local_training import LocalTraining
         from fed_pretrain.clients.payload import payload_of
         from fed_pretrain.models.tracing import Traced
 

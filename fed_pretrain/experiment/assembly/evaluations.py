@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from fed_pretrain.clients.local_work import TRAIN_SPLIT
 from fed_pretrain.executors.executor import ClientInput
 from fed_pretrain.experiment.assembly.assemble import Assembly
+from fed_pretrain.experiment.assembly.client_states import ClientStates
 from fed_pretrain.models.weights import ModelArrays
 from fed_pretrain.tasks.evaluation import ClientEvaluation, Forward, GlobalEvaluation
 from groundwork.untyped import Json
@@ -15,8 +16,10 @@ OnClient = Callable[[str, Mapping[str, float]], None]
 class Evaluations:
     """Built lazily and shared by the runs of a session that evaluate the same model."""
 
-    def __init__(self, assembly: Assembly) -> None:
+    def __init__(self, assembly: Assembly, clients: ClientStates | None = None) -> None:
+        """`clients`: what they keep, where layers of theirs are to be evaluated."""
         self._assembly = assembly
+        self._clients = clients
         self._config = assembly.config.evaluation
 
     def due(self, round_number: int) -> bool:
@@ -36,6 +39,8 @@ class Evaluations:
         figures = _prefixed("eval", self._global(self._config.eval_split)(model))
         if self._config.eval_clients:
             figures |= _prefixed("eval_clients", self._of_clients(model, on_client))
+        if self._clients is not None and self._assembly.config.algorithm.personalised:
+            figures |= _prefixed("eval_personal", self._personal(model, self._clients))
         if self._config.eval_cohort and cohort:
             pooled = self._global(TRAIN_SPLIT)(model, client_ids=list(cohort))
             figures |= _prefixed("cohort", pooled)
@@ -87,6 +92,26 @@ class Evaluations:
                 yield sums
 
         return evaluation.figures(told())
+
+    def _personal(self, model: ModelArrays, states: ClientStates) -> dict[str, float]:
+        """Each client by the layers it keeps, on its own rows."""
+        assembly, split = self._assembly, self._config.eval_split
+        kept = assembly.algorithm.kept
+        evaluation = assembly.session.cached(
+            (*self._key("personal", split), assembly.config.algorithm.personal, repr(kept.spec)),
+            lambda: ClientEvaluation(
+                assembly.task,
+                assembly.start.build_model,
+                split,
+                state_spec=kept.spec,
+                own=kept.received,
+            ),
+        )
+        reads = evaluation.reads(assembly.task.dataset.index(split).client_ids)
+        inputs = [ClientInput(name, read, states.get(name)) for name, read in reads]
+        return evaluation.figures(
+            assembly.executor.map_clients(evaluation.computation, model, inputs)
+        )
 
 
 def _prefixed(prefix: str, figures: dict[str, float]) -> dict[str, Json]:

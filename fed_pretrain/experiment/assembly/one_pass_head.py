@@ -27,7 +27,7 @@ from groundwork.untyped import Json, Nested
 Tensors = list[np.ndarray]
 _BATCH = 128
 # Of the inverse of the largest curvature in the head; of that rate in the body.
-_HEAD_STEP, _BODY_STEP = 0.2, 0.1
+_HEAD_STEP, _BODY_STEP = 0.2, 0.01
 _BYTES_A_NUMBER = 4
 
 

@@ -65,8 +65,8 @@ class Training:
             tensorboard=self._config.saving.tensorboard,
             hyperparameters=hyperparameters(assembly),
         )
-        self._evaluations = Evaluations(assembly)
         self._clients = ClientStates(assembly.algorithm)
+        self._evaluations = Evaluations(assembly, self._clients)
         self._probes = RunProbes(assembly, folder)
         self._traffic = Traffic(
             assembly.start.report.trainable_bytes,

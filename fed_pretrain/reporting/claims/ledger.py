@@ -16,6 +16,7 @@ import scipy.stats
 from fed_pretrain.reporting.claims import (
     accuracy_claims,
     algorithm_claims,
+    client_claims,
     landscape_claims,
     update_claims,
 )
@@ -38,6 +39,7 @@ CLAIMS = (
     accuracy_claims.IID_GAP,
     accuracy_claims.LOCAL_STEPS,
     accuracy_claims.LOCAL_STEPS_RANDOM,
+    client_claims.CLIENT_GAP,
     landscape_claims.SAME_BASIN,
     landscape_claims.START_LOSS,
     landscape_claims.CURVATURE,

@@ -69,9 +69,14 @@ def payload_spec() -> Any:
     return spec_of(tf.TensorSpec([None, FEATURES]), tf.TensorSpec([None], tf.int32), BATCH)
 
 
-def build(config: ResolvedAlgorithm, dropout: float = 0.0, head: tuple[int, ...] = ()) -> Algorithm:
+def build(
+    config: ResolvedAlgorithm,
+    dropout: float = 0.0,
+    head: tuple[int, ...] = (),
+    personal: tuple[int, ...] = (),
+) -> Algorithm:
     make = functools.partial(model_fn, dropout)
-    return compose.build(config, make, payload_spec(), OBJECTIVE, head=head)
+    return compose.build(config, make, payload_spec(), OBJECTIVE, head=head, personal=personal)
 
 
 class Run:

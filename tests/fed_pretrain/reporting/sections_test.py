@@ -21,6 +21,7 @@ from fed_pretrain.reporting.sections import (
     fine_tuning,
     iid_gap,
     learning,
+    left_behind,
     misalignment,
     ranking,
     starts,
@@ -417,3 +418,33 @@ def test_the_heading_of_cost_is_about_the_subject_and_not_its_control(tmp_path):
     ]
     title = cost.cost_section(toy_study.study(runs)).title
     assert title == "Pre-trained weights reach the target before any training on toy"
+
+
+def test_clients_left_behind_have_a_row_a_start_algorithm_and_model(tmp_path):
+    def columns(worst, own):
+        shared = {"mean": 0.6, "std": 0.1, "worst_decile": worst}
+        found = {f"eval_clients_accuracy_{k}": (0.1, v) for k, v in shared.items()}
+        if own:
+            found |= {f"eval_personal_accuracy_{k}": (0.1, v + 0.2) for k, v in shared.items()}
+        return found
+
+    study = toy_study.study(
+        [
+            toy_study.run(tmp_path, 0.5, columns=columns(worst, own), start=start, seed=seed)
+            for start, worst, own in (("random", 0.2, False), ("digits", 0.4, True))
+            for seed in (0, 1)
+        ]
+    )
+    section = left_behind.left_behind_section(study)
+    assert "as low as 0.200" in section.title
+    (table,) = section.tables
+    assert [means(row)[2:] for row in table.rows] == [
+        ["shared", 0.6, 0.1, 0.2],
+        ["shared", 0.6, 0.1, 0.4],
+        ["own layers", 0.8, 0.3, 0.6],
+    ]
+
+
+def test_a_study_without_figures_by_client_has_no_such_section(tmp_path):
+    study = toy_study.study([toy_study.run(tmp_path, 0.5, start="random")])
+    assert left_behind.left_behind_section(study) is None

@@ -45,6 +45,7 @@ def averaged(bodies: tuple[float, float]) -> np.ndarray:
     return x
 
 
+@pytest.mark.slow
 def test_the_head_moves_by_its_own_rate(executor) -> None:
     found = run(executor, head_learning_rate=HEAD).weights
     np.testing.assert_allclose(flat(found), averaged((0.1, 0.1)), atol=1e-5)
@@ -60,6 +61,7 @@ def test_probing_rounds_leave_the_body_bit_identical_and_the_next_ones_move_all(
     assert not np.array_equal(probed.weights[1], first[1])
 
 
+@pytest.mark.slow
 def test_control_variates_divide_by_each_weights_own_rate(executor) -> None:
     found = run(executor, client_update="scaffold", head_learning_rate=HEAD)
     x, eta = flat(start_weights()), rates(0.1)

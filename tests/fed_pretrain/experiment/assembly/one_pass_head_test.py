@@ -93,7 +93,7 @@ def test_clients_step_gently_from_it_unless_the_rate_is_given(ridge, session, tm
     assert facts["head_squared_features"] == pytest.approx(squared, rel=1e-4)
     head = 0.2 / squared
     assert gentle.head_learning_rate == pytest.approx(head, rel=1e-4)
-    body = 0.1 * head / max(1, facts["head_scale"] ** 2)
+    body = 0.01 * head / max(1, facts["head_scale"] ** 2)
     assert gentle.client_learning_rate == pytest.approx(body, rel=1e-4)
     assert body < head < plain
     given = (("client_learning_rate", 0.25),)

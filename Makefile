@@ -53,7 +53,7 @@ engines: .venv/.stamp  ## add the engines that tests prepare data on: Dask, and 
 	@cd tools/engines && go build -o ../../.cache/engines/bin/prism github.com/apache/beam/sdks/v2/go/cmd/prism
 
 test-engines: engines  ## prepare data on real engines whose workers share nothing but the output (needs root)
-	@$(VENV)/python -m pytest -q --slow tests/data_prep/engines
+	@$(VENV)/python -m pytest -q --slow tests/data_prep/engines tests/fed_pretrain/executors/beam
 
 test-stores: .venv/.stamp  ## prepare, train and study on a server that speaks S3
 	@"$(PYTHON)" tools/environment.py side stores

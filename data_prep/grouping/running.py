@@ -131,15 +131,21 @@ def _importable_by_workers() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet_beam() -> Iterator[None]:
-    """Beam logs an error that it also raises."""
+    """Beam logs an error that it also raises, of an engine by the root logger."""
     _quiet_threads()
-    logger = logging.getLogger("apache_beam")
+    logger, root = logging.getLogger("apache_beam"), logging.getLogger()
     level = logger.level
     logger.setLevel(logging.CRITICAL)
+    root.addFilter(_no_error)
     try:
         yield
     finally:
+        root.removeFilter(_no_error)
         logger.setLevel(level)
+
+
+def _no_error(record: logging.LogRecord) -> bool:
+    return record.levelno < logging.ERROR
 
 
 @functools.cache

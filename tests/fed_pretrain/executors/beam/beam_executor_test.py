@@ -20,6 +20,8 @@ from groundwork.errors import UserError
 from tests.fed_pretrain.executors import digits
 from tests.fed_pretrain.executors.device.device_executor_test import _scaled_sums
 
+PRISM = pathlib.Path(__file__).resolve().parents[4] / ".cache" / "engines" / "bin" / "prism"
+
 
 def test_a_map_over_bundles_comes_in_cohort_order(beam, device):
     clients = digits.clients(1)
@@ -105,19 +107,28 @@ def test_half_precision_reaches_the_workers(beam, device):
 
 
 @pytest.mark.slow
-def test_a_portable_runner_gives_the_bytes_of_the_one_in_memory(beam):
-    options = ExecutorOptions(
-        executor="beam",
-        fan_out=2,
-        runner="PortableRunner",
-        runner_options="--job_endpoint=embed --environment_type=LOOPBACK",
-    )
+@pytest.mark.parametrize(
+    ("runner", "options"),
+    [
+        ("PortableRunner", "--job_endpoint=embed --environment_type=LOOPBACK"),
+        pytest.param(
+            "PrismRunner",
+            f"--prism_location={PRISM}",
+            marks=pytest.mark.skipif(not PRISM.exists(), reason="`make engines` installs it"),
+        ),
+    ],
+)
+def test_an_engine_gives_the_bytes_of_the_runner_in_memory(beam, device, runner, options):
+    """A round, and a sum over clients as a product with the Hessian is one."""
+    options = ExecutorOptions(executor="beam", fan_out=2, runner=runner, runner_options=options)
     made = digits.algorithm(client_update="scaffold")
-    with BeamExecutor(options) as portable:
-        served = digits.train(portable, made, 1)
+    with BeamExecutor(options) as engine:
+        served = digits.train(engine, made, 1)
+        total = engine.sum_clients(_scaled_sums, np.float32(2), digits.clients(1))
     in_memory = digits.train(beam, made, 1)
     assert digits.difference(served.state, in_memory.state) == 0
     assert digits.difference(served.client_states, in_memory.client_states) == 0
+    assert total == device.sum_clients(_scaled_sums, np.float32(2), digits.clients(1))
 
 
 @pytest.mark.slow

@@ -56,8 +56,8 @@ def describe_request(opened: Opened) -> dict[str, Json]:
         opened.reader.label_names,
         config.shards,
         config.shard_mb,
-        config.vocabulary,
-        _vocabulary_file(config.vocabulary),
+        opened.vocabulary,
+        _vocabulary_file(opened.vocabulary),
     ]
     if config.max_bad_records:  # Requests of older versions stay as they are.
         asked.append({"max_bad_records": config.max_bad_records})
@@ -93,7 +93,7 @@ def make_job(opened: Opened, folder: Path, described: Mapping[str, Json]) -> Job
         shards=config.shards,
         shard_bytes=config.shard_mb << 20,
         spill_bytes=config.spill_mb << 20,
-        vocabulary=config.vocabulary,
+        vocabulary=opened.vocabulary,
         described=described,
     )
 

@@ -81,7 +81,11 @@ class PrepareConfig:
     max_examples: int | None = setting(
         None, "Leave out clients with more examples; counted.", lower_bound=1
     )
-    vocabulary: str = setting("", "Words of text models: count:N, glove:N or file:PATH:N.")
+    vocabulary: str = setting(
+        "",
+        "Words of text models: count:N (of the training texts), glove:N, file:PATH:N or none; by"
+        f" default {vocabulary.COUNTED} for texts of your own.",
+    )
     seed: int = setting(0, "Seed of every random choice.")
     max_bad_records: int = setting(
         0, "Bad records to count and report instead of stopping.", lower_bound=0
@@ -138,6 +142,7 @@ class Opened:
     partition: PartitionConfig
     splits: SplitConfig
     limits: ClientLimits | None
+    vocabulary: str
 
     @property
     def input_bytes(self) -> int:
@@ -168,10 +173,10 @@ def open_source(config: PrepareConfig) -> Opened:
     if not units:
         raise UserError(f"--input={config.input}: {source.name} finds nothing to read there")
     _check_partition(source, reader, partition)
-    _check_vocabulary(config, reader)
     splits = _resolved_splits(source, tuple(getattr(reader, "splits", source.splits)), splits)
     limits = _limits(config, reader)
-    return Opened(config, source, options, reader, units, partition, splits, limits)
+    words = _vocabulary(config, source, reader)
+    return Opened(config, source, options, reader, units, partition, splits, limits, words)
 
 
 def _resolved_splits(source: Source, shipped: tuple[str, ...], splits: SplitConfig) -> SplitConfig:
@@ -213,12 +218,20 @@ def _check_partition(source: Source, reader: SourceReader, partition: PartitionC
         raise UserError(f"--partition={partition.rule}: {source.name} has no int64 feature 'label'")
 
 
-def _check_vocabulary(config: PrepareConfig, reader: SourceReader) -> None:
+def _vocabulary(config: PrepareConfig, source: Source, reader: SourceReader) -> str:
+    """What is asked for, otherwise what the source has for its texts; nothing for none."""
+    if config.vocabulary == vocabulary.NONE:
+        return ""
+    has_text = any(f.name == "text" and f.kind == "text" for f in reader.features)
     if not config.vocabulary:
-        return
+        return source.vocabulary if has_text else ""
     vocabulary.check(config.vocabulary)
-    if not any(f.name == "text" and f.kind == "text" for f in reader.features):
-        raise UserError(f"--vocabulary={config.vocabulary}: {config.source} has no text")
+    if not has_text:
+        raise UserError(
+            f"--vocabulary={config.vocabulary}: the examples hold no field 'text' (of a table, "
+            "--source_options=text=COLUMN names it)"
+        )
+    return config.vocabulary
 
 
 def _limits(config: PrepareConfig, reader: SourceReader) -> ClientLimits | None:

@@ -135,6 +135,8 @@ class Source:
     """The splits its records carry; empty where they carry none."""
     natural: bool = True
     """Whether its records carry client ids."""
+    vocabulary: str = ""
+    """What --vocabulary is for its texts where it is not given."""
     clients: int | None = None
     """How many natural clients it has, where that is known without reading."""
 

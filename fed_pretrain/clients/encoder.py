@@ -32,6 +32,13 @@ class Encoder(abc.ABC):
     num_classes: int
     label_names: tuple[str, ...] | None = None
     unscored: tuple[int, ...] = ()
+    scale: float | list[float] = 1.0
+    """With `offset`: what a model of plain numbers does to a row first."""
+    offset: float | list[float] = 0.0
+    centre: tuple[float, ...] = ()
+    """The mean of each number to be predicted."""
+    spread: tuple[float, ...] = ()
+    """The unit of its errors; empty: its own."""
 
     @abc.abstractmethod
     def encode(self, features: Features) -> tuple[np.ndarray, np.ndarray]:

@@ -183,7 +183,7 @@ def misfit(definition: TaskDefinition, features: Sequence[FeatureSpec]) -> str |
         if feature is None:
             return (
                 f"it has no field {expected.name!r}; the dataset has {_listed(features)}, the task"
-                f" expects {_listed(definition.expects)}"
+                f" expects {_listed(definition.expects)}{_of_a_table(expected.name)}"
             )
         if not _fits(expected, feature):
             return (
@@ -208,6 +208,13 @@ def check_labels(definition: TaskDefinition, dataset: "PreparedDataset", encoder
 def where(dataset: "PreparedDataset") -> str:
     """The dataset's folder, as far as it has one."""
     return str(getattr(dataset, "path", "(in memory)"))
+
+
+def _of_a_table(name: str) -> str:
+    """How a column of the user's gets the name of a field."""
+    if name not in ("text", "label"):
+        return ""
+    return f" (of a table, `prepare --source_options={name}=COLUMN` names it)"
 
 
 def _fits(expected: ExpectedFeature, feature: FeatureSpec) -> bool:

@@ -34,11 +34,13 @@ class SquaredError(_Summed):
     """The mean squared error; accuracy is the share of the variance explained (R squared).
 
     The variance is around `centre`, the mean of the measurements, one number an output: 0 is what
-    always giving that mean scores. A measurement that is NaN does not count.
+    always giving that mean scores. Errors are in units of `spread`. A measurement that is NaN does
+    not count.
     """
 
-    def __init__(self, centre: tuple[float, ...]) -> None:
+    def __init__(self, centre: tuple[float, ...], spread: tuple[float, ...] = ()) -> None:
         self._centre = centre
+        self._spread = spread or (1.0,) * len(centre)
 
     def statistics(
         self, y_true: tf.Tensor, logits: tf.Tensor
@@ -46,8 +48,11 @@ class SquaredError(_Summed):
         counts = tf.math.is_finite(y_true)
         measured = tf.where(counts, y_true, tf.zeros_like(y_true))
         outputs = tf.reshape(tf.cast(logits, tf.float32), tf.shape(y_true))
-        away = tf.where(counts, outputs - measured, tf.zeros_like(measured))
-        around = tf.where(counts, measured - tf.constant(self._centre), tf.zeros_like(measured))
+        unit = tf.constant(self._spread)
+        away = tf.where(counts, outputs - measured, tf.zeros_like(measured)) / unit
+        around = (
+            tf.where(counts, measured - tf.constant(self._centre), tf.zeros_like(measured)) / unit
+        )
         squares, variance = tf.reduce_sum(away**2), tf.reduce_sum(around**2)
         return collections.OrderedDict(
             loss_sum=squares,

@@ -37,6 +37,8 @@ MODULES: tuple[str, ...] = (
     "tiny_imagenet",
     "own_images",
     "own_arrays",
+    "own_tables",
+    "own_texts",
     "chitchat",
     "shakespeare",
     "reddit",

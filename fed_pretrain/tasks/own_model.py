@@ -11,9 +11,10 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fed_pretrain.tasks import keras_description
+from fed_pretrain.tasks import keras_description, keras_file
 from fed_pretrain.tasks.definition import ModelChoice, TaskDefinition
 from groundwork.errors import UserError
 
@@ -115,15 +116,7 @@ def find(model: str) -> OwnModel:
 
 @functools.lru_cache(maxsize=16)
 def _read(path: str, modified: int) -> OwnModel:
-    """Without running code that the file may hold: a Lambda layer is refused."""
-    import tensorflow as tf
-
-    try:
-        model = tf.keras.models.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # Keras raises whatever a layer's constructor does.
-        why = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UserError(f"--model={PREFIX}{path}: Keras cannot build it ({why})") from error
-    return of_model(model)
+    return of_model(keras_file.read(Path(path)))
 
 
 def of_model(model: "tf.keras.Model") -> OwnModel:

@@ -175,7 +175,8 @@ def _label_names(
     sample: Sequence[Mapping[str, Feature]],
     all_rows: Iterable[Mapping[str, Feature]] | None,
 ) -> tuple[str, ...] | None:
-    if not column or all(_is_whole(row.get(column)) for row in sample if column in row):
+    labels = [row.get(column) for row in sample if column in row]
+    if not column or all(map(_is_whole, labels)) or all(map(_is_number, labels)):
         return None
     found: Counter[str] = Counter()
     for row in all_rows if all_rows is not None else sample:
@@ -209,7 +210,9 @@ def _spec(
     if feature == "text":
         return FeatureSpec(feature, "text")
     if values and all(map(_is_whole, values)):
-        return FeatureSpec(feature, "int64")
+        # Classes count from 0: a label below is a measurement.
+        below = feature == "label" and any(int(value) < 0 for value in values)
+        return FeatureSpec(feature, "float32" if below else "int64")
     if values and all(map(_is_number, values)):
         return FeatureSpec(feature, "float32")
     if values and all(isinstance(value, list | np.ndarray) for value in values):

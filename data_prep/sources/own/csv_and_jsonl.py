@@ -8,6 +8,7 @@ from data_prep.sources.own import columns
 from data_prep.sources.own import columns as own_columns
 from data_prep.sources.parsing import fields, table_rows
 from data_prep.sources.parsing.table_rows import TableRow, line_units
+from data_prep.sources.parsing.vocabulary import COUNTED
 from data_prep.sources.source import (
     BadRecord,
     Item,
@@ -109,6 +110,7 @@ CSV = Source(
     name="csv",
     summary="your own CSV files with a header line and a client column",
     open=open_csv,
+    vocabulary=COUNTED,
     input_summary="a file, folder or glob (may be .gz, .bz2, .xz, .zst)",
     options=(
         *columns.OPTIONS,
@@ -119,6 +121,7 @@ JSONL = Source(
     name="jsonl",
     summary="your own JSON lines (one object a line) with a client field",
     open=open_jsonl,
+    vocabulary=COUNTED,
     input_summary="a file, folder or glob (may be .gz, .bz2, .xz, .zst)",
     options=columns.OPTIONS,
 )

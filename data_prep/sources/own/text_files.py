@@ -7,6 +7,7 @@ from pathlib import Path
 
 from data_prep.sources.parsing import compressed
 from data_prep.sources.parsing.table_rows import line_number, line_units, position, read_lines
+from data_prep.sources.parsing.vocabulary import COUNTED
 from data_prep.sources.source import (
     BadRecord,
     Item,
@@ -82,6 +83,7 @@ SOURCE = Source(
     name="text_files",
     summary="plain text, one example a line (a WikiText-103 folder, your own corpus)",
     open=open_text,
+    vocabulary=COUNTED,
     input_summary="a file, folder or glob (may be .gz, .bz2, .xz, .zst)",
     options=(
         SourceOption(

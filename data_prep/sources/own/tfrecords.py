@@ -9,6 +9,7 @@ import numpy as np
 from data_prep.sources.own import columns, csv_and_jsonl
 from data_prep.sources.parsing import compressed, fields, sqlite_examples
 from data_prep.sources.parsing.table_rows import TableRow, position
+from data_prep.sources.parsing.vocabulary import COUNTED
 from data_prep.sources.source import BadRecord, Source, WorkUnit, file_units, input_files
 from data_prep.store import records
 from groundwork.untyped import Feature
@@ -89,6 +90,7 @@ SOURCE = Source(
     name="tfrecord",
     summary="your own TFRecord files of tf.train.Example with a client feature",
     open=open_tfrecords,
+    vocabulary=COUNTED,
     input_summary="a file, folder or glob",
     options=columns.OPTIONS,
 )

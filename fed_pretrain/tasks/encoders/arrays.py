@@ -65,6 +65,11 @@ class ArrayEncoder(Encoder):
     def label_names(self) -> tuple[str, ...] | None:  # type: ignore[override]
         return self.names
 
+    @property
+    def scale(self) -> float:  # type: ignore[override]
+        """With `offset`: what the model does to a row first."""
+        return 1 / 255 if self.x_dtype == "uint8" else 1.0
+
     def encode(self, features: Features) -> tuple[np.ndarray, np.ndarray]:
         x = as_array(features[self.x_field]).reshape(-1, *self.shape)
         y = as_array(features[self.y_field]).reshape(-1, *self.labels)

@@ -1,13 +1,16 @@
 """Labelled images as rows: uint8 stays uint8, the model does the rest on the device."""
 
 import dataclasses
-from collections.abc import Sequence
 
 import numpy as np
 
 from data_prep.store.reader import PreparedDataset
 from fed_pretrain.clients.encoder import Encoder, Features, as_array
-from fed_pretrain.tasks.definition import ExpectedFeature, TaskOptions
+from fed_pretrain.tasks.definition import ExpectedFeature, TaskOptions, where
+from groundwork.errors import UserError
+
+MOST_CLASSES = 10_000
+"""Of labels that have no names."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +68,13 @@ class LabelledImages:
         stored = dataset.manifest.label_names
         if self.names is not None:
             return stored if stored is not None and len(stored) == len(self.names) else self.names
-        return stored if stored is not None else numbered(_highest_label(dataset) + 1)
+        return class_names(dataset)
+
+
+def class_names(dataset: PreparedDataset) -> tuple[str, ...]:
+    """The manifest's; labels without names count from 0 to the largest of any split."""
+    stored = dataset.manifest.label_names
+    return stored if stored is not None else numbered(_highest_label(dataset) + 1)
 
 
 def numbered(classes: int) -> tuple[str, ...]:
@@ -73,6 +82,18 @@ def numbered(classes: int) -> tuple[str, ...]:
 
 
 def _highest_label(dataset: PreparedDataset) -> int:
-    seen = [dataset.index(split).label_counts for split in dataset.splits]
-    columns: Sequence[int] = [counts.shape[1] for counts in seen if counts is not None]
-    return max(columns, default=1) - 1
+    largest = 0
+    for split in dataset.splits:
+        index = dataset.index(split)
+        if index.label_counts is not None:
+            largest = max(largest, index.label_counts.shape[1] - 1)
+            continue
+        for client in index.client_ids:
+            labels = as_array(dataset.read_client(split, client)["label"])
+            largest = max(largest, int(labels.max(initial=0)))
+    if largest >= MOST_CLASSES:
+        raise UserError(
+            f"dataset {where(dataset)} has the label {largest:,}, and classes are numbered from 0 "
+            f"to {MOST_CLASSES - 1:,} at most: --task=regression predicts numbers"
+        )
+    return largest

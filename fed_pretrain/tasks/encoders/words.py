@@ -149,8 +149,9 @@ def vocabulary_of(dataset: PreparedDataset, options: TaskOptions) -> WordVocabul
     if embedded_packages.available(PUBLIC_VECTORS):
         return public_vocabulary(size)
     raise UserError(
-        f"dataset {where(dataset)} has no {vocabulary.FILE}: give --vocabulary=FILE (a word "
-        f"a line, the most frequent first), or --vocabulary={PUBLIC_VECTORS} after "
+        f"dataset {where(dataset)} has no {vocabulary.FILE}: prepare it with "
+        f"--vocabulary={vocabulary.COUNTED}, or give --vocabulary=FILE (a word a line, the most "
+        f"frequent first), or --vocabulary={PUBLIC_VECTORS} after "
         f"`{embedded_packages.command(large=True)}`"
     )
 

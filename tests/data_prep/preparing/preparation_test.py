@@ -69,6 +69,7 @@ def run(
         config.partition_config(),
         config.split_config(),
         reader.client_limits,
+        config.vocabulary,
     )
     return preparation.prepare_opened(opened)
 
@@ -369,7 +370,7 @@ def test_an_input_that_vanishes_while_it_is_read_is_named(tmp_path: Path) -> Non
         ({"shards": 0}, "--shards=0"),
         ({"workers": 0}, "--workers=0"),
         ({"output": ""}, "--output is missing"),
-        ({"vocabulary": "count:10"}, "has no text"),
+        ({"vocabulary": "count:10"}, "hold no field 'text'"),
         ({"vocabulary": "count:many"}, "--vocabulary=count:many"),
         ({"beam_options": ("--runner=DirectRunner",)}, "DirectRunner"),
         ({"split": "by_client", "split_fractions": (0.999, 0.0, 0.001)}, "no client fell into"),

@@ -1,0 +1,67 @@
+"""A Keras file gives its architecture and runs nothing."""
+
+import json
+import zipfile
+
+import h5py
+import pytest
+import tensorflow as tf
+
+from fed_pretrain.tasks import keras_file
+from groundwork.errors import UserError
+
+layers = tf.keras.layers
+
+
+def saved(path, *more):
+    row = tf.keras.Input((3,), name="row")
+    x = layers.Dense(4, activation="relu", name="hidden")(row)
+    for layer in more:
+        x = layer(x)
+    model = tf.keras.Model(row, layers.Dense(2, name="head")(x))
+    model.save(path)
+    return model
+
+
+@pytest.mark.parametrize("name", ["mine.keras", "mine.h5"])
+def test_a_file_gives_the_architecture_that_was_saved(tmp_path, name):
+    path = tmp_path / name
+    model = saved(path, layers.BatchNormalization(), layers.Dropout(0.1))
+    assert keras_file.read(path).get_config() == model.get_config()
+
+
+@pytest.mark.parametrize("name", ["mine.keras", "mine.h5"])
+def test_a_lambda_is_refused_and_does_not_run(tmp_path, name):
+    trace = tmp_path / "ran"
+    path = tmp_path / name
+    saved(path, layers.Lambda(lambda x, place=str(trace): (open(place, "w").close(), x)[1]))
+    trace.unlink()
+    with pytest.raises(UserError, match="holds a Lambda, which is code"):
+        keras_file.read(path)
+    assert not trace.exists()
+
+
+def test_a_class_of_another_module_is_refused_and_not_imported(tmp_path):
+    hostile = {
+        "module": "antigravity",
+        "class_name": "Layer",
+        "config": {},
+        "registered_name": None,
+    }
+    config = {"module": "keras", "class_name": "Sequential", "config": {"layers": [hostile]}}
+    with zipfile.ZipFile(tmp_path / "a.keras", "w") as archive:
+        archive.writestr("config.json", json.dumps(config))
+    with pytest.raises(UserError, match="of the module 'antigravity', which is not Keras' own"):
+        keras_file.read(tmp_path / "a.keras")
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04 cut"])
+def test_what_is_no_keras_file_is_one_sentence(tmp_path, content):
+    path = tmp_path / "a.keras"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="is no Keras file of a model"):
+        keras_file.read(path)
+    with h5py.File(tmp_path / "weights.h5", "w") as file:
+        file["w"] = [1.0]
+    with pytest.raises(UserError, match="is no Keras file of a model"):
+        keras_file.read(tmp_path / "weights.h5")

@@ -1,6 +1,7 @@
 # docker build -t fed-pretrain .
 # docker build -t fed-pretrain:gpu --build-arg ACTION=gpu .           (CUDA wheels, 2.5 GB more)
-# docker build -t fed-pretrain:worker --target beam-worker .          (for Beam's SDK harness)
+# docker build -t fed-pretrain:worker --target beam-worker .          (of a Beam engine)
+# docker build -t fed-pretrain:prepare --target prepare-worker .      (the same, for preparing only)
 # docker run --rm -v "$PWD/runs:/work/runs" fed-pretrain train --task=digits --workdir=runs/digits
 #
 # tools/build_in_chroot.py runs these steps without Docker, which is how they are tested.
@@ -30,10 +31,32 @@ ARG COMMIT=
 ENV PATH=/opt/fed_pretrain/.venv/bin:/usr/local/bin:/usr/bin:/bin FED_PRETRAIN_COMMIT=$COMMIT
 WORKDIR /work
 
-# Workers of Flink, Spark or Dataflow: their boot program finds this Python on PATH.
+# Workers of Flink, Spark or Dataflow: Beam's boot program finds this Python on PATH.
 FROM base AS beam-worker
 COPY --from=apache/beam_python3.11_sdk:2.77.0 /opt/apache/beam /opt/apache/beam
 USER researcher
+ENTRYPOINT ["/opt/apache/beam/boot"]
+
+# Preparing takes no TensorFlow.
+FROM debian:bookworm-slim AS prepare
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates python3.11 python3.11-venv \
+    && rm -rf /var/lib/apt/lists/*
+RUN useradd --create-home --uid 1000 researcher && mkdir /work && chown researcher /work
+WORKDIR /opt/fed_pretrain
+COPY requirements-prepare.lock ./
+RUN python3.11 -m venv .venv \
+    && .venv/bin/python -m pip install --no-cache-dir --no-deps --require-hashes -r requirements-prepare.lock
+COPY groundwork groundwork
+COPY data_prep data_prep
+ENV PATH=/opt/fed_pretrain/.venv/bin:/usr/local/bin:/usr/bin:/bin PYTHONPATH=/opt/fed_pretrain
+WORKDIR /work
+USER researcher
+ENTRYPOINT ["python", "-m", "data_prep.prepare"]
+CMD ["--help"]
+
+FROM prepare AS prepare-worker
+COPY --from=apache/beam_python3.11_sdk:2.77.0 /opt/apache/beam /opt/apache/beam
 ENTRYPOINT ["/opt/apache/beam/boot"]
 
 FROM base

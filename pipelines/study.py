@@ -25,6 +25,9 @@ _PLAN = flags.DEFINE_string(
 )
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the study; the same folder continues.")
 _SET = flags.DEFINE_multi_string("set", [], "Overrides of the plan: --set seeds=[0] (repeatable).")
+_INTERVAL = flags.DEFINE_multi_string(
+    "interval", [], "A new year, month or day of the plan's data, such as 2018-05 (repeatable)."
+)
 _PARALLEL = flags.DEFINE_integer(
     "parallel", 0, "Cells at once; 0 = as many as memory and cores allow.", lower_bound=0
 )
@@ -58,6 +61,7 @@ def main() -> int:
         dry_run=_DRY_RUN.value,
         forget_stale=_FORGET_STALE.value,
         only=tuple(_STEP.value),
+        intervals=tuple(_INTERVAL.value),
     )
     if _LIST_STEPS.value:
         for line in study_run.list_steps(config).lines([sys.executable, "-m", "pipelines.study"]):

@@ -6,7 +6,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -23,8 +23,8 @@ from pipelines.deciding import Deciding
 from pipelines.execution import fit_check, flag_check
 from pipelines.execution.display import Display, TimeLeft, last_round
 from pipelines.execution.execution import Execution, StepState, forget_stale_outputs
+from pipelines.plan import intervals, plan_checks
 from pipelines.plan import plan as plan_module
-from pipelines.plan import plan_checks
 from pipelines.plan.expansion import expand
 from pipelines.plan.steps import Step
 from pipelines.schedulers import step_commands
@@ -46,6 +46,8 @@ class StudyConfig:
     forget_stale: bool = False
     only: tuple[str, ...] = ()
     """Steps to run by themselves; () is the whole study."""
+    intervals: tuple[str, ...] = ()
+    """Of the data, beside those that the plan and the study have."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ def _check_shared(config: StudyConfig, flag: str) -> None:
 
 
 def _run(config: StudyConfig) -> StudyResult:
+    config = with_intervals(config)
     deciding, execution = _begun(config)
     plan = deciding.plan
     planned = plan.budget.minutes * 60 if plan.budget.minutes else None
@@ -100,6 +103,14 @@ def _run(config: StudyConfig) -> StudyResult:
     if config.forget_stale:
         print(_forget_stale(execution))
     return _result(execution, deciding)
+
+
+def with_intervals(config: StudyConfig) -> StudyConfig:
+    """The same with all its intervals among its overrides, so that each step's command has them."""
+    document = plan_module.read(config.plan, config.overrides)
+    known = mirror.place(config.workdir) / study_file.NAME
+    more = intervals.override(known, document.value, config.intervals)
+    return config if more is None else replace(config, overrides=(*config.overrides, more))
 
 
 def _begun(config: StudyConfig) -> tuple[Deciding, Execution]:
@@ -130,6 +141,7 @@ def _forget_stale(execution: Execution) -> str:
 def list_steps(config: StudyConfig) -> ListedStudy:
     """The steps and their commands, for a scheduler."""
     _check_shared(config, "--list_steps")
+    config = with_intervals(config)
     deciding, execution = _begun(config)
     if execution.grow is not None:
         print(

@@ -14,6 +14,7 @@ from data_prep.partitions.partition_config import (
     SplitConfig,
 )
 from data_prep.sources import known_sources
+from data_prep.sources.interval import within
 from data_prep.sources.parsing import vocabulary
 from data_prep.sources.source import ClientLimits, Source, SourceReader, WorkUnit, resolve_options
 from groundwork.errors import UserError
@@ -74,6 +75,9 @@ class PrepareConfig:
         SplitConfig.validation_share,
         "Of --split=source: share of each client's training examples that validate; test stays as"
         " is.",
+    )
+    interval: str = setting(
+        "", "Only what was created in this year, month or day (UTC), such as 2018-05."
     )
     min_examples: int | None = setting(
         None, "Leave out clients with fewer examples; counted.", lower_bound=0
@@ -169,6 +173,7 @@ def open_source(config: PrepareConfig) -> Opened:
     if not source.needs_input and config.input and not source.input_summary:
         raise UserError(f"--input: --source={source.name} comes with its own files and takes none")
     reader = source.open(mirror.inputs_here(config.input), options)
+    reader = within(reader, config.interval, source.name)
     units = tuple(reader.units())
     if not units:
         raise UserError(f"--input={config.input}: {source.name} finds nothing to read there")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _BUILT_IN = {
     "claims": "sections.claims:claims_section",
     "iid_gap": "sections.iid_gap:iid_section",
+    "trend": "sections.trend:trend_section",
     "sweep": "sections.sweep:sweep_section",
     "start_quality": "sections.starts:quality_section",
     "fine_tuning": "sections.fine_tuning:fine_tuning_section",

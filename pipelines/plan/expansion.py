@@ -266,7 +266,7 @@ def _cells(
             for axis, (value, flags) in zip(plan.sweep, point, strict=True)
         ]
         for seed in plan.seeds:
-            coordinates = {
+            coordinates: dict[str, Json] = {
                 "task": task_name,
                 "partition": partition,
                 "start": start,
@@ -276,8 +276,24 @@ def _cells(
                 "seed": seed,
             }
             base = _base(plan, task_name, task, partition, start, seed)
+            if start in task.continued:
+                before = _before(task, coordinates)
+                if before is None:
+                    continue
+                base.append(Layer(("tasks", task_name, "starts", start), {"start": before}))
             seeded = Layer(("seeds",), {"seed": seed})
             yield Cell(coordinates, (*base, *chosen, *swept, seeded))
+
+
+def _before(task: TaskPlan, coordinates: Mapping[str, Json]) -> Input | None:
+    """The final weights of the same cell in the interval before; None in the first one."""
+    known = list(task.partitions)
+    number, start = known.index(coordinates["partition"]), coordinates["start"]
+    if number == 0:
+        return None
+    first = task.continued[start] if number == 1 else start
+    before = {**coordinates, "partition": known[number - 1], "start": first}
+    return Input(f"train/{_place_of(before)}", "final.keras")
 
 
 def _tune(
@@ -349,7 +365,8 @@ def _analyses(within: Mapping[str, Plan], task_name: str, task: TaskPlan) -> Ite
 def _start_analyses(
     plan: Plan, task_name: str, task: TaskPlan, partition: str, name: str
 ) -> Iterator[Step]:
-    for start, seed in itertools.product(task.starts, plan.seeds):
+    own = [start for start in task.starts if start not in task.continued]
+    for start, seed in itertools.product(own, plan.seeds):
         coordinates = {
             "analysis": name,
             "task": task_name,

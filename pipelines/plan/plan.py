@@ -10,7 +10,7 @@ from pathlib import Path
 
 from groundwork.errors import UserError, nearest
 from groundwork.untyped import Json
-from pipelines.plan import limits, looks, plan_checks
+from pipelines.plan import intervals, limits, looks, plan_checks
 from pipelines.plan.document import Document
 from pipelines.plan.limits import Limits
 from pipelines.plan.plan_checks import Words
@@ -27,6 +27,8 @@ class TaskPlan:
     only, partitions_only: what the task and each partition takes of the rest of the plan.
     equal_rates: algorithms for which each start also runs at the rates of the other one.
     per_seed: what each seed has of its own, besides its runs: `dataset`, `pretrain`.
+    continued: starts that go on from the final weights of the interval before, and whose weights
+    the first of these are.
     """
 
     task: str
@@ -42,6 +44,7 @@ class TaskPlan:
     only: Limits = field(default_factory=Limits)
     partitions_only: Mapping[str, Limits] = field(default_factory=dict)
     per_seed: tuple[str, ...] = ()
+    continued: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class Budget:
 class Plan:
     """looks: after how many seeds it is judged, and may end; () where its seeds are fixed.
 
-    `seeds` are all that it may come to.
+    `seeds` are all that it may come to. intervals: of the data, one partition each.
     """
 
     name: str
@@ -100,6 +103,7 @@ class Plan:
     claims: tuple[str, ...]
     budget: Budget
     looks: tuple[int, ...] = ()
+    intervals: tuple[str, ...] = ()
     algorithm_titles: Mapping[str, str] = field(default_factory=dict)
 
     def within(self, task: str, partition: str) -> "Plan":
@@ -175,6 +179,7 @@ def _locate(name_or_path: str) -> Path:
 def build(document: Document) -> Plan:
     value = document.value
     tuning = value.get("tuning")
+    known = intervals.of(value)
     return Plan(
         name=value["name"],
         title=value["title"],
@@ -183,7 +188,8 @@ def build(document: Document) -> Plan:
         reductions=tuple(value.get("reductions", ())),
         plugins=tuple(value.get("plugins", ())),
         settings=value.get("settings", {}),
-        tasks={name: _task(task) for name, task in value["tasks"].items()},
+        tasks={name: _task(task, known) for name, task in value["tasks"].items()},
+        intervals=known,
         algorithms=_without_titles(value["algorithms"]),
         algorithm_titles=_titles(value["algorithms"]),
         sweep=value.get("sweep", {}),
@@ -206,14 +212,17 @@ def build(document: Document) -> Plan:
     )
 
 
-def _task(value: Mapping[str, Json]) -> TaskPlan:
+def _task(value: Mapping[str, Json], known: Sequence[str]) -> TaskPlan:
     partitions: Mapping[str, Flags] = value.get("partitions", {"": {}})
+    if known:
+        partitions = intervals.partitions(value.get("dataset", {}), known)
     return TaskPlan(
         task=value["task"],
         dataset=value.get("dataset", {}),
         partitions={name: _without(limits.KEY, flags) for name, flags in partitions.items()},
         settings=value.get("settings", {}),
-        starts=_without_titles(value["starts"]),
+        starts=intervals.without_key(_without_titles(value["starts"])),
+        continued=intervals.continued(value["starts"]),
         pretrain=value.get("pretrain", {}),
         rates=value.get("rates", {}),
         title=value.get("title", ""),

@@ -7,7 +7,7 @@ import jsonschema
 
 from groundwork.errors import UserError, nearest
 from groundwork.untyped import Json
-from pipelines.plan import limits, looks
+from pipelines.plan import intervals, limits, looks
 from pipelines.plan.document import Document, Place
 
 
@@ -30,6 +30,7 @@ def check(document: Document) -> None:
     _check_analyses(document)
     limits.check(document)
     looks.check(document)
+    intervals.check(document)
     algorithms = list(document.value["algorithms"])
     for name, task in document.value["tasks"].items():
         _check_datasets(document, name, task)
@@ -271,6 +272,7 @@ PLAN_SCHEMA: dict[str, Json] = {
             "additionalProperties": _FOLDERS,
         },
         "seeds": looks.SCHEMA,
+        "intervals": intervals.SCHEMA,
         "tuning": _TUNING,
         "analyze": {
             "type": "object",

@@ -26,6 +26,7 @@ from fed_pretrain.reporting.sections import (
     ranking,
     starts,
     sweep,
+    trend,
 )
 from tests.fed_pretrain.reporting import toy_study
 
@@ -448,3 +449,40 @@ def test_clients_left_behind_have_a_row_a_start_algorithm_and_model(tmp_path):
 def test_a_study_without_figures_by_client_has_no_such_section(tmp_path):
     study = toy_study.study([toy_study.run(tmp_path, 0.5, start="random")])
     assert left_behind.left_behind_section(study) is None
+
+
+def test_a_trend_has_a_carried_start_from_the_second_interval_on_and_says_what_it_gives(tmp_path):
+    finals = {
+        ("random", "2018-04"): 0.3,
+        ("random", "2018-05"): 0.4,
+        ("random", "2018-09"): 0.5,
+        ("carried", "2018-05"): 0.6,
+        ("carried", "2018-09"): 0.8,
+    }
+    starts = {"random": {"start": "random"}, "carried": {}}
+    study = toy_study.study(
+        [
+            toy_study.run(
+                tmp_path, final + seed / 100, start=s, partition=p, seed=seed, before=final / 2
+            )
+            for (s, p), final in finals.items()
+            for seed in (0, 1)
+        ],
+        starts=starts,
+        intervals=["2018-04", "2018-05", "2018-09"],
+        tasks={"toy": {"starts": starts, "continued": {"carried": "random"}}},
+    )
+    section = trend.trend_section(study)
+    before, after = (row.panels[0] for row in section.figures[0].rows)
+    assert [line.x for line in after.lines] == [(0.0, 1.0, 2.0), (1.0, 2.0)]
+    assert before.lines[1].runs[0] == (0.3, 0.4)
+    # (0.2 + 0.3) / 2 at the end, (0.1 + 0.15) / 2 before training, the same in each seed.
+    (sentence,) = [one for one in section.text if "instead of" in one]
+    assert "+0.12 (+0.12 to +0.12) accuracy before training" in sentence
+    assert "+0.25 (+0.25 to +0.25) final accuracy" in sentence
+    random_row = means(section.tables[1].rows[0])
+    assert random_row[1:] == [0.305, 0.405, 0.505, 0.2]
+
+
+def test_a_study_of_one_interval_has_no_trend(tmp_path):
+    assert trend.trend_section(toy_study.study([], intervals=["2018-04"])) is None

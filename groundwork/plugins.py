@@ -1,8 +1,8 @@
 """Modules of the user's that register things of their own, named by `--plugin`.
 
 A plugin may register tasks, models, client updates, server optimizers, probes, sources, partitions,
-report sections and trackers (docs/extending.md). Only what the user names is imported: a name that is stored
-in a run runs no code.
+report sections and trackers (docs/extending.md). Only what the user names is imported: a name that
+is stored in a run runs no code.
 """
 
 import importlib

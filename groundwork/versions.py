@@ -67,7 +67,7 @@ def _libraries() -> dict[str, str]:
 
 
 def _commit() -> dict[str, str]:
-    """The commit of a checkout, or of an image whose build named it; none of an installed package."""
+    """Of a checkout, or of an image whose build named it; an installed package has none."""
     commit = _git("rev-parse", "HEAD") or os.environ.get(COMMIT_VARIABLE)
     if not commit:
         return {}

@@ -30,7 +30,7 @@ PAPERS = (
 
 def test_each_of_the_papers_studies_is_there_twice():
     names = plans.shipped()
-    ours = {"quickstart", "one_pass_heads_embedded"}
+    ours = {"quickstart", "one_pass_heads_embedded", "chat_by_month_embedded"}
     assert set(names) == {*PAPERS, *(f"{name}_embedded" for name in PAPERS), *ours}
 
 

@@ -35,6 +35,8 @@ def setting(default: Json, help: str, **metadata: Json) -> Any:
 
     Metadata: `flag` (another flag name; None: no flag), `choices`, `lower_bound`, `upper_bound`,
     `url` (a file or folder that may be in a store).
+    `value=True` says that it enters a computation as a number beside the data: whatever is compiled
+    depends on no more of it than whether there is one (not 0, not None).
     `moves_numbers=False` says that results do not depend on it. `neutral` is the value that a
     record without the field stands for, the default if not given: whoever changes the default of
     a released setting states its first one here.

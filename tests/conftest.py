@@ -1,5 +1,6 @@
 """What every test shares: quiet libraries, the slow set, and no worker process left behind."""
 
+import gc
 import os
 import uuid
 
@@ -12,6 +13,9 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 SESSION_VARIABLE = "FED_PRETRAIN_TEST_SESSION"
 os.environ.setdefault(SESSION_VARIABLE, uuid.uuid4().hex)
+
+# As programs have it: see groundwork.command_line.quiet_libraries.
+gc.set_threshold(50_000, 10, 10)
 
 import psutil  # noqa: E402
 import pytest  # noqa: E402

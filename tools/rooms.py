@@ -47,8 +47,8 @@ ARROWS = {
     "fed_pretrain.experiment.assembly": "fed_pretrain.algorithms fed_pretrain.starts"
     " fed_pretrain.executors fed_pretrain.tasks fed_pretrain.clients fed_pretrain.models"
     " fed_pretrain.curvature fed_pretrain.probes fed_pretrain.tracking data_prep",
-    "fed_pretrain.experiment.workdir": "fed_pretrain.experiment.assembly fed_pretrain.starts"
-    " fed_pretrain.executors fed_pretrain.models",
+    "fed_pretrain.experiment.workdir": "fed_pretrain.experiment.assembly fed_pretrain.algorithms"
+    " fed_pretrain.starts fed_pretrain.executors fed_pretrain.models",
     "fed_pretrain.experiment": "fed_pretrain.exporting fed_pretrain.probes fed_pretrain.curvature"
     " fed_pretrain.algorithms fed_pretrain.starts fed_pretrain.executors fed_pretrain.tasks"
     " fed_pretrain.clients fed_pretrain.models fed_pretrain.tracking data_prep",

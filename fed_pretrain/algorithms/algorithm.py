@@ -4,7 +4,7 @@ import collections
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,6 +15,12 @@ from fed_pretrain.algorithms.kept_state import KeptState
 from groundwork.untyped import Computation, Nested, Process, Spec, State
 
 
+class Initializes(Protocol):
+    """The part of an executor that gives a process' initial state."""
+
+    def initialize(self, process: Process) -> State: ...
+
+
 @dataclasses.dataclass(frozen=True)
 class Algorithm:
     """`process` is a `tff.learning.templates.LearningProcess`.
@@ -22,6 +28,7 @@ class Algorithm:
     kept: what one client keeps between rounds.
     models_down, models_up: what a client receives and sends a round, in trainable models.
     build_one_client: see `one_client`.
+    first_parts: the parts of an initial state that depend on the numbers of a config.
     """
 
     config: ResolvedAlgorithm
@@ -31,6 +38,7 @@ class Algorithm:
     models_down: float
     models_up: float
     build_one_client: Callable[[], Computation]
+    first_parts: Callable[[ResolvedAlgorithm], dict[str, State]]
     first_pass: FirstPass | None = None
 
     @property
@@ -40,6 +48,12 @@ class Algorithm:
         With it client data is OrderedDict(data=sequence of a payload, state=sequence of a state).
         """
         return self.kept.spec
+
+    def initial_state(self, executor: Initializes) -> State:
+        """The process' own; it may be shared with other configs, and the numbers are this one's."""
+        state = executor.initialize(self.process)
+        parts = state if isinstance(state, Mapping) else state._asdict()
+        return {**parts, **self.first_parts(self.config)}
 
     @functools.cached_property
     def one_client(self) -> Computation:

@@ -1,6 +1,7 @@
 """An algorithm as flat settings: every field is a flag of the same name."""
 
 import dataclasses
+from collections.abc import Collection, Hashable
 
 from fed_pretrain.clients import sampling
 from groundwork.errors import UserError
@@ -31,17 +32,21 @@ class AlgorithmConfig:
     client_update: str = setting(
         "sgd", "What a client does between receiving and sending; `help` lists the choices."
     )
-    client_learning_rate: float = setting(0.1, "Learning rate of a local step.", lower_bound=0.0)
+    client_learning_rate: float = setting(
+        0.1, "Learning rate of a local step.", lower_bound=0.0, value=True
+    )
     head_learning_rate: float | None = setting(
         None,
         "Learning rate of the head in a local step; default that of the rest.",
         lower_bound=0.0,
+        value=True,
     )
     head_rounds: int = setting(
         0,
         "Rounds in which the head moves alone, before all of the model does: linear probing, then "
         "fine-tuning (LP-FT).",
         lower_bound=0,
+        value=True,
     )
     client_optimizer: str = setting(
         "sgd", "What applies the gradient of a local step: sgd, momentum, adam, adamw or yogi."
@@ -51,15 +56,24 @@ class AlgorithmConfig:
         "What becomes of its state between rounds: fresh in each, or kept at the client.",
         choices=(FRESH, KEPT),
     )
-    client_beta1: float = setting(0.9, "Beta1 of adaptive client optimizers.", lower_bound=0.0)
-    client_beta2: float = setting(0.999, "Beta2 of adaptive client optimizers.", lower_bound=0.0)
-    client_epsilon: float = setting(
-        1e-8, "Epsilon of adaptive client optimizers, after bias correction.", lower_bound=0.0
+    client_beta1: float = setting(
+        0.9, "Beta1 of adaptive client optimizers.", lower_bound=0.0, value=True
     )
-    client_momentum: float = setting(0.0, "Momentum of local steps.", lower_bound=0.0)
-    client_weight_decay: float = setting(0.0, "L2 decay in local gradients.", lower_bound=0.0)
+    client_beta2: float = setting(
+        0.999, "Beta2 of adaptive client optimizers.", lower_bound=0.0, value=True
+    )
+    client_epsilon: float = setting(
+        1e-8,
+        "Epsilon of adaptive client optimizers, after bias correction.",
+        lower_bound=0.0,
+        value=True,
+    )
+    client_momentum: float = setting(0.0, "Momentum of local steps.", lower_bound=0.0, value=True)
+    client_weight_decay: float = setting(
+        0.0, "L2 decay in local gradients.", lower_bound=0.0, value=True
+    )
     client_clip_norm: float = setting(
-        0.0, "Norm local gradients are clipped to; 0 clips nothing.", lower_bound=0.0
+        0.0, "Norm local gradients are clipped to; 0 clips nothing.", lower_bound=0.0, value=True
     )
     personal: str = setting(
         NOT_PERSONAL,
@@ -73,31 +87,40 @@ class AlgorithmConfig:
         lower_bound=0,
     )
     proximal_strength: float = setting(
-        0.0, "Mu of FedProx, for the proximal and nova clients.", lower_bound=0.0
+        0.0, "Mu of FedProx, for the proximal and nova clients.", lower_bound=0.0, value=True
     )
-    dyn_alpha: float = setting(0.1, "Alpha of FedDyn.", lower_bound=0.0)
+    dyn_alpha: float = setting(0.1, "Alpha of FedDyn.", lower_bound=0.0, value=True)
 
     server_optimizer: str = setting(
         "sgd", "What applies the aggregated update; `help` lists the choices."
     )
-    server_learning_rate: float = setting(1.0, "Server learning rate.", lower_bound=0.0)
+    server_learning_rate: float = setting(1.0, "Server learning rate.", lower_bound=0.0, value=True)
     server_momentum: float = setting(
-        0.0, "Momentum of the server's SGD (FedAvgM).", lower_bound=0.0
+        0.0, "Momentum of the server's SGD (FedAvgM).", lower_bound=0.0, value=True
     )
-    server_beta1: float = setting(0.9, "Beta1 of adaptive servers with momentum.", lower_bound=0.0)
+    server_beta1: float = setting(
+        0.9, "Beta1 of adaptive servers with momentum.", lower_bound=0.0, value=True
+    )
     server_beta2: float = setting(
-        0.999, "Decay of the second moment of adaptive servers, adagrad's aside.", lower_bound=0.0
+        0.999,
+        "Decay of the second moment of adaptive servers, adagrad's aside.",
+        lower_bound=0.0,
+        value=True,
     )
     server_epsilon: float = setting(
         1e-8,
         "Epsilon of adaptive servers, before bias correction as in TFF; tau of adam_reddi.",
         lower_bound=0.0,
+        value=True,
     )
     server_initial_accumulator: float = setting(
-        0.0, "Initial second moment of TFF's adagrad and yogi.", lower_bound=0.0
+        0.0, "Initial second moment of TFF's adagrad and yogi.", lower_bound=0.0, value=True
     )
     server_weight_decay: float = setting(
-        0.0, "Server weight decay: decoupled in adamw and lamb, L2 elsewhere.", lower_bound=0.0
+        0.0,
+        "Server weight decay: decoupled in adamw and lamb, L2 elsewhere.",
+        lower_bound=0.0,
+        value=True,
     )
 
     client_schedule: str = setting(
@@ -107,17 +130,19 @@ class AlgorithmConfig:
         "constant", "Schedule of the server learning rate over rounds.", choices=SCHEDULES
     )
     schedule_rounds: int = setting(
-        0, "Rounds until a cosine schedule ends; 0 takes --rounds.", lower_bound=0
+        0, "Rounds until a cosine schedule ends; 0 takes --rounds.", lower_bound=0, value=True
     )
-    warmup_rounds: int = setting(0, "Rounds of linear warmup before a schedule.", lower_bound=0)
+    warmup_rounds: int = setting(
+        0, "Rounds of linear warmup before a schedule.", lower_bound=0, value=True
+    )
     schedule_step_rounds: int = setting(
-        0, "A step schedule drops every this many rounds.", lower_bound=0
+        0, "A step schedule drops every this many rounds.", lower_bound=0, value=True
     )
     schedule_step_factor: float = setting(
-        0.1, "Factor of each drop of a step schedule.", lower_bound=0.0
+        0.1, "Factor of each drop of a step schedule.", lower_bound=0.0, value=True
     )
     schedule_final_factor: float = setting(
-        0.0, "Last factor of a cosine schedule.", lower_bound=0.0
+        0.0, "Last factor of a cosine schedule.", lower_bound=0.0, value=True
     )
     local_steps_schedule: str = setting(
         "constant",
@@ -216,8 +241,26 @@ class ResolvedAlgorithm(AlgorithmConfig):
     sampling: str = setting("uniform", "How they are drawn, from --sampling.", moves_numbers=False)
     population: int = 0
     population_rows: int = 0
-    rounds: int = 0
+    rounds: int = setting(0, "How many there are, from --rounds.", value=True)
     seed: int = 0
+
+    def values(self) -> dict[str, float]:
+        """The settings that enter a round as numbers, with what stands in for those not given."""
+        head, rounds = self.head_learning_rate, self.schedule_rounds or self.rounds
+        given = {
+            "head_learning_rate": self.client_learning_rate if head is None else head,
+            "schedule_rounds": rounds,
+        }
+        return {name: float(given.get(name, getattr(self, name))) for name in VALUES}
+
+    def structure(self, values: Collection[str]) -> Hashable:
+        """Equal for algorithms that are compiled alike, if these settings enter as numbers."""
+
+        def kept(name: str) -> Hashable:
+            value: Hashable = getattr(self, name)
+            return (value is None, bool(value)) if name in values else value
+
+        return tuple((field.name, kept(field.name)) for field in dataclasses.fields(self))
 
     @property
     def population_weight(self) -> float:
@@ -243,6 +286,12 @@ class ResolvedAlgorithm(AlgorithmConfig):
     def restart_rounds(self) -> int:
         """After how many rounds correlated noise begins anew."""
         return self.dp_restart_rounds or self.rounds_apart
+
+
+VALUES = tuple(f.name for f in dataclasses.fields(ResolvedAlgorithm) if f.metadata.get("value"))
+"""The names of the settings that enter a round as numbers."""
+SETTINGS = "settings"
+"""Their place in the states of the client work and of server optimizers, as one vector."""
 
 
 def _check_choice(config: AlgorithmConfig, name: str) -> None:

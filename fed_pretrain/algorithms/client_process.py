@@ -8,7 +8,7 @@ import tensorflow as tf
 import tensorflow_federated as tff
 
 from fed_pretrain.algorithms import distributor, schedule
-from fed_pretrain.algorithms.algorithm_config import KEPT, ResolvedAlgorithm
+from fed_pretrain.algorithms.algorithm_config import KEPT, SETTINGS, ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates import local_optimizers
 from fed_pretrain.algorithms.client_updates.client_update import (
     STATE,
@@ -19,6 +19,7 @@ from fed_pretrain.algorithms.client_updates.client_update import (
 from fed_pretrain.algorithms.client_updates.local_optimizers import LocalSettings
 from fed_pretrain.algorithms.client_updates.local_training import LocalTraining, Specs
 from fed_pretrain.algorithms.kept_state import KeptState
+from fed_pretrain.algorithms.values import in_state, named, single
 from fed_pretrain.clients.payload import payload_of
 from fed_pretrain.models.tracing import Traced
 from fed_pretrain.tasks.objective import Loss
@@ -90,9 +91,7 @@ def build(
 
     @tff.tensorflow.computation
     def initial() -> Nested:
-        return collections.OrderedDict(
-            [("round", tf.constant(0)), (STATE, client_update.server_state(specs))]
-        )
+        return first_state(config, client_update, specs)
 
     state_type = initial.type_signature.result
 
@@ -108,7 +107,11 @@ def build(
     @tff.tensorflow.computation(state_type, sums_type)
     def advance(state: Nested, sums: Nested) -> Nested:
         return collections.OrderedDict(
-            [("round", state["round"] + 1), (STATE, client_update.advance(state[STATE], sums))]
+            [
+                ("round", state["round"] + 1),
+                (STATE, client_update.advance(state[STATE], sums)),
+                (SETTINGS, state[SETTINGS]),
+            ]
         )
 
     process = _process(initial, instructions, client_computation, advance, kept.spec is not None)
@@ -120,13 +123,10 @@ def build(
 
 def _settings(config: ResolvedAlgorithm) -> LocalSettings:
     return LocalSettings(
-        config.client_momentum,
-        config.client_weight_decay,
-        config.client_clip_norm,
         config.client_optimizer,
-        config.client_beta1,
-        config.client_beta2,
-        config.client_epsilon,
+        bool(config.client_momentum),
+        bool(config.client_weight_decay),
+        bool(config.client_clip_norm),
     )
 
 
@@ -138,17 +138,32 @@ def _slots(config: ResolvedAlgorithm, variables: Sequence[tf.Variable]) -> Specs
     return tuple(tf.TensorSpec(slot.shape, slot.dtype) for slot in optimizer.slots)
 
 
-def _told(config: ResolvedAlgorithm, state: State) -> Nested:
-    """The state as clients get it: rates of this and earlier rounds, and STATE.
+def first_state(config: ResolvedAlgorithm, client_update: ClientUpdate, specs: Spec) -> State:
+    """The server's state before the first round."""
+    return collections.OrderedDict(
+        [
+            ("round", tf.constant(0)),
+            (STATE, client_update.server_state(specs)),
+            (SETTINGS, in_state(config)),
+        ]
+    )
 
-    A row of rates is that of the body and that of the head.
+
+def _told(config: ResolvedAlgorithm, state: State) -> Nested:
+    """The state as clients get it: rates of this and earlier rounds, numbers, and STATE.
+
+    A row of rates is that of the body and that of the head; complements are one minus each number.
     """
+    settings = state[SETTINGS]
+    numbers = named(settings)
     rates = tf.map_fn(
-        lambda lag: schedule.client_rates(config, tf.maximum(state["round"] - lag, 0)),
+        lambda lag: schedule.client_rates(config, tf.maximum(state["round"] - lag, 0), numbers),
         tf.range(config.late_rounds + 1),
         fn_output_signature=tf.float32,
     )
-    return collections.OrderedDict(rates=rates, own=state[STATE])
+    return collections.OrderedDict(
+        rates=rates, numbers=single(settings), complements=single(1.0 - settings), own=state[STATE]
+    )
 
 
 def _process(
@@ -308,7 +323,9 @@ class _ClientComputation:
             if self._config.late_rounds:
                 weights = distributor.of_round(weights, lag)
             weights = self._kept.received(weights, client)
-            training.prepare(weights, payload, told["rates"][lag], self._kept.slots_of(client))
+            numbers, complements = named(told["numbers"]), named(told["complements"])
+            slots = self._kept.slots_of(client)
+            training.prepare(weights, payload, told["rates"][lag], slots, numbers, complements)
             outcome = self._client_update.work(training, told["own"], self._kept.own_of(client))
             outcome = self._kept.left(training, outcome)
             if self._config.late_rounds:

@@ -1,5 +1,6 @@
 """A learning process of four parts: distributor, client work, aggregator, finalizer."""
 
+import functools
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
@@ -13,7 +14,7 @@ from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates import known_updates
 from fed_pretrain.tasks.objective import Loss
 from groundwork.errors import UserError
-from groundwork.untyped import Nested, Spec, TffModel
+from groundwork.untyped import Nested, Optimizer, Spec, State, TffModel
 
 
 def build(
@@ -63,9 +64,7 @@ def build(
     )
     result_type = work.process.next.type_signature.result.result.member
     factory = aggregation.build(config, client_update, groups)
-    plain = client_update.holds_server_optimizer
-    optimizer = server_optimizer.plain(config) if plain else server_optimizer.scheduled(config)
-    finalizer = server_optimizer.build_finalizer(optimizer, weights_type)
+    finalizer = server_optimizer.build_finalizer(_optimizer(config), weights_type)
     if averaged:
         factory = statistics_mean.StatisticsFactory(factory)
         finalizer = statistics_mean.build_finalizer(finalizer, weights_type, averaged)
@@ -88,8 +87,27 @@ def build(
         first_pass=client_update.first_pass(model_fn, objective, weights_type, payload_type),
         models_down=shared + client_update.extra_models_down,
         models_up=shared * aggregation.share_sent(config) + client_update.extra_models_up,
-        build_one_client=work.one_client,
+        build_one_client=functools.cache(work.one_client),
+        first_parts=functools.partial(_first_parts, specs),
     )
+
+
+def _optimizer(config: ResolvedAlgorithm) -> Optimizer:
+    """The server's; clients that step by the one the config names leave plain SGD to it."""
+    if known_updates.named(config.client_update).holds_server_optimizer:
+        return server_optimizer.plain(config)
+    return server_optimizer.scheduled(config)
+
+
+def _first_parts(specs: Spec, config: ResolvedAlgorithm) -> dict[str, State]:
+    """See Algorithm.first_parts; the numbers in the types that a process gives them."""
+    client_update = known_updates.named(config.client_update).of(config)
+    with tf.device("/CPU:0"):
+        parts = {
+            "client_work": client_process.first_state(config, client_update, specs),
+            "finalizer": _optimizer(config).initialize(specs),
+        }
+        return {name: tf.nest.map_structure(tf.identity, part) for name, part in parts.items()}
 
 
 def _layers(names: Sequence[str]) -> tuple[list[str], list[list[int]]]:

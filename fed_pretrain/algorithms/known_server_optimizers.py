@@ -19,6 +19,9 @@ class ServerOptimizer:
     adaptive: it scales steps by the size of past or present updates or weights.
     decoupled_decay: it applies --server_weight_decay to the weights, not to the gradient.
     takes_momentum: --server_momentum is its setting.
+    keeps_numbers: its steps take every number from its state, as TFF's do.
+    takes_tensors: `build` takes tensors in the place of numbers. Without one or the other a program
+        is compiled for each setting.
     """
 
     name: str
@@ -27,6 +30,13 @@ class ServerOptimizer:
     adaptive: bool
     decoupled_decay: bool = False
     takes_momentum: bool = False
+    keeps_numbers: bool = False
+    takes_tensors: bool = False
+
+    @property
+    def of_numbers(self) -> bool:
+        """Whether runs of other rates and strengths share its program."""
+        return self.keeps_numbers or self.takes_tensors
 
 
 _known: dict[str, ServerOptimizer] = {}
@@ -92,6 +102,7 @@ register(
         lambda c, rate: _of_tff().build_sgdm(rate, c.server_momentum or None),
         adaptive=False,
         takes_momentum=True,
+        keeps_numbers=True,
     )
 )
 register(
@@ -100,6 +111,7 @@ register(
         "TFF's Adam: bias-corrected, its second moment zero at first.",
         lambda c, rate: _of_tff().build_adam(rate, *_moments(c)),
         adaptive=True,
+        keeps_numbers=True,
     )
 )
 register(
@@ -108,6 +120,7 @@ register(
         "TFF's Yogi: bias-corrected, its second moment --server_initial_accumulator at first.",
         lambda c, rate: _of_tff().build_yogi(rate, *_moments(c), c.server_initial_accumulator),
         adaptive=True,
+        keeps_numbers=True,
     )
 )
 register(
@@ -118,6 +131,7 @@ register(
             rate, c.server_initial_accumulator, c.server_epsilon
         ),
         adaptive=True,
+        keeps_numbers=True,
     )
 )
 for _kind in ("adam", "yogi", "adagrad"):
@@ -128,6 +142,7 @@ for _kind in ("adam", "yogi", "adagrad"):
             "--server_epsilon is tau, tau squared the second moment at first.",
             _reddi(_kind),
             adaptive=True,
+            takes_tensors=True,
         )
     )
 register(
@@ -137,6 +152,7 @@ register(
         lambda c, rate: _of_tff().build_adamw(rate, *_moments(c), c.server_weight_decay),
         adaptive=True,
         decoupled_decay=True,
+        keeps_numbers=True,
     )
 )
 register(
@@ -146,6 +162,7 @@ register(
         _lamb,
         adaptive=True,
         decoupled_decay=True,
+        takes_tensors=True,
     )
 )
 register(
@@ -154,5 +171,6 @@ register(
         "Updates over the root of their mean square.",
         lambda c, rate: _of_tff().build_rmsprop(rate, c.server_beta2, c.server_epsilon),
         adaptive=True,
+        keeps_numbers=True,
     )
 )

@@ -5,6 +5,7 @@ import collections
 import tensorflow as tf
 import tensorflow_federated as tff
 
+from fed_pretrain.algorithms.values import single
 from groundwork.untyped import Nested, Spec, State, Weights
 
 
@@ -21,7 +22,7 @@ class Lamb(tff.learning.optimizers.Optimizer):
             return tf.nest.map_structure(lambda s: tf.zeros(s.shape, s.dtype), specs)
 
         return collections.OrderedDict(
-            learning_rate=tf.constant(self._learning_rate, tf.float32),
+            learning_rate=single(self._learning_rate),
             step=tf.constant(0),
             first=zeros(),
             second=zeros(),
@@ -30,18 +31,17 @@ class Lamb(tff.learning.optimizers.Optimizer):
     def next(self, state: State, weights: Weights, gradients: Nested) -> Nested:
         step = state["step"] + 1
         t = tf.cast(step, tf.float32)
-        b1, b2 = self._beta1, self._beta2
-        first = tf.nest.map_structure(
-            lambda m, g: b1 * m + (1.0 - b1) * g, state["first"], gradients
-        )
+        b1, b2 = single(self._beta1), single(self._beta2)
+        rest1, rest2 = single(1.0 - self._beta1), single(1.0 - self._beta2)
+        first = tf.nest.map_structure(lambda m, g: b1 * m + rest1 * g, state["first"], gradients)
         second = tf.nest.map_structure(
-            lambda v, g: b2 * v + (1.0 - b2) * g * g, state["second"], gradients
+            lambda v, g: b2 * v + rest2 * g * g, state["second"], gradients
         )
         rate = tf.cast(state["learning_rate"], tf.float32)
 
         def moved(w: tf.Tensor, m: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
-            root = tf.sqrt(v / (1.0 - tf.pow(b2, t))) + self._epsilon
-            direction = m / (1.0 - tf.pow(b1, t)) / root + self._decay * w
+            root = tf.sqrt(v / (1.0 - tf.pow(b2, t))) + single(self._epsilon)
+            direction = m / (1.0 - tf.pow(b1, t)) / root + single(self._decay) * w
             norms = tf.norm(w), tf.norm(direction)
             defined = tf.minimum(*norms) > 0.0
             ratio = tf.where(defined, tf.math.divide_no_nan(*norms), 1.0)

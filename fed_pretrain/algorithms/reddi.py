@@ -11,6 +11,7 @@ from collections.abc import Callable
 import tensorflow as tf
 import tensorflow_federated as tff
 
+from fed_pretrain.algorithms.values import single
 from groundwork.untyped import Nested, Spec, State, Weights
 
 Second = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
@@ -22,11 +23,12 @@ def adagrad(v: tf.Tensor, square: tf.Tensor) -> tf.Tensor:
 
 
 def yogi(beta2: float) -> Second:
-    return lambda v, square: v - (1.0 - beta2) * tf.sign(v - square) * square
+    rest = 1.0 - beta2
+    return lambda v, square: v - single(rest) * tf.sign(v - square) * square
 
 
 def adam(beta2: float) -> Second:
-    return lambda v, square: beta2 * v + (1.0 - beta2) * square
+    return lambda v, square: single(beta2) * v + single(1.0 - beta2) * square
 
 
 class Adaptive(tff.learning.optimizers.Optimizer):
@@ -39,21 +41,20 @@ class Adaptive(tff.learning.optimizers.Optimizer):
             return tf.nest.map_structure(lambda s: tf.fill(s.shape, tf.cast(value, s.dtype)), specs)
 
         return collections.OrderedDict(
-            learning_rate=tf.constant(self._learning_rate, tf.float32),
+            learning_rate=single(self._learning_rate),
             first=filled(0.0),
             second=filled(self._tau**2),
         )
 
     def next(self, state: State, weights: Weights, gradients: Nested) -> Nested:
-        rate, beta1 = tf.cast(state["learning_rate"], tf.float32), self._beta1
-        first = tf.nest.map_structure(
-            lambda m, g: beta1 * m + (1.0 - beta1) * g, state["first"], gradients
-        )
+        rate, tau = tf.cast(state["learning_rate"], tf.float32), single(self._tau)
+        beta1, rest = single(self._beta1), single(1.0 - self._beta1)
+        first = tf.nest.map_structure(lambda m, g: beta1 * m + rest * g, state["first"], gradients)
         second = tf.nest.map_structure(
             lambda v, g: self._second(v, g * g), state["second"], gradients
         )
         moved = tf.nest.map_structure(
-            lambda w, m, v: w - rate * m / (tf.sqrt(v) + self._tau), weights, first, second
+            lambda w, m, v: w - rate * m / (tf.sqrt(v) + tau), weights, first, second
         )
         new = collections.OrderedDict(
             learning_rate=state["learning_rate"], first=first, second=second

@@ -9,6 +9,7 @@ import math
 import tensorflow as tf
 
 from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
+from fed_pretrain.algorithms.values import Numbers, single
 from groundwork.errors import UserError
 
 
@@ -16,67 +17,67 @@ from groundwork.errors import UserError
 class Schedule:
     """A factor on a learning rate: linear warmup, then constant, cosine or steps."""
 
-    kind: str = "constant"
-    warmup_rounds: int = 0
-    rounds: int = 0
-    step_rounds: int = 0
-    step_factor: float = 0.1
-    final_factor: float = 0.0
+    kind: str
+    warms: bool
+    numbers: Numbers
 
     @property
     def constant(self) -> bool:
-        return self.kind == "constant" and not self.warmup_rounds
+        return self.kind == "constant" and not self.warms
 
     def factor(self, round_number: tf.Tensor | int) -> tf.Tensor:
+        numbers = self.numbers
         past = tf.cast(round_number, tf.float32)
-        warm = tf.constant(1.0)
-        if self.warmup_rounds:
-            warm = tf.minimum((past + 1.0) / self.warmup_rounds, 1.0)
-        since = tf.maximum(past - self.warmup_rounds, 0.0)
+        warm, since = tf.constant(1.0), past
+        warmup = single(numbers["warmup_rounds"]) if self.warms else tf.constant(0.0)
+        if self.warms:
+            warm = tf.minimum((past + 1.0) / warmup, 1.0)
+            since = tf.maximum(past - warmup, 0.0)
         if self.kind == "cosine":
-            length = max(self.rounds - self.warmup_rounds, 1)
+            length = tf.maximum(single(numbers["schedule_rounds"]) - warmup, 1.0)
             wave = 0.5 * (1.0 + tf.cos(math.pi * tf.minimum(since / length, 1.0)))
-            return warm * (self.final_factor + (1.0 - self.final_factor) * wave)
+            last = numbers["schedule_final_factor"]
+            return warm * (single(last) + single(1.0 - last) * wave)
         if self.kind == "step":
-            return warm * tf.pow(self.step_factor, tf.floor(since / self.step_rounds))
+            drops = tf.floor(since / single(numbers["schedule_step_rounds"]))
+            return warm * tf.pow(single(numbers["schedule_step_factor"]), drops)
         return warm
 
 
-def client(config: ResolvedAlgorithm) -> Schedule:
-    return _schedule(config, config.client_schedule, "client_schedule")
+def client(config: ResolvedAlgorithm, numbers: Numbers | None = None) -> Schedule:
+    """`numbers`: those of a state, otherwise the config's."""
+    return _schedule(config, numbers, config.client_schedule, "client_schedule")
 
 
-def client_rates(config: ResolvedAlgorithm, round_number: tf.Tensor | int) -> tf.Tensor:
+def client_rates(
+    config: ResolvedAlgorithm, round_number: tf.Tensor | int, numbers: Numbers | None = None
+) -> tf.Tensor:
     """The rates of the body and of the head in a round."""
-    head = config.head_learning_rate
-    rates = tf.constant(
-        [config.client_learning_rate] * 2 if head is None else [config.client_learning_rate, head]
-    )
-    probing = tf.cast(tf.cast(round_number, tf.int32) < config.head_rounds, tf.float32)
+    numbers = numbers or config.values()
+    names = ("client_learning_rate", "head_learning_rate")
+    rates = tf.stack([single(numbers[name]) for name in names])
+    past = tf.cast(round_number, tf.float32)
+    probing = tf.cast(past < single(numbers["head_rounds"]), tf.float32)
     moving = tf.stack([1.0 - probing, 1.0])
-    return rates * moving * client(config).factor(round_number)
+    return rates * moving * client(config, numbers).factor(round_number)
 
 
-def server(config: ResolvedAlgorithm) -> Schedule:
-    return _schedule(config, config.server_schedule, "server_schedule")
+def server(config: ResolvedAlgorithm, numbers: Numbers | None = None) -> Schedule:
+    return _schedule(config, numbers, config.server_schedule, "server_schedule")
 
 
-def _schedule(config: ResolvedAlgorithm, kind: str, flag: str) -> Schedule:
-    rounds = config.schedule_rounds or config.rounds
-    if kind == "cosine" and not rounds:
+def _schedule(config: ResolvedAlgorithm, numbers: Numbers | None, kind: str, flag: str) -> Schedule:
+    if kind == "cosine" and not (config.schedule_rounds or config.rounds):
         raise UserError(f"--{flag}=cosine needs --schedule_rounds (or --rounds)")
     if kind == "step" and not config.schedule_step_rounds:
         raise UserError(f"--{flag}=step needs --schedule_step_rounds")
     if kind == "warmup" and not config.warmup_rounds:
         raise UserError(f"--{flag}=warmup needs --warmup_rounds")
-    # With "constant" on one side, warmup_rounds belongs to the other side alone.
     return Schedule(
         kind="constant" if kind == "warmup" else kind,
-        warmup_rounds=0 if kind == "constant" else config.warmup_rounds,
-        rounds=rounds,
-        step_rounds=config.schedule_step_rounds,
-        step_factor=config.schedule_step_factor,
-        final_factor=config.schedule_final_factor,
+        # With "constant" on one side, warmup_rounds belongs to the other side alone.
+        warms=kind != "constant" and bool(config.warmup_rounds),
+        numbers=numbers or config.values(),
     )
 
 

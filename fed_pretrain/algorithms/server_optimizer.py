@@ -2,29 +2,49 @@
 
 import collections
 import dataclasses
+from collections.abc import Callable
 
 import tensorflow as tf
 import tensorflow_federated as tff
 
 from fed_pretrain.algorithms import known_server_optimizers, schedule
-from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
+from fed_pretrain.algorithms.algorithm_config import SETTINGS, ResolvedAlgorithm
+from fed_pretrain.algorithms.values import (
+    Numbers,
+    in_state,
+    named,
+    single,
+    with_numbers,
+)
 from groundwork.untyped import Nested, Optimizer, Process, Spec, State, TffType, Weights
 
 
-def build(config: ResolvedAlgorithm) -> Optimizer:
-    """The optimizer the config names, without its schedule."""
-    kind, decay = known_server_optimizers.named(config.server_optimizer), config.server_weight_decay
-    optimizer = kind.build(config, config.server_learning_rate)
-    return _L2(optimizer, decay) if decay and not kind.decoupled_decay else optimizer
+def build(config: ResolvedAlgorithm, follows_schedule: bool = False) -> Optimizer:
+    """The optimizer the config names; its numbers are in its state."""
+    kind = known_server_optimizers.named(config.server_optimizer)
+    decays = bool(config.server_weight_decay) and not kind.decoupled_decay
+    scheduled = follows_schedule and not schedule.server(config).constant
+
+    def of(numbers: Numbers) -> Optimizer:
+        optimizer = kind.build(config, config.server_learning_rate)
+        if kind.takes_tensors:
+            optimizer = kind.build(with_numbers(config, numbers), numbers["server_learning_rate"])
+        if decays:
+            optimizer = _L2(optimizer, numbers["server_weight_decay"])
+        return _scheduled(optimizer, config, numbers) if scheduled else optimizer
+
+    if kind.takes_tensors or decays or scheduled:
+        return _OfItsState(of, config)
+    return of(config.values())
 
 
 def scheduled(config: ResolvedAlgorithm) -> Optimizer:
     """The finalizer's optimizer, its learning rate following the server schedule."""
-    optimizer = build(config)
-    plan = schedule.server(config)
-    if plan.constant:
-        return optimizer
-    rate = config.server_learning_rate
+    return build(config, follows_schedule=True)
+
+
+def _scheduled(optimizer: Optimizer, config: ResolvedAlgorithm, numbers: Numbers) -> Optimizer:
+    plan, rate = schedule.server(config, numbers), single(numbers["server_learning_rate"])
     return tff.learning.optimizers.schedule_learning_rate(
         optimizer, lambda round_number: rate * plan.factor(round_number)
     )
@@ -56,10 +76,41 @@ def _reject(state: State, update: Nested) -> Nested:
     return tf.logical_or(non_finite, empty), measurements
 
 
+class _OfItsState(tff.learning.optimizers.Optimizer):
+    """An optimizer made in each step, of the numbers that its state holds."""
+
+    def __init__(self, of: Callable[[Numbers], Optimizer], config: ResolvedAlgorithm) -> None:
+        self._of = of
+        self._config = config
+
+    def initialize(self, specs: Spec) -> State:
+        state = self._of(self._config.values()).initialize(specs)
+        return collections.OrderedDict([*state.items(), (SETTINGS, in_state(self._config))])
+
+    def next(self, state: State, weights: Weights, gradients: Nested) -> Nested:
+        optimizer, own, settings = self._parted(state)
+        new, moved = optimizer.next(own, weights, gradients)
+        return collections.OrderedDict([*new.items(), (SETTINGS, settings)]), moved
+
+    def get_hparams(self, state: State) -> Nested:
+        optimizer, own, _ = self._parted(state)
+        return optimizer.get_hparams(own)
+
+    def set_hparams(self, state: State, hparams: Nested) -> State:
+        optimizer, own, settings = self._parted(state)
+        new = optimizer.set_hparams(own, hparams)
+        return collections.OrderedDict([*new.items(), (SETTINGS, settings)])
+
+    def _parted(self, state: State) -> tuple[Optimizer, State, tf.Tensor]:
+        own = collections.OrderedDict(state)
+        settings = own.pop(SETTINGS)
+        return self._of(named(settings)), own, settings
+
+
 class _L2(tff.learning.optimizers.Optimizer):
     """Adds `decay * w` to the gradient, as PyTorch's `weight_decay` does (the papers' code)."""
 
-    def __init__(self, inner: Optimizer, decay: float) -> None:
+    def __init__(self, inner: Optimizer, decay: float | tf.Tensor) -> None:
         self._inner = inner
         self._decay = decay
 
@@ -67,7 +118,8 @@ class _L2(tff.learning.optimizers.Optimizer):
         return self._inner.initialize(specs)
 
     def next(self, state: State, weights: Weights, gradients: Nested) -> Nested:
-        decayed = tf.nest.map_structure(lambda g, w: g + self._decay * w, gradients, weights)
+        decay = single(self._decay)
+        decayed = tf.nest.map_structure(lambda g, w: g + decay * w, gradients, weights)
         return self._inner.next(state, weights, decayed)
 
     def get_hparams(self, state: State) -> Nested:

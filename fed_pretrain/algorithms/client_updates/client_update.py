@@ -9,7 +9,7 @@ from __future__ import annotations
 import abc
 import collections
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
 from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
@@ -139,6 +139,13 @@ class ClientUpdate(abc.ABC):
     def of(cls, config: ResolvedAlgorithm) -> Self:
         """The update with the config's settings."""
         return cls()
+
+    def structure(self) -> Hashable:
+        """Equal for updates that are compiled alike: what `of` took from the config is a constant.
+
+        Rates and strengths are better taken from `training.numbers`, by a setting's name.
+        """
+        return type(self), *sorted(vars(self).items())
 
     @classmethod
     def refusals(cls, config: ResolvedAlgorithm) -> list[str]:

@@ -31,12 +31,11 @@ class FedDyn(ClientUpdate):
     own_server_sums = True
     servers_own = "FedDyn's server adds the running sum of all clients' updates"
 
-    alpha: float
     population_weight: float
 
     @classmethod
     def of(cls, config: ResolvedAlgorithm) -> Self:
-        return cls(config.dyn_alpha, config.population_weight)
+        return cls(config.population_weight)
 
     @classmethod
     def refusals(cls, config: ResolvedAlgorithm) -> list[str]:
@@ -54,11 +53,11 @@ class FedDyn(ClientUpdate):
         return collections.OrderedDict(gradient=list(specs))
 
     def work(self, training: LocalTraining, server: State, client: State) -> Outcome:
-        own = list(client["gradient"])
+        own, alpha = list(client["gradient"]), training.numbers["dyn_alpha"]
 
         def correct(gradients: Tensors) -> Tensors:
             return [
-                g - h + self.alpha * (v - x)
+                g - h + alpha * (v - x)
                 for g, h, v, x in zip(
                     gradients, own, training.variables, training.start, strict=True
                 )
@@ -66,7 +65,7 @@ class FedDyn(ClientUpdate):
 
         training.descend(correct)
         delta = training.delta()
-        new = [h + self.alpha * d for h, d in zip(own, delta, strict=True)]
+        new = [h + alpha * d for h, d in zip(own, delta, strict=True)]
         return Outcome(delta, client_state=collections.OrderedDict(gradient=new))
 
     def wrap_aggregator(self, factory: Factory) -> Factory:

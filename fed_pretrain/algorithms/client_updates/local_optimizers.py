@@ -26,19 +26,22 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class LocalSettings:
-    """The client's optimizer, and what is done to gradients before it."""
+    """The client's optimizer, and whether there is momentum, decay and clipping.
 
-    momentum: float = 0.0
-    weight_decay: float = 0.0
-    clip_norm: float = 0.0
+    How strong they are enters with the numbers of a round.
+    """
+
     optimizer: str = "sgd"
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
+    momentum: bool = False
+    weight_decay: bool = False
+    clip_norm: bool = False
 
 
 class LocalOptimizer(abc.ABC):
-    """One client's optimizer while its round is traced."""
+    """One client's optimizer while its round is traced.
+
+    numbers: the settings of the round by name; complements: one minus each.
+    """
 
     name: ClassVar[str]
     help: ClassVar[str]
@@ -49,6 +52,9 @@ class LocalOptimizer(abc.ABC):
     """Whether a step is as long as its rate, whatever the length of the gradient."""
     decoupled_decay: ClassVar[bool] = False
     """Whether weight decay is its own part and none of the gradient's."""
+
+    numbers: Mapping[str, tf.Tensor]
+    complements: Mapping[str, tf.Tensor]
 
     def __init__(self, settings: LocalSettings, variables: Sequence[tf.Variable]) -> None:
         self._settings = settings
@@ -94,7 +100,7 @@ class Sgd(LocalOptimizer):
                     accum=self.slots[position].handle,
                     lr=rate,
                     grad=tf.convert_to_tensor(gradient),
-                    momentum=self._settings.momentum,
+                    momentum=self.numbers["client_momentum"],
                 )
             elif isinstance(gradient, tf.IndexedSlices):
                 variable.scatter_sub(tf.IndexedSlices(rate * gradient.values, gradient.indices))
@@ -127,7 +133,8 @@ class Adam(LocalOptimizer):
     def move(self, gradients: Sequence[Leaf], rates: Sequence[tf.Tensor]) -> None:
         import tensorflow as tf
 
-        beta1, beta2, number = self._settings.beta1, self._settings.beta2, len(self._variables)
+        (beta1, rest), (beta2, _) = self._of("client_beta1"), self._of("client_beta2")
+        number, epsilon = len(self._variables), self.numbers["client_epsilon"]
         steps = self.slots[0].assign_add(1.0)
         first_share, second_share = 1.0 - tf.pow(beta1, steps), 1.0 - tf.pow(beta2, steps)
         for position, (variable, gradient, rate) in enumerate(
@@ -135,15 +142,20 @@ class Adam(LocalOptimizer):
         ):
             g = tf.convert_to_tensor(gradient)
             first, second = self.slots[1 + position], self.slots[1 + number + position]
-            mean = first.assign(beta1 * first + (1.0 - beta1) * g)
+            mean = first.assign(beta1 * first + rest * g)
             square = second.assign(self._second(tf.convert_to_tensor(second), g * g))
-            step = (mean / first_share) / (tf.sqrt(square / second_share) + self._settings.epsilon)
+            step = (mean / first_share) / (tf.sqrt(square / second_share) + epsilon)
             if self.decoupled_decay:
-                step += self._settings.weight_decay * variable
+                step += self.numbers["client_weight_decay"] * variable
             variable.assign_sub(rate * step)
 
     def _second(self, second: tf.Tensor, squared: tf.Tensor) -> tf.Tensor:
-        return self._settings.beta2 * second + (1.0 - self._settings.beta2) * squared
+        beta2, rest = self._of("client_beta2")
+        return beta2 * second + rest * squared
+
+    def _of(self, name: str) -> tuple[tf.Tensor, tf.Tensor]:
+        """A number, and its complement."""
+        return self.numbers[name], self.complements[name]
 
 
 class AdamW(Adam):
@@ -159,7 +171,7 @@ class Yogi(Adam):
     def _second(self, second: tf.Tensor, squared: tf.Tensor) -> tf.Tensor:
         import tensorflow as tf
 
-        return second - (1.0 - self._settings.beta2) * tf.sign(second - squared) * squared
+        return second - self.complements["client_beta2"] * tf.sign(second - squared) * squared
 
 
 _KNOWN: Mapping[str, type[LocalOptimizer]] = {

@@ -21,6 +21,8 @@ from fed_pretrain.tasks.objective import CrossEntropy, Loss
 from groundwork.untyped import Leaf, Nested, TffModel, Weights
 
 Tensors = list[tf.Tensor]
+Numbers = Mapping[str, tf.Tensor]
+_NONE: Numbers = {}
 Specs = Sequence[tf.TensorSpec]
 Gradients = Sequence[Leaf]
 STATISTICS = ("loss_sum", "count", "correct", "scored")
@@ -68,11 +70,16 @@ class LocalTraining:
         payload: Mapping[str, tf.Tensor],
         rates: tf.Tensor,
         slots: Sequence[tf.Tensor] | None = None,
+        numbers: Numbers = _NONE,
+        complements: Numbers = _NONE,
     ) -> None:
         """Loads the weights and drops the steps that hold no row.
 
-        `rates`: of body and head; `slots`: the state the client's optimizer goes on from.
+        rates: of body and head; slots: the state the client's optimizer goes on from; numbers: the
+        settings by name; complements: one minus each.
         """
+        self.numbers, self.complements = numbers, complements
+        self.optimizer.numbers, self.optimizer.complements = numbers, complements
         self.start: Tensors = list(weights.trainable)
         self._frozen_start: Tensors = list(weights.non_trainable)
         for variable, value in zip(self.variables, weights.trainable, strict=True):
@@ -203,9 +210,10 @@ class LocalTraining:
 
     def regularised(self, gradients: Gradients) -> Gradients:
         """Clipped, then decayed towards zero weights."""
-        gradients, decay = self._clipped(gradients), self.settings.weight_decay
-        if not decay or self.optimizer.decoupled_decay:
+        gradients = self._clipped(gradients)
+        if not self.settings.weight_decay or self.optimizer.decoupled_decay:
             return gradients
+        decay = self.numbers["client_weight_decay"]
         pairs = zip(gradients, self.variables, strict=True)
         return [tf.convert_to_tensor(g) + decay * v for g, v in pairs]
 
@@ -242,7 +250,7 @@ class LocalTraining:
     def _clipped(self, gradients: Gradients) -> Gradients:
         if not self.settings.clip_norm:
             return gradients
-        return tf.clip_by_global_norm(list(gradients), self.settings.clip_norm)[0]
+        return tf.clip_by_global_norm(list(gradients), self.numbers["client_clip_norm"])[0]
 
     def _rates_at(self, index: tf.Tensor) -> Tensors:
         """The rate of each weight in a step."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
@@ -59,6 +59,10 @@ class _HoldsServerOptimizer(ClientUpdate):
         from fed_pretrain.algorithms import server_optimizer
 
         return cls(server_optimizer.build(config), config.weighting == "uniform")
+
+    def structure(self) -> Hashable:
+        """The config says which optimizer it is."""
+        return type(self), self.uniform
 
     def step(self, state: State, training: LocalTraining, gradients: Gradients) -> None:
         """Moves the variables by one step; the state it would have moved to is dropped."""

@@ -32,11 +32,11 @@ class Nova(ClientUpdate):
     servers_own = "FedNova's server divides every update by its local work before it averages"
     scaled = True
 
-    proximal_strength: float = 0.0
+    pulls: bool = False
 
     @classmethod
     def of(cls, config: ResolvedAlgorithm) -> Self:
-        return cls(config.proximal_strength)
+        return cls(bool(config.proximal_strength))
 
     @classmethod
     def refusals(cls, config: ResolvedAlgorithm) -> list[str]:
@@ -54,7 +54,7 @@ class Nova(ClientUpdate):
         return found
 
     def work(self, training: LocalTraining, server: State, client: State) -> Outcome:
-        training.descend(pull(training, self.proximal_strength))
+        training.descend(pull(training, self.pulls))
         return Outcome(training.delta(), scale=self._normaliser(training))
 
     def wrap_aggregator(self, factory: Factory) -> Factory:
@@ -66,12 +66,13 @@ class Nova(ClientUpdate):
         import tensorflow as tf
 
         tau = tf.cast(training.steps, tf.float32)
-        momentum = training.settings.momentum
-        if momentum:
-            geometric = momentum * (1.0 - tf.pow(momentum, tau)) / (1.0 - momentum)
-            return (tau - geometric) / (1.0 - momentum)
-        if self.proximal_strength:
-            pull_back = training.learning_rate * self.proximal_strength
+        if training.settings.momentum:
+            momentum = training.numbers["client_momentum"]
+            rest = training.complements["client_momentum"]
+            geometric = momentum * (1.0 - tf.pow(momentum, tau)) / rest
+            return (tau - geometric) / rest
+        if self.pulls:
+            pull_back = training.learning_rate * training.numbers["proximal_strength"]
             return (1.0 - tf.pow(1.0 - pull_back, tau)) / pull_back
         return tau
 

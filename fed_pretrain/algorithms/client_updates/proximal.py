@@ -23,21 +23,22 @@ class Proximal(ClientUpdate):
     fixed: ClassVar[Settings] = {"proximal_strength": 0.01}
     understands = ("proximal_strength",)
 
-    strength: float
+    pulls: bool
 
     @classmethod
     def of(cls, config: ResolvedAlgorithm) -> Self:
-        return cls(config.proximal_strength)
+        return cls(bool(config.proximal_strength))
 
     def work(self, training: LocalTraining, server: State, client: State) -> Outcome:
-        training.descend(pull(training, self.strength))
+        training.descend(pull(training, self.pulls))
         return Outcome(training.delta())
 
 
-def pull(training: LocalTraining, strength: float) -> Callable[[Tensors], Tensors] | None:
+def pull(training: LocalTraining, pulls: bool) -> Callable[[Tensors], Tensors] | None:
     """Adds the gradient of the proximal term; None where there is no such term."""
-    if not strength:
+    if not pulls:
         return None
+    strength = training.numbers["proximal_strength"]
 
     def correct(gradients: Tensors) -> Tensors:
         return [

@@ -30,8 +30,8 @@ def after(
 ) -> ComingRound:
     """From a checkpoint everything is as in the run; a snapshot holds the model alone."""
     algorithm = assembly.algorithm
-    layout = StateLayout.of(algorithm.process, assembly.start.names)
-    initial = assembly.executor.initialize(algorithm.process)
+    layout = StateLayout.of(algorithm, assembly.start.names)
+    initial = algorithm.initial_state(assembly.executor)
     model = (weights.trainable, weights.non_trainable)
     arrays = layout.to_arrays(layout.with_model(initial, model))
     arrays[CLIENT_ROUND] = np.asarray(round_number, arrays[CLIENT_ROUND].dtype)

@@ -11,9 +11,9 @@ from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
 from data_prep.store.reader import PreparedDataset, WithoutClients
-from fed_pretrain.algorithms import compose
+from fed_pretrain.algorithms import compose, known_server_optimizers
 from fed_pretrain.algorithms.algorithm import Algorithm
-from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
+from fed_pretrain.algorithms.algorithm_config import VALUES, ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates import known_updates
 from fed_pretrain.clients import uneven_work
 from fed_pretrain.executors import creation
@@ -79,12 +79,12 @@ class Session:
     def algorithm(
         self, config: ResolvedAlgorithm, task: Task, start: Start, batch_size: int
     ) -> Algorithm:
-        key = (_without_run(config), structure(task, start), batch_size)
+        key = (_compiled_of(config), structure(task, start), batch_size)
         spec = task.payload_spec(batch_size)
         if config.late_rounds:
             spec = uneven_work.late_payload_spec(spec)
         averaged = tuple(start.names[1].index(name) for name in start.averaged)
-        return self._algorithms.get(
+        shared: Algorithm = self._algorithms.get(
             key,
             lambda: compose.build(
                 config,
@@ -97,6 +97,7 @@ class Session:
                 head=start.head_positions if config.moves_head_apart else (),
             ),
         )
+        return dataclasses.replace(shared, config=config)
 
     def cached(self, key: Hashable, make: Callable[[], Value]) -> Value:
         """Any other object that is costly to make and holds data (an evaluation's rows)."""
@@ -122,6 +123,14 @@ def structure(task: Task, start: Start) -> Hashable:
     # The random start's recipe leaves to the task what a file's names.
     recipe |= {"preprocessing": recipe["preprocessing"] or task.preprocessing}
     return task.structure, repr(recipe), start.averaged
+
+
+def _compiled_of(config: ResolvedAlgorithm) -> Hashable:
+    """What of an algorithm the compiled process depends on: runs then share it."""
+    update = known_updates.named(config.client_update).of(config)
+    server = known_server_optimizers.named(config.server_optimizer)
+    numbers = [n for n in VALUES if server.of_numbers or not n.startswith(("server_", "schedule_"))]
+    return _without_run(config).structure(numbers), config.moves_head_apart, update.structure()
 
 
 def _without_run(config: ResolvedAlgorithm) -> ResolvedAlgorithm:

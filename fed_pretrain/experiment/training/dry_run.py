@@ -90,8 +90,8 @@ class _Trial:
 def _try_clients(assembly: Assembly) -> _Trial:
     """The preflight comes last: what it runs is compiled anew, and would hide the first round."""
     executor, algorithm = assembly.executor, assembly.algorithm
-    layout = StateLayout.of(algorithm.process, assembly.start.names)
-    state = layout.with_model(executor.initialize(algorithm.process), assembly.start.weights)
+    layout = StateLayout.of(algorithm, assembly.start.names)
+    state = layout.with_model(algorithm.initial_state(executor), assembly.start.weights)
     inputs = round_clients.inputs(assembly, 1)[:_PROBE_CLIENTS]
     if not inputs:
         return _Trial()

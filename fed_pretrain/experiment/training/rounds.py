@@ -58,7 +58,7 @@ class Training:
         self._stop = stop
         self._began = time.monotonic()
         self._process = assembly.algorithm.process
-        self._layout = StateLayout.of(self._process, assembly.start.names)
+        self._layout = StateLayout.of(assembly.algorithm, assembly.start.names)
         self._checkpoints = CheckpointFolder(folder / "checkpoints")
         self._metrics = MetricsWriter(
             folder,
@@ -181,7 +181,7 @@ class Training:
     def _begin(self) -> None:
         """Round 0: the start's weights, evaluated before any update."""
         print(self._assembly.start_table(), file=sys.stderr)
-        state = self._assembly.executor.initialize(self._process)
+        state = self._assembly.algorithm.initial_state(self._assembly.executor)
         self._state = self._layout.with_model(state, self._assembly.start.weights)
         self._metrics.resume(-1)
         self._probes.forget_after(-1)

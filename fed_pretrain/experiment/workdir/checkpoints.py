@@ -5,9 +5,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fed_pretrain.algorithms.algorithm_config import SETTINGS
 from fed_pretrain.executors.graphs import structures
 from fed_pretrain.executors.graphs.structures import Struct, Tree
 from fed_pretrain.experiment.workdir import metrics
@@ -16,7 +18,10 @@ from fed_pretrain.models.weights import ModelArrays
 from groundwork import array_file, files
 from groundwork.array_file import Checkpoint
 from groundwork.errors import UserError
-from groundwork.untyped import Json, Process, State
+from groundwork.untyped import Json, State
+
+if TYPE_CHECKING:
+    from fed_pretrain.algorithms.algorithm import Algorithm
 
 SNAPSHOTS = "snapshots"
 # Places in a state: the round that clients schedule by, the models that late clients begin with.
@@ -87,28 +92,38 @@ class CheckpointFolder:
 
 
 WEIGHTS = "global_model_weights"
+Names = tuple[Sequence[str], Sequence[str]]
+"""Of the trainable and the other tensors."""
 
 
 @dataclass(frozen=True)
 class StateLayout:
-    """Names the leaves of a state; the model's leaves carry their tensors' canonical names."""
+    """Names the leaves of a state; the model's leaves carry their tensors' canonical names.
+
+    settings: the leaves of this name, which arrays leave out because the config says them.
+    """
 
     tree: Tree
     paths: tuple[str, ...]
+    settings: np.ndarray
 
     @classmethod
-    def of(cls, process: Process, names: tuple[Sequence[str], Sequence[str]]) -> "StateLayout":
-        tree = structures.from_type(process.initialize.type_signature.result)
-        return cls(tree, tuple(_paths(tree, "state", names)))
+    def of(cls, algorithm: "Algorithm", names: "Names") -> "StateLayout":
+        tree = structures.from_type(algorithm.process.initialize.type_signature.result)
+        settings = np.array(list(algorithm.config.values().values()), np.float64)
+        return cls(tree, tuple(_paths(tree, "state", names)), settings)
 
     def to_arrays(self, state: State) -> dict[str, np.ndarray]:
         leaves = structures.flatten(state, self.tree)
         return {
             path: np.asarray(structures.to_host(leaf))
             for path, leaf in zip(self.paths, leaves, strict=True)
+            if not _is_settings(path)
         }
 
     def from_arrays(self, arrays: Mapping[str, np.ndarray]) -> State:
+        settings = {path: self.settings for path in self.paths if _is_settings(path)}
+        arrays = {**arrays, **settings}
         missing = [path for path in self.paths if path not in arrays]
         if missing:
             raise UserError(f"the checkpoint lacks {missing[0]!r}: it is of another process")
@@ -130,7 +145,11 @@ class StateLayout:
         return self.from_arrays(arrays)
 
 
-def _paths(tree: Tree, place: str, names: tuple[Sequence[str], Sequence[str]]) -> Iterator[str]:
+def _is_settings(path: str) -> bool:
+    return path.startswith("state/") and path.endswith(f"/{SETTINGS}")
+
+
+def _paths(tree: Tree, place: str, names: Names) -> Iterator[str]:
     if not isinstance(tree, Struct):
         yield place
         return

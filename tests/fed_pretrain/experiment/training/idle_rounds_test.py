@@ -39,11 +39,11 @@ def executor() -> Iterator[Executor]:
 
 
 def arrays(run: Run) -> dict[str, np.ndarray]:
-    return StateLayout.of(run.algorithm.process, NAMES).to_arrays(run.state)
+    return StateLayout.of(run.algorithm, NAMES).to_arrays(run.state)
 
 
 def end_round(run: Run, number: int, ran: bool) -> None:
-    layout = StateLayout.of(run.algorithm.process, NAMES)
+    layout = StateLayout.of(run.algorithm, NAMES)
     config = run.algorithm.config
     run.state = idle_rounds.after_round(layout, run.state, number, config, ran)
 

@@ -64,6 +64,17 @@ def test_poisson_samples_spend_what_is_published_of_dp_sgd(noise, epochs, moment
     assert limit < epsilon("poisson", 256, 60000, steps, noise) < min(1.15 * limit, moments)
 
 
+# The table of tensorflow_privacy's tutorials/README.md: the moments accountant's bounds.
+@pytest.mark.parametrize(
+    ("noise", "epochs", "moments"), [(1.12, 60, 2.92), (0.6, 30, 9.74), (1.2, 10, 1.20)]
+)
+def test_poisson_samples_spend_somewhat_less_than_the_moments_accountant_publishes(
+    noise, epochs, moments
+) -> None:
+    spent = epsilon("poisson", 256, 60000, epochs * 60000 // 256, noise)
+    assert 0.65 * moments < spent < 0.82 * moments
+
+
 def test_one_poisson_sample_has_the_closed_form_of_its_mixture() -> None:
     rate, spent = 0.1, epsilon("poisson", 10, 100, 1)
     likely = math.log((math.exp(spent) - 1 + rate) / rate) + 0.5

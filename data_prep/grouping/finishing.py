@@ -28,7 +28,7 @@ def finish(job: Job, pieces: list[Piece]) -> Iterator[str]:
         shards = [Shard(**piece["files"][code]) for piece in pieces]
         if not any(file.examples for file in shards):
             for file in shards:
-                (job.dataset / file.file).unlink(missing_ok=True)
+                job.remove(file.file)
             continue
         stored = index.write(job.dataset, split, _tables(pieces, split))
         splits[split] = Split(

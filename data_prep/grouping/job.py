@@ -16,6 +16,7 @@ from data_prep.partitions.partition_config import PartitionConfig, SplitConfig
 from data_prep.sources.source import ClientLimits, SourceReader, WorkUnit
 from data_prep.store.features import FeatureSpec
 from groundwork import files, staging
+from groundwork.stores import mirror, store
 from groundwork.untyped import Json
 
 Piece = dict[str, Json]
@@ -32,8 +33,9 @@ class Task(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Job:
+    output: str
     staging: Path
-    """Beside the output: the dataset is made in it."""
+    """Beside the output: the dataset is made in it, but where workers put it into a store."""
     reader: SourceReader
     features: tuple[FeatureSpec, ...]
     label_names: tuple[str, ...] | None
@@ -52,8 +54,19 @@ class Job:
     """Whether all workers are processes of this machine, and share the staging folder."""
 
     @property
+    def in_store(self) -> bool:
+        """Whether workers, on whatever machine, put each file of the dataset into a store."""
+        return not self.local and mirror.is_remote(self.output)
+
+    @property
     def dataset(self) -> Path:
-        return self.staging / "dataset"
+        return mirror.place(self.output) if self.in_store else self.staging / "dataset"
+
+    def remove(self, name: str) -> None:
+        """Removes a file of the dataset, whichever worker wrote it."""
+        (self.dataset / name).unlink(missing_ok=True)
+        if self.in_store:
+            store.remove(f"{self.output.rstrip('/')}/{name}")
 
     @property
     def num_labels(self) -> int | None:

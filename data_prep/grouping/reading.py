@@ -1,6 +1,7 @@
 """Reads the work units of a task, encodes their records, accounts for what was read and dropped."""
 
 import collections
+import dataclasses
 import time
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from data_prep.grouping.job import Job, Task
 from data_prep.partitions.partition_config import MOST_LABELS, SPLITS
 from data_prep.sources.source import BadRecord, Dropped, Record, WorkUnit
 from data_prep.store.examples import ExampleEncoder, WrongValue
+from groundwork.stores import mirror
 from groundwork.untyped import Json
 
 NAMESPACE = "data_prep"
@@ -112,6 +114,8 @@ class TaskReader:
             self._count()
 
     def _read_unit(self, unit: WorkUnit) -> Iterator[Row]:
+        if mirror.is_remote(unit.path):
+            unit = dataclasses.replace(unit, path=str(mirror.here(unit.path)))
         account = self.account
         position = 0
         for number_of_item, item in enumerate(self._job.reader.read(unit)):

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
@@ -27,11 +28,17 @@ from groundwork import worker_errors
 from groundwork.errors import UserError
 from groundwork.progress import Progress
 from groundwork.staging import Interrupted
+from groundwork.stores import mirror, store
 
 _LOCAL = ("", "FnApiRunner")
 _WORKER_DIED = "Channel closed prematurely"
 _POLL_SECONDS = 0.25
 _LONGEST_WHY = 300
+
+
+class Ran(NamedTuple):
+    job: Job
+    result: PipelineResult
 
 
 def run(
@@ -41,21 +48,41 @@ def run(
     workers: int,
     beam_options: Sequence[str],
     expected: int | None,
-) -> PipelineResult:
+) -> Ran:
     """Runs the pipeline to its end; UserError with the sentence of a failed job."""
     options, runner = _runner(workers, beam_options)
     job = dataclasses.replace(job, local=runner is not None)
     remove_runs_of_the_dead(job)
-    with _importable_by_workers(), _quiet_beam():
+    with _importable_by_workers(), _quiet_beam(), _alone_in_store(job):
         graph = _pipeline(runner, options)
-        pipeline.build(graph, job, tasks)
+        pipeline.build(graph, job, tasks if job.local else [_addressed(task) for task in tasks])
         try:
             with _progress(job, tasks, expected):
                 result = graph.run()
                 result.wait_until_finish()
         except Exception as error:
             raise _refusal(job, error, beam_options) or error from None
-    return result
+    return Ran(job, result)
+
+
+def _addressed(task: Task) -> Task:
+    """With the URL of each file that was brought here from a store."""
+    units = (dataclasses.replace(unit, path=mirror.address(unit.path)) for unit in task.units)
+    return task._replace(units=tuple(units))
+
+
+@contextlib.contextmanager
+def _alone_in_store(job: Job) -> Iterator[None]:
+    """A store has no rename: what an older or a failed dataset left goes from the place itself."""
+    if not job.in_store:
+        yield
+        return
+    store.remove_all(job.output)
+    try:
+        yield
+    except BaseException:
+        store.remove_all(job.output)
+        raise
 
 
 def _refusal(job: Job, error: Exception, beam_options: Sequence[str]) -> UserError | None:

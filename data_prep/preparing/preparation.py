@@ -82,6 +82,7 @@ def _vocabulary_file(spec: str) -> str:
 def make_job(opened: Opened, folder: Path, described: Mapping[str, Json]) -> Job:
     config = opened.config
     return Job(
+        output=config.output,
         staging=folder,
         reader=opened.reader,
         features=features.checked(opened.reader.features),
@@ -120,13 +121,15 @@ def prepare_opened(
     with staging.staging(output, _reading(opened)) as folder:
         running = _beam()
         job = make_job(opened, folder, described)
-        running.run(
+        ran = running.run(
             job,
             pack_tasks(opened.units),
             workers=opened.workers,
             beam_options=config.beam_options,
             expected=expected,
         )
+        if ran.job.in_store:
+            return open_dataset(config.output)
         files.reach("prepare_move")
         staging.move_into_place(job.dataset, output, overwrite=config.overwrite)
         files.reach("prepare_moved")

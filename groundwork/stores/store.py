@@ -123,6 +123,12 @@ def remove(url: str) -> None:
         _call(url, lambda files, path: files.rm_file(path))
 
 
+def remove_all(url: str) -> None:
+    """Every file below a folder."""
+    for name in listing(url):
+        remove(f"{url.rstrip('/')}/{name}")
+
+
 def _call(url: str, action: Callable[[Any, str], Value]) -> Value:
     """Whatever a store answers, but that there is no such file, may be over in a moment."""
     schemes.named(url)

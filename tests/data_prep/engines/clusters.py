@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -60,18 +61,22 @@ def apart(folder: Path, *command: object) -> list[str]:
     return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script]
 
 
-def environment(**more: str) -> Mapping[str, str]:
-    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+def environment(programs: Path = BIN, **more: str) -> Mapping[str, str]:
+    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
     return {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), **more}
 
 
 @contextlib.contextmanager
 def _process(
-    folder: Path, name: str, command: list[str], **more: str
+    folder: Path, name: str, command: list[str], programs: Path = BIN, **more: str
 ) -> Iterator[subprocess.Popen]:
     with open(folder / f"{name}.log", "wb") as log:
         process = subprocess.Popen(
-            command, stdout=log, stderr=log, env=environment(**more), start_new_session=True
+            command,
+            stdout=log,
+            stderr=log,
+            env=environment(programs, **more),
+            start_new_session=True,
         )
         try:
             yield process
@@ -129,13 +134,15 @@ def _wait_for_workers(python: Path, port: int) -> None:
 
 
 @contextlib.contextmanager
-def _with_pool(folder: Path, job_service: list[str], port: int) -> Iterator[list[str]]:
+def _with_pool(
+    folder: Path, job_service: list[str], port: int, programs: Path = BIN, **more: str
+) -> Iterator[list[str]]:
     """A job service, and SDK workers that a pool starts apart from it."""
     pool = _free_port()
-    start = [BIN / "python", "-m", "apache_beam.runners.worker.worker_pool_main"]
+    start = [programs / "python", "-m", "apache_beam.runners.worker.worker_pool_main"]
     with (
         _process(folder, "service", job_service),
-        _process(folder, "pool", apart(folder, *start, f"--service_port={pool}")),
+        _process(folder, "pool", apart(folder, *start, f"--service_port={pool}"), programs, **more),
     ):
         _wait_for(port)
         _wait_for(pool)
@@ -148,10 +155,11 @@ def _with_pool(folder: Path, job_service: list[str], port: int) -> Iterator[list
 
 
 @contextlib.contextmanager
-def prism(folder: Path) -> Iterator[list[str]]:
+def prism(folder: Path, programs: Path = BIN, **more: str) -> Iterator[list[str]]:
+    """`more`: what the workers find in their environment."""
     port = _free_port()
     service = [str(PRISM), f"--job_port={port}", "--serve_http=false", "--log_level=warn"]
-    with _with_pool(folder, service, port) as options:
+    with _with_pool(folder, service, port, programs, **more) as options:
         yield options
 
 
@@ -164,3 +172,21 @@ def job_service(folder: Path) -> Iterator[list[str]]:
         folder, [str(BIN / "python"), "-m", module, f"--job_port={port}"], port
     ) as options:
         yield options
+
+
+@contextlib.contextmanager
+def bucket(folder: Path, programs: Path) -> Iterator[dict[str, str]]:
+    """A server that speaks S3, with a bucket; yields what its users find in their environment."""
+    port = _free_port()
+    address = f"http://127.0.0.1:{port}"
+    command = [str(programs / "moto_server"), "-H", "127.0.0.1", "-p", str(port)]
+    with _process(folder, "store", command, programs):
+        _wait_for(port)
+        request = urllib.request.Request(f"{address}/bucket", method="PUT")
+        urllib.request.urlopen(request).close()
+        yield {
+            "AWS_ENDPOINT_URL": address,
+            "AWS_ACCESS_KEY_ID": "key",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }

@@ -5,6 +5,7 @@ docs/clusters.md has the fingerprints.
 
 import contextlib
 import dataclasses
+import json
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -107,4 +108,54 @@ def test_a_bad_record_on_a_worker_apart_is_one_sentence(engine: str, tmp_path: P
     last = done.stderr.strip().splitlines()[-1]
     assert f"RC_2017-{FILES:02d} line 3601: malformed_json" in last
     assert "Traceback" not in done.stderr
+    assert list((tmp_path / "common").iterdir()) == []
+
+
+STORES = ROOT / ".cache" / "stores" / "bin"
+_UPLOAD = (
+    "import boto3, pathlib, sys\nfor path in pathlib.Path(sys.argv[1]).iterdir():\n"
+    "    boto3.client('s3').upload_file(str(path), 'bucket', 'raw/' + path.name)"
+)
+_DOWNLOAD = (
+    "import boto3, json\nbucket = boto3.resource('s3').Bucket('bucket')\n"
+    "found = bucket.objects.filter(Prefix='data/')\n"
+    "print(json.dumps({o.key: o.get()['Body'].read().decode('latin1') for o in found}))"
+)
+
+
+@pytest.mark.skipif(not (STORES / "moto_server").exists(), reason="`make test-stores` installs it")
+def test_workers_that_share_no_folder_at_all_put_the_dataset_into_a_store(
+    given: Input, tmp_path: Path
+) -> None:
+    (tmp_path / "input").mkdir()
+    (tmp_path / "common").mkdir()
+    with clusters.bucket(tmp_path, STORES) as store:
+
+        def run(*arguments: str) -> str:
+            here = {**store, "FED_PRETRAIN_CACHE": str(tmp_path / "of_the_driver")}
+            done = subprocess.run(
+                [STORES / "python", *arguments],
+                cwd=ROOT,
+                env=clusters.environment(STORES, **here),
+                capture_output=True,
+                text=True,
+                timeout=500,
+            )
+            assert done.returncode == 0, done.stderr
+            return done.stdout
+
+        run("-c", _UPLOAD, str(given.folder / "input"))
+        arguments = [
+            "--input=s3://bucket/raw" if part.startswith("--input=") else part
+            for part in given.arguments
+        ]
+        apart = {**store, "FED_PRETRAIN_CACHE": "/tmp/of_the_worker"}
+        with clusters.prism(tmp_path, STORES, **apart) as options:
+            output = "--output=s3://bucket/data/made"
+            run("-m", "data_prep.prepare", *arguments, *options, output)
+        made = json.loads(run("-c", _DOWNLOAD))
+    found = json.loads(made["data/made/manifest.json"])
+    assert found["fingerprint"] == given.fingerprint
+    named = {shard["file"] for split in found["splits"].values() for shard in split["shards"]}
+    assert named == {Path(name).name for name in made if name.endswith(".tfrecord")}
     assert list((tmp_path / "common").iterdir()) == []

@@ -19,6 +19,7 @@ COMMANDS = {
     "theory": "fed_pretrain.theory",
     "export": "fed_pretrain.export",
     "study": "pipelines.study",
+    "tune": "pipelines.tune",
     "watch": "pipelines.watch",
 }
 

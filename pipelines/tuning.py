@@ -119,8 +119,24 @@ def _tuned(config: TuneConfig, session: Session) -> Rates:
     best = ranked[0]
     if best.score[0] == -math.inf:
         raise UserError("--rates: every trial diverged; give smaller rates")
+    for sentence in edges(best.rates, [trial.rates for trial in history]).values():
+        print(f"warning: {sentence}", file=sys.stderr)
     _write(Path(config.base.workdir), config, history, best)
     return best.rates
+
+
+def edges(best: Rates, tried: Sequence[Rates]) -> dict[str, str]:
+    """By name, what is said of the best rates beyond which nothing was tried."""
+    found = {}
+    for name, rate in best.items():
+        values = {rates[name] for rates in tried}
+        for end, size in ((min(values), "small"), (max(values), "larg")):
+            if rate == end and len(values) > 1:
+                found[name] = (
+                    f"the best --{name}, {rate:g}, is the {size}est that was tried: the best there"
+                    f" is may be {size}er; give {size}er ones in --rates, too"
+                )
+    return found
 
 
 def _trial(config: TuneConfig, rates: Rates, rounds: int, session: Session) -> Trial:
@@ -171,6 +187,7 @@ def _write(workdir: Path, config: TuneConfig, history: Sequence[Trial], best: Tr
             "split": VALIDATION,
             "trials": [_as_json(trial) for trial in history],
             "best": _as_json(best),
+            "at_the_edge": sorted(edges(best.rates, [trial.rates for trial in history])),
         },
     )
     lines = [f"--{name}={value!r}" for name, value in sorted(best.rates.items())]

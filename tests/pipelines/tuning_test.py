@@ -49,6 +49,16 @@ def test_a_diverged_trial_is_below_every_other():
     assert max([diverged, poor], key=lambda trial: trial.score) is poor
 
 
+def test_a_best_rate_beyond_which_nothing_was_tried_is_named():
+    tried = [{"inner": i, "outer": o, "fixed": 1.0} for i in (0.1, 0.3, 1.0) for o in (0.01, 0.1)]
+    found = tuning.edges({"inner": 0.3, "outer": 0.1, "fixed": 1.0}, tried)
+    assert list(found) == ["outer"]
+    assert "--outer, 0.1, is the largest that was tried" in found["outer"]
+    smallest = tuning.edges({"inner": 0.1, "outer": 0.01, "fixed": 1.0}, tried)
+    assert "smaller ones" in smallest["inner"]
+    assert "smaller ones" in smallest["outer"]
+
+
 @pytest.mark.parametrize("text", ["client_learning_rate", "a=1,x", "=;"])
 def test_rates_that_cannot_be_read_are_refused(text):
     with pytest.raises(UserError, match="--rates"):

@@ -19,15 +19,16 @@ def datasets(tmp_path_factory):
     return paths
 
 
-def test_another_dataset_of_the_same_shape_runs_on_the_same_program(tmp_path, datasets):
+def test_other_data_seeds_and_rates_run_on_the_same_program(tmp_path, datasets):
     session, alone = Session(), Session()
 
     def run(name, dataset, using, **changes):
         return train(small(tmp_path / name, dataset=dataset, **changes), using).workdir
 
     run("first", datasets[0], session)
-    after = run("after", datasets[1], session, seed=1)
-    fresh = run("fresh", datasets[1], alone, seed=1)
+    rate = (("client_learning_rate", 0.037),)
+    after = run("after", datasets[1], session, seed=1, algorithm_settings=rate)
+    fresh = run("fresh", datasets[1], alone, seed=1, algorithm_settings=rate)
     assert (after / "metrics.jsonl").read_text().count("\n") == 3
     assert same_weights(after, fresh, 2)
     programs = session.executor(ExecutorOptions())._programs

@@ -151,6 +151,7 @@ def prepare_many(
         config.partition_config(),
         config.split_config(),
         None,
+        config.vocabulary,
     )
     preparation.prepare_opened(opened)
     return output

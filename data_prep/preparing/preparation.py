@@ -22,7 +22,7 @@ from data_prep.store.reader import PreparedDataset, open_dataset
 from groundwork import files, staging, versions
 from groundwork.errors import UserError
 from groundwork.stores import mirror
-from groundwork.stores.folders import folder_of
+from groundwork.stores.folders import LocalFolder, folder_of
 from groundwork.untyped import Json
 
 __all__ = ["PrepareConfig", "check_output", "open_source", "prepare", "prepare_opened"]
@@ -112,13 +112,14 @@ def prepare_opened(
     """The same for a source that is open already, of your own making perhaps."""
     config = opened.config
     described = describe_request(opened)
+    output = mirror.place(config.output).absolute()
+    _publish_rest(config.output, output, described["request"])
     if check_output(opened, described["request"]):
-        staging.sweep(mirror.place(config.output).absolute())
+        staging.sweep(output)
         announce(f"{config.output} holds exactly this dataset already: nothing to do")
         return open_dataset(config.output)
-    output = mirror.place(config.output).absolute()
     expected = _expected(opened)
-    with staging.staging(output, _reading(opened)) as folder:
+    with mirror.alone(config.output), staging.staging(output, _reading(opened)) as folder:
         running = _beam()
         job = make_job(opened, folder, described)
         ran = running.run(
@@ -133,8 +134,29 @@ def prepare_opened(
         files.reach("prepare_move")
         staging.move_into_place(job.dataset, output, overwrite=config.overwrite)
         files.reach("prepare_moved")
-    mirror.publish(output, last=manifest.FILE_NAME, alone=config.overwrite)
+        mirror.publish(output, last=manifest.FILE_NAME, alone=config.overwrite)
     return open_dataset(config.output)
+
+
+def _publish_rest(url: str, made: Path, request: str) -> None:
+    """What a process did not come to that was killed, or met a failing store, at its very end."""
+    if not mirror.is_remote(url) or not _is_whole(made, request):
+        return
+    if folder_of(url).status(manifest.FILE_NAME) is None:
+        with mirror.alone(url):
+            mirror.publish(made, last=manifest.FILE_NAME)
+
+
+def _is_whole(folder: Path, request: str) -> bool:
+    """Whether the dataset of a request is on this machine, with all of its bytes."""
+    if not (folder / manifest.FILE_NAME).exists():
+        return False
+    found = manifest.read(folder)
+    stored = [*found.other_files]
+    for split in found.splits.values():
+        stored += [split.index, *split.shards]
+    sizes = LocalFolder(folder).sizes() if found.request == request else {}
+    return all(sizes.get(file.file) == file.bytes for file in stored)
 
 
 def _reading(opened: Opened) -> str:

@@ -66,7 +66,7 @@ class RemoteFolder:
         return mirror.file_here(self.address, name)
 
     def holds_anything(self) -> bool:
-        return bool(store.listing(self.address) or store.token(self.address))
+        return bool(store.plain(store.listing(self.address)) or store.token(self.address))
 
     def sizes(self) -> Mapping[str, int]:
         return store.sizes(self.address)

@@ -175,14 +175,18 @@ def publish(folder: Path, last: str = "", *, alone: bool = False) -> None:
     if folder.is_file():
         _publish(folder)
         return
+    there = store.listing(address(folder))
     paths = [path for path in folder.rglob("*") if path.is_file() and _url(path)]
     for path in sorted(paths, key=lambda path: (path.name == last, path)):
+        noted = _Note.of(path)
+        if noted is not None and noted.token != there.get(str(path.relative_to(folder))):
+            _Note.remove(path)  # Somebody has removed or replaced it there.
         _publish(path)
     for note in list(_Note.place(folder).rglob("*.json")):
         path = folder / note.relative_to(_Note.place(folder)).with_suffix("")
         if not path.exists():
             removed(path)
-    strange = set(store.listing(address(folder))) if alone else ()
+    strange = store.plain(there) if alone else ()
     for name in strange:
         if not (folder / name).exists():
             store.remove(f"{address(folder)}/{name}")
@@ -210,12 +214,22 @@ def working(text: str | os.PathLike[str], last: str = "") -> Iterator[Path]:
     if not is_remote(text):
         yield folder
         return
-    with lease.held(f"{address(folder)}/{lease.FILE}", str(text)):
+    with alone(text):
         _bring_folder(folder)
         try:
             yield folder
         finally:
             publish(folder, last)
+
+
+@contextlib.contextmanager
+def alone(text: str | os.PathLike[str]) -> Iterator[None]:
+    """Refuses a folder of a store that cannot be written, or that another process is at work on."""
+    if not is_remote(text):
+        yield
+        return
+    with lease.held(f"{address(place(text))}/{lease.FILE}", str(text)):
+        yield
 
 
 @dataclasses.dataclass(frozen=True)

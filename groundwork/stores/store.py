@@ -3,7 +3,7 @@
 import contextlib
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -94,7 +94,7 @@ def put(url: str, file: Path) -> str:
             files.rm_file(path)
         files.mv(f"{path}.part", path)
 
-    _call(url, send)
+    _call(url, send, writes=True)
     return token(url) or ""
 
 
@@ -111,11 +111,11 @@ def create(url: str, content: bytes) -> bool:
             return False
         return True
 
-    return _call(url, send)
+    return _call(url, send, writes=True)
 
 
 def overwrite(url: str, content: bytes) -> None:
-    _call(url, lambda files, path: files.pipe_file(path, content))
+    _call(url, lambda files, path: files.pipe_file(path, content), writes=True)
 
 
 def remove(url: str) -> None:
@@ -124,12 +124,17 @@ def remove(url: str) -> None:
 
 
 def remove_all(url: str) -> None:
-    """Every file below a folder."""
-    for name in listing(url):
+    """Every file below a folder, but the hidden one that says who is at work there."""
+    for name in plain(listing(url)):
         remove(f"{url.rstrip('/')}/{name}")
 
 
-def _call(url: str, action: Callable[[Any, str], Value]) -> Value:
+def plain(names: Iterable[str]) -> list[str]:
+    """Those that are not hidden."""
+    return [name for name in names if not name.rpartition("/")[2].startswith(".")]
+
+
+def _call(url: str, action: Callable[[Any, str], Value], *, writes: bool = False) -> Value:
     """Whatever a store answers, but that there is no such file, may be over in a moment."""
     schemes.named(url)
     for pause in (*_PAUSES, None):
@@ -137,8 +142,10 @@ def _call(url: str, action: Callable[[Any, str], Value]) -> Value:
             files, path = _opened(url)
             files.invalidate_cache()
             return action(files, path)
-        except FileNotFoundError:
-            raise
+        except FileNotFoundError as error:
+            if not writes:
+                raise
+            raise UserError(f"{url}: there is no such bucket or folder to write to") from error
         except Exception as error:  # each library has exceptions of its own
             if pause is None:
                 raise _refusal(url, error) from error

@@ -7,6 +7,8 @@ from pathlib import Path
 import fsspec
 import pytest
 
+from data_prep.preparing import preparation
+from data_prep.preparing.preparation import PrepareConfig, prepare
 from data_prep.store import manifest
 from data_prep.store.reader import PreparedDataset, open_dataset
 from groundwork.errors import UserError
@@ -56,6 +58,7 @@ def test_it_travels_to_a_worker_by_its_url(digits: PreparedDataset, url: str) ->
     assert there.read_records("train", "form_03") == digits.read_records("train", "form_03")
 
 
+@pytest.mark.slow
 def test_tffs_client_data_of_it_is_the_same(digits: PreparedDataset, url: str) -> None:
     rows = open_dataset(url).client_data("train").create_tf_dataset_for_client("form_05")
     mine = digits.client_data("train").create_tf_dataset_for_client("form_05")
@@ -99,3 +102,25 @@ def test_nothing_is_written_beside_the_dataset(url: str, digits: PreparedDataset
     before = {name: files.info(name)["size"] for name in files.find("/bucket")}
     open_dataset(url).read_records("train", "form_03")
     assert before == {name: files.info(name)["size"] for name in files.find("/bucket")}
+
+
+def test_a_publication_that_was_cut_off_is_taken_up_again(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "_PAUSES", ())
+    config = PrepareConfig("digits", "memory://bucket/data/cut", split="none", shards=3, workers=1)
+    put = store.put
+    failing = iter([True, True, False])
+    monkeypatch.setattr(store, "put", lambda *of: put(*of) if next(failing) else _refuse())
+    with pytest.raises(UserError, match="the store refused"):
+        prepare(config)
+    monkeypatch.setattr(store, "put", put)
+    monkeypatch.setattr(preparation, "_beam", lambda: pytest.fail("it was prepared again"))
+    made = prepare(config)
+    assert made.fingerprint == open_dataset(url).fingerprint
+    fsspec.filesystem("memory").rm("/bucket/data/cut", recursive=True)
+    assert prepare(config).fingerprint == made.fingerprint, "removed there, whole here"
+
+
+def _refuse() -> str:
+    raise UserError("the store refused")

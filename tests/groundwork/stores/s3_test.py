@@ -28,7 +28,7 @@ PLAN = """\
 name: stored
 title: A study in a store
 question: Does noise on the start matter?
-settings: {rounds: 2, clients_per_round: 3, max_examples: 30}
+settings: {rounds: 2, clients_per_round: 3, max_examples: 30, dataset: "s3://bucket/data/digits"}
 tasks:
   digits:
     task: digits
@@ -244,4 +244,5 @@ def test_a_store_that_is_not_there_or_has_no_bucket_is_one_sentence(other: Machi
         )
         assert "error: s3://no-such-bucket/x" in told
         assert "Traceback" not in told
-        assert "the store refused" in told
+        assert "the store refused" in told or "there is no such bucket" in told
+        assert "read and sort" not in told, "before anything was made"

@@ -15,6 +15,7 @@ from fed_pretrain.models.weights import ModelArrays, Weights, mixture
 from fed_pretrain.probes import landscape
 from fed_pretrain.probes.landscape import Evaluate
 from fed_pretrain.probes.probe import Content, Probe
+from fed_pretrain.probes.subject import Subject
 from groundwork.errors import UserError
 from groundwork.progress import Progress
 from groundwork.untyped import Json
@@ -52,13 +53,18 @@ class Plane(Probe):
     )
     options = (landscape.Options, Options)
 
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        others = subject.others
+        self._corners = (others.get("third_run", subject.start), subject.model, others["other_run"])
+        self._plane = through(*(model.weights for model in self._corners))
+
     def measure(self) -> Content:
         subject = self.subject
-        others, grid = subject.others, subject.option(Options).grid
-        corners = (others.get("third_run", subject.start), subject.model, others["other_run"])
+        grid = subject.option(Options).grid
         progress = Progress("plane", grid * grid, stream=sys.stderr)
         content = on_grid(
-            through(*(model.weights for model in corners)),
+            self._plane,
             landscape.evaluations(subject),
             grid,
             lambda number: progress.update(number, "points"),
@@ -66,8 +72,8 @@ class Plane(Probe):
         progress.close()
         return {
             **content,
-            "models": [model.name for model in corners],
-            "start_digests": [model.start_digest for model in corners],
+            "models": [model.name for model in self._corners],
+            "start_digests": [model.start_digest for model in self._corners],
             "examples": subject.option(landscape.Options).number_of_examples,
             "unit": f"{landscape.UNIT}; x and y: Euclidean distance of the trainable weights",
         }

@@ -168,13 +168,6 @@ class OpenTask(Protocol):
     def input_size(self) -> int | None: ...
 
 
-def check_features(definition: TaskDefinition, dataset: "PreparedDataset") -> None:
-    """Refuses a dataset that lacks a field of the task or holds it in another form."""
-    found = misfit(definition, dataset.manifest.features)
-    if found is not None:
-        raise UserError(f"dataset {where(dataset)} does not fit task {definition.name!r}: {found}")
-
-
 def misfit(definition: TaskDefinition, features: Sequence[FeatureSpec]) -> str | None:
     """What of these features is not as the task expects it."""
     stored = {feature.name: feature for feature in features}

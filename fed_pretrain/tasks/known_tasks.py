@@ -13,8 +13,9 @@ from fed_pretrain.tasks.definition import (
     ModelChoice,
     TaskDefinition,
     TaskOptions,
-    check_features,
     check_labels,
+    misfit,
+    where,
 )
 from groundwork import plugins
 from groundwork.errors import UserError, nearest
@@ -85,12 +86,29 @@ def load(
 
     definition = get(name)
     options = options or TaskOptions()
-    check_features(definition, dataset)
+    found = misfit_of(definition, dataset.manifest.features)
+    if found is not None:
+        raise UserError(f"dataset {where(dataset)} does not fit task {name!r}: {found}")
     chosen = choice(definition, dataset.manifest.features, model)
     encoder = (chosen.encoder or definition.encoder)(dataset, options)
     check_labels(definition, dataset, encoder)
     cache = ClientCache(options.cache_megabytes << 20)
     return Task(definition, dataset, chosen, options, encoder, cache)
+
+
+def misfit_of(definition: TaskDefinition, features: "Sequence[FeatureSpec]") -> str | None:
+    """What of a dataset's features is not as the task expects it, and which tasks take them."""
+    found = misfit(definition, features)
+    if found is None:
+        return None
+    takers = [
+        name
+        for name, other in sorted(_all().items())
+        if other.expects and misfit(other, features) is None
+    ]
+    if not takers:
+        return f"{found}; no task takes such a dataset, docs/extending.md adds one of yours"
+    return f"{found}; it fits --task={', '.join(takers)}"
 
 
 def describe() -> str:

@@ -96,9 +96,9 @@ def _announced(prepare: Mapping[str, Json]) -> _Data | None:
 
 
 def _check_features(step: Step, data: _Data) -> None:
-    from fed_pretrain.tasks import definition, known_tasks
+    from fed_pretrain.tasks import known_tasks
 
-    misfit = definition.misfit(known_tasks.get(step.flags["task"]), data.features)
+    misfit = known_tasks.misfit_of(known_tasks.get(step.flags["task"]), data.features)
     if misfit is not None:
         raise UserError(f"the dataset does not fit --task={step.flags['task']}: {misfit}")
 

@@ -26,14 +26,16 @@ def analyze(config: AnalyzeConfig, session: Session | None = None) -> Path:
     They go to `probes/` below --workdir, where SUCCESS is last; without one to the run's own
     `probes/round-N/`, and no file of the run changes.
     """
-    if not config.run.workdir:
-        return _analyze(config, None, session)
-    with mirror.working(config.run.workdir, last=workdir.SUCCESS) as place:
-        return _analyze(config, _work_directory(str(place)), session)
-
-
-def _analyze(config: AnalyzeConfig, root: Path | None, session: Session | None) -> Path:
     chosen = known_probes.of_an_analysis(",".join(config.probes), config.given)
+    if not config.run.workdir:
+        return _analyze(config, chosen, None, session)
+    with mirror.working(config.run.workdir, last=workdir.SUCCESS) as place:
+        return _analyze(config, chosen, _work_directory(str(place)), session)
+
+
+def _analyze(
+    config: AnalyzeConfig, chosen: list[type[Probe]], root: Path | None, session: Session | None
+) -> Path:
     assembly = assemble(config.run, session or shared())
     subject = subject_of_run.find(config, assembly, root)
     probes = [probe(subject) for probe in chosen]

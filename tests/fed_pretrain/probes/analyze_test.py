@@ -277,12 +277,14 @@ def test_what_a_killed_analysis_leaves_is_swept_and_its_success_is_gone(run, tmp
     with pytest.raises(UserError, match="--other_run=DIR"):
         run_analysis.analyze(dataclasses.replace(config, probes=("loss", "plane")))
     assert (tmp_path / "SUCCESS").read_bytes() == success  # refused before anything is touched
+    (folder / "loss.json").unlink()
     same = (OtherRun(str(run), "start"),)
     with pytest.raises(UserError, match="are the same"):
         run_analysis.analyze(dataclasses.replace(config, probes=("loss", "plane"), others=same))
+    assert not (folder / "loss.json").exists()  # nor has a probe before it measured anything
     assert not (tmp_path / "SUCCESS").exists()
-    assert not list(folder.glob(".tmp-*"))
     run_analysis.analyze(config)
+    assert not list(folder.glob(".tmp-*"))
     assert (tmp_path / "SUCCESS").read_bytes() == success
 
 

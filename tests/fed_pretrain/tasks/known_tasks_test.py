@@ -152,6 +152,22 @@ def test_a_dataset_that_does_not_fit_is_refused_naming_both_specs(tmp_path, feat
     assert str(tmp_path) in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("features", "says"),
+    [
+        (
+            (FeatureSpec("image", "image", (28, 28, 1)), FeatureSpec("label", "int64")),
+            r"; it fits --task=[a-z0-9_, ]*femnist",
+        ),
+        ((FeatureSpec("sound", "float32", (9,)),), r"; no task takes such a dataset, docs/"),
+    ],
+)
+def test_a_dataset_of_another_task_is_refused_with_the_tasks_that_take_it(tmp_path, features, says):
+    dataset = miniature.write(tmp_path, features, {"train": {}})
+    with pytest.raises(UserError, match=says):
+        known_tasks.load("digits", dataset)
+
+
 def test_a_dataset_with_other_classes_is_refused(tmp_path):
     clients = miniature.photographs((8, 8, 1), 2, (3,))
     dataset = miniature.write(tmp_path, miniature.images(8, 8, 1), {"train": clients}, ["a", "b"])

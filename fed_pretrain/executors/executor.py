@@ -40,6 +40,8 @@ class Executor(abc.ABC):
 
     name: str
     server_device: str = "/CPU:0"
+    reads_elsewhere: bool = False
+    """Whether clients are read in other processes than this one."""
 
     @abc.abstractmethod
     def initialize(self, process: Process) -> State:

@@ -45,6 +45,7 @@ class BeamExecutor(Executor):
     """The driver keeps the state and does the server's part in its own process."""
 
     name = "beam"
+    reads_elsewhere = True
 
     def __init__(self, options: ExecutorOptions = DEFAULT) -> None:
         self._options = options

@@ -11,8 +11,9 @@ from fed_pretrain.algorithms.client_updates import known_updates
 from fed_pretrain.clients import population
 from fed_pretrain.clients.local_work import TRAIN_SPLIT, LocalWork
 from fed_pretrain.executors.executor import Executor
-from fed_pretrain.experiment.assembly import exclusion, one_pass_head, private_run
+from fed_pretrain.experiment.assembly import exclusion, feature_cache, one_pass_head, private_run
 from fed_pretrain.experiment.assembly.exclusion import Exclusion
+from fed_pretrain.experiment.assembly.feature_cache import Seen
 from fed_pretrain.experiment.assembly.run_config import (
     EvaluationConfig,
     ResolvedEvaluation,
@@ -51,11 +52,23 @@ class Assembly:
     proxies: tuple[str, ...]
 
     @functools.cached_property
+    def seen(self) -> Seen:
+        """What rounds and evaluations read and build."""
+        wanted = self.config.work.feature_cache
+        return feature_cache.seen_by_rounds(
+            self.start, self.task, self.executor, self.session, wanted
+        )
+
+    @functools.cached_property
     def algorithm(self) -> Algorithm:
         """Built when first wanted: probes of a start need none."""
         config = self.config
         return self.session.algorithm(
-            config.algorithm, self.task, self.start, config.work.batch_size
+            config.algorithm,
+            self.seen.task,
+            self.start,
+            config.work.batch_size,
+            self.seen.build_model,
         )
 
     @functools.cached_property

@@ -55,18 +55,26 @@ class Evaluations:
         config = self._config
         seed = self._assembly.config.seed if config.eval_examples else 0
         device = self._assembly.executor.server_device
-        return (kind, id(self._assembly.task), start, split, config.eval_examples, seed, device)
+        return (
+            kind,
+            id(self._assembly.seen.task),
+            start,
+            split,
+            config.eval_examples,
+            seed,
+            device,
+        )
 
     def _global(self, split: str) -> GlobalEvaluation:
         assembly, device = self._assembly, self._assembly.executor.server_device
         forward = assembly.session.compiled(
-            ("forward", assembly.structure, device),
-            lambda: Forward(assembly.task, assembly.start.build_model, device=device),
+            ("forward", assembly.structure, assembly.seen.task.structure, device),
+            lambda: Forward(assembly.seen.task, assembly.seen.build_model, device=device),
         )
         return assembly.session.cached(
             self._key("global", split),
             lambda: GlobalEvaluation(
-                assembly.task,
+                assembly.seen.task,
                 split=split,
                 max_examples=self._config.eval_examples,
                 seed=assembly.config.seed,
@@ -78,7 +86,7 @@ class Evaluations:
         assembly, split = self._assembly, self._config.eval_split
         evaluation = assembly.session.cached(
             self._key("clients", split),
-            lambda: ClientEvaluation(assembly.task, assembly.start.build_model, split),
+            lambda: ClientEvaluation(assembly.seen.task, assembly.seen.build_model, split),
         )
         ids = assembly.task.dataset.index(split).client_ids
         inputs = [ClientInput(name, read) for name, read in evaluation.reads(ids)]
@@ -100,8 +108,8 @@ class Evaluations:
         evaluation = assembly.session.cached(
             (*self._key("personal", split), assembly.config.algorithm.personal, repr(kept.spec)),
             lambda: ClientEvaluation(
-                assembly.task,
-                assembly.start.build_model,
+                assembly.seen.task,
+                assembly.seen.build_model,
                 split,
                 state_spec=kept.spec,
                 own=kept.received,

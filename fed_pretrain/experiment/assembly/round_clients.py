@@ -53,7 +53,7 @@ def inputs(
     """The round's clients with their work; heterogeneity may shorten or drop it."""
     config = assembly.config
     states = states or ClientStates(assembly.algorithm)
-    reader = assembly.task.reader(TRAIN_SPLIT)
+    reader = assembly.seen.task.reader(TRAIN_SPLIT)
     late_rounds = assembly.algorithm.config.late_rounds
     plans = uneven_work.plan_round(
         config.system,

@@ -20,6 +20,8 @@ from groundwork.untyped import Json
 STOP, DROP_CLIENT = "stop", "drop_client"
 # Values of --exclude_clients that are no file.
 AUTO, NONE = "auto", "none"
+# When the features of a frozen body are computed once.
+AUTO_CACHE, ALWAYS, NEVER = "auto", "always", "never"
 # Of a field: a resumed run may change it, for it moves no number of the rounds that are done.
 _FREE = {"moves_numbers": False}
 
@@ -45,6 +47,12 @@ class WorkConfig:
     )
     max_examples: int | None = setting(
         None, "At most this many examples of a client, its first ones.", lower_bound=1
+    )
+    feature_cache: str = setting(
+        AUTO_CACHE,
+        "Whether what a frozen body gives for an example is computed once and kept: auto, where it "
+        "is the same in every round; always, without the body's dropout; never.",
+        choices=(AUTO_CACHE, ALWAYS, NEVER),
     )
     exclude_clients: str = setting(
         AUTO,

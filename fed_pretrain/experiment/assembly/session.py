@@ -10,6 +10,8 @@ import dataclasses
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
+import tensorflow as tf
+
 from data_prep.store.reader import PreparedDataset, WithoutClients
 from fed_pretrain.algorithms import compose, known_server_optimizers
 from fed_pretrain.algorithms.algorithm import Algorithm
@@ -77,8 +79,14 @@ class Session:
         return self._tasks.get((*key, left_out), lambda: dataclasses.replace(whole, dataset=rest))
 
     def algorithm(
-        self, config: ResolvedAlgorithm, task: Task, start: Start, batch_size: int
+        self,
+        config: ResolvedAlgorithm,
+        task: Task,
+        start: Start,
+        batch_size: int,
+        build_model: Callable[[], tf.keras.Model],
     ) -> Algorithm:
+        """`task` and `build_model` are what rounds see of the task's and the start's."""
         key = (_compiled_of(config), structure(task, start), batch_size)
         spec = task.payload_spec(batch_size)
         if config.late_rounds:
@@ -88,7 +96,7 @@ class Session:
             key,
             lambda: compose.build(
                 config,
-                task.model_fn(start.build_model),
+                task.model_fn(build_model),
                 spec,
                 task,
                 weight_names=start.names[0],

@@ -101,7 +101,7 @@ class Training:
         reason = self._reason()
         label = f"{self._config.task} {self._config.start.spec} {self._assembly.algorithm.label}"
         progress = Progress(label, self._rounds)
-        with CohortPrefetch(self._assembly.task.reader(TRAIN_SPLIT)) as prefetch:
+        with CohortPrefetch(self._assembly.seen.task.reader(TRAIN_SPLIT)) as prefetch:
             while reason is None:
                 row = self._one_round(prefetch)
                 progress.update(self._round, _detail(row))

@@ -15,7 +15,7 @@ BENCHMARKS = $(filter-out %_peers faults,$(basename $(notdir $(shell grep -l "^i
 # Bytecode makes an import of TensorFlow Federated take 6 s in place of 24 s.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: test-stores quickstart test test-all test-airflow test-trackers engines test-engines test-image pages-test lint format bench bench-smoke mutants doctor bazel-smoke generated architecture lock gpu pjrt pjrt-cuda pjrt-tpu test-pjrt \
+.PHONY: test-stores quickstart test test-all test-airflow test-trackers engines test-engines test-image pages-test notebooks lint format bench bench-smoke mutants doctor bazel-smoke generated architecture lock gpu pjrt pjrt-cuda pjrt-tpu test-pjrt \
 	embedded-large fashion-mnist clean clean-all help .venv
 .DEFAULT_GOAL := help
 
@@ -59,6 +59,10 @@ test-stores: .venv/.stamp  ## prepare, train and study on a server that speaks S
 	@"$(PYTHON)" tools/environment.py side stores
 	@"$(PYTHON)" tools/environment.py side prepare
 	@$(VENV)/python -m pytest -q --slow tests/groundwork/stores tests/data_prep/store tests/data_prep/slim_environment_test.py
+
+notebooks: .venv/.stamp  ## run the notebooks from start to end, in an environment of their own
+	@"$(PYTHON)" tools/environment.py side notebooks
+	@.cache/notebooks/bin/python tools/run_notebooks.py $(NOTEBOOKS)
 
 lint: .venv/.stamp  ## ruff (lint and format) and mypy
 	@$(VENV)/ruff check --quiet $(CHECKED) && $(VENV)/ruff format --quiet --check $(CHECKED)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from fed_pretrain.notebook.argument_errors import ArgumentError as ArgumentError
     from fed_pretrain.notebook.clients import Clients as Clients
     from fed_pretrain.notebook.clients import clients as clients
+    from fed_pretrain.notebook.processes import learning_process as learning_process
     from fed_pretrain.notebook.run import TrainedRun as TrainedRun
     from fed_pretrain.notebook.run import train as train
     from fed_pretrain.notebook.starts import Start as Start
@@ -56,6 +57,7 @@ _HOMES = {
     "algorithm": "fed_pretrain.notebook.algorithms",
     "compare": "fed_pretrain.notebook.study",
     "clients": "fed_pretrain.notebook.clients",
+    "learning_process": "fed_pretrain.notebook.processes",
     "start": "fed_pretrain.notebook.starts",
     "train": "fed_pretrain.notebook.run",
     "AlgorithmConfig": "fed_pretrain.algorithms.algorithm_config",

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from fed_pretrain.models import keras_versions
 from fed_pretrain.models.dropout import KeyedDropout
 from fed_pretrain.models.norm import GroupNorm, LayerNorm
 from fed_pretrain.starts.formats import facts as own_facts
@@ -81,6 +82,7 @@ def save_keras(
     """`.keras` is a zip: it holds labels and facts as files of their own, which Keras ignores."""
     temporary = path.with_name(f"{files.TEMPORARY_PREFIX}{os.getpid()}-{path.name}")
     try:
+        keras_versions.archives_in_this_thread()
         model.save(temporary)
         beside = {LABELS_FILE: list(labels)} | ({FACTS_FILE: facts} if facts else {})
         content = _repacked(temporary.read_bytes(), beside)

@@ -5,6 +5,7 @@ version 1, and keeps it: models that were built before then fail outside, in `pr
 `get_weights`. Building each layer again outside takes it back; so does this, at once.
 """
 
+import importlib
 from collections.abc import Iterator
 
 import tensorflow as tf
@@ -20,6 +21,12 @@ def restore() -> None:
         bases = tuple(_second(base) if _version_1(base) else base for base in kind.__bases__)
         if bases != kind.__bases__:
             kind.__bases__ = bases
+
+
+def archives_in_this_thread() -> None:
+    """Keras writes its archives in the thread that imported it, and HDF5 in all others."""
+    root = tf.keras.Model.__module__.partition(".engine")[0]
+    importlib.import_module(f"{root}.saving.saving_lib")._SAVING_V3_ENABLED.value = True
 
 
 def _below(kind: KerasLayer) -> Iterator[KerasLayer]:

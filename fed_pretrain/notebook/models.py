@@ -9,7 +9,7 @@ from fed_pretrain.notebook.argument_errors import ArgumentError, naming
 from fed_pretrain.notebook.clients import Clients
 from fed_pretrain.tasks import own_model
 from fed_pretrain.tasks.own_model import OwnModel
-from groundwork.untyped import KerasLayer
+from groundwork.errors import UserError
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -42,14 +42,24 @@ def _own(model: "tf.keras.Model | Callable[[], tf.keras.Model]", clients: Client
                 f"model is a {type(model).__name__}; a Keras model, a function that builds one, a"
                 " .keras file or a model's name is wanted"
             )
-        build = model
-        return own_model.of_function(
-            lambda: _flat(_built(build), clients), getattr(build, "__name__", "model")
-        )
+        return _of_function(model, clients)
     if isinstance(model, tf.keras.Sequential) or model._is_graph_network:
-        return _by_description(_flat(model, clients))
+        flat = _flat(model, clients)
+        return _described(flat) or own_model.of_function(
+            lambda: tf.keras.models.clone_model(flat), flat.name
+        )
     kind, config = type(model), _config_of(model)
     return own_model.of_function(lambda: _flat(kind.from_config(config), clients), kind.__name__)
+
+
+def _of_function(build: "Callable[[], tf.keras.Model]", clients: Clients) -> OwnModel:
+    """What it builds, by Keras' description where there is one."""
+
+    def flat() -> "tf.keras.Model":
+        return _flat(_built(build), clients)
+
+    name = getattr(build, "__name__", "").strip("<>") or "model"
+    return _described(flat()) or own_model.of_function(flat, name)
 
 
 def _built(build: "Callable[[], tf.keras.Model]") -> "tf.keras.Model":
@@ -61,15 +71,15 @@ def _built(build: "Callable[[], tf.keras.Model]") -> "tf.keras.Model":
     return model
 
 
-def _by_description(model: "tf.keras.Model") -> OwnModel:
-    """By Keras' text; where that cannot be read back (custom layers), by copying."""
-    import tensorflow as tf
-
-    own = own_model.of_model(model)
+def _described(model: "tf.keras.Model") -> OwnModel | None:
+    """None where Keras cannot build it from its own description: layers of one's own, Lambda."""
     try:
+        own = own_model.of_model(model)
         own.make()
+    except UserError:
+        raise
     except Exception:  # Keras raises whatever it cannot find or build.
-        return OwnModel(own.name, own.digest, lambda: tf.keras.models.clone_model(model))
+        return None
     return own
 
 
@@ -112,15 +122,7 @@ def _flat(model: "tf.keras.Model", clients: Clients) -> "tf.keras.Model":
         ) from None
     if isinstance(model, tf.keras.Sequential):
         return model
-    _without_counter(model)
     return tf.keras.Model(row, outputs, name=model.name)
-
-
-def _without_counter(model: KerasLayer) -> None:
-    """A subclass' name counts how often it was made."""
-    stem, _, number = model.name.rpartition("_")
-    if number.isdigit():
-        model._name = stem
 
 
 def _has_file(own: OwnModel) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fed_pretrain.curvature.curvature_config import CurvatureConfig
 from fed_pretrain.experiment.analysis import run_analysis
-from fed_pretrain.experiment.analysis.analyze_config import AnalyzeConfig
+from fed_pretrain.experiment.analysis.analyze_config import AnalyzeConfig, OtherRun
 from fed_pretrain.experiment.assembly.run_config import RunConfig
 from fed_pretrain.notebook import arguments
 from fed_pretrain.notebook.argument_errors import ArgumentError
@@ -25,7 +25,9 @@ class Measured(Mapping[str, Json]):
 
     def __init__(self, contents: Mapping[str, Mapping[str, Json]]) -> None:
         self.contents = contents
-        self._shown = next(iter(contents.values())) if len(contents) == 1 else contents
+        self._shown: Mapping[str, Json] = (
+            next(iter(contents.values())) if len(contents) == 1 else contents
+        )
 
     def __getitem__(self, name: str) -> Json:
         return self._shown[name]
@@ -62,6 +64,7 @@ def measured(
     folder: Path,
     names: Sequence[str],
     round_number: str,
+    others: Mapping[str, str],
     settings: Mapping[str, Json],
 ) -> Measured:
     """Probes of the weights that the run in `folder` kept of a round."""
@@ -75,6 +78,10 @@ def measured(
             options=tuple(options),
             run_folder=str(folder),
             round=round_number,
+            others=tuple(
+                OtherRun(other, "last", name, name.replace("run", "round"))
+                for name, other in others.items()
+            ),
         )
     )
     probes = known_probes.at_checkpoints()
@@ -101,6 +108,21 @@ def _options(settings: Mapping[str, Json]) -> list[object]:
         checked = arguments.checked(config, field, name, value)
         given.setdefault(config, {})[field.name] = checked
     return [config(**given.get(config, {})) for config in known_probes.options()]
+
+
+def of_run(folder: Path) -> Measured:
+    """What the probes of a run wrote at its end."""
+    files = {
+        name: folder / "probes" / f"{probe.file}.json"
+        for name, probe in known_probes.in_rounds().items()
+    }
+    return Measured(
+        {
+            name: json.loads(file.read_text(encoding="utf-8"))
+            for name, file in files.items()
+            if file.exists()
+        }
+    )
 
 
 def of_start(config: RunConfig, names: Sequence[str]) -> None:

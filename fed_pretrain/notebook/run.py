@@ -25,14 +25,15 @@ from fed_pretrain.notebook import (
     watching,
 )
 from fed_pretrain.notebook.algorithms import Algorithm
-from fed_pretrain.notebook.argument_errors import naming
+from fed_pretrain.notebook.argument_errors import ArgumentError, naming
 from fed_pretrain.notebook.clients import Clients
 from fed_pretrain.notebook.clients import clients as clients_of
 from fed_pretrain.notebook.losses import Loss
 from fed_pretrain.notebook.models import Model
 from fed_pretrain.notebook.starts import Given
 from fed_pretrain.notebook.watching import OnRound
-from groundwork.untyped import Json, Nested
+from fed_pretrain.tasks import own_model
+from groundwork.untyped import Json, Nested, Process
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from fed_pretrain.notebook.probing import Measured
+    from fed_pretrain.notebook.processes import ProcessSession
 
 _PARTS = "parts"
 
@@ -52,7 +54,14 @@ class TrainedRun:
     command line's.
     """
 
-    def __init__(self, config: RunConfig, result: RunResult, clients: Clients) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        result: RunResult,
+        clients: Clients,
+        session: "ProcessSession | None" = None,
+    ) -> None:
+        self._session = session
         self.config = config
         self.clients = clients
         self.workdir = Path(result.workdir)
@@ -83,12 +92,25 @@ class TrainedRun:
     @property
     def model(self) -> "tf.keras.Model":
         """The Keras model after the last round."""
-        return _loaded(self.workdir / "final.keras")
+        return self._loaded("final.keras")
 
     @property
     def best_model(self) -> "tf.keras.Model":
         """The Keras model of the best round whose weights were kept."""
-        return _loaded(self.workdir / "best.keras")
+        return self._loaded("best.keras")
+
+    def _loaded(self, name: str) -> "tf.keras.Model":
+        """With the classes of the caller's own layers."""
+        import tensorflow as tf
+
+        own = {}
+        if own_model.is_own(self.config.model):
+            parts = own_model.find(str(self.config.model)).make().submodules
+            own = {type(part).__name__: type(part) for part in parts}
+        with watching.one_at_a_time():
+            return tf.keras.models.load_model(
+                self.workdir / name, custom_objects=own, compile=False, safe_mode=False
+            )
 
     def frame(self) -> "pd.DataFrame":
         """A row a round."""
@@ -99,17 +121,34 @@ class TrainedRun:
         points = [(row["round"], row[column]) for row in self.rows if row.get(column) is not None]
         return figures.curve(points, column, ax)
 
-    def probe(self, *names: str, round: str | int = "last", **settings: Json) -> "Measured":
+    @property
+    def probes(self) -> "Measured":
+        """What the run's own probes wrote when it ended: distances, misalignment, ..."""
+        from fed_pretrain.notebook import probing
+
+        return probing.of_run(self.workdir)
+
+    def probe(
+        self,
+        *names: str,
+        round: str | int = "last",
+        other_run: "TrainedRun | None" = None,
+        third_run: "TrainedRun | None" = None,
+        **settings: Json,
+    ) -> "Measured":
         """What `analyze` measures of the weights that the run kept of a round.
 
-        `names`: hessian, alignment, misalignment, loss, ...; `settings`: their flags, such as
-        hessian_eigenvalues=5.
+        `names`: hessian, alignment, misalignment, loss, landscape, ...; `settings`: their flags,
+        such as hessian_eigenvalues=5. `other_run` and `third_run` are what landscape and plane set
+        beside this one.
         """
         from fed_pretrain.notebook import probing
 
+        others = {"other_run": other_run, "third_run": third_run}
+        folders = {name: str(run.workdir) for name, run in others.items() if run is not None}
         with watching.one_at_a_time(), naming(probes="names"), quietly.running():
             return probing.measured(
-                self.config, self.workdir, names or ("hessian",), str(round), settings
+                self.config, self.workdir, names or ("hessian",), str(round), folders, settings
             )
 
     def resume(self, rounds: int | None = None, on_round: OnRound | None = None) -> "TrainedRun":
@@ -119,7 +158,7 @@ class TrainedRun:
             config = dataclasses.replace(
                 config, work=dataclasses.replace(config.work, rounds=rounds)
             )
-        return run(config, self.clients, on_round)
+        return run(config, self.clients, on_round, self._session)
 
     def __repr__(self) -> str:
         state = "finished" if self.finished else self.reason
@@ -148,6 +187,7 @@ def train(
     batch_size: int | None = None,
     epochs: int | None = None,
     loss: Loss | None = None,
+    process: Process = None,
     on_round: OnRound | None = None,
     workdir: str | os.PathLike[str] | None = None,
     **settings: Json,
@@ -166,6 +206,7 @@ def train(
     batch_size: int | None = None,
     epochs: int | None = None,
     loss: Loss | None = None,
+    process: Process = None,
     on_round: OnRound | None = None,
     workdir: str | os.PathLike[str] | None = None,
     **settings: Json,
@@ -184,6 +225,7 @@ def train(
       rounds, clients_per_round, batch_size, epochs: by default the task's.
       seed: decides every random choice.
       loss: a function of (y, outputs) in the place of the task's, with a number for each example.
+      process: a LearningProcess of TFF's in the place of an algorithm of ours; it trains `model`.
       on_round: called with each round's row.
       workdir: keeps the run; the same call on the same folder goes on with it. By default it is in
         a temporary folder that goes with the result.
@@ -206,8 +248,10 @@ def train(
         task = losses.task_with(held.task, loss)
         begin = starts.resolved(start, "start", model, name, held, place.parts)
         chosen = algorithms.of(algorithm)
+        given |= starts.rates(start)
         config = config_of(held, task, name, chosen, seed, given, start=begin)
-        trained = run(dataclasses.replace(config, workdir=str(place.folder)), held, on_round)
+        config = dataclasses.replace(config, workdir=str(place.folder))
+        trained = run(config, held, on_round, _session(process))
         place.goes_with(trained)
         return trained
 
@@ -236,11 +280,31 @@ def config_of(
     )
 
 
-def run(config: RunConfig, clients: Clients, on_round: OnRound | None = None) -> TrainedRun:
+def run(
+    config: RunConfig,
+    clients: Clients,
+    on_round: OnRound | None = None,
+    session: "ProcessSession | None" = None,
+) -> TrainedRun:
     """Trains, and says so in the notebook's own way."""
-    with watching.one_at_a_time(), naming(), quietly.running():
-        result = train_config(config, followers=watching.followers(on_round))
-    return TrainedRun(config, result, clients)
+    followers = watching.followers(on_round)
+    with watching.one_at_a_time(), naming(start="start"), quietly.running():
+        result = train_config(config, session, followers)
+    return TrainedRun(config, result, clients, session)
+
+
+def _session(process: Process) -> "ProcessSession | None":
+    """What trains by a process of somebody else's."""
+    if process is None:
+        return None
+    from fed_pretrain.notebook.processes import ProcessSession
+
+    if not hasattr(process, "get_model_weights"):
+        raise ArgumentError(
+            f"process is a {type(process).__name__}; a tff.learning.templates.LearningProcess is"
+            " wanted"
+        )
+    return ProcessSession(process)
 
 
 class Place:
@@ -258,9 +322,3 @@ class Place:
     def goes_with(self, result: object) -> None:
         if self._temporary:
             weakref.finalize(result, shutil.rmtree, self.folder, ignore_errors=True)
-
-
-def _loaded(path: Path) -> "tf.keras.Model":
-    import tensorflow as tf
-
-    return tf.keras.models.load_model(path, compile=False, safe_mode=False)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias, Union
 
 import numpy as np
 
+from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
 from fed_pretrain.notebook import arguments
 from fed_pretrain.notebook.argument_errors import ArgumentError, naming
 from fed_pretrain.notebook.clients import Clients
@@ -30,10 +31,14 @@ OWN = "own"
 
 @dataclasses.dataclass(frozen=True)
 class Start:
-    """Where a run begins, what of it is kept, and what trains; `settings` of StartConfig."""
+    """Where a run begins, what of it is kept, and what trains; `settings` of StartConfig.
+
+    rates: settings of the algorithm that suit this start.
+    """
 
     weights: "str | os.PathLike[str] | Arrays"
     settings: tuple[tuple[str, Json], ...] = ()
+    rates: tuple[tuple[str, Json], ...] = ()
 
 
 Given: TypeAlias = str | os.PathLike[str] | Arrays | Start
@@ -44,16 +49,26 @@ def start(weights: "str | os.PathLike[str] | Arrays" = "random", **settings: Jso
 
     `weights`: as `starts` of `compare` takes them; "own" are those that the model has now. The
     settings are the fields of StartConfig: head, trainable, noise, blend, batch_norm,
-    allow_partial, ...
+    allow_partial, ... and those of AlgorithmConfig that this start shall have of its own, such as
+    client_learning_rate.
     """
-    known = {field.name: field for field in dataclasses.fields(StartConfig) if field.name != "spec"}
+    own = {field.name: field for field in dataclasses.fields(StartConfig) if field.name != "spec"}
+    rates = {field.name: field for field in dataclasses.fields(AlgorithmConfig)}
     for name, value in settings.items():
-        if name not in known:
-            raise ArgumentError(f"there is no argument {name!r}{nearest(name, list(known))}")
-        arguments.checked(StartConfig, known[name], name, value)
+        if name not in own | rates:
+            raise ArgumentError(f"there is no argument {name!r}{nearest(name, [*own, *rates])}")
+        config = StartConfig if name in own else AlgorithmConfig
+        arguments.checked(config, (own | rates)[name], name, value)
+    kept = {name: value for name, value in settings.items() if name in own}
     with naming():
-        StartConfig(**settings)
-    return Start(weights, tuple(sorted(settings.items())))
+        StartConfig(**kept)
+    others = {name: value for name, value in settings.items() if name not in own}
+    return Start(weights, tuple(sorted(kept.items())), tuple(sorted(others.items())))
+
+
+def rates(given: "Given") -> dict[str, Json]:
+    """The settings of the algorithm that the start brings."""
+    return dict(given.rates) if isinstance(given, Start) else {}
 
 
 def resolved(

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fed_pretrain.experiment.assembly.run_config import RunConfig
-from fed_pretrain.experiment.training.result import RunResult
 from fed_pretrain.experiment.training.run import train as train_config
 from fed_pretrain.notebook import (
     algorithms,
@@ -34,6 +33,7 @@ from fed_pretrain.notebook.losses import Loss
 from fed_pretrain.notebook.models import Model
 from fed_pretrain.notebook.run import Place, TrainedRun, config_of
 from fed_pretrain.notebook.starts import Given
+from fed_pretrain.notebook.starts import rates as rates_of
 from fed_pretrain.notebook.watching import OnRound
 from fed_pretrain.reporting import results
 from fed_pretrain.starts.start_config import StartConfig
@@ -264,10 +264,21 @@ def compare(
         }
         begins = _starts(starts, model, held, place)
         chosen = _algorithms(algorithms)
+        rates = {str(name): rates_of(one) for name, one in (starts or {"random": "random"}).items()}
         name = models.named(model, held, place.parts)
         task = losses.task_with(held.task, loss)
         cells = list(
-            _cells(held, task, name, begins, chosen, _seeds(seeds), given, tuple(probes_at_start))
+            _cells(
+                held,
+                task,
+                name,
+                begins,
+                chosen,
+                _seeds(seeds),
+                given,
+                rates,
+                tuple(probes_at_start),
+            )
         )
         record = _Record(place.folder, title, cells, begins, chosen)
         runs = [
@@ -313,18 +324,19 @@ def _cells(
     begins: Mapping[str, StartConfig],
     chosen: Mapping[str, Algorithm],
     seeds: Sequence[int],
-    given: Mapping[str, Json],
+    given: dict[str, Json],
+    rates: Mapping[str, dict[str, Json]],
     probes: tuple[str, ...],
 ) -> Iterator[Cell]:
-    """Seeds come last, so that runs of one program follow each other."""
+    """Seeds come last, so that runs of one program follow each other; `rates` are of each start."""
     for (label, begin), seed in itertools.product(begins.items() if probes else (), seeds):
         first = next(iter(chosen.values()))
-        config = config_of(clients, task, model, first, seed, given, start=begin)
+        config = config_of(clients, task, model, first, seed, given | rates[label], start=begin)
         yield Cell(label, "", seed, config, probes)
     for (label, begin), (name, one), seed in itertools.product(
         begins.items(), chosen.items(), seeds
     ):
-        config = config_of(clients, task, model, one, seed, given, start=begin)
+        config = config_of(clients, task, model, one, seed, given | rates[label], start=begin)
         yield Cell(label, name, seed, config)
 
 
@@ -334,7 +346,7 @@ def _done(
     """The finished run of a cell; of one whose numbers end, nothing: that is a result as well."""
     folder = record.folder / cell.output
     config = dataclasses.replace(cell.config, workdir=str(folder))
-    began = time.monotonic()
+    began, followers = time.monotonic(), watching.followers(on_round, record.label(number))
     try:
         with naming(start=f"starts[{cell.start!r}]"), quietly.running():
             if cell.probes:
@@ -343,7 +355,7 @@ def _done(
                 probing.of_start(config, cell.probes)
                 record.update(number, "done", time.monotonic() - began)
                 return None
-            result = _trained(config, on_round, record.label(number))
+            result = train_config(config, followers=followers)
     except UserError as error:
         if _NOT_FINITE not in str(error):
             raise
@@ -355,10 +367,6 @@ def _done(
         )
     record.update(number, "done", time.monotonic() - began)
     return TrainedRun(config, result, clients)
-
-
-def _trained(config: RunConfig, on_round: OnRound | None, label: str) -> RunResult:
-    return train_config(config, followers=watching.followers(on_round, label))
 
 
 class _Record:

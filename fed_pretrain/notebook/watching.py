@@ -36,7 +36,10 @@ def in_notebook() -> bool:
 
 
 def followers(on_round: OnRound | None, label: str = "") -> list[Follower]:
-    """The caller's function, and in a notebook a bar."""
+    """The caller's function, and in a notebook a bar; one with a label goes when it is full.
+
+    The bar is shown where a cell writes when this is called.
+    """
     found: list[Follower] = [_Told(on_round)] if on_round is not None else []
     return [*found, *([_Bar(label)] if in_notebook() else [])]
 
@@ -57,12 +60,16 @@ class _Bar(Follower):
 
         self._label = label
         self._make, self._bar = tqdm, None
-        self._stream = sys.stderr  # While a run is under way it is not the cell's.
+        self._stream = sys.stderr
 
     def begin(self, run: FollowedRun, rows: Sequence[Row]) -> None:
         total, done = int(run.parameters.get("rounds", 0)), max(0, len(rows) - 1)
         self._bar = self._make(
-            total=total, initial=done, desc=self._label or run.name, file=self._stream
+            total=total,
+            initial=done,
+            desc=self._label or run.name,
+            file=self._stream,
+            leave=not self._label,
         )
 
     def row(self, row: Row) -> None:

@@ -38,10 +38,23 @@ def build(text: str) -> "tf.keras.Model":
 
     from fed_pretrain.models import dropout  # registers KeyedDropout  # noqa: F401
 
-    model = tf.keras.models.model_from_json(text)
-    if isinstance(model, tf.keras.Sequential):
-        return tf.keras.Model(model.inputs, model.outputs, name=model.name)
-    return model
+    return functional(tf.keras.models.model_from_json(text))
+
+
+def functional(model: "tf.keras.Model") -> "tf.keras.Model":
+    """The same layers, in a model that is functional and without the process' counters.
+
+    Those of nested models keep their names, which no weight's name shows.
+    """
+    import tensorflow as tf
+
+    taken: dict[str, int] = {}
+    for layer in model.layers:
+        stem = _stem(type(layer).__name__, layer.name)
+        count = taken[stem] = taken.get(stem, -1) + 1
+        layer._name = f"{stem}_{count}" if count else stem
+    name = _stem(type(model).__name__, model.name)
+    return tf.keras.Model(model.inputs, model.outputs, name=name)
 
 
 def check(model: "tf.keras.Model") -> None:

@@ -130,10 +130,15 @@ def of_model(model: "tf.keras.Model") -> OwnModel:
 
 def of_function(make: "Callable[[], tf.keras.Model]", name: str) -> OwnModel:
     """What a function of one's own builds; known by the weights that come out."""
-    model = make()
+
+    def made() -> "tf.keras.Model":
+        return keras_description.functional(make())
+
+    model = made()
     _check_ends(model)
+    keras_description.check(model)
     shapes = [(layer.name, [list(w.shape) for w in layer.weights]) for layer in model.layers]
-    return OwnModel(name, hashlib.sha256(json.dumps(shapes).encode()).hexdigest(), make)
+    return OwnModel(name, hashlib.sha256(json.dumps(shapes).encode()).hexdigest(), made)
 
 
 def _check_ends(model: "tf.keras.Model") -> None:

@@ -234,6 +234,9 @@ class LocalTraining:
         key = dropout.step_key(self.payload["key"], key_index)
         with dropout.keyed(key), tf.GradientTape() as tape:
             if self._objective is None:
+                # Whatever loss the model has, it knows nothing of padding.
+                real = payload["order"][index] >= 0
+                x, y = tf.boolean_mask(x, real), tf.boolean_mask(y, real)
                 batch = collections.OrderedDict(x=x, y=y)
                 output = _traced_anew(model.forward_pass)(batch, training=True)
                 logits, loss = output.predictions, output.loss
@@ -243,8 +246,10 @@ class LocalTraining:
         gradients = tape.gradient(
             loss, model.trainable_variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
-        objective = self._objective or CrossEntropy()
-        statistics = objective.statistics(y, logits)
+        if self._objective is None:
+            statistics = _of_any_loss(y, logits, loss)
+        else:
+            statistics = self._objective.statistics(y, logits)
         return gradients, tuple(tf.cast(statistics[name], tf.float32) for name in STATISTICS)
 
     def _clipped(self, gradients: Gradients) -> Gradients:
@@ -261,6 +266,17 @@ class LocalTraining:
             rate * (at_first if position in self._first else 1.0 - at_first)
             for position, rate in enumerate(self.rates)
         ]
+
+
+def _of_any_loss(y: tf.Tensor, logits: tf.Tensor, loss: tf.Tensor) -> Mapping[str, tf.Tensor]:
+    """Of a batch whose mean loss is known: accuracy as well where the labels are classes."""
+    if y.dtype.is_integer and logits.shape.rank and y.shape.rank == logits.shape.rank:
+        y = tf.squeeze(y, -1) if y.shape[-1] == 1 else y
+    if y.dtype.is_integer and logits.shape.rank == y.shape.rank + 1:
+        return CrossEntropy().statistics(y, logits)
+    rows = tf.cast(tf.shape(y)[0], tf.float32)
+    nothing = tf.zeros([], tf.float32)
+    return dict(zip(STATISTICS, (rows * loss, rows, nothing, nothing), strict=True))
 
 
 def zeros(specs: Specs) -> Tensors:

@@ -33,22 +33,18 @@ def process_over_batches(
     The model's own loss is minimised. A client's random key follows from the seed, the round and
     its data, since TFF does not say who a client is.
     """
-    update = known_updates.named(config.client_update).of(config)
-    if update.keeps_state or config.late_rounds or config.private:
-        what = "a state for each client" if update.keeps_state else "an account of the whole run"
-        raise UserError(
-            f"--algorithm: client update {config.client_update!r} with these settings needs {what},"
-            " which TFF's programs have no place for: train it by fed_pretrain.train"
-        )
+    if known_updates.named(config.client_update).of(config).keeps_state:
+        raise _refusal(config, "keeps a state for each client")
+    if config.late_rounds or config.private:
+        raise _refusal(config, "needs an account of the whole run with these settings")
     with tf.Graph().as_default():
         elements = model_fn().input_spec
     x, y = _pair(elements)
     algorithm = compose.build(config, model_fn, spec_of(x, y, None))
+    if algorithm.client_state_spec is not None:
+        raise _refusal(config, "keeps a state for each client with these settings")
     if algorithm.first_pass is not None:
-        raise UserError(
-            f"--algorithm: client update {config.client_update!r} asks the clients twice a round,"
-            " which TFF's programs do not do: train it by fed_pretrain.train"
-        )
+        raise _refusal(config, "asks the clients twice a round")
     ours = algorithm.process
     state_type = ours.initialize.type_signature.result.member
     to_payload = _to_payload(elements, seed)
@@ -83,6 +79,13 @@ def process_over_payloads(theirs: Process, payload_spec: Spec) -> Process:
         return theirs.next(state, tff.federated_map(to_batches, data))
 
     return _with_next(theirs, next_round)
+
+
+def _refusal(config: ResolvedAlgorithm, why: str) -> UserError:
+    return UserError(
+        f"--algorithm: client update {config.client_update!r} {why}, which TFF's programs have no"
+        " place for: train by it with fed_pretrain.train"
+    )
 
 
 def _with_next(process: Process, next_round: Computation) -> Process:

@@ -8,6 +8,7 @@ from typing import Any
 from fed_pretrain.algorithms import batched_clients
 from fed_pretrain.algorithms.algorithm import Algorithm
 from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
+from fed_pretrain.algorithms.kept_state import KeptState
 from groundwork.errors import UserError
 from groundwork.untyped import Computation, Nested, Process, Spec, State
 
@@ -59,7 +60,7 @@ def algorithm(theirs: Process, payload_spec: Spec, config: ResolvedAlgorithm) ->
     return ForeignAlgorithm(
         config=config,
         process=batched_clients.process_over_payloads(theirs, payload_spec),
-        client_state_spec=None,
+        kept=KeptState(own=None, specs=[]),
         layer_names=(),
         models_down=1.0,
         models_up=1.0,

@@ -57,6 +57,8 @@ def _short(content: Mapping[str, Json]) -> Iterator[str]:
             yield f"{name} {value:.4g}"
         elif isinstance(value, list) and 0 < len(value) <= 5 and isinstance(value[0], float):
             yield f"{name} {', '.join(f'{one:.4g}' for one in value)}"
+        elif isinstance(value, dict) and name != "provenance":
+            yield from (f"{name} {inner}" for inner in _short(value))
 
 
 def measured(

@@ -3,6 +3,7 @@
 import contextlib
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from fed_pretrain.tracking.follower import FollowedRun, Follower, Row
@@ -56,7 +57,9 @@ class _Bar(Follower):
     """tqdm's, with the last accuracy beside it."""
 
     def __init__(self, label: str) -> None:
-        from tqdm.auto import tqdm
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Without ipywidgets it is a bar of text, and says so.
+            from tqdm.auto import tqdm
 
         self._label = label
         self._make, self._bar = tqdm, None
@@ -67,7 +70,7 @@ class _Bar(Follower):
         self._bar = self._make(
             total=total,
             initial=done,
-            desc=self._label or run.name,
+            desc=self._label or "rounds",
             file=self._stream,
             leave=not self._label,
         )

@@ -131,7 +131,7 @@ def _order(sizes: tf.Tensor) -> tf.Tensor:
 
 
 def _to_batches(element: TffType, payload_spec: Spec) -> Computation:
-    structure = _specs_of(element)
+    structure = specs_of(element)
 
     @tff.tensorflow.computation(tff.SequenceType(tff.types.tensorflow_to_type(payload_spec)))
     def to_batches(data: tf.data.Dataset) -> tf.data.Dataset:
@@ -152,7 +152,7 @@ def _to_batches(element: TffType, payload_spec: Spec) -> Computation:
     return to_batches
 
 
-def _specs_of(element: TffType) -> Nested:
+def specs_of(element: TffType) -> Nested:
     """A batch's tensors by name where they have names, otherwise in order."""
     specs = [tf.TensorSpec(one.shape, one.dtype) for one in element]
     named = any(not name.startswith("_") for name in dir(element))

@@ -65,7 +65,13 @@ def algorithm(theirs: Process, payload_spec: Spec, config: ResolvedAlgorithm) ->
         models_down=1.0,
         models_up=1.0,
         build_one_client=_no_single_update,
+        first_parts=_no_parts,
     )
+
+
+def _no_parts(config: ResolvedAlgorithm) -> dict[str, State]:
+    """Of its state nothing follows from a config of ours."""
+    return {}
 
 
 def _no_single_update() -> Computation:

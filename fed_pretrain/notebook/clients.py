@@ -17,7 +17,7 @@ from fed_pretrain.notebook import quietly, sources
 from fed_pretrain.notebook.argument_errors import ArgumentError, naming
 from fed_pretrain.notebook.sources import Rows
 from fed_pretrain.tasks import embedded_datasets, known_tasks
-from groundwork.untyped import Json, Nested
+from groundwork.untyped import Json, Nested, Process
 
 if TYPE_CHECKING:
     import tensorflow_federated as tff
@@ -66,6 +66,14 @@ class Clients:
     def client_data(self, split: str = "train") -> "tff.simulation.datasets.ClientData":
         """For TensorFlow Federated's own simulations."""
         return self.dataset.client_data(split)
+
+    def data_source(
+        self, process: Process, batch_size: int = 20, seed: int = 0
+    ) -> "tff.program.FederatedDataSource":
+        """For `tff.learning.programs.train_model` with this process."""
+        from fed_pretrain.notebook.data_source import ClientSource
+
+        return ClientSource(str(self.dataset.path), self.task, process, batch_size, seed)
 
     def save(self, folder: str | os.PathLike[str]) -> "Clients":
         """A copy that stays, for the command line: `--dataset=FOLDER --task=TASK`."""

@@ -15,7 +15,7 @@ from fed_pretrain.notebook.argument_errors import ArgumentError, naming
 from fed_pretrain.notebook.watching import one_at_a_time
 from fed_pretrain.starts.start import Start
 from fed_pretrain.tasks.task import Task
-from groundwork.untyped import Process, TffModel
+from groundwork.untyped import KerasLayer, Process, TffModel
 
 
 def learning_process(
@@ -59,7 +59,12 @@ class ProcessSession(sessions.Session):
         self._built: dict[int, BuiltAlgorithm] = {}
 
     def algorithm(
-        self, config: ResolvedAlgorithm, task: Task, start: Start, batch_size: int
+        self,
+        config: ResolvedAlgorithm,
+        task: Task,
+        start: Start,
+        batch_size: int,
+        build_model: Callable[[], KerasLayer],
     ) -> BuiltAlgorithm:
         from fed_pretrain.algorithms import foreign
 

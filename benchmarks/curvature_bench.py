@@ -91,7 +91,7 @@ class Problem:
         self._start = start.resolve(StartConfig(), self._task, 0)
         self._weights = ModelArrays(*self._start.weights)
         drawn = sample.draw(dataset.index("train"), examples, 0)
-        self._clients = sample.inputs(self._task.reader("train"), drawn, 128)
+        self._clients = sample.pooled(self._task.reader("train"), drawn, 128)
         self._hessian = self._operator(None)
 
     def solve(self) -> Figures:

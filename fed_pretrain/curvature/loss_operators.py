@@ -203,7 +203,7 @@ class Operators:
             executor,
             self._computation(kind, block.positions),
             weights,
-            sample.inputs(reader, drawn, micro_batch),
+            sample.pooled(reader, drawn, micro_batch),
             block.positions,
         )
 

@@ -15,13 +15,19 @@ from fed_pretrain.executors.executor import ClientInput
 from groundwork import randomness
 
 _GRAIN = 4
+# Each input costs milliseconds whatever it holds, and a kernel gains little from more rows.
+_POOLED = 64
+
+
+Drawn = tuple[tuple[str, tuple[int, ...]], ...]
+"""Clients with the positions of their drawn examples."""
 
 
 @dataclass(frozen=True)
 class Sample:
     """Clients with the drawn examples of each; `examples` counts them all."""
 
-    clients: tuple[tuple[str, tuple[int, ...]], ...]
+    clients: Drawn
     examples: int
     seed: int
 
@@ -65,29 +71,71 @@ def inputs(reader: ClientReader, sample: Sample, micro_batch: int) -> list[Clien
     ]
 
 
+def pooled(reader: ClientReader, sample: Sample, micro_batch: int) -> list[ClientInput]:
+    """The same examples in few inputs, for sums over them all: small clients are read as one.
+
+    Rows whose length is their own cannot be, and stay by client.
+    """
+    most = min(micro_batch, _POOLED) if _of_one_shape(reader) else 0
+    return [
+        ClientInput(group[0][0], functools.partial(_read_together, reader, group, micro_batch))
+        for group in _groups(sample.clients, most)
+    ]
+
+
+def _of_one_shape(reader: ClientReader) -> bool:
+    return None not in (*reader.encoder.x_shape, *reader.encoder.y_shape)
+
+
+def _groups(clients: Drawn, most: int) -> list[Drawn]:
+    """Neighbours with at most this many rows together; a larger client by itself."""
+    groups: list[Drawn] = []
+    size = 0
+    for client in clients:
+        rows = len(client[1])
+        if groups and size + rows <= most:
+            groups[-1] += (client,)
+            size += rows
+        else:
+            groups.append((client,))
+            size = rows
+    return groups
+
+
+def _read_together(reader: ClientReader, group: Drawn, micro_batch: int) -> Payload:
+    rows = [_rows(reader, client_id, examples) for client_id, examples in group]
+    x, y = (np.concatenate(parts) for parts in zip(*rows, strict=True))
+    work = LocalWork(even_batch(len(x), micro_batch), shuffle=False)
+    return make_payload(x, y, work, 0, 0, group[0][0])
+
+
 def _read(
     reader: ClientReader, client_id: str, examples: tuple[int, ...], micro_batch: int
 ) -> Payload:
-    # Every product reads every client: encoded rows are held within the reader's bound of memory.
-    x, y = reader.cache.get(
+    x, y = _rows(reader, client_id, examples)
+    work = LocalWork(even_batch(len(x), micro_batch), shuffle=False)
+    return make_payload(x, y, work, 0, 0, client_id)
+
+
+def _rows(reader: ClientReader, client_id: str, examples: tuple[int, ...]) -> Rows:
+    """Every product reads every client: these are held within the reader's bound of memory."""
+    return reader.cache.get(
         (reader.split, client_id, examples),
         functools.partial(_fresh_rows, reader, client_id, examples),
     )
-    work = LocalWork(even_batch(len(x), micro_batch), shuffle=False)
-    return make_payload(x, y, work, 0, 0, client_id)
 
 
 def _fresh_rows(reader: ClientReader, client_id: str, examples: tuple[int, ...]) -> Rows:
     features = reader.dataset.read_client(reader.split, client_id)
     chosen = {name: tf.gather(values, list(examples)) for name, values in features.items()}
     x, y = reader.encoder.encode(chosen)
-    return np.ascontiguousarray(x), np.ascontiguousarray(y, dtype=np.int32)
+    return np.ascontiguousarray(x), np.ascontiguousarray(y, dtype=reader.encoder.y_dtype)
 
 
 def even_batch(rows: int, most: int) -> int:
     """At most `most` rows a step, in the fewest steps, and so that these are about equally full.
 
-    Clients are never mixed, so a batch for all would be mostly padding for the small ones. Above
+    Inputs are never mixed, so a batch for all would be mostly padding for the small ones. Above
     `_GRAIN` rows it is a multiple of it: compilers that want fixed shapes meet few.
     """
     if rows <= min(_GRAIN, most):

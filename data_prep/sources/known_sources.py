@@ -31,6 +31,7 @@ MODULES: Mapping[str, str] = {
     "image_folder": "own.image_folder",
     "chitchat": "public.chitchat",
     "shakespeare": "public.shakespeare",
+    "fractals": "synthetic.fractals",
 }
 
 

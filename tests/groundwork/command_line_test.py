@@ -75,7 +75,7 @@ def test_the_next_command_can_be_pasted_into_a_shell(capsys):
 
 
 # What TFF reads is an end in itself; the console only calls the others.
-ENDS = {"data_prep.export"}
+ENDS = {"data_prep.export", "pipelines.watch"}
 
 
 @pytest.mark.parametrize("program", sorted({*console.COMMANDS.values()} - ENDS))

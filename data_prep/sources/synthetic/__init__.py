@@ -1,0 +1,1 @@
+"""Images that are computed, for pre-training without anybody's data."""

@@ -11,6 +11,7 @@ import pytest
 from tests import conftest
 from tests.processes import runs, still_running
 
+ROOT = Path(conftest.__file__).parents[1]
 TESTS = """
 import os, pathlib, psutil, shutil, subprocess, time, pytest
 
@@ -36,7 +37,7 @@ def run_pytest(folder: Path, *options: str, environment: str = "{}") -> str:
     finished = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options],
         cwd=folder,
-        env={"PATH": "/usr/bin:/bin"},
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=600,

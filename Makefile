@@ -15,7 +15,7 @@ BENCHMARKS = $(filter-out %_peers faults,$(basename $(notdir $(shell grep -l "^i
 # Bytecode makes an import of TensorFlow Federated take 6 s in place of 24 s.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: test-stores quickstart test test-all test-airflow test-trackers engines test-engines test-image pages-test notebooks lint format bench bench-smoke mutants doctor bazel-smoke generated architecture lock gpu pjrt pjrt-cuda pjrt-tpu test-pjrt \
+.PHONY: site test-stores quickstart test test-all test-airflow test-trackers engines test-engines test-image pages-test notebooks lint format bench bench-smoke mutants doctor bazel-smoke generated architecture lock gpu pjrt pjrt-cuda pjrt-tpu test-pjrt \
 	embedded-large fashion-mnist clean clean-all help .venv
 .DEFAULT_GOAL := help
 
@@ -71,6 +71,10 @@ lint: .venv/.stamp  ## ruff (lint and format) and mypy
 format: .venv/.stamp  ## reformat the code, and mend what ruff can
 	@$(VENV)/ruff check --quiet --fix-only $(CHECKED)
 	@$(VENV)/ruff format --quiet $(CHECKED)
+
+site: .venv/.stamp  ## build the documentation site into build/site, and check its links
+	@"$(PYTHON)" tools/environment.py side site
+	@$(VENV)/python tools/site.py
 
 generated: .venv/.stamp  ## rewrite the tables of README.md and docs/
 	@$(VENV)/python tools/page_tables.py

@@ -25,24 +25,20 @@ _BLOCK = re.compile(r"(<!-- generated: (?P<name>\w+) -->\n)(.*?)(<!-- end -->)",
 
 
 def tasks_table() -> str:
-    """One row a task, with the command that trains it."""
+    """One row a task."""
     known_tasks = importlib.import_module("fed_pretrain.tasks.known_tasks")
     rows = []
     for name in known_tasks.names():
         task = known_tasks.get(name)
-        dataset = "" if task.prepare else f" --dataset=data/{name}"
         rows.append(
             (
                 f"`{name}`",
                 task.title,
                 _comes_from(task.prepare),
                 ", ".join(f"`{choice.name}`" for choice in task.models),
-                f"`python -m fed_pretrain.train --task={name}{dataset} --workdir=runs/{name}`",
             )
         )
-    return markdown(
-        ("task", "what it is", "data", "models (first is the default)", "train it"), rows
-    )
+    return markdown(("task", "what it is", "data", "models (first is the default)"), rows)
 
 
 def _comes_from(prepare: Mapping[str, Any] | None) -> str:
@@ -52,17 +48,12 @@ def _comes_from(prepare: Mapping[str, Any] | None) -> str:
 
 
 def algorithms_table() -> str:
-    """One row an algorithm, with the command that trains by it."""
+    """One row an algorithm."""
     known_algorithms = importlib.import_module("fed_pretrain.algorithms.known_algorithms")
     header, *rows = (re.split(r" {2,}", line) for line in known_algorithms.describe().splitlines())
     rows = [row for row in rows if not set("".join(row)) <= {"-", " "}]
-    command = "python -m fed_pretrain.train --task=digits --algorithm={0} --workdir=runs/digits_{0}"
-    body = [
-        (f"`{row[0]}`", *row[1:], f"`{command.format(row[0])}`")
-        for row in rows
-        if len(row) == len(header)
-    ]
-    return markdown((*header, "train by it"), body)
+    body = [(f"`{row[0]}`", *row[1:]) for row in rows if len(row) == len(header)]
+    return markdown(header, body)
 
 
 def probes_table() -> str:

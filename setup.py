@@ -27,7 +27,6 @@ _OF_FEDERATED = [
     "portpicker~=1.6",
     "tensorflow-model-optimization==0.7.5",
     "tensorflow-privacy==0.9.0",
-    "tqdm~=4.64",
     "typing-extensions>=4.12",
 ]
 

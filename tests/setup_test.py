@@ -1,6 +1,7 @@
 """A wheel gives a working tool in an environment of its own, outside any checkout."""
 
 import os
+import re
 import runpy
 import shutil
 import subprocess
@@ -117,7 +118,7 @@ def test_what_is_declared_in_the_place_of_tensorflow_federated_is_what_it_asks_f
 ) -> None:
     monkeypatch.setattr("setuptools.setup", lambda **_: None)
     declared = {
-        requirement.split("=")[0].rstrip("~>")
+        re.split(r"[<=>~]", requirement)[0]
         for requirement in runpy.run_path(str(ROOT / "setup.py"))["required"]()
     }
     asked = {line.split(" ")[0] for line in metadata.requires("tensorflow-federated") or []}

@@ -24,6 +24,7 @@ from data_prep.grouping.step import Step, Together
 from groundwork import owners
 
 RUNS = "runs"
+SHARDS = "shards"
 _PLAN = -1
 """Sorts the plan before the pieces of all shards."""
 _SORTING = "fed-pretrain-shard-"
@@ -135,10 +136,12 @@ def plan(job: Job, known: list[Piece]) -> Iterator[Piece]:
             f"{bad.total()} bad records, more than --max_bad_records={job.max_bad_records}"
         )
     payload = sum(account["payload_bytes"] for account in accounts)
+    shards = job.shards or max(1, -(-payload // job.shard_bytes))
+    job.note(SHARDS, shards)
     yield {
         "number": _PLAN,
         "drawn": next((piece["drawn"] for piece in known if "drawn" in piece), None),
-        "shards": job.shards or max(1, -(-payload // job.shard_bytes)),
+        "shards": shards,
         "runs": sorted(run for account in accounts for run in account.get("runs", ())),
         "examples": sum(account["examples"] for account in accounts),
         "dropped": dict(dropped),

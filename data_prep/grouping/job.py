@@ -22,6 +22,7 @@ from groundwork.untyped import Json
 Piece = dict[str, Json]
 """What a piece of work gave: JSON, and bytes."""
 _BASE64 = "base64"
+PROGRESS = "progress"
 
 
 class Task(NamedTuple):
@@ -93,6 +94,11 @@ class Job:
 
     def num_kept(self, stage: str) -> int:
         return len(list((self.staging / stage).glob("*.piece"))) if self.local else 0
+
+    def note(self, name: str, number: int) -> None:
+        """For the progress line of a local job."""
+        if self.local:
+            (self.folder(PROGRESS) / name).write_text(str(number))
 
     def stop(self) -> None:
         """Lets the other processes of a local job know that it has failed."""

@@ -204,10 +204,7 @@ class TaskReader:
         self._note()
 
     def _note(self) -> None:
-        """For the driver's progress line."""
-        if self._job.local:
-            path = self._job.folder("progress") / f"{self._stage}-{self._task.number:06d}"
-            path.write_text(str(self.account.examples))
+        self._job.note(f"{self._stage}-{self._task.number:06d}", self.account.examples)
 
     def _count(self) -> None:
         counts = self.account.counters()

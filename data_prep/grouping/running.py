@@ -1,4 +1,4 @@
-"""Runs a job's pipeline on a Beam runner, and shows how far it is."""
+"""Runs a job's pipeline on a Beam runner; what ends it becomes one sentence."""
 
 import contextlib
 import dataclasses
@@ -19,20 +19,17 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineResult, PipelineRunner
 from apache_beam.transforms import environments
 
-from data_prep.grouping import assigning, local_worker, merging, pipeline
+from data_prep.grouping import local_worker, pipeline
 from data_prep.grouping.grouping import remove_runs_of_the_dead
 from data_prep.grouping.job import Job, Task
-from data_prep.grouping.reading import READ
-from data_prep.sources.parsing.compressed import SUFFIXES
+from data_prep.grouping.watching import watched
 from groundwork import worker_errors
 from groundwork.errors import UserError
-from groundwork.progress import Progress
 from groundwork.staging import Interrupted
 from groundwork.stores import mirror, store
 
 _LOCAL = ("", "FnApiRunner")
 _WORKER_DIED = "Channel closed prematurely"
-_POLL_SECONDS = 0.25
 _LONGEST_WHY = 300
 
 
@@ -57,7 +54,7 @@ def run(
         graph = _pipeline(runner, options)
         pipeline.build(graph, job, tasks if job.local else [_addressed(task) for task in tasks])
         try:
-            with _progress(job, tasks, expected):
+            with watched(job, tasks, expected):
                 result = graph.run()
                 result.wait_until_finish()
         except Exception as error:
@@ -186,52 +183,3 @@ def _quiet_threads() -> None:
             before(raised)
 
     threading.excepthook = hook
-
-
-@contextlib.contextmanager
-def _progress(job: Job, tasks: Sequence[Task], expected: int | None) -> Iterator[None]:
-    stop = threading.Event()
-    thread = threading.Thread(target=_watch, args=(job, tasks, expected, stop), daemon=True)
-    if job.local:
-        thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        if job.local:
-            thread.join()
-
-
-def _watch(job: Job, tasks: Sequence[Task], expected: int | None, stop: threading.Event) -> None:
-    """Shows each stage from the pieces it leaves; an engine has a page of its own for that."""
-    stages = [(READ, "read and sort")]
-    if job.partition.is_global:
-        stages.insert(0, (assigning.STAGE, "look at labels"))
-    for stage, label in stages:
-        progress = Progress(label, expected)
-        finished = 0
-        whole = _in_one_piece(tasks)
-        while finished < len(tasks) and not stop.wait(_POLL_SECONDS):
-            finished = job.num_kept(stage)
-            progress.update(_examples(job, stage), f"files {finished}/{len(tasks)}{whole}")
-        if finished == len(tasks):
-            progress.close(f"{_examples(job, stage):,} examples")
-    progress = Progress("write shards", job.shards)
-    while not stop.wait(_POLL_SECONDS):
-        progress.update(job.num_kept(merging.STAGE))
-    progress.close()
-
-
-def _in_one_piece(tasks: Sequence[Task]) -> str:
-    """A compressed file cannot be entered in its middle: a kill costs what was read of it."""
-    compressed = sum(unit.path.endswith(SUFFIXES) for task in tasks for unit in task.units)
-    return f", {compressed:,} compressed ones each in one piece" if compressed else ""
-
-
-def _examples(job: Job, stage: str) -> int:
-    """Examples read so far, as each task noted them."""
-    noted = 0
-    for path in (job.staging / "progress").glob(f"{stage}-*"):
-        with contextlib.suppress(OSError, ValueError):
-            noted += int(path.read_text() or 0)
-    return noted

@@ -315,14 +315,14 @@ class _stop_on_signal:
             signal.signal(number, handler)
 
 
-def words() -> plan_module.Words:
+def words() -> plan_module.KnownWords:
     """The rates, the tasks and the report's parts that a plan may name."""
     from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
     from fed_pretrain.reporting import known_sections
     from fed_pretrain.reporting.claims import ledger
     from fed_pretrain.tasks import known_tasks
 
-    return plan_module.Words(
+    return plan_module.KnownWords(
         rates=[field.name for field in fields(AlgorithmConfig) if field.type is float],
         tasks=known_tasks.names(),
         claims=[claim.key for claim in ledger.CLAIMS],

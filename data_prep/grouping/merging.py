@@ -15,7 +15,7 @@ from apache_beam.metrics import Metrics
 from data_prep.grouping.grouping import Key, sorted_runs
 from data_prep.grouping.job import Job, Piece
 from data_prep.grouping.reading import NAMESPACE
-from data_prep.grouping.runs import Entry, entries, merged, shard_range
+from data_prep.grouping.runs import RunEntry, entries, merged, shard_range
 from data_prep.partitions.partition_config import SPLITS
 from data_prep.partitions.splits import TRAIN, Splitter
 from data_prep.sources.parsing import vocabulary
@@ -111,10 +111,10 @@ def _sizes(paths: list[Path], low: int, high: int) -> dict[bytes, _Size]:
 
 
 def _write(
-    stream: Iterator[Entry],
+    stream: Iterator[RunEntry],
     sizes: dict[bytes, _Size] | None,
     splitter: Splitter,
-    cutoff_value: Callable[[Entry], int],
+    cutoff_value: Callable[[RunEntry], int],
     limits: ClientLimits | None,
     writers: list[ShardWriter],
     words: WordCounter,
@@ -140,7 +140,7 @@ def _write(
         position += 1
 
 
-def _cutoff_value(job: Job) -> Callable[[Entry], int]:
+def _cutoff_value(job: Job) -> Callable[[RunEntry], int]:
     """What --split_cutoffs are compared with: the time of creation where examples carry one."""
     timed = any((f.name, f.kind, f.shape) == (CREATED, "int64", ()) for f in job.features)
     if job.splits.rule == "by_cutoff" and timed:

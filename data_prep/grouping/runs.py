@@ -28,7 +28,7 @@ _CHUNK = 1 << 18
 _ENTRY_MEMORY = 250
 
 
-class Entry(NamedTuple):
+class RunEntry(NamedTuple):
     """One example on its way to its shard; the field order is the sort order."""
 
     hash: int
@@ -119,7 +119,7 @@ def _chunks(path: Path, start: int, end: int) -> Iterator[bytes]:
         yield chunk
 
 
-def entries(path: Path, low: int, high: int, *, payloads: bool = True) -> Iterator[Entry]:
+def entries(path: Path, low: int, high: int, *, payloads: bool = True) -> Iterator[RunEntry]:
     """The entries of a run whose hash is in [low, high), in order."""
     buffer = b""
     position = 0
@@ -135,7 +135,7 @@ def entries(path: Path, low: int, high: int, *, payloads: bool = True) -> Iterat
             if low <= key < high:
                 client = buffer[position + size : client_end]
                 payload = buffer[client_end:end] if payloads else b""
-                yield Entry(key, client, order, payload, split, label, counted)
+                yield RunEntry(key, client, order, payload, split, label, counted)
             position = end
         more = next(chunks, None)
         if more is None:
@@ -143,7 +143,7 @@ def entries(path: Path, low: int, high: int, *, payloads: bool = True) -> Iterat
         buffer, position = buffer[position:] + more, 0
 
 
-def merged(paths: Sequence[Path], low: int, high: int) -> Iterator[Entry]:
+def merged(paths: Sequence[Path], low: int, high: int) -> Iterator[RunEntry]:
     """All entries of the range, in the one order there is."""
     return heapq.merge(*(entries(path, low, high) for path in paths))
 

@@ -21,7 +21,7 @@ DEFAULT = "fedavg"
 
 
 @dataclasses.dataclass(frozen=True)
-class Entry:
+class UsualAlgorithm:
     """`random` and `pretrained` are the settings that depend on the start."""
 
     client_update: str
@@ -59,8 +59,8 @@ _REDDI = "Reddi et al. 2021, as printed"
 _PRINTED = {"server_epsilon": 1e-3, "server_beta2": 0.99}
 
 _BY_SERVER = {
-    "fedavg": Entry("sgd", "sgd", "McMahan et al. 2017", _RANDOM, _PRETRAINED),
-    "fedavgm": Entry(
+    "fedavg": UsualAlgorithm("sgd", "sgd", "McMahan et al. 2017", _RANDOM, _PRETRAINED),
+    "fedavgm": UsualAlgorithm(
         "sgd",
         "sgd",
         "Hsu et al. 2019",
@@ -68,8 +68,10 @@ _BY_SERVER = {
         _PRETRAINED,
         {"server_momentum": 0.5},
     ),
-    "fedadam": Entry("sgd", "adam", _TFF, _ADAPTIVE_RANDOM, _ADAPTIVE_PRETRAINED, _ADAPTIVE),
-    "fedadamw": Entry(
+    "fedadam": UsualAlgorithm(
+        "sgd", "adam", _TFF, _ADAPTIVE_RANDOM, _ADAPTIVE_PRETRAINED, _ADAPTIVE
+    ),
+    "fedadamw": UsualAlgorithm(
         "sgd",
         "adamw",
         "Loshchilov and Hutter 2019",
@@ -77,7 +79,7 @@ _BY_SERVER = {
         _ADAPTIVE_PRETRAINED,
         {**_ADAPTIVE, "server_weight_decay": 0.01},
     ),
-    "fedyogi": Entry(
+    "fedyogi": UsualAlgorithm(
         "sgd",
         "yogi",
         _TFF,
@@ -85,7 +87,7 @@ _BY_SERVER = {
         _ADAPTIVE_PRETRAINED,
         _ADAPTIVE,
     ),
-    "fedadagrad": Entry(
+    "fedadagrad": UsualAlgorithm(
         "sgd",
         "adagrad",
         _TFF,
@@ -93,13 +95,13 @@ _BY_SERVER = {
         _ADAGRAD_PRETRAINED,
         _ADAPTIVE,
     ),
-    "fedadam_reddi": Entry(
+    "fedadam_reddi": UsualAlgorithm(
         "sgd", "adam_reddi", _REDDI, _ADAPTIVE_RANDOM, _ADAPTIVE_PRETRAINED, _PRINTED
     ),
-    "fedyogi_reddi": Entry(
+    "fedyogi_reddi": UsualAlgorithm(
         "sgd", "yogi_reddi", _REDDI, _ADAPTIVE_RANDOM, _ADAPTIVE_PRETRAINED, _PRINTED
     ),
-    "fedadagrad_reddi": Entry(
+    "fedadagrad_reddi": UsualAlgorithm(
         "sgd",
         "adagrad_reddi",
         _REDDI,
@@ -108,7 +110,7 @@ _BY_SERVER = {
         {"server_epsilon": 1e-3, "server_beta1": 0.0},
     ),
     # LAMB's rate is the share of a layer's norm that it moves by.
-    "fedlamb": Entry(
+    "fedlamb": UsualAlgorithm(
         "sgd",
         "lamb",
         "You et al. 2020",
@@ -120,10 +122,10 @@ _BY_SERVER = {
 
 # Personalised federated averaging; how the others do by client is in the columns eval_personal_*.
 _PERSONAL = {
-    "fedper": Entry(
+    "fedper": UsualAlgorithm(
         "sgd", "sgd", "Arivazhagan et al. 2019", _RANDOM, _PRETRAINED, {"personal": "head"}
     ),
-    "fedrep": Entry(
+    "fedrep": UsualAlgorithm(
         "sgd",
         "sgd",
         "Collins et al. 2021",
@@ -131,10 +133,12 @@ _PERSONAL = {
         _PRETRAINED,
         {"personal": "head", "personal_steps": 3},
     ),
-    "fedbn": Entry("sgd", "sgd", "Li et al. 2021", _RANDOM, _PRETRAINED, {"personal": "norm"}),
+    "fedbn": UsualAlgorithm(
+        "sgd", "sgd", "Li et al. 2021", _RANDOM, _PRETRAINED, {"personal": "norm"}
+    ),
 }
 
-_GD_ADAM = Entry(
+_GD_ADAM = UsualAlgorithm(
     "gd",
     "adam",
     "Where to Begin?",
@@ -166,10 +170,10 @@ _TUNED: dict[tuple[str, str, bool], dict[str, Json]] = {
 }
 
 
-def _entries() -> dict[str, Entry]:
+def _entries() -> dict[str, UsualAlgorithm]:
     """The first that fits is what parts without a name take their rates from."""
     by_client = {
-        update.algorithm: Entry(
+        update.algorithm: UsualAlgorithm(
             update.name,
             "sgd",
             update.paper,

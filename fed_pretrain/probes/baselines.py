@@ -29,7 +29,7 @@ POOLED = "all clients"
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class BaselineOptions:
     epochs: int = dataclasses.field(
         default=5,
         metadata={
@@ -45,7 +45,7 @@ class Baselines(Probe):
 
     name = "baselines"
     help = "fine-tuning without averaging and central training, with the bytes each would send"
-    options = (Options,)
+    options = (BaselineOptions,)
 
     def measure(self) -> Content:
         content = compared(self.subject)
@@ -77,7 +77,7 @@ def compared(subject: Subject) -> Content:
     """The content of baselines.json; the federated model is there after rounds of a run."""
     from fed_pretrain.algorithms import local_fine_tuning
 
-    task, executor, epochs = subject.task, subject.executor, subject.option(Options).epochs
+    task, executor, epochs = subject.task, subject.executor, subject.option(BaselineOptions).epochs
     work = LocalWork(subject.work.batch_size, epochs, max_examples=subject.work.max_examples)
     tuning = local_fine_tuning.FineTuning(
         task.model_fn(subject.build_model),

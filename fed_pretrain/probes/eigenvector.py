@@ -35,7 +35,7 @@ _STATISTICS = ("loss_sum", "count", "correct", "scored")
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class EigenvectorOptions:
     reach: float = dataclasses.field(
         default=1.0,
         metadata={
@@ -51,7 +51,7 @@ class Eigenvector(Probe):
 
     name = "eigenvector"
     help = "the loss along the top eigenvector, beside the parabola of its eigenvalue"
-    options = (CurvatureConfig, landscape.Options, Options)
+    options = (CurvatureConfig, landscape.LandscapeOptions, EigenvectorOptions)
 
     def measure(self) -> Content:
         from fed_pretrain.curvature import sample
@@ -70,8 +70,10 @@ class Eigenvector(Probe):
         )
         vector = FlatVectors(weights.trainable).split(pair.vector)
         point = along(subject.executor, computation, weights, vector, clients, [0.0])
-        reach_of_line = subject.option(Options).reach * reach(point["loss"][0], pair.value)
-        points = 2 * subject.option(landscape.Options).points - 1
+        reach_of_line = subject.option(EigenvectorOptions).reach * reach(
+            point["loss"][0], pair.value
+        )
+        points = 2 * subject.option(landscape.LandscapeOptions).points - 1
         progress = Progress("eigenvector", points, stream=sys.stderr)
         content = along(
             subject.executor,

@@ -25,7 +25,7 @@ UNIT = "loss in nats a position, accuracy as a share"
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class LandscapeOptions:
     """How finely the loss is looked at between and around models, and on how many examples."""
 
     points: int = dataclasses.field(
@@ -60,10 +60,10 @@ class Landscape(Probe):
     help = "the loss on the line between two models, and its barrier"
     needs = ("run or other_run",)
     asks_for = "needs two ends: give --run=DIR (and --other_run=DIR)"
-    options = (Options,)
+    options = (LandscapeOptions,)
 
     def measure(self) -> Content:
-        subject, options = self.subject, self.subject.option(Options)
+        subject, options = self.subject, self.subject.option(LandscapeOptions)
         first = subject.others.get("other_run", subject.start)
         ends = (first.weights, subject.model.weights)
         splits = {
@@ -112,7 +112,7 @@ def evaluations(subject: Subject) -> dict[str, Evaluate]:
             subject.task,
             subject.build_model,
             split,
-            max_examples=subject.option(Options).number_of_examples,
+            max_examples=subject.option(LandscapeOptions).number_of_examples,
             seed=subject.seed,
             device=subject.executor.server_device,
         )

@@ -31,7 +31,7 @@ _MARKERS = "osD"
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class PlaneOptions:
     grid: int = dataclasses.field(
         default=9,
         metadata={
@@ -51,7 +51,7 @@ class Plane(Probe):
         "goes through three models: give --run=DIR and --other_run=DIR; the"
         " third is the start of --run, or --third_run=DIR"
     )
-    options = (landscape.Options, Options)
+    options = (landscape.LandscapeOptions, PlaneOptions)
 
     def __init__(self, subject: Subject) -> None:
         super().__init__(subject)
@@ -61,7 +61,7 @@ class Plane(Probe):
 
     def measure(self) -> Content:
         subject = self.subject
-        grid = subject.option(Options).grid
+        grid = subject.option(PlaneOptions).grid
         progress = Progress("plane", grid * grid, stream=sys.stderr)
         content = on_grid(
             self._plane,
@@ -74,7 +74,7 @@ class Plane(Probe):
             **content,
             "models": [model.name for model in self._corners],
             "start_digests": [model.start_digest for model in self._corners],
-            "examples": subject.option(landscape.Options).number_of_examples,
+            "examples": subject.option(landscape.LandscapeOptions).number_of_examples,
             "unit": f"{landscape.UNIT}; x and y: Euclidean distance of the trainable weights",
         }
 

@@ -28,7 +28,7 @@ _DEPTHS = ("study.json", "*/study.json", "*/*/study.json")
 
 
 @dataclass(frozen=True)
-class Entry:
+class IndexedStudy:
     """A study that has something finished, seen from the folder of the index."""
 
     folder: Path
@@ -116,17 +116,17 @@ def make_index(folder: str, output: str | None = None) -> Path:
     return where / "index.html"
 
 
-def _entries(folder: Path, index: Path) -> Iterator[Entry]:
+def _entries(folder: Path, index: Path) -> Iterator[IndexedStudy]:
     """By name; a study of which nothing is finished is left out."""
     paths = sorted(path for pattern in _DEPTHS for path in folder.glob(pattern))
     for path in paths:
         if {"plan", "steps"} <= set(read_json(path) or ()):
             study = load_study(path)
             if study.runs or study.analyses:
-                yield Entry(path.parent, study, index)
+                yield IndexedStudy(path.parent, study, index)
 
 
-def _checks(entries: Sequence[Entry]) -> Table:
+def _checks(entries: Sequence[IndexedStudy]) -> Table:
     body = [
         [
             entry.name, row.claim.key, Names(entry.study).task(row.task),

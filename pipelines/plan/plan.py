@@ -13,7 +13,7 @@ from groundwork.untyped import Json
 from pipelines.plan import intervals, limits, looks, plan_checks
 from pipelines.plan.document import Document
 from pipelines.plan.limits import Limits
-from pipelines.plan.plan_checks import Words
+from pipelines.plan.plan_checks import KnownWords
 
 Flags = Mapping[str, Json]
 PLANS_FOLDER = Path(__file__).parent.parent / "plans"
@@ -142,12 +142,14 @@ def describe_shipped() -> str:
     return "\n".join(["shipped plans:", *lines])
 
 
-def load(name_or_path: str, overrides: Sequence[str] = (), words: Words | None = None) -> Plan:
+def load(name_or_path: str, overrides: Sequence[str] = (), words: KnownWords | None = None) -> Plan:
     """The plan of a shipped name or of a file, with `key.path=value` overrides; checked."""
     return build(read(name_or_path, overrides, words))
 
 
-def read(name_or_path: str, overrides: Sequence[str] = (), words: Words | None = None) -> Document:
+def read(
+    name_or_path: str, overrides: Sequence[str] = (), words: KnownWords | None = None
+) -> Document:
     """The same before it is built: it knows where each of its values was written."""
     path = _locate(name_or_path)
     try:

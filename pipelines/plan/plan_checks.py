@@ -12,7 +12,7 @@ from pipelines.plan.document import Document, Place
 
 
 @dataclass(frozen=True)
-class Words:
+class KnownWords:
     """What a plan may name; a word that is none of these is refused with the nearest one."""
 
     rates: Sequence[str]
@@ -39,7 +39,7 @@ def check(document: Document) -> None:
         _check_pretrained(document, name, task)
 
 
-def check_words(document: Document, words: Words) -> None:
+def check_words(document: Document, words: KnownWords) -> None:
     """Refuses rates, tasks, claims and sections that do not exist, with their line."""
     for name, task in document.value["tasks"].items():
         _check_word(document, ("tasks", name, "task"), "task", task["task"], words.tasks)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from data_prep.store.reader import PreparedDataset
 from fed_pretrain.experiment.assembly.run_config import AUTO, NONE
-from fed_pretrain.starts.origins.proxy_origin import GROUP, Pretraining
+from fed_pretrain.starts.origins.proxy_origin import GROUP, ProxyPretraining
 from groundwork.errors import UserError
 from groundwork.stores import mirror
 from groundwork.untyped import Json
@@ -35,7 +35,9 @@ class Exclusion:
         return f"{len(self.client_ids):,} clients are left out ({self.why})"
 
 
-def find(setting: str, dataset: PreparedDataset, pretrainings: Sequence[Pretraining]) -> Exclusion:
+def find(
+    setting: str, dataset: PreparedDataset, pretrainings: Sequence[ProxyPretraining]
+) -> Exclusion:
     """What `--exclude_clients` means for this dataset and a start with these pre-trainings."""
     if setting == NONE:
         return Exclusion()

@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Mapping
 
 from fed_pretrain.starts.formats import zip_members
-from fed_pretrain.starts.formats.source_file import Budget
+from fed_pretrain.starts.formats.source_file import ReadBudget
 from groundwork.untyped import Json
 
 FACTS_FILE = "facts.json"
@@ -28,7 +28,7 @@ _KINDS: Mapping[str, type] = {
 
 def of_archive(path: str) -> dict[str, Json]:
     """Of a zip archive, whose members these are."""
-    budget = Budget(path, os.path.getsize(path))
+    budget = ReadBudget(path, os.path.getsize(path))
     with zipfile.ZipFile(path) as archive:
         held = archive.namelist()
         return _joined(

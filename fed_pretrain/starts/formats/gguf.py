@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fed_pretrain.starts.formats.source_file import Budget
+from fed_pretrain.starts.formats.source_file import ReadBudget
 
 MAGIC = b"GGUF"
 _SCALARS = dict(zip((0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12), "BbHhIif?Qqd", strict=True))
@@ -21,10 +21,10 @@ def read(path: str) -> dict[str, np.ndarray]:
     """All tensors as float32, under their GGUF names; shapes as NumPy writes them."""
     with open(path, "rb") as file:
         content = file.read()
-    return _parse(content, Budget(path, len(content)))
+    return _parse(content, ReadBudget(path, len(content)))
 
 
-def _parse(content: bytes, budget: Budget) -> dict[str, np.ndarray]:
+def _parse(content: bytes, budget: ReadBudget) -> dict[str, np.ndarray]:
     stream = io.BytesIO(content)
     stream.seek(len(MAGIC))
     version = _scalar(stream, "I")

@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 
 from fed_pretrain.starts import weight_names
-from fed_pretrain.starts.formats.source_file import Budget
+from fed_pretrain.starts.formats.source_file import ReadBudget
 from groundwork.errors import UserError
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -54,7 +54,7 @@ def _check_heaps(content: mmap.mmap | bytes) -> None:
 
 
 def _tensors(opened: h5py.File, name: str, size: int) -> dict[str, np.ndarray]:
-    budget = Budget(name, size)
+    budget = ReadBudget(name, size)
     datasets = _datasets(opened, name)
     root = opened.get("model_weights", opened)
     if "layer_names" in root.attrs or "layer_names0" in root.attrs:
@@ -67,7 +67,7 @@ def _tensors(opened: h5py.File, name: str, size: int) -> dict[str, np.ndarray]:
     }
 
 
-def _layers(root: h5py.Group, budget: Budget) -> Iterator[tuple[str, np.ndarray]]:
+def _layers(root: h5py.Group, budget: ReadBudget) -> Iterator[tuple[str, np.ndarray]]:
     """The classic layout: an attribute lists the layers, each layer lists its weights."""
     for layer in _strings(root.attrs, "layer_names", budget):
         group = root[layer]
@@ -76,7 +76,7 @@ def _layers(root: h5py.Group, budget: Budget) -> Iterator[tuple[str, np.ndarray]
             yield name, _values(group[path], budget)
 
 
-def _values(dataset: h5py.Dataset, budget: Budget) -> np.ndarray:
+def _values(dataset: h5py.Dataset, budget: ReadBudget) -> np.ndarray:
     """The numbers, once it is known that reading them takes no more than they declare."""
     if dataset.dtype.kind not in "fiub":
         raise ValueError(f"{dataset.name} holds no numbers")
@@ -87,7 +87,7 @@ def _values(dataset: h5py.Dataset, budget: Budget) -> np.ndarray:
     return values
 
 
-def _check_chunks(dataset: h5py.Dataset, size: int, budget: Budget) -> None:
+def _check_chunks(dataset: h5py.Dataset, size: int, budget: ReadBudget) -> None:
     """HDF5 itself inflates a chunk to whatever its bytes come to."""
     budget.take(size)
     plist = dataset.id.get_create_plist()
@@ -104,7 +104,7 @@ def _check_chunks(dataset: h5py.Dataset, size: int, budget: Budget) -> None:
             budget.take(budget.limit + 1)
 
 
-def _strings(attributes: h5py.AttributeManager, key: str, budget: Budget) -> list[str]:
+def _strings(attributes: h5py.AttributeManager, key: str, budget: ReadBudget) -> list[str]:
     """Keras splits lists over 64 kB into KEY0, KEY1, ..."""
     if key in attributes:
         parts = list(_attribute(attributes, key, budget))
@@ -116,7 +116,7 @@ def _strings(attributes: h5py.AttributeManager, key: str, budget: Budget) -> lis
     return [text.decode("utf-8") if isinstance(text, bytes) else str(text) for text in parts]
 
 
-def _attribute(attributes: h5py.AttributeManager, key: str, budget: Budget) -> np.ndarray:
+def _attribute(attributes: h5py.AttributeManager, key: str, budget: ReadBudget) -> np.ndarray:
     """An attribute is all in the file: one that declares more would be read for ever."""
     declared = attributes.get_id(key)
     if math.prod(declared.shape) * declared.dtype.itemsize > budget.file_bytes:

@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 
 from fed_pretrain.starts.formats import keras_h5, zip_members
-from fed_pretrain.starts.formats.source_file import Budget
+from fed_pretrain.starts.formats.source_file import ReadBudget
 from groundwork.untyped import Json
 
 CONFIG = "config.json"
@@ -18,7 +18,7 @@ _LAYERS = re.compile(r"^(?:_layer_checkpoint_dependencies|layers)/([^/]+)/(.+)$"
 
 def read(path: str) -> dict[str, np.ndarray]:
     """The tensors as LAYER/vars/N or LAYER/PART/vars/N, the archive's own order inside a layer."""
-    budget = Budget(path, os.path.getsize(path))
+    budget = ReadBudget(path, os.path.getsize(path))
     with zipfile.ZipFile(path) as archive:
         config = json.loads(zip_members.read(archive, CONFIG, budget))
         content = zip_members.read(archive, WEIGHTS, budget)

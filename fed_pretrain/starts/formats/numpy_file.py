@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from fed_pretrain.starts.formats import facts
-from fed_pretrain.starts.formats.source_file import Budget
+from fed_pretrain.starts.formats.source_file import ReadBudget
 from groundwork import unpickling
 from groundwork.errors import UserError
 from groundwork.untyped import Json
@@ -23,7 +23,7 @@ _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0
 
 def read_npz(path: str) -> dict[str, np.ndarray]:
     """The arrays, but for the names of the outputs that our own exports hold beside them."""
-    budget = Budget(path, os.path.getsize(path))
+    budget = ReadBudget(path, os.path.getsize(path))
     with zipfile.ZipFile(path) as archive:
         kinds = {m: _kind_of_member(archive, m, budget) for m in archive.namelist()}
         return {
@@ -35,14 +35,14 @@ def read_npz(path: str) -> dict[str, np.ndarray]:
 
 def read_facts(path: str) -> dict[str, Json]:
     """The names of the outputs, where the archive holds them."""
-    budget = Budget(path, os.path.getsize(path))
+    budget = ReadBudget(path, os.path.getsize(path))
     with zipfile.ZipFile(path) as archive:
         if _LABELS not in archive.namelist() or _kind_of_member(archive, _LABELS, budget) != "U":
             return {}
         return facts.of_labels(_array(archive, _LABELS).ravel().tolist())
 
 
-def _kind_of_member(archive: zipfile.ZipFile, member: str, budget: Budget) -> str:
+def _kind_of_member(archive: zipfile.ZipFile, member: str, budget: ReadBudget) -> str:
     """Its header must declare what the archive says it holds: NumPy allocates by the header."""
     size = archive.getinfo(member).file_size
     budget.take(size)
@@ -66,13 +66,13 @@ def read_pickle(path: str) -> dict[str, np.ndarray]:
     with open(path, "rb") as file:
         content = unpickling.load(file, unpickling.numpy_globals(), name=path)
     size = os.path.getsize(path)
-    return _Collected(Budget(path, size), size).of(content)
+    return _Collected(ReadBudget(path, size), size).of(content)
 
 
 class _Collected:
     """Walks nested containers; one that holds itself, or the same a thousandfold, is refused."""
 
-    def __init__(self, budget: Budget, most: int) -> None:
+    def __init__(self, budget: ReadBudget, most: int) -> None:
         self._budget = budget
         self._most = most
         """A pickle spends a byte or more on each entry that it holds once."""

@@ -6,7 +6,7 @@ import struct
 
 import numpy as np
 
-from fed_pretrain.starts.formats.source_file import Budget, widen_bfloat16
+from fed_pretrain.starts.formats.source_file import ReadBudget, widen_bfloat16
 from groundwork.untyped import Json
 
 _DTYPES = {
@@ -33,7 +33,7 @@ def read(path: str) -> dict[str, np.ndarray]:
     (length,) = struct.unpack_from("<Q", content)
     header = json.loads(content[8 : 8 + length])
     entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
-    budget = Budget(path, len(content))
+    budget = ReadBudget(path, len(content))
     for entry in entries.values():
         budget.take(8 * math.prod(entry["shape"]))
     return {name: _tensor(content, 8 + length, entry) for name, entry in entries.items()}

@@ -22,7 +22,7 @@ class SourceFile:
     metadata: Mapping[str, Json] = dataclasses.field(default_factory=dict)
 
 
-class Budget:
+class ReadBudget:
     """Bounds what a file may unpack to, before anything is unpacked.
 
     Weights hardly compress: 4-bit blocks become eight times as large. A file that asks for

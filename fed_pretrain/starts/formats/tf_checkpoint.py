@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from fed_pretrain.starts import weight_names
-from fed_pretrain.starts.formats.source_file import Budget
+from fed_pretrain.starts.formats.source_file import ReadBudget
 from groundwork.errors import UserError
 
 _OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
@@ -42,7 +42,7 @@ def _check_size(
 ) -> None:
     """TensorFlow allocates what the index declares before it looks at the data."""
     shards = glob.glob(f"{glob.escape(prefix)}.data-*")
-    budget = Budget(path, sum(map(os.path.getsize, shards)))
+    budget = ReadBudget(path, sum(map(os.path.getsize, shards)))
     shapes, dtypes = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
     for key in keys:
         budget.take(math.prod(shapes[key]) * max(1, dtypes[key].size))

@@ -14,7 +14,7 @@ from typing import IO, Any
 import numpy as np
 
 from fed_pretrain.starts.formats import zip_members
-from fed_pretrain.starts.formats.source_file import Budget, widen_bfloat16
+from fed_pretrain.starts.formats.source_file import ReadBudget, widen_bfloat16
 from groundwork import unpickling
 from groundwork.errors import UserError
 
@@ -90,7 +90,7 @@ class _Tensor:
 def read_zip(path: str) -> dict[str, np.ndarray]:
     """The format of torch 1.6 and later: data.pkl beside one member a storage."""
     storages: dict[str, _Storage] = {}
-    budget = Budget(path, os.path.getsize(path))
+    budget = ReadBudget(path, os.path.getsize(path))
     with zipfile.ZipFile(path) as archive:
         members = archive.namelist()
         (pickled,) = [name for name in members if name.endswith("/data.pkl")]
@@ -115,7 +115,7 @@ def read_zip(path: str) -> dict[str, np.ndarray]:
 def read_legacy(path: str) -> dict[str, np.ndarray]:
     """The older format: five pickles in a row, then the storages' raw bytes."""
     storages: dict[str, _Storage] = {}
-    budget = Budget(path, os.path.getsize(path))
+    budget = ReadBudget(path, os.path.getsize(path))
     with open(path, "rb") as file:
         plain: Callable[[], Any] = functools.partial(unpickling.load, file, {}, name=path)
         if plain() != LEGACY_MAGIC or plain() != _LEGACY_PROTOCOL:
@@ -185,7 +185,7 @@ def _state_dict(content: Any, path: str) -> dict[str, np.ndarray]:
     if not isinstance(content, Mapping):
         raise UserError(f"{path}: holds a {type(content).__name__}, not a state dict")
     found = {str(k): v for k, v in content.items() if isinstance(v, _Tensor)}
-    budget = Budget(path, os.path.getsize(path))
+    budget = ReadBudget(path, os.path.getsize(path))
     for tensor in found.values():
         budget.take(8 * math.prod(tensor.shape))
     return {name.removeprefix("module."): tensor.array() for name, tensor in found.items()}

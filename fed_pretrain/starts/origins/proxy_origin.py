@@ -18,7 +18,7 @@ GROUP = "proxy_client_ids"
 
 
 @dataclasses.dataclass(frozen=True)
-class Pretraining:
+class ProxyPretraining:
     """`client_ids` is None where every client of the proxy dataset was proxy."""
 
     proxy: Mapping[str, Json]
@@ -59,7 +59,7 @@ def split_rule(dataset: PreparedDataset) -> str:
     return str(dataset.manifest.partition["splits"]["rule"])
 
 
-def pretrainings(start: StartConfig) -> list[Pretraining]:
+def pretrainings(start: StartConfig) -> list[ProxyPretraining]:
     """Those of the start and of what is blended into it; none for weights from elsewhere."""
     specs = [start.spec]
     if start.blend is not None:
@@ -73,11 +73,11 @@ def _beside(spec: str) -> Path | None:
     return Path(f"{detect.detect(value)[1]}.json") if kind == "checkpoint" else None
 
 
-def _read(path: Path) -> Pretraining:
+def _read(path: Path) -> ProxyPretraining:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         ids = content[GROUP]
-        return Pretraining(content["proxy"], None if ids is None else frozenset(ids))
+        return ProxyPretraining(content["proxy"], None if ids is None else frozenset(ids))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{path}: is not what pre-training writes beside its result ({error})"

@@ -27,7 +27,7 @@ from groundwork.errors import UserError
 from groundwork.files import VARIABLE
 
 CURVATURE = CurvatureConfig(examples="60", iterations=20)
-OPTIONS = (landscape.Options(points=3, examples="60"), plane.Options(grid=3))
+OPTIONS = (landscape.LandscapeOptions(points=3, examples="60"), plane.PlaneOptions(grid=3))
 DRIFT = ("drift", "relative_drift", "aggregation_gain", "loss_gain", "average_accuracy")
 WORK = WorkConfig(rounds=2, clients_per_round=3, batch_size=16, epochs=1)
 
@@ -203,7 +203,7 @@ def test_the_eigenvectors_parabola_touches_the_loss_and_takes_the_hessians_vecto
     assert line["eigenvalue"] == found["eigenvalues"]["top"]["eigenvalues"][0]
     assert line["loss"][2] == pytest.approx(found["eigenvalues"]["loss"], rel=1e-6)
     assert line["quadratic"][2] == line["loss"][2]
-    close = (*OPTIONS, eigenvector.Options(reach=1e-2))
+    close = (*OPTIONS, eigenvector.EigenvectorOptions(reach=1e-2))
     near = analysed(run, ("eigenvector",), options=close)[0]["eigenvector"]
     below, _, above = near["loss"][::2]
     distance, slope = near["distances"][-1], near["slope"]

@@ -24,8 +24,8 @@ def assembly(tmp_path_factory):
 
 
 def subject_of(assembly, epochs):
-    options = baselines.Options(epochs=epochs)
-    return run_subject(assembly, Path("unused"), settings={baselines.Options: options})
+    options = baselines.BaselineOptions(epochs=epochs)
+    return run_subject(assembly, Path("unused"), settings={baselines.BaselineOptions: options})
 
 
 def test_one_table_compares_what_a_start_gives_without_federation(assembly):

@@ -92,7 +92,7 @@ def test_an_unknown_key_is_told_with_its_line_and_the_nearest_right_one(tmp_path
     assert "did you mean 'algorithms'" in message
 
 
-WORDS = plans.Words(
+WORDS = plans.KnownWords(
     rates=["client_learning_rate"],
     tasks=["digits", "mnist5k"],
     claims=["accuracy"],

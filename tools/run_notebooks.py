@@ -12,8 +12,14 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from groundwork import embedded_packages  # noqa: E402
+
 FOLDER = ROOT / "notebooks"
 OUTPUT = ROOT / "build" / "notebooks"
+# The embedded data are in the environment beside which this one is.
+PACKAGES = embedded_packages.installed_root(ROOT / ".venv")
 LONGEST_CELL = 1200
 
 
@@ -44,9 +50,11 @@ def run(path: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     os.environ["PYTHONPATH"] = str(ROOT)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault(embedded_packages.SEARCH_PATH_VARIABLE, str(PACKAGES))
     book = nbformat.read(path, as_version=4)
     began, failed = time.monotonic(), None
-    client = NotebookClient(book, timeout=LONGEST_CELL, resources={"metadata": {"path": folder}})
+    place = {"metadata": {"path": folder}}
+    client = NotebookClient(book, timeout=LONGEST_CELL, resources=place, coalesce_streams=True)
     try:
         client.execute()
     except CellExecutionError as error:

@@ -63,6 +63,11 @@ class Clients:
         index = self.dataset.index(split)
         return dict(zip(index.client_ids, map(int, index.num_examples), strict=True))
 
+    def arrays(self, split: str = "train") -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Each client's (x, y) as the task's first model reads them."""
+        reader = known_tasks.load(self.task, self.dataset).reader(split)
+        return {name: reader.fresh_rows(name) for name in reader.client_ids}
+
     def client_data(self, split: str = "train") -> "tff.simulation.datasets.ClientData":
         """For TensorFlow Federated's own simulations."""
         return self.dataset.client_data(split)

@@ -63,7 +63,7 @@ class _Bar(Follower):
 
         self._label = label
         self._make, self._bar = tqdm, None
-        self._stream = sys.stderr
+        self._stream = sys.stdout  # A notebook paints what comes by the other one red.
 
     def begin(self, run: FollowedRun, rows: Sequence[Row]) -> None:
         total, done = int(run.parameters.get("rounds", 0)), max(0, len(rows) - 1)

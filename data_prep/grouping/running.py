@@ -96,8 +96,9 @@ def _refusal(job: Job, error: Exception, beam_options: Sequence[str]) -> UserErr
         )
     name = PipelineOptions(list(beam_options)).view_as(StandardOptions).runner
     lines = str(error).strip().splitlines() or [type(error).__name__]
+    why = lines[-1 if "Traceback" in str(error) else 0]
     return UserError(
-        f"--runner={name}: Beam could not run the job on it ({lines[0][:_LONGEST_WHY]}); without "
+        f"--runner={name}: Beam could not run the job on it ({why[:_LONGEST_WHY]}); without "
         "--runner the processes of this machine do it"
     )
 

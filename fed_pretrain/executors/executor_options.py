@@ -44,7 +44,9 @@ class ExecutorOptions:
     )
     runner: str = setting("", "Beam runner; empty: in this process (FnApiRunner).")
     runner_options: str = setting("", "Beam pipeline options, separated by spaces.")
-    exchange: str = setting("", "Folder that all Beam workers share; empty: a local temporary one.")
+    exchange: str = setting(
+        "", "Folder that all Beam workers share; empty: a local temporary one.", url=True
+    )
     fan_out: int = setting(16, "Updates that beam merges at once.", lower_bound=2)
 
 

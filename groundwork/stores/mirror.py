@@ -11,6 +11,7 @@ import glob
 import json
 import os
 import re
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -156,6 +157,13 @@ def appended(path: Path) -> None:
         _pending.add(path)
 
 
+def let_go(path: Path) -> None:
+    """Keeps no copy here of a file that is in the store."""
+    if _url(path) is not None:
+        path.unlink(missing_ok=True)
+        _Note.remove(path)
+
+
 def removed(path: Path) -> None:
     """A file is gone: it goes from the store, too, if it came from here."""
     url = _url(path)
@@ -163,6 +171,15 @@ def removed(path: Path) -> None:
         store.remove(url)
         _Note.remove(path)
     _pending.discard(path)
+
+
+def remove_folder(text: str | os.PathLike[str]) -> None:
+    """Removes what is in a folder, here and in its store."""
+    folder = place(text)
+    shutil.rmtree(folder, ignore_errors=True)
+    if is_remote(text):
+        shutil.rmtree(_Note.place(folder), ignore_errors=True)
+        store.remove_all(address(folder))
 
 
 def publish(folder: Path, last: str = "", *, alone: bool = False) -> None:

@@ -10,9 +10,7 @@ for evaluations, Hessians and large cohorts.
 
 import contextlib
 import logging
-import os
 import pickle
-import shutil
 import subprocess
 import tempfile
 import time
@@ -21,7 +19,6 @@ from pathlib import Path
 
 import apache_beam as beam
 import grpc
-from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from fed_pretrain.executors.beam import beam_worker
@@ -32,8 +29,9 @@ from fed_pretrain.executors.executor import ClientInput, Executor, RoundOutput, 
 from fed_pretrain.executors.executor_options import DEFAULT, ExecutorOptions
 from fed_pretrain.executors.graphs import graph_spec, structures
 from fed_pretrain.executors.graphs.map_reduce import MapReduceProgram, Tap, compile_program
-from groundwork import owners, worker_errors
+from groundwork import files, owners, worker_errors
 from groundwork.errors import UserError
+from groundwork.stores import mirror
 from groundwork.untyped import Computation, Leaf, Nested, Process, State
 
 _LOCAL = "fed-pretrain-beam-"
@@ -175,18 +173,15 @@ class _Exchange:
             owners.remove_of_the_dead(Path(tempfile.gettempdir()).glob(f"{_LOCAL}*"))
             self._folder = tempfile.mkdtemp(prefix=f"{_LOCAL}{owners.mark()}-")
         else:
-            if os.path.isdir(self._options.exchange):
-                owners.remove_of_the_dead(Path(self._options.exchange).glob("round-*"))
+            place = mirror.place(self._options.exchange)
+            owners.remove_of_the_dead(place.glob("round-*"))
             name = f"round-{owners.mark()}-{time.time_ns():x}"
-            self._folder = FileSystems.join(self._options.exchange, name)
-            FileSystems.mkdirs(self._folder)
+            self._folder = f"{mirror.address(place)}/{name}"
+            mirror.place(self._folder).mkdir(parents=True)
         return self
 
     def __exit__(self, *unused: object) -> None:
-        if self._local:
-            shutil.rmtree(self._folder, ignore_errors=True)
-        else:
-            FileSystems.delete([self._folder])
+        mirror.remove_folder(self._folder)
 
     def run(self, job: _Job, clients: Sequence[ClientInput]) -> None:
         fan_out = self._options.fan_out
@@ -223,16 +218,12 @@ class _Exchange:
             _ = worked | "Write" >> beam.MapTuple(_Write(self._folder, _TOTAL))
 
     def read(self, name: str) -> Nested:
-        with FileSystems.open(FileSystems.join(self._folder, f"{name}-{0:08d}")) as file:
-            return pickle.load(file)
+        return pickle.loads(mirror.file_here(self._folder, f"{name}-{0:08d}").read_bytes())
 
     def read_parts(self) -> Iterator[Nested]:
         """The parts in the order of the cohort, one in memory at a time."""
-        pattern = FileSystems.join(self._folder, f"{_PARTS}-*")
-        found = FileSystems.match([pattern])[0].metadata_list
-        for path in sorted(metadata.path for metadata in found):
-            with FileSystems.open(path) as file:
-                yield pickle.load(file)
+        for path in sorted(mirror.here(self._folder).glob(f"{_PARTS}-*")):
+            yield pickle.loads(path.read_bytes())
 
 
 class _Work(beam.DoFn):
@@ -285,11 +276,10 @@ class _Write:
         self._name = name
 
     def __call__(self, number: int, value: Nested) -> None:
-        target = FileSystems.join(self._folder, f"{self._name}-{number:08d}")
-        temporary = f"{target}.{time.time_ns():x}".replace(self._name, ".writing", 1)
-        with FileSystems.create(temporary) as file:
-            file.write(pickle.dumps(value))
-        FileSystems.rename([temporary], [target])
+        target = mirror.place(self._folder) / f"{self._name}-{number:08d}"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        files.write_bytes(target, pickle.dumps(value))
+        mirror.let_go(target)
 
 
 def _write_parts(values: Nested, folder: str, fan_out: int, label: str) -> None:

@@ -17,6 +17,7 @@ from fed_pretrain.executors.device.device_executor import DeviceExecutor
 from fed_pretrain.executors.executor import ClientInput
 from fed_pretrain.executors.executor_options import ExecutorOptions
 from groundwork.errors import UserError
+from groundwork.stores import store
 from tests.fed_pretrain.executors import digits
 from tests.fed_pretrain.executors.device.device_executor_test import _scaled_sums
 
@@ -144,6 +145,20 @@ def test_two_worker_processes_give_the_bytes_of_one(beam, tmp_path):
     assert digits.difference(one_process.state, two_processes.state) == 0
     assert digits.difference(one_process.client_states, two_processes.client_states) == 0
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_results_pass_through_a_store_as_through_a_folder(beam, tmp_path, monkeypatch, many):
+    monkeypatch.setenv("FED_PRETRAIN_CACHE", str(tmp_path))
+    options = ExecutorOptions(executor="beam", fan_out=2, exchange="memory://bucket/exchange")
+    with BeamExecutor(options) as through:
+        work = (_scaled_sums, np.float32(2), digits.clients(1))
+        if many:
+            assert list(through.map_clients(*work)) == list(beam.map_clients(*work))
+        else:
+            assert through.sum_clients(*work) == beam.sum_clients(*work)
+    assert store.listing("memory://bucket/exchange") == {}
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def _damaged() -> Any:

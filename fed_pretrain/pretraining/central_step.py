@@ -16,7 +16,10 @@ from groundwork.untyped import Optimizer
 
 
 class CentralStep:
-    """Model, optimizer and the compiled step; arrays in, arrays out."""
+    """Model, optimizer and the compiled step; arrays in, arrays out.
+
+    One serves every training of its structure, in turn: each `begin`s anew.
+    """
 
     def __init__(
         self, task: Task, model: tf.keras.Model, optimizer: str, weight_decay: float
@@ -25,9 +28,21 @@ class CentralStep:
         self.model = model
         self._optimizer = _optimizer(optimizer, weight_decay)
         self._optimizer.build(model.trainable_variables)
+        self._fresh = [variable.numpy() for variable in self._optimizer.variables]
         self._names = weight_names.names(model)
         self._train = Traced(self._train_step, reduce_retracing=True)
         self._sums = Traced(self._evaluation_sums, reduce_retracing=True)
+
+    def begin(self, weights: tuple[list[np.ndarray], list[np.ndarray]]) -> None:
+        """From these weights, trainable and not, the optimizer as if it had never stepped."""
+        model = self.model
+        for variables, values in (
+            (model.trainable_variables, weights[0]),
+            (model.non_trainable_variables, weights[1]),
+            (self._optimizer.variables, self._fresh),
+        ):
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
 
     def train(
         self, x: np.ndarray, y: np.ndarray, key: np.ndarray, learning_rate: float

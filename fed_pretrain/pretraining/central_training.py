@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from fed_pretrain.executors.device import placement
+from fed_pretrain.experiment.assembly import session
 from fed_pretrain.experiment.workdir import metrics, workdir
 from fed_pretrain.experiment.workdir.checkpoints import CheckpointFolder
 from fed_pretrain.experiment.workdir.metrics import MetricsWriter
@@ -129,10 +130,20 @@ class _Training:
         epoch = self._proxy.steps_an_epoch(self._batch)
         self._steps = central.epochs * epoch
         self._every = central.evaluate_every or epoch
-        self._step = CentralStep(task, start.model(), central.optimizer, central.weight_decay)
+        self._step = self._compiled()
+        self._step.begin(start.weights)
         self._checkpoints = CheckpointFolder(folder / "checkpoints")
         self._writer = MetricsWriter(folder, tensorboard=False)
         self._state = _State()
+
+    def _compiled(self) -> CentralStep:
+        """Pre-trainings of other seeds and rates use it as well."""
+        task, start, central = self._task, self._start, self._central
+        how = (central.optimizer, central.weight_decay, self._batch, self._config.devices)
+        return session.shared().compiled(
+            ("central step", session.structure(task, start), *how),
+            lambda: CentralStep(task, start.build_model(), central.optimizer, central.weight_decay),
+        )
 
     def run(self) -> PretrainResult:
         print(self._start.report.table())

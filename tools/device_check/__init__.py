@@ -1,0 +1,1 @@
+"""A folder that shows on a bare machine what --executor=pjrt does on its device."""

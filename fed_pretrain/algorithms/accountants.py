@@ -39,7 +39,7 @@ class Accountant(abc.ABC):
         self.noise = config.dp_noise_multiplier or 0.0
 
     def epsilon(self, rounds: int) -> float:
-        if rounds == 0:
+        if rounds == 0 and not self.config.releases:
             return 0.0
         return self._epsilon(rounds) if self.noise else math.inf
 
@@ -54,7 +54,7 @@ class Accountant(abc.ABC):
 
     @abc.abstractmethod
     def _epsilon(self, rounds: int) -> float:
-        """Of at least one round with noise."""
+        """Of the releases before the rounds, and of rounds with noise."""
 
 
 class Poisson(Accountant):
@@ -71,7 +71,10 @@ class Poisson(Accountant):
             value_discretization_interval=1e-3 * max(1.0, self.noise**-2)
         )
         gaussian = dp_accounting.GaussianDpEvent(self.noise)
-        accountant.compose(dp_accounting.PoissonSampledDpEvent(rate, gaussian), rounds)
+        if rounds:
+            accountant.compose(dp_accounting.PoissonSampledDpEvent(rate, gaussian), rounds)
+        if self.config.releases:
+            accountant.compose(gaussian, self.config.releases)
         return float(accountant.get_epsilon(self.config.dp_delta))
 
 
@@ -85,11 +88,13 @@ class NotSampled(Accountant):
     name = "exact composition of Gaussian noise, without amplification"
 
     def _epsilon(self, rounds: int) -> float:
-        moved = 2.0 * math.sqrt(self._squares(rounds))
+        moved = 2.0 * math.sqrt(self._squares(rounds) + self.config.releases)
         return gaussian_epsilon(moved / self.noise, self.config.dp_delta)
 
     def _squares(self, rounds: int) -> float:
         """The summed squares of what a client of norm 1 can move."""
+        if not rounds:
+            return 0.0
         return correlation.squared_sensitivity(1, rounds, self.config.rounds_apart)
 
 
@@ -117,7 +122,9 @@ class WithoutReplacement(NotSampled):
     def _epsilon(self, rounds: int) -> float:
         from dp_accounting import rdp
 
-        spent = rounds * self._renyi_of_a_round
+        # A release moves by twice the norm: Gaussian noise of half the multiplier.
+        before = 2.0 * np.asarray(_ORDERS) * self.config.releases / self.noise**2
+        spent = rounds * self._renyi_of_a_round + before
         amplified, _ = rdp.compute_epsilon(_ORDERS, spent, self.config.dp_delta)
         return min(float(amplified), super()._epsilon(rounds))
 

@@ -234,7 +234,7 @@ class ResolvedAlgorithm(AlgorithmConfig):
 
     clients_per_round: of the cohort; sampling: how they are drawn; population: the number of
     training clients; population_rows: of their rows; rounds: the length of the run; seed: of
-    privacy noise.
+    privacy noise; releases: of noisy sums over all clients before the rounds.
     """
 
     clients_per_round: int = 0
@@ -243,6 +243,7 @@ class ResolvedAlgorithm(AlgorithmConfig):
     population_rows: int = 0
     rounds: int = setting(0, "How many there are, from --rounds.", value=True)
     seed: int = 0
+    releases: int = 0
 
     def values(self) -> dict[str, float]:
         """The settings that enter a round as numbers, with what stands in for those not given."""

@@ -72,6 +72,13 @@ class StartConfig:
         flag="start_head_strength",
         lower_bound=0.0,
     )
+    head_clip: float = setting(
+        8.0,
+        "For --start_head=ncm and ridge with --dp_noise_multiplier: the examples that a client's "
+        "sums count as at most; fewer mean less noise.",
+        flag="start_head_clip",
+        lower_bound=0.0,
+    )
     head_classes: str | None = setting(
         None,
         "For --start_head=slice: JSON file of class name -> index in the file's head; not needed "

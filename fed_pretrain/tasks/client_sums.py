@@ -48,10 +48,14 @@ class Batch:
 
 @dataclass(frozen=True)
 class Finding:
-    """`of` finds a structure of sums in a batch, and `zeros` is where adding them begins."""
+    """`of` finds a structure of sums in a batch, and `zeros` is where adding them begins.
+
+    `leaves` is what a client makes of its sums before it sends them.
+    """
 
     of: Callable[[Batch], Sums]
     zeros: Callable[[Vector], Sums]
+    leaves: Callable[[Sums], Sums] | None = None
 
 
 def client_sums(
@@ -87,7 +91,8 @@ def client_sums(
                 x, y = batch_at(payload, step)
                 return finding.of(Batch(task, model, variables, vector, x, y))
 
-            return _added(found_at, finding.zeros(vector), num_steps(payload))
+            sums = _added(found_at, finding.zeros(vector), num_steps(payload))
+            return sums if finding.leaves is None else finding.leaves(sums)
 
         return run(value, payload)
 

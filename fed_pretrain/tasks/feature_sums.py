@@ -1,7 +1,7 @@
 """Sums over a client's examples of what the head of a model is given, for heads in closed form."""
 
 import collections
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 import tensorflow_federated as tff
@@ -13,14 +13,27 @@ from fed_pretrain.tasks.task import Task
 _PRECISE = tf.float64
 
 
+Leaves = Callable[[Sums], Sums]
+
+
 def class_sums(
-    task: Task, build_model: BuildModel, head: str, second_moment: bool
+    task: Task,
+    build_model: BuildModel,
+    head: str,
+    second_moment: bool,
+    leaves: Leaves | None = None,
 ) -> tff.Computation:
-    """`((weights, nothing), client data) -> features, counts` by class, and `second_moment`."""
+    """`((weights, nothing), client data) -> features, counts` by class, and `second_moment`.
+
+    With `leaves`, which a client's sums go through before they are sent, phi is of length one: a
+    bound that no data decides.
+    """
     classes, width = task.num_classes, width_of(build_model().get_layer(head))
 
     def found(batch: Batch) -> Sums:
         features, _ = _features_and_logits(batch, head)
+        if leaves is not None:
+            features = tf.math.l2_normalize(features, axis=1)
         labels = tf.one_hot(batch.y, classes, dtype=_PRECISE)  # A label of -1 gives zeros.
         features *= tf.reduce_sum(labels, axis=1, keepdims=True)
         sums = collections.OrderedDict(
@@ -38,13 +51,18 @@ def class_sums(
             (name, tf.zeros(shape, _PRECISE)) for name, shape in shapes.items()
         )
 
-    return client_sums(task, build_model, Finding(found, zeros), positions=[])
+    finding = Finding(found, zeros, leaves)
+    return client_sums(task, build_model, finding, positions=[])
 
 
 def losses_by_scale(
-    task: Task, build_model: BuildModel, head: str, scales: Sequence[float]
+    task: Task,
+    build_model: BuildModel,
+    head: str,
+    scales: Sequence[float],
+    leaves: Leaves | None = None,
 ) -> tff.Computation:
-    """`((weights, nothing), client data) -> losses, squares, count`.
+    """`((weights, nothing), client data) -> losses, squares, count`, or what `leaves` makes of it.
 
     The summed loss of the logits times each of the scales, and the summed squares of phi.
     """
@@ -69,7 +87,19 @@ def losses_by_scale(
         losses = tf.zeros([len(scales)], _PRECISE)
         return collections.OrderedDict(losses=losses, squares=none, count=none)
 
-    return client_sums(task, build_model, Finding(found, zeros), positions=[])
+    finding = Finding(found, zeros, leaves)
+    return client_sums(task, build_model, finding, positions=[])
+
+
+def votes(sums: Sums, scales: Sequence[float], lengths: Sequence[float]) -> Sums:
+    """For the best of the scales and the nearest squared length: a one among zeros for each."""
+    squared = tf.math.divide_no_nan(sums["squares"], sums["count"])
+    away = tf.abs(tf.math.log(squared + 1e-12) - tf.math.log(tf.constant(lengths, _PRECISE)))
+    here = tf.cast(sums["count"] > 0, _PRECISE)
+    return collections.OrderedDict(
+        scale=here * tf.one_hot(tf.argmin(sums["losses"]), len(scales), dtype=_PRECISE),
+        length=here * tf.one_hot(tf.argmin(away), len(lengths), dtype=_PRECISE),
+    )
 
 
 def width_of(head: tf.keras.layers.Layer) -> int:

@@ -27,17 +27,17 @@ class SecureSumFactory(tff.aggregators.UnweightedAggregationFactory):
         bound, rounded = self._bound, self._rounded
 
         @tff.tensorflow.computation(value_type)
-        def encode(value: Nested) -> Nested:
-            return tf.nest.map_structure(lambda t: _encode(t, bound, rounded), value)
+        def encoded(value: Nested) -> Nested:
+            return tf.nest.map_structure(lambda t: encode(t, bound, rounded), value)
 
         @tff.tensorflow.computation(value_type)
         def count_clipped(value: Nested) -> Nested:
             over = [tf.math.count_nonzero(tf.abs(t) > bound) for t in tf.nest.flatten(value)]
             return tf.add_n(over)
 
-        @tff.tensorflow.computation(encode.type_signature.result)
-        def decode(total: Nested) -> Nested:
-            return tf.nest.map_structure(_decode, total)
+        @tff.tensorflow.computation(encoded.type_signature.result)
+        def decoded(total: Nested) -> Nested:
+            return tf.nest.map_structure(decode, total)
 
         @tff.federated_computation
         def initialize() -> Federated:
@@ -47,22 +47,22 @@ class SecureSumFactory(tff.aggregators.UnweightedAggregationFactory):
             initialize.type_signature.result, tff.FederatedType(value_type, tff.CLIENTS)
         )
         def next_fn(state: Federated, value: Federated) -> Federated:
-            total = tff.federated_sum(tff.federated_map(encode, value))
+            total = tff.federated_sum(tff.federated_map(encoded, value))
             clipped = tff.federated_sum(tff.federated_map(count_clipped, value))
             return tff.templates.MeasuredProcessOutput(
-                state, tff.federated_map(decode, total), clipped
+                state, tff.federated_map(decoded, total), clipped
             )
 
         return tff.templates.AggregationProcess(initialize, next_fn)
 
 
-def _encode(tensor: tf.Tensor, bound: float, rounded: Rounding = tf.round) -> tf.Tensor:
+def encode(tensor: tf.Tensor, bound: float, rounded: Rounding = tf.round) -> tf.Tensor:
     clipped = tf.clip_by_value(tf.cast(tensor, tf.float64), -bound, bound)
     fixed = tf.cast(rounded(clipped * SECURE_FRACTION), tf.int64)  # the cast itself cuts off
     return tf.math.floormod(fixed, SECURE_MODULUS)
 
 
-def _decode(total: tf.Tensor) -> tf.Tensor:
+def decode(total: tf.Tensor) -> tf.Tensor:
     total = tf.math.floormod(total, SECURE_MODULUS)
     centred = tf.where(total >= SECURE_MODULUS // 2, total - SECURE_MODULUS, total)
     return tf.cast(tf.cast(centred, tf.float64) / SECURE_FRACTION, tf.float32)

@@ -152,6 +152,7 @@ def _algorithm(given: RunConfig, work: ResolvedWork, task: Task) -> ResolvedAlgo
         population=len(task.dataset.index(TRAIN_SPLIT).client_ids),
         rounds=work.rounds,
         seed=given.seed,
+        releases=one_pass_head.RELEASES if config.private and given.start.fits_head else 0,
     )
 
 

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from fed_pretrain.algorithms.client_updates import known_updates
+from fed_pretrain.algorithms.protected_sums import Protection
 from fed_pretrain.clients.local_work import TRAIN_SPLIT
 from fed_pretrain.curvature import sample
 from fed_pretrain.executors.executor import Executor
@@ -29,6 +31,11 @@ _BATCH = 128
 # Of the inverse of the largest curvature in the head; of that rate in the body.
 _HEAD_STEP, _BODY_STEP = 0.2, 0.01
 _BYTES_A_NUMBER = 4
+# Squared lengths of phi that clients vote for, and the norm of a client's two votes.
+_LENGTHS = [float(length) for length in np.geomspace(1e-2, 1e6, 33)]
+_VOTES = 2.0**0.5
+RELEASES = 2
+"""Of the sums, and of the votes."""
 
 
 def fitted(
@@ -36,16 +43,19 @@ def fitted(
 ) -> Start:
     """The start with its new head's weights put in the place of the drawn ones."""
     config = run.start
-    if run.algorithm.private:
+    form, protection = closed_form.FORMS[config.head], Protection.of(run.algorithm)
+    if protection.any and form.wants_each:
         raise UserError(
-            f"--start_head={config.head}: its sums are sent without noise, so the guarantee of"
-            " --dp_noise_multiplier would not hold; use --start_head=new"
+            f"--start_head={config.head} needs the sums of each client by itself, which neither"
+            " --secure_aggregation nor --dp_noise_multiplier lets the server see: use ncm or ridge"
         )
-    form = closed_form.FORMS[config.head]
     head = _head(start, task, config.head)
     # Starts that differ in the draw of the head alone (by seed) have the same one here.
-    key = ("one-pass head", id(task), _body_digest(start, head), config.head, config.head_strength)
-    fit = session.cached(key, lambda: _Fit(start, config, task, executor, form, head))
+    key: tuple[Json, ...] = ("one-pass head", id(task), _body_digest(start, head))
+    key += (config.head, config.head_strength)
+    if protection.any:
+        key += (repr(protection), config.head_clip)
+    fit = session.cached(key, lambda: _Fit(start, config, task, executor, form, head, protection))
     report = dataclasses.replace(
         start.report,
         rows=tuple(
@@ -137,9 +147,12 @@ class _Fit:
         executor: Executor,
         form: ClosedForm,
         head: str,
+        protection: Protection,
     ) -> None:
         self._start, self._task, self._executor = start, task, executor
-        self._form, self._head = form, head
+        self._form, self._head, self._protection = form, head, protection
+        # An example of phi of length one adds as much to each kind of sums.
+        self._norm = config.head_clip * (3.0 if form.wants_second_moment else 2.0) ** 0.5
         reader = task.reader(TRAIN_SPLIT)
         whole = sample.draw(task.dataset.index(TRAIN_SPLIT), None, seed=0)
         self._clients = sample.inputs(reader, whole, _BATCH)
@@ -153,7 +166,7 @@ class _Fit:
         self.values = self._named(rows * scale)
         self.facts = self._facts(total, config)
         self.facts |= {"head_scale": scale, "head_squared_features": squared}
-        absent = np.flatnonzero(total.counts == 0)
+        absent = np.flatnonzero((total.counts == 0) & (protection.noise is None))
         self.warnings = (
             [f"no client holds an example of {len(absent)} of the classes: their logits are 0"]
             if len(absent)
@@ -162,12 +175,17 @@ class _Fit:
 
     def _sums(self) -> tuple[ClassSums, list[ClassSums]]:
         """Over all clients, and of each where the head needs that."""
+        protection, leaves = self._protection, None
+        if protection.any:
+            leaves = functools.partial(protection.leaves, norm=self._norm)
         computation = feature_sums.class_sums(
-            self._task, self._start.build_model, self._head, self._form.wants_second_moment
+            self._task, self._start.build_model, self._head, self._form.wants_second_moment, leaves
         )
         value = self._value(self._start.weights)
         if not self._form.wants_each:
             found = self._executor.sum_clients(computation, value, self._clients)
+            if protection.any:
+                found = protection.arrives(found, self._norm, "class sums")
             return _class_sums(found), []
         each = [
             _class_sums(found)
@@ -178,12 +196,28 @@ class _Fit:
     def _second_pass(self, rows: np.ndarray) -> tuple[float, float]:
         """Each client sends its loss at every factor, and the sum of its squared phi."""
         weights = _with(self._start, self._named(rows))
+        if self._protection.any:
+            return self._voted(weights)
         computation = feature_sums.losses_by_scale(
             self._task, self._start.build_model, self._head, list(closed_form.SCALES)
         )
         found = self._executor.sum_clients(computation, self._value(weights), self._clients)
         best = int(np.argmin(np.asarray(found["losses"])))
         return float(closed_form.SCALES[best]), float(found["squares"]) / float(found["count"])
+
+    def _voted(self, weights: tuple[Tensors, Tensors]) -> tuple[float, float]:
+        """Where sums are protected each client names its best factor and its length of phi."""
+        scales, protection = list(closed_form.SCALES[::5]), self._protection
+
+        def leaves(sums: Nested) -> Nested:
+            return protection.leaves(feature_sums.votes(sums, scales, _LENGTHS), norm=_VOTES)
+
+        computation = feature_sums.losses_by_scale(
+            self._task, self._start.build_model, self._head, scales, leaves
+        )
+        found = self._executor.sum_clients(computation, self._value(weights), self._clients)
+        votes = protection.arrives(found, _VOTES, "votes")
+        return float(scales[np.argmax(votes["scale"])]), _LENGTHS[np.argmax(votes["length"])]
 
     def _value(self, weights: tuple[Tensors, Tensors]) -> Nested:
         return collections.OrderedDict(weights=ModelArrays(*weights), vector=[])
@@ -216,7 +250,7 @@ class _Fit:
             "head_paper": f"arXiv {self._form.paper}",
             "head_strength": config.head_strength if self._form.regularised else None,
             "head_clients": len(self._clients),
-            "head_examples": int(total.counts.sum()),
+            "head_examples": max(0, round(float(total.counts.sum()))),
             "head_bytes_up_per_client": numbers * _BYTES_A_NUMBER,
             # The second pass sends the head once more.
             "head_bytes_down_per_client": body + classes * width * _BYTES_A_NUMBER,

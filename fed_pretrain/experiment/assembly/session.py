@@ -143,7 +143,7 @@ def _compiled_of(config: ResolvedAlgorithm) -> Hashable:
 
 def _without_run(config: ResolvedAlgorithm) -> ResolvedAlgorithm:
     """The config without what the built process does not depend on: runs then share it."""
-    unused: dict[str, Json] = {}
+    unused: dict[str, Json] = {"releases": 0}
     keeps_state = known_updates.named(config.client_update).keeps_state
     if not (config.private or config.secure_aggregation or keeps_state):
         unused |= {"population": 0, "clients_per_round": 0}

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from fed_pretrain.algorithms.aggregators.quantization import quantized
-from fed_pretrain.algorithms.aggregators.secure_sum import _decode, _encode
+from fed_pretrain.algorithms.aggregators.secure_sum import decode, encode
 from fed_pretrain.algorithms.algorithm_config import (
     SECURE_MODULUS,
     SECURE_RANGE,
@@ -179,9 +179,9 @@ def test_what_is_sent_beside_a_quantized_update_is_sent_whole(update, sent) -> N
 def test_the_largest_sum_that_is_allowed_does_not_wrap() -> None:
     bound = 1000.0
     clients = int(SECURE_RANGE / bound)
-    one = int(_encode(tf.constant(bound), bound))
-    assert float(_decode(tf.constant(one * clients % SECURE_MODULUS))) == bound * clients
-    assert float(_decode(tf.constant(one * (clients + 1) % SECURE_MODULUS))) < 0
+    one = int(encode(tf.constant(bound), bound))
+    assert float(decode(tf.constant(one * clients % SECURE_MODULUS))) == bound * clients
+    assert float(decode(tf.constant(one * (clients + 1) % SECURE_MODULUS))) < 0
 
 
 @pytest.mark.slow

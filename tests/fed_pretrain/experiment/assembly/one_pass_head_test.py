@@ -5,6 +5,9 @@ import pytest
 import tensorflow as tf
 from sklearn.linear_model import Ridge
 
+from fed_pretrain.algorithms import accountants
+from fed_pretrain.algorithms.aggregators import secure_sum
+from fed_pretrain.algorithms.protected_sums import Protection
 from fed_pretrain.executors.executor_options import ExecutorOptions
 from fed_pretrain.experiment.assembly.assemble import assemble
 from fed_pretrain.experiment.assembly.session import Session
@@ -101,9 +104,75 @@ def test_clients_step_gently_from_it_unless_the_rate_is_given(ridge, session, tm
     assert chosen.config.algorithm.client_learning_rate == 0.25
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        (("secure_aggregation", True),),
+        # Hardly any noise: what is left is the arithmetic of clipping that clips nothing.
+        pytest.param((("dp_noise_multiplier", 1e-9),), marks=pytest.mark.slow),
+    ],
+)
+def test_protected_sums_give_the_regression_on_features_of_length_one(
+    session, tmp_path, settings
+) -> None:
+    start = {"spec": "random", "head": "ridge", "head_strength": 0.1, "head_clip": 1000.0}
+    config = small(tmp_path, start=start, algorithm=None, algorithm_settings=settings)
+    made = assemble(config, session)
+    model = made.start.model()
+    x, y = pooled(made.task)
+    features = tf.keras.Model(model.inputs, model.layers[-1].input).predict(x, verbose=0)
+    features = features.astype(np.float64)
+    squared = float((features**2).sum(1).mean())
+    features /= np.linalg.norm(features, axis=1, keepdims=True)
+    alpha = 0.1 * len(features) / features.shape[1]
+    oracle = Ridge(alpha=alpha, fit_intercept=False).fit(features, np.eye(10)[y]).coef_
+    oracle /= np.linalg.norm(oracle, axis=1, keepdims=True)
+    facts = made.start.report.facts
+    kernel, _ = model.layers[-1].get_weights()
+    np.testing.assert_allclose(kernel.T / facts["head_scale"], oracle, atol=1e-4)
+    assert 0.5 < facts["head_squared_features"] / squared < 2.0
+
+
+@pytest.mark.slow
+def test_privacy_of_the_sums_is_accounted_beside_the_rounds(session, tmp_path) -> None:
+    noise = (("dp_noise_multiplier", 5.0),)
+    plain, one_pass = (
+        assembled(session, tmp_path, head, algorithm=None, algorithm_settings=noise)
+        for head in ("new", "ncm")
+    )
+    before = accountants.accountant(one_pass.config.algorithm).epsilon(0)
+    # Two Gaussian mechanisms, each moved by twice the norm by a client that is replaced.
+    assert before == pytest.approx(accountants.gaussian_epsilon(2 * 2**0.5 / 5.0, 1e-5), rel=1e-6)
+    spent = [accountants.accountant(one.config.algorithm).epsilon(2) for one in (plain, one_pass)]
+    assert spent[0] < spent[1]
+
+
+def test_noise_is_a_function_of_the_seed_and_of_no_order() -> None:
+    protection = Protection(2.0, False, 3, 10)
+    total = {"features": np.zeros([4, 300]), "second_moment": np.zeros([300, 300])}
+    found = protection.arrives(total, 5.0, "sums")
+    again = protection.arrives(dict(reversed(total.items())), 5.0, "sums")
+    for name, value in found.items():
+        np.testing.assert_array_equal(value, again[name])
+        assert value.std() == pytest.approx(10.0, rel=0.1)
+    np.testing.assert_array_equal(found["second_moment"], found["second_moment"].T)
+
+
+def test_a_client_sends_no_more_than_the_norm() -> None:
+    protection = Protection(1.0, True, 0, 10)
+    given = {"counts": tf.constant([300.0, 0.0]), "features": tf.constant([[400.0, np.inf]])}
+    sent = protection.leaves(given, 5.0)
+    assert all(not np.asarray(secure_sum.decode(value)).any() for value in sent.values())
+    given["features"] = tf.constant([[400.0, 0.0]])
+    sent = protection.leaves(given, 5.0)
+    found = [np.asarray(secure_sum.decode(value)) for value in sent.values()]
+    np.testing.assert_allclose(found[0], [3.0, 0.0], atol=1e-6)
+    np.testing.assert_allclose(found[1], [[4.0, 0.0]], atol=1e-6)
+
+
 def test_what_it_cannot_do_is_refused(session, tmp_path) -> None:
     noise = (("dp_noise_multiplier", 1.0),)
-    with pytest.raises(UserError, match="without noise"):
-        assembled(session, tmp_path, "ncm", algorithm=None, algorithm_settings=noise)
+    with pytest.raises(UserError, match="sums of each client by itself"):
+        assembled(session, tmp_path, "cof", algorithm=None, algorithm_settings=noise)
     with pytest.raises(UserError, match="pretrain has none"):
         pretrain(PretrainConfig("digits", str(tmp_path), start=StartConfig(head="ridge")))

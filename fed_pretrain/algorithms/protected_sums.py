@@ -68,15 +68,15 @@ class Protection:
         """The total as the server sees it; square arrays are symmetric, and so is their noise."""
         from fed_pretrain.algorithms.aggregators import secure_sum
 
-        found = {name: np.asarray(value) for name, value in total.items()}
+        found: dict[str, np.ndarray] = {n: np.asarray(value) for n, value in total.items()}
         if self.secure:
             found = {name: np.asarray(secure_sum.decode(value)) for name, value in found.items()}
         if self.noise is None:
             return found
-        noisy = {}
+        noisy: dict[str, np.ndarray] = {}
         for name, value in found.items():
             generator = randomness.generator(self.seed, "sums", purpose, name)
-            drawn = self.noise * norm * generator.normal(size=value.shape)
+            drawn: np.ndarray = self.noise * norm * generator.normal(size=value.shape)
             if value.ndim == 2 and value.shape[0] == value.shape[1]:
                 drawn = np.triu(drawn) + np.triu(drawn, 1).T
             noisy[name] = value + drawn

@@ -14,7 +14,7 @@ The share at round 0 grows with the length of the way that training takes, whate
 So beside it is the share (live) that a step as long in a random direction would leave.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -61,7 +61,9 @@ class Misalignment(Probe):
 
     def at_end(self, snapshots: Snapshots) -> Content:
         x, y = self._probe_set()
-        class_means = ClassMeans(self.subject.build_model, x, y)
+        build_model = self.subject.build_model
+        filters = self.subject.cached("filters", lambda: Filters(build_model))
+        class_means = ClassMeans(build_model, x, y, filters)
         final_weights = snapshots[-1][1]()
         inputs = class_means.inputs_at(final_weights)
         final = class_means(final_weights, inputs)
@@ -151,20 +153,70 @@ def fractions(now: Means, final: Means) -> tuple[float, dict[str, float]]:
     return count / total, {name: float(p.mean()) for name, p in pairs.items()}
 
 
+class Filters:
+    """The convolutions of a model, compiled once for all weights and runs."""
+
+    def __init__(self, build_model: "BuildModel") -> None:
+        import tensorflow as tf
+
+        from fed_pretrain.models.tracing import Traced
+
+        self.model = build_model()
+        self.layers = filter_layers(self.model)
+        self._inputs = tf.keras.Model(
+            self.model.inputs, [layer.convolution.input for layer in self.layers]
+        )
+        # Traced at once: see fed_pretrain.tasks.evaluation.Forward.
+        entering = [layer.convolution.input for layer in self.layers]
+        specs = [tf.TensorSpec(one.shape, one.dtype) for one in (self.model.inputs[0], *entering)]
+        self._inputs_of = Traced(self._run).get_concrete_function(specs[0])
+        self._means_of = Traced(self._means).get_concrete_function(*specs[1:])
+
+    def inputs_of(self, weights: Weights, x: np.ndarray) -> "list[tf.Tensor]":
+        """What enters each convolution of the model with these weights, which it is left with."""
+        import tensorflow as tf
+
+        from fed_pretrain.tasks.evaluation import assign
+
+        assign(self.model, weights)
+        found: list[tf.Tensor] = list(self._inputs_of(tf.constant(x)))
+        return found
+
+    def means(self, inputs: "Sequence[tf.Tensor]") -> list[tuple[np.ndarray, np.ndarray]]:
+        """By layer: the means over places of what enters the ReLU, and of the filters alone."""
+        flat = [one.numpy() for one in self._means_of(*inputs)]
+        return list(zip(flat[::2], flat[1::2], strict=True))
+
+    def _run(self, x: "tf.Tensor") -> "list[tf.Tensor]":
+        outputs = self._inputs(x, training=False)
+        return outputs if isinstance(outputs, list) else [outputs]
+
+    def _means(self, *inputs: "tf.Tensor") -> "list[tf.Tensor]":
+        import tensorflow as tf
+
+        found = []
+        for layer, x in zip(self.layers, inputs, strict=True):
+            response = layer.patch_response(x)
+            for part in (layer.entering(response), response):
+                found.append(tf.reduce_mean(tf.cast(part, tf.float64), axis=[1, 2]))
+        return found
+
+
 class ClassMeans:
     """What each filter answers to the examples of each class, for any weights.
 
     Sums over the examples replace the means: only their signs matter.
     """
 
-    def __init__(self, build_model: "BuildModel", x: np.ndarray, y: np.ndarray) -> None:
-        import tensorflow as tf
-
-        self._model = build_model()
-        self._layers = filter_layers(self._model)
-        self._inputs = tf.keras.Model(
-            self._model.inputs, [layer.convolution.input for layer in self._layers]
-        )
+    def __init__(
+        self,
+        build_model: "BuildModel",
+        x: np.ndarray,
+        y: np.ndarray,
+        filters: Filters | None = None,
+    ) -> None:
+        self._filters = filters or Filters(build_model)
+        self._layers = self._filters.layers
         self._x = x
         self._y = np.asarray(y)
         self.classes = [int(c) for c in np.unique(self._y)]
@@ -184,30 +236,23 @@ class ClassMeans:
             rows = slice(first, first + _BATCH)
             fixed = held.at(rows) if held is not None else []
             live = self._layer_inputs(weights, rows)
-            for layer, x in zip(self._layers, live, strict=True):
-                response = layer.patch_response(x)
-                self._add(sums["live"], layer, layer.entering(response), rows)
-                self._add(sums["patch"], layer, response, rows)
-            for layer, x in zip(self._layers, fixed, strict=False):
-                response = layer.entering(layer.patch_response(x))
-                self._add(sums["fixed"], layer, response, rows)
+            found = self._filters.means(live)
+            for layer, (entering, alone) in zip(self._layers, found, strict=True):
+                self._add(sums["live"], layer, entering, rows)
+                self._add(sums["patch"], layer, alone, rows)
+            for layer, (entering, _) in zip(self._layers, self._held(fixed), strict=False):
+                self._add(sums["fixed"], layer, entering, rows)
         return {name: means for name, means in sums.items() if means}
 
     def _layer_inputs(self, weights: Weights, rows: slice) -> "list[tf.Tensor]":
         """Leaves the model with these weights."""
-        import tensorflow as tf
+        return self._filters.inputs_of(weights, self._x[rows])
 
-        from fed_pretrain.tasks.evaluation import assign
+    def _held(self, inputs: "Sequence[tf.Tensor]") -> list[tuple[np.ndarray, np.ndarray]]:
+        return self._filters.means(inputs) if inputs else []
 
-        assign(self._model, weights)
-        outputs = self._inputs(tf.constant(self._x[rows]), training=False)
-        return outputs if isinstance(outputs, list) else [outputs]
-
-    def _add(self, sums: Means, layer: "FilterLayer", response: "tf.Tensor", rows: slice) -> None:
+    def _add(self, sums: Means, layer: "FilterLayer", means: np.ndarray, rows: slice) -> None:
         """Adds per class; dividing by the class' size would not change a sign."""
-        import tensorflow as tf
-
-        means = tf.reduce_mean(tf.cast(response, tf.float64), axis=[1, 2]).numpy()
         labels = self._y[rows]
         added = np.stack([means[labels == c].sum(axis=0) for c in self.classes], axis=1)
         sums[layer.name] = sums.get(layer.name, 0.0) + added

@@ -151,7 +151,8 @@ def test_a_random_step_is_as_long_as_trainings_and_keeps_what_training_does_not_
 
 def test_the_share_that_chance_would_leave_is_beside_that_of_training(monkeypatch):
     probe = misalignment.Misalignment.__new__(misalignment.Misalignment)
-    probe.subject = SimpleNamespace(seed=0, build_model=two_filters)
+    kept = {"cached": lambda name, make: make()}
+    probe.subject = SimpleNamespace(seed=0, build_model=two_filters, **kept)
     monkeypatch.setattr(probe, "_probe_set", lambda: (X, Y))
     snapshots = [(0, lambda: weights(second=1.0)), (3, lambda: weights(second=-1.0))]
     content = probe.at_end(snapshots)

@@ -4,6 +4,7 @@
 a broken link or a page that nobody can find fails the build.
 """
 
+import json
 import os
 import re
 import shutil
@@ -21,6 +22,7 @@ STAGING = ROOT / ".cache" / "site_pages"
 PAGES = STAGING / "docs"
 OUTPUT = ROOT / "build" / "site"
 MKDOCS = ROOT / ".cache" / "site" / "bin" / "mkdocs"
+EXECUTED = ROOT / "build" / "notebooks"
 # Files outside docs/ that are pages, or that pages link to.
 TOP = {
     "README.md": "index.md",
@@ -41,6 +43,7 @@ def main() -> int:
         target = PAGES / "reference" / page
         target.parent.mkdir(exist_ok=True)
         target.write_text(text)
+    (PAGES / "notebooks.md").write_text(notebooks_page())
     for path in PAGES.rglob("*.md"):
         path.write_text(relinked(path.read_text()))
     (STAGING / "mkdocs.yml").write_text(configuration((ROOT / "mkdocs.yml").read_text()))
@@ -52,6 +55,22 @@ def main() -> int:
     if built.returncode == 0:
         print(f"site: {OUTPUT.relative_to(ROOT)}/index.html")
     return built.returncode
+
+
+def notebooks_page() -> str:
+    """What each notebook shows, with its executed copy where `make notebooks` has made it."""
+    lines = ["# Notebooks", "", "`make notebooks` runs them; they are in the folder `notebooks/`."]
+    for notebook in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        cells = json.loads(notebook.read_text())["cells"]
+        about = next(cell for cell in cells if cell["cell_type"] == "markdown")
+        title, _, said = "".join(about["source"]).removeprefix("# ").partition("\n")
+        lines += ["", f"## {title}", "", said.strip(), "", f"`notebooks/{notebook.name}`"]
+        executed = EXECUTED / f"{notebook.stem}.html"
+        if executed.is_file():
+            (PAGES / "notebooks").mkdir(exist_ok=True)
+            shutil.copy(executed, PAGES / "notebooks")
+            lines[-1] += f", [executed](notebooks/{executed.name})"
+    return "\n".join(lines) + "\n"
 
 
 def relinked(text: str) -> str:

@@ -60,7 +60,7 @@ def program_page(name: str, module: str, text: str) -> str:
 def _plain(text: str) -> str:
     """A help text as Markdown: what it puts into backquotes is code, the rest stands as it is."""
     parts = text.split("`")
-    escaped = [re.sub(r"([*\\\[\]|])", r"\\\1", html.escape(part, quote=False)) for part in parts]
+    escaped = [re.sub(r"([*\\\[\]])", r"\\\1", html.escape(part, quote=False)) for part in parts]
     return "`".join(part if number % 2 else escaped[number] for number, part in enumerate(parts))
 
 
@@ -69,7 +69,8 @@ def sources_page() -> str:
     for name in known_sources.names():
         source = known_sources.get(name)
         reads = source.input_summary if source.needs_input else "nothing: it is embedded"
-        lines += [f"## {name}", "", f"{_plain(source.summary)}. `--input`: {_plain(reads)}.", ""]
+        summary = source.summary[0].upper() + source.summary[1:]
+        lines += [f"## {name}", "", f"{_plain(summary)}. `--input`: {_plain(reads)}.", ""]
         rows = [
             (
                 f"`{option.name}`",

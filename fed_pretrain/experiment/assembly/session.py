@@ -138,7 +138,12 @@ def _compiled_of(config: ResolvedAlgorithm) -> Hashable:
     update = known_updates.named(config.client_update).of(config)
     server = known_server_optimizers.named(config.server_optimizer)
     numbers = [n for n in VALUES if server.of_numbers or not n.startswith(("server_", "schedule_"))]
-    return _without_run(config).structure(numbers), config.moves_head_apart, update.structure()
+    made: Hashable = update.structure()
+    try:
+        hash(made)
+    except TypeError:  # what an update of the user's took from the config cannot be compared
+        made = object()
+    return _without_run(config).structure(numbers), config.moves_head_apart, made
 
 
 def _without_run(config: ResolvedAlgorithm) -> ResolvedAlgorithm:

@@ -3,7 +3,11 @@
 import pytest
 
 from data_prep.preparing.preparation import PrepareConfig, prepare
+from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
+from fed_pretrain.algorithms.client_updates import known_updates
+from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate
 from fed_pretrain.executors.executor_options import ExecutorOptions
+from fed_pretrain.experiment.assembly import session as session_module
 from fed_pretrain.experiment.assembly.session import Session
 from fed_pretrain.experiment.training.run import train
 from tests.fed_pretrain.experiment.small_runs import same_weights, small
@@ -33,3 +37,29 @@ def test_other_data_seeds_and_rates_run_on_the_same_program(tmp_path, datasets):
     assert same_weights(after, fresh, 2)
     programs = session.executor(ExecutorOptions())._programs
     assert len(programs) == 1
+
+
+class Constant(ClientUpdate):
+    """As a plugin may be: it keeps what it took from the config."""
+
+    def __init__(self, kept):
+        self.kept = kept
+
+    @classmethod
+    def of(cls, config):
+        return cls(config.dyn_alpha if config.rounds else [config.dyn_alpha])
+
+    def work(self, training, server, client):
+        raise NotImplementedError
+
+
+def test_an_update_that_holds_a_constant_shares_no_program_of_another(monkeypatch):
+    monkeypatch.setattr(known_updates, "named", lambda name: Constant)
+
+    def key(**settings):
+        return session_module._compiled_of(ResolvedAlgorithm(server_schedule="cosine", **settings))
+
+    assert key(rounds=1, client_learning_rate=0.1) == key(rounds=2, client_learning_rate=0.2)
+    assert key(rounds=1, dyn_alpha=0.1) != key(rounds=1, dyn_alpha=0.2)
+    assert key(dyn_alpha=0.1) != key(dyn_alpha=0.1)  # a list cannot be compared
+    assert key(rounds=1, head_learning_rate=0.0) != key(rounds=1)

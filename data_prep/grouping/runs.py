@@ -5,6 +5,7 @@ all runs gives one sequence only. A shard is a range of the hash, so the number 
 chosen after everything was read.
 """
 
+import functools
 import heapq
 import os
 import struct
@@ -26,6 +27,7 @@ _FENCE_SHIFT = 64 - 12
 _FENCE_BYTES = (_FENCES + 1) * 8
 _CHUNK = 1 << 18
 _ENTRY_MEMORY = 250
+_hash = functools.lru_cache(100_000)(stable_hash)
 
 
 class RunEntry(NamedTuple):
@@ -49,20 +51,12 @@ class RunSpiller:
         self._limit = limit
         self._entries: list[tuple[int, bytes, int, bytes, int, int, int]] = []
         self._memory = 0
-        self._hashes: dict[bytes, int] = {}
         self.runs: list[str] = []
-        self.payload_bytes = 0
 
     def add(
         self, client: bytes, order: int, payload: bytes, split: int, label: int, counted: int
     ) -> None:
-        known = self._hashes.get(client)
-        if known is None:
-            if len(self._hashes) > 100_000:
-                self._hashes.clear()
-            known = self._hashes[client] = stable_hash(client)
-        self._entries.append((known, client, order, payload, split, label, counted))
-        self.payload_bytes += len(payload)
+        self._entries.append((_hash(client), client, order, payload, split, label, counted))
         self._memory += len(payload) + _ENTRY_MEMORY
         if self._memory >= self._limit:
             self.flush()
@@ -155,4 +149,4 @@ def shard_range(shard: int, shards: int) -> tuple[int, int]:
 
 def shard_of(client: bytes, shards: int) -> int:
     """The shard whose range the client's hash is in."""
-    return stable_hash(client) * shards >> 64
+    return _hash(client) * shards >> 64

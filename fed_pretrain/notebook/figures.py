@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+_STYLES = ("-", "--", ":", "-.")
+
+
 def axes(ax: "Axes | None", width: float = 6.0, height: float = 3.6) -> "tuple[Figure, Axes]":
     """The caller's axes, or new ones; only now does Matplotlib choose its backend."""
     if ax is not None:
@@ -38,28 +41,28 @@ def words(column: str) -> str:
 
 
 def comparison(
-    runs: Sequence[tuple[str, Sequence[Mapping[str, Json]]]], column: str, ax: "Axes | None"
+    curves: Mapping[tuple[str, int, int], Sequence[Sequence[Mapping[str, Json]]]],
+    column: str,
+    ax: "Axes | None",
 ) -> "Figure":
-    """A line a label: the mean over its runs, at the rounds that all of them have, and their range.
+    """A line for each label, colour and style: the mean of its runs, and their range.
 
-    The colours are those of the report.
+    At the rounds that all of its runs have; the colours are those of the report.
     """
-    labels = list(dict.fromkeys(label for label, _ in runs))
     figure, plot = axes(ax)
-    for number, label in enumerate(labels):
-        curves = [
+    for (label, colour, style), runs in curves.items():
+        found = [
             {row["round"]: row[column] for row in rows if row.get(column) is not None}
-            for name, rows in runs
-            if name == label
+            for rows in runs
         ]
-        shared = sorted(set.intersection(*map(set, curves)))
+        shared = sorted(set.intersection(*map(set, found)))
         if not shared:
             raise ArgumentError(f"column={column!r}: no row has it")
-        values = [[curve[x] for x in shared] for curve in curves]
+        values = [[one[x] for x in shared] for one in found]
         mean = [sum(one) / len(one) for one in zip(*values, strict=True)]
-        ink = palette.INKS[number % len(palette.INKS)].light
-        plot.plot(shared, mean, label=label, color=ink)
-        if len(curves) > 1:
+        ink = palette.INKS[colour % len(palette.INKS)].light
+        plot.plot(shared, mean, _STYLES[style % len(_STYLES)], label=label, color=ink)
+        if len(found) > 1:
             low, high = (list(map(end, zip(*values, strict=True))) for end in (min, max))
             plot.fill_between(shared, low, high, color=ink, alpha=0.15, linewidth=0)
     plot.set(xlabel="round", ylabel=words(column))

@@ -101,6 +101,10 @@ class TrainedRun:
 
     def _loaded(self, name: str) -> "tf.keras.Model":
         """With the classes of the caller's own layers."""
+        if not (self.workdir / name).exists():
+            raise ArgumentError(
+                f"the run has no model yet ({self.reason}): resume() goes on with it"
+            )
         import tensorflow as tf
 
         own = {}
@@ -234,9 +238,8 @@ def train(
     """
     if isinstance(clients, RunConfig):
         return train_config(clients)
-    with watching.one_at_a_time(), naming(start="start"):
+    with watching.one_at_a_time(), naming(start="start"), Place(workdir) as place:
         held = clients_of(clients)
-        place = Place(workdir)
         given = {
             "rounds": rounds,
             "clients_per_round": clients_per_round,
@@ -313,6 +316,14 @@ class Place:
     def __init__(self, workdir: str | os.PathLike[str] | None) -> None:
         self._temporary = workdir is None
         self.folder = Path(workdir or tempfile.mkdtemp(prefix="fed_pretrain_")).absolute()
+
+    def __enter__(self) -> "Place":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *unused: object) -> None:
+        """A refusal leaves nothing behind; what was interrupted can go on."""
+        if self._temporary and kind is not None and not issubclass(kind, KeyboardInterrupt):
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
     def parts(self) -> Path:

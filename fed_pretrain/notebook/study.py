@@ -130,10 +130,17 @@ class Comparison:
         return last.groupby(["start", "algorithm"], sort=False).agg(["mean", "std"])
 
     def plot(self, column: str = "eval_accuracy", ax: "Axes | None" = None) -> "Figure":
-        """A column by round: the mean over seeds, and the range of the single runs."""
-        return figures.comparison(
-            [(self._label(cell), run.rows) for cell, run in self._runs], column, ax
-        )
+        """A column by round: the mean over seeds, and the range of the single runs.
+
+        A start has a colour, an algorithm a kind of line.
+        """
+        begins = list(dict.fromkeys(cell.start for cell, _ in self._runs))
+        chosen = list(dict.fromkeys(cell.algorithm for cell, _ in self._runs))
+        curves: dict[tuple[str, int, int], list[Sequence[Mapping[str, Json]]]] = {}
+        for cell, run in self._runs:
+            look = self._label(cell), begins.index(cell.start), chosen.index(cell.algorithm)
+            curves.setdefault(look, []).append(run.rows)
+        return figures.comparison(curves, column, ax)
 
     def claims(self) -> "Claims":
         """What the study says of each claim of the papers, and how sure it is."""
@@ -253,8 +260,8 @@ def compare(
       workdir: keeps the study; the same call on the same folder does what is not done yet.
       title: of the report.
     """
-    with watching.one_at_a_time(), naming():
-        held, place = clients_of(clients), Place(workdir)
+    with watching.one_at_a_time(), naming(), Place(workdir) as place:
+        held = clients_of(clients)
         given = {
             "rounds": rounds,
             "clients_per_round": clients_per_round,

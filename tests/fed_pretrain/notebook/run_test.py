@@ -56,6 +56,7 @@ def test_the_callers_own_models_work_after_a_run_as_before(trained):
     assert len(trained[0].model.get_weights()) == 4
 
 
+@pytest.mark.slow
 def test_weights_that_are_given_are_where_the_run_begins(trained, six):
     weights = trained[0].model.get_weights()
     again = fp.train(six, model=model(), start=weights, rounds=0, tensorboard=False)

@@ -69,7 +69,7 @@ class KerasFiles:
 
     def write(self, weights: Weights, path: Path) -> None:
         assign(self._model, weights)
-        self._plain.set_weights(self._model.get_weights())
+        _copy_weights(self._model, self._plain)
         save_keras(self._plain, self._labels, path, self._facts)
 
 
@@ -288,8 +288,15 @@ _PLAIN: dict[type, Any] = {
 def portable(model: tf.keras.Model) -> tf.keras.Model:
     """A copy with the same layer names and weights, of Keras' own layers where we have a choice."""
     copy = tf.keras.models.clone_model(model, clone_function=_plain)
-    copy.set_weights(model.get_weights())
+    _copy_weights(model, copy)
     return copy
+
+
+def _copy_weights(model: tf.keras.Model, copy: tf.keras.Model) -> None:
+    """By name: Keras lists what trains first, which may be another part of each layer."""
+    values = {weight.name: weight.variable for weight in named_weights(model)}
+    for weight in named_weights(copy):
+        weight.variable.assign(values[weight.name])
 
 
 def _plain(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from fed_pretrain.exporting.model_files import portable
 from fed_pretrain.models import preprocessing, recurrent, small_cnns
+from fed_pretrain.starts import trainable
 
 OPEN_ELSEWHERE = """
 import sys
@@ -40,3 +41,13 @@ def test_a_portable_copy_shares_no_weight_with_its_original():
     copy = portable(model)
     copy.set_weights([w * 0 for w in copy.get_weights()])
     assert any(np.any(w) for w in model.get_weights())
+
+
+def test_a_copy_of_a_model_whose_biases_alone_train_has_each_weight_in_its_place():
+    model = small_cnns.edge_cnn(3, (8, 8, 1))
+    trainable.apply(model, "bias", "head")
+    copy = portable(model)
+    for name in ("conv1", "conv2", "head"):
+        for part in ("kernel", "bias"):
+            ours, theirs = (getattr(one.get_layer(name), part) for one in (model, copy))
+            np.testing.assert_array_equal(ours, theirs)

@@ -61,6 +61,42 @@ def check_bounds(config: "DataclassInstance") -> None:
             raise UserError(f"--{name}={value}: at most {largest} is wanted")
 
 
+_NONE = type(None)
+_WORDS = {int: "a whole number", float: "a number", bool: "True or False", str: "a text"}
+
+
+def check_types(config: "DataclassInstance") -> None:
+    """Refuses a config that code made with a value of another type, in its sections as well."""
+    hints = typing.get_type_hints(type(config))
+    for field in dataclasses.fields(config):
+        value, kinds = getattr(config, field.name), _classes(hints[field.name])
+        if not _is_of(value, kinds):
+            sections = [kind for kind in kinds if dataclasses.is_dataclass(kind)]
+            dashes = "" if sections else "--"
+            name = dashes + str(field.metadata.get("flag") or field.name)
+            wanted = [_WORDS.get(kind, f"a {kind.__name__}") for kind in kinds if kind is not _NONE]
+            raise UserError(f"{name}={value!r}: {' or '.join(wanted)} is wanted")
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            check_types(value)
+
+
+def _classes(hint: Any) -> tuple[type, ...]:
+    """The classes that a hint allows; none where it allows anything."""
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        each = [_classes(one) for one in typing.get_args(hint)]
+        return tuple(kind for kinds in each for kind in kinds) if all(each) else ()
+    kind = typing.get_origin(hint) or hint
+    return (kind,) if isinstance(kind, type) and kind is not Any else ()
+
+
+def _is_of(value: object, kinds: tuple[type, ...]) -> bool:
+    if isinstance(value, bool):
+        return not kinds or bool in kinds
+    if isinstance(value, int) and float in kinds:
+        return True
+    return not kinds or isinstance(value, kinds)
+
+
 def moving(config: "DataclassInstance") -> dict[str, Json]:
     """The settings that numbers depend on and that are not neutral, as JSON holds them.
 

@@ -196,6 +196,7 @@ def install(installer, gpu, runtime=False):
         subprocess.run([sys.executable, "-m", "venv", ENVIRONMENT], check=True)
     _write(BEGUN, "this environment is half made\n")
     _install_packages(programs, installer, locks)
+    _let_files_run()
     if not runtime:
         embedded()
     if gpu:
@@ -253,6 +254,12 @@ def embedded():
     """Downloads the archives that the lock pins and unpacks them; no code of theirs is run."""
     label = "embedded data and weights"
     run([PYTHON, "-m", "fed_pretrain.fetch_embedded"], EMBEDDED_LOCK, label)
+
+
+def _let_files_run():
+    """So that `python fed_pretrain/train.py` finds the project, from any folder."""
+    with open(os.path.join(_packages(PYTHON), "fed_pretrain_checkout.pth"), "w") as path:
+        path.write(ROOT + "\n")
 
 
 def _install_gpu_hook():

@@ -2,6 +2,8 @@
 
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import pytest
 from absl import flags
@@ -72,3 +74,42 @@ def test_a_config_that_code_made_keeps_to_the_bounds_of_its_flags():
     settings.check_bounds(Lists(size=2))
     with pytest.raises(UserError, match="--size=1: at least 2 is wanted"):
         settings.check_bounds(Lists(size=1))
+
+
+@dataclasses.dataclass(frozen=True)
+class Section:
+    share: float | None = None
+    names: tuple[str, ...] = ()
+    numbers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    whole: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Whole:
+    folder: str = ""
+    count: int = settings.setting(1, "How many.", flag="how_many")
+    section: Section = dataclasses.field(default_factory=Section)
+    anything: Any = None
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        (Whole(folder=Path("a")), r"--folder=PosixPath\('a'\): a text is wanted"),  # type: ignore[arg-type]
+        (Whole(count="3"), "--how_many='3': a whole number is wanted"),  # type: ignore[arg-type]
+        (Whole(count=True), "--how_many=True: a whole number is wanted"),
+        (Whole(section="all"), "^section='all': a Section is wanted"),  # type: ignore[arg-type]
+        (Whole(section=Section(share="1")), "--share='1': a number is wanted"),  # type: ignore[arg-type]
+        (Whole(section=Section(names=["a"])), "--names=.*: a tuple is wanted"),  # type: ignore[arg-type]
+        (Whole(section=Section(whole=1)), "--whole=1: True or False is wanted"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_value_of_another_type_in_a_config_that_code_made_is_refused(
+    config: Whole, says: str
+) -> None:
+    with pytest.raises(UserError, match=says):
+        settings.check_types(config)
+
+
+def test_whole_numbers_are_numbers_and_what_has_no_type_may_be_anything() -> None:
+    settings.check_types(Whole(section=Section(share=1, names=("a",)), anything=Path("a")))

@@ -148,6 +148,25 @@ def test_an_unchanged_environment_is_left_alone(
     environment.install("uv", gpu=False)
 
 
+@pytest.mark.parametrize("program", ["fed_pretrain/train.py", "data_prep/prepare.py"])
+def test_a_program_runs_as_a_file_in_another_folder(
+    program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "_packages", lambda python: str(tmp_path))
+    environment._let_files_run()
+    start = "import runpy, site, sys; site.addsitedir(sys.argv.pop(1)); sys.argv.pop(0);"
+    run = f"{start} sys.path[0] = sys.argv[0].rpartition('/')[0];"
+    run += " runpy.run_path(sys.argv[0], run_name='__main__')"
+    finished = subprocess.run(
+        [sys.executable, "-c", run, str(tmp_path), str(ROOT / program), "--version"],
+        cwd=tmp_path,
+        env={"PATH": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert finished.stdout.startswith("fed_pretrain"), finished.stderr
+
+
 def test_an_interpreter_that_does_not_work_is_one_sentence_of_make(tmp_path: Path) -> None:
     (tmp_path / "Makefile").write_text((ROOT / "Makefile").read_text())
     (tmp_path / "groundwork").mkdir()

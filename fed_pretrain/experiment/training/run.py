@@ -10,6 +10,7 @@ from fed_pretrain.experiment.training.result import RunResult
 from fed_pretrain.experiment.workdir import workdir
 from fed_pretrain.tracking import known_trackers
 from fed_pretrain.tracking.follower import Follower, Together
+from groundwork import settings
 from groundwork.locks import WorkdirLock
 from groundwork.signals import GracefulStop
 from groundwork.stores import mirror
@@ -23,6 +24,7 @@ def train(
     config: RunConfig, session: Session | None = None, followers: Sequence[Follower] = ()
 ) -> RunResult:
     """Runs or continues the run of `config.workdir` and returns when it is finished or stopped."""
+    settings.check_types(config)
     followers = [*known_trackers.followers(config.tracking), *followers]
     with (
         mirror.working(config.workdir, last=workdir.SUCCESS) as place,

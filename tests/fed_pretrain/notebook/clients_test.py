@@ -65,6 +65,11 @@ def test_rows_are_the_same_from_arrays_datasets_client_data_and_tables():
 def test_a_share_is_held_out_and_the_classes_are_counted(six):
     assert sum(six.examples("train").values()) + sum(six.examples("test").values()) == 180
     assert six.label_names == ("0", "1", "2")
+    held = {name: len(y) for name, (_, y) in six.arrays("test").items()}
+    assert held == six.examples("test")
+    x, y = six.arrays("train")["client_0"]
+    rows = {tuple(row): label for row, label in zip(X, Y, strict=True)}
+    assert [rows[tuple(row)] for row in x] == list(y)
     assert repr(six).startswith("6 clients with ")
     assert repr(six).endswith("; task classification")
 

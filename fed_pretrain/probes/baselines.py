@@ -1,8 +1,8 @@
 """Should clients use a pre-trained function instead of federated averaging? One table.
 
-The start as it is, the start fine-tuned by every client alone, by one server on all clients' rows,
-and, of a run, the federated model as it is and fine-tuned by every client: judged on the clients'
-own held-out rows, with the bytes each way of training would have sent.
+The start as it is, with a head from one pass over the clients, fine-tuned by every client alone, by
+one server on all clients' rows, and, of a run, the federated model as it is and fine-tuned by every
+client: judged on the clients' own held-out rows, with the bytes each way would have sent.
 """
 
 import dataclasses
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fed_pretrain.tasks.task import Task
 
 POOLED = "all clients"
+ONE_PASS = "one-pass head (ridge), 0 rounds"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,6 +96,17 @@ def compared(subject: Subject) -> Content:
         tuning, executor, start, pooled, len(reads.client_ids), data_bytes
     )
     rows = [_as_it_is("start", alone, alone.bytes_down), _row(alone), _row(central)]
+    one_pass = subject.one_pass()
+    if one_pass is not None:
+        judged = local_fine_tuning.fine_tune(
+            ONE_PASS,
+            tuning,
+            executor,
+            one_pass.weights,
+            _Reads(subject, dataclasses.replace(work, epochs=0)).each(),
+            size,
+        )
+        rows.append(_as_it_is(ONE_PASS, judged, one_pass.bytes_down, one_pass.bytes_up))
     if subject.snapshots:
         personal = local_fine_tuning.fine_tune(
             "federated, fine-tuned by each client",

@@ -63,6 +63,15 @@ class ComingRound:
         }
 
 
+@dataclasses.dataclass(frozen=True)
+class OnePass:
+    """The start with a head in closed form, and the bytes that one pass over all clients sends."""
+
+    weights: Weights
+    bytes_down: int
+    bytes_up: int
+
+
 class Cached(Protocol):
     """Keeps what is costly to compile, by a name that is unique to one structure of task and model.
 
@@ -89,6 +98,7 @@ class Subject:
     After the fact only: round_number; snapshots: the kept rounds up to it, none of a start;
     others: models by the flag that names them; cohort: the clients drawn for the next round;
     max_clients bounds it; evaluate: the run's evaluation columns; sent: bytes down and up so far.
+    one_pass: the start with a head of one pass, None where it has none or is one already.
     `eigenpairs` holds what one probe leaves for the others of the same call.
     """
 
@@ -114,6 +124,7 @@ class Subject:
     coming_round: Callable[[], ComingRound] = _only_at_a_checkpoint
     evaluate: Callable[[OnClient], Mapping[str, Json]] = _only_at_a_checkpoint
     sent: Callable[[], tuple[int, int]] = _only_at_a_checkpoint
+    one_pass: Callable[[], OnePass | None] = lambda: None
     eigenpairs: dict[str, "LanczosResult"] = dataclasses.field(default_factory=dict)
 
     def option(self, kind: type[Value]) -> Value:

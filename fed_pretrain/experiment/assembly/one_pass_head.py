@@ -17,6 +17,7 @@ from fed_pretrain.executors.executor import Executor
 from fed_pretrain.experiment.assembly.run_config import ResolvedRun
 from fed_pretrain.experiment.assembly.session import Session
 from fed_pretrain.models.weights import ModelArrays
+from fed_pretrain.probes.subject import OnePass
 from fed_pretrain.starts import closed_form
 from fed_pretrain.starts.closed_form import ClassSums, ClosedForm
 from fed_pretrain.starts.start import Start
@@ -74,6 +75,26 @@ def fitted(
     )
 
 
+def beside_the_start(
+    start: Start, run: ResolvedRun, task: Task, executor: Executor, session: Session
+) -> OnePass | None:
+    """What `--start_head=ridge` makes of a start that has another head."""
+    if run.start.fits_head or run.algorithm.private or not _labelled(task):
+        return None
+    if not _has_head(start):
+        return None
+    # Whatever the run's own sums are, these are plain ones, after the fact.
+    plain = dataclasses.replace(run.algorithm, secure_aggregation=False)
+    asked = dataclasses.replace(run.start, head="ridge")
+    made = fitted(
+        start, dataclasses.replace(run, start=asked, algorithm=plain), task, executor, session
+    )
+    facts = made.report.facts
+    down, up = (facts[f"head_bytes_{way}_per_client"] for way in ("down", "up"))
+    clients = facts["head_clients"]
+    return OnePass(ModelArrays(*made.weights), clients * down, clients * up)
+
+
 def with_gentle_rate(run: ResolvedRun, start: Start) -> ResolvedRun:
     """The clients' rates, unless the user gives one, at which such a head survives training.
 
@@ -114,14 +135,25 @@ def _with(start: Start, values: Mapping[str, np.ndarray]) -> tuple[Tensors, Tens
     return trainable, frozen
 
 
+def _labelled(task: Task) -> bool:
+    """Whether an example has one class."""
+    return task.encoder.y_shape == () and task.definition.objective is None
+
+
+def _has_head(start: Start) -> str | None:
+    """The layer of the classes, if it has a kernel of its own."""
+    head = start.build_model.head_of(start.build_model())
+    return head if f"{head}/kernel" in start.names[0] + start.names[1] else None
+
+
 def _head(start: Start, task: Task, name: str) -> str:
-    if task.encoder.y_shape != () or task.definition.objective is not None:
+    if not _labelled(task):
         raise UserError(
             f"--start_head={name}: a head in closed form needs one label an example, which task"
             f" {task.name!r} does not have"
         )
-    head = start.build_model.head_of(start.build_model())
-    if head is None or f"{head}/kernel" not in start.names[0] + start.names[1]:
+    head = _has_head(start)
+    if head is None:
         raise UserError(f"--start_head={name}: model {task.model_name!r} has no head of its own")
     return head
 

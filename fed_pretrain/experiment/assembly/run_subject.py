@@ -1,8 +1,10 @@
 """What of an assembled run every probe may use."""
 
+import functools
 from pathlib import Path
 from typing import Any
 
+from fed_pretrain.experiment.assembly import one_pass_head
 from fed_pretrain.experiment.assembly.assemble import Assembly
 from fed_pretrain.models.weights import ModelArrays
 from fed_pretrain.probes.subject import Model, Subject
@@ -31,6 +33,14 @@ def run_subject(assembly: Assembly, folder: Path, **after_the_fact: Any) -> Subj
         "client_learning_rate": config.algorithm.client_learning_rate,
         "model_bytes": start.report.trainable_bytes + start.report.frozen_bytes,
         "settings": {type(config.curvature): config.curvature},
+        "one_pass": functools.partial(
+            one_pass_head.beside_the_start,
+            start,
+            config,
+            assembly.task,
+            assembly.executor,
+            assembly.session,
+        ),
         "eval_split": config.evaluation.eval_split,
         "cached": lambda name, make: assembly.session.compiled((name, assembly.structure), make),
     }

@@ -38,6 +38,7 @@ def test_one_table_compares_what_a_start_gives_without_federation(assembly):
         "start",
         "start, fine-tuned by each client",
         "central",
+        "one-pass head (ridge), 0 rounds",
         "federated",
         "federated, fine-tuned by each client",
     ]
@@ -48,6 +49,11 @@ def test_one_table_compares_what_a_start_gives_without_federation(assembly):
     assert rows["central"]["accuracy"] > tuned["accuracy"]
     assert (rows["federated"]["bytes_down"], rows["federated"]["bytes_up"]) == (700, 300)
     assert tuned["bytes_up"] == 0
+    one_pass = rows["one-pass head (ridge), 0 rounds"]
+    assert one_pass["accuracy"] > 0.7 > rows["start"]["accuracy"]
+    # Each of the clients sends the sums of 10 classes and a triangle of 288 x 288 numbers.
+    assert one_pass["bytes_up"] / content["clients"] > 4 * 288 * 289 / 2
+    assert one_pass["accuracy_worst_decile"] <= one_pass["accuracy_mean"]
     assert rows["central"]["bytes_down"] == 0
     for name in rows:
         assert name in baselines.table(content)
@@ -57,4 +63,4 @@ def test_fewer_clients_can_be_asked_for(assembly):
     subject = dataclasses.replace(subject_of(assembly, epochs=1), max_clients=2)
     content = baselines.compared(subject)
     assert content["clients"] == 2
-    assert len(content["rows"]) == 3
+    assert len(content["rows"]) == 4

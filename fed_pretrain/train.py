@@ -12,6 +12,7 @@ list what there is; --dry_run checks everything and estimates the run.
 """
 
 import sys
+from pathlib import Path
 
 from absl import flags
 
@@ -51,4 +52,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(main, flagfiles=Path(__file__).parent / "configs")

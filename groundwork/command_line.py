@@ -81,10 +81,24 @@ def enter_callers_folder() -> None:
         os.chdir(folder)
 
 
-def run(main: Callable[[], int | None], after_plugins: Callable[[], None] = lambda: None) -> None:
+def by_name(word: str, folder: Path | None) -> str:
+    """`--flagfile=NAME` of a file that comes with the program, as its path; other words as they are."""
+    name = word.removeprefix("--flagfile=")
+    if folder is None or name == word or os.path.exists(name):
+        return word
+    shipped = folder / f"{name.removesuffix('.flags')}.flags"
+    return f"--flagfile={shipped}" if "/" not in name and shipped.is_file() else word
+
+
+def run(
+    main: Callable[[], int | None],
+    after_plugins: Callable[[], None] = lambda: None,
+    flagfiles: Path | None = None,
+) -> None:
     """Parses the flags, calls `main()` and turns a UserError into one line and exit code 2.
 
-    `after_plugins` defines the flags that the plugins bring.
+    `after_plugins` defines the flags that the plugins bring; `flagfiles` is a folder of flag files,
+    each of which a user may give by its name.
     """
     quiet_libraries()
     enter_callers_folder()
@@ -129,7 +143,7 @@ def run(main: Callable[[], int | None], after_plugins: Callable[[], None] = lamb
     # has switched to version 2 (tensorflow.python.distribute hangs a callback on absl's start), and
     # Keras then builds graphs of version 1.
     try:
-        code = guarded(parse(sys.argv))
+        code = guarded(parse([by_name(word, flagfiles) for word in sys.argv]))
         sys.stdout.flush()
     except BrokenPipeError:
         if not _reader_left():

@@ -122,3 +122,18 @@ command_line.end(3)
     assert result.returncode == 3
     assert result.stdout.split("\n") == ["waited for", "called at exit", ""]
     assert result.stderr == "no newline"
+
+
+def test_a_flagfile_that_comes_with_the_program_is_found_by_its_name(tmp_path, monkeypatch):
+    shipped, mine = tmp_path / "shipped", tmp_path / "mine"
+    shipped.mkdir()
+    mine.mkdir()
+    (shipped / "paper.flags").touch()
+    monkeypatch.chdir(mine)
+    found = f"--flagfile={shipped / 'paper.flags'}"
+    assert command_line.by_name("--flagfile=paper", shipped) == found
+    assert command_line.by_name("--flagfile=paper.flags", shipped) == found
+    for as_given in ("--flagfile=other", "--flagfile=../shipped/paper", "--task=paper"):
+        assert command_line.by_name(as_given, shipped) == as_given
+    (mine / "paper").touch()
+    assert command_line.by_name("--flagfile=paper", shipped) == "--flagfile=paper"

@@ -67,6 +67,8 @@ class _Bar(Follower):
 
     def begin(self, run: FollowedRun, rows: Sequence[Row]) -> None:
         total, done = int(run.parameters.get("rounds", 0)), max(0, len(rows) - 1)
+        if done >= total:
+            return
         self._bar = self._make(
             total=total,
             initial=done,

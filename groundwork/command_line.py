@@ -82,7 +82,7 @@ def enter_callers_folder() -> None:
 
 
 def by_name(word: str, folder: Path | None) -> str:
-    """`--flagfile=NAME` of a file that comes with the program, as its path; other words as they are."""
+    """`--flagfile=NAME` of a file that comes with the program, as its path; others as they are."""
     name = word.removeprefix("--flagfile=")
     if folder is None or name == word or os.path.exists(name):
         return word

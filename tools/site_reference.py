@@ -6,6 +6,7 @@ import inspect
 import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -132,7 +133,7 @@ def _docstring(found: object) -> str:
     about, args, rest = inspect.cleandoc(getattr(found, "__doc__", None) or "").partition("\nArgs:")
     if not args:
         return about
-    arguments = re.split(r"\n    (?=\S)", rest.rstrip())
+    arguments = re.split(r"\n(?=\S)", textwrap.dedent(rest.strip("\n")))
     listed = (_ARGUMENT.sub(r"- `\1`: ", " ".join(one.split())) for one in arguments)
     return f"{about}\n\n" + "\n".join(line for line in listed if line)
 

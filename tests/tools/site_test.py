@@ -45,6 +45,20 @@ def test_a_programs_own_help_has_its_flags_where_the_page_looks_for_them() -> No
     assert [name for name in flags if f'<a id="{name}"></a>' not in page] == []
 
 
+def test_what_a_docstring_says_of_arguments_becomes_a_list() -> None:
+    def call(x: int, y: int) -> None:
+        """Does things.
+
+        Args:
+          x: a number,
+            and more of it.
+          y, z: others.
+        """
+
+    expected = "Does things.\n\n\n- `x`: a number, and more of it.\n- `y, z`: others."
+    assert site_reference._docstring(call) == expected
+
+
 def test_links_to_the_top_of_the_checkout_become_links_between_pages() -> None:
     text = "[a](docs/b.md#c) [d](CONTRIBUTING.md) [e](../CHANGELOG.md)"
     assert site.relinked(text) == "[a](b.md#c) [d](contributing.md) [e](changelog.md)"

@@ -83,9 +83,7 @@ def write(case: Case, folder: Path) -> dict[str, object]:
     def model_fn() -> tff.learning.models.VariableModel:
         shape = {"input_shape": case.image}
         return tff.learning.models.from_keras_model(
-            _of_bytes(
-                known_models.build(case.model, case.classes, **shape, **case.arguments), case
-            ),
+            _of_bytes(known_models.build(case.model, case.classes, **shape, **case.arguments)),
             loss=keras_loss(objective),
             input_spec=collections.OrderedDict(x=spec["x"], y=spec["y"]),
             metrics=[],

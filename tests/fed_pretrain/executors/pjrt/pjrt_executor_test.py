@@ -18,6 +18,8 @@ import tensorflow as tf
 import tensorflow_federated as tff
 
 from fed_pretrain.algorithms.client_updates import known_updates
+from fed_pretrain.clients.payload import spec_of
+from fed_pretrain.curvature import loss_operators
 from fed_pretrain.executors.creation import create
 from fed_pretrain.executors.executor import ClientInput
 from fed_pretrain.executors.executor_options import ExecutorOptions
@@ -120,6 +122,40 @@ def test_pjrt_and_device_agree(pjrt, on_device, name):
     assert digits.difference(finished.client_states, reference.client_states) < BOUND
     metrics = finished.metrics["client_work"], reference.metrics["client_work"]
     assert digits.difference(*metrics) < 100 * BOUND
+
+
+class _Digits:
+    """What a curvature product asks of a task."""
+
+    objective = digits.OBJECTIVE
+
+    def model_fn(self, _: Any) -> Any:
+        return digits.model_fn
+
+    def payload_spec(self, batch_size: int | None) -> Any:
+        image, label = tf.TensorSpec([None, 8, 8, 1], tf.uint8), tf.TensorSpec([None], tf.int32)
+        return spec_of(image, label, batch_size)
+
+    def statistics(self, labels: Any, logits: Any) -> Any:
+        return digits.OBJECTIVE.statistics(labels, logits)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", loss_operators.BY_KIND)
+def test_products_of_curvature_agree(pjrt, device, kind):
+    product = loss_operators.BY_KIND[kind]
+    computation = loss_operators.curvature_computation(
+        _Digits(), digits.build_model, (0, 1, 2, 3), product
+    )
+    generator = np.random.default_rng(1)
+    weights = digits.start_weights()
+    vector = [generator.normal(size=w.shape).astype(np.float32) for w in weights]
+    model = tff.learning.models.ModelWeights(weights, [])
+    value = collections.OrderedDict(weights=model, vector=vector)
+    plain, found = (e.sum_clients(computation, value, digits.clients(1)) for e in (device, pjrt))
+    largest = max(float(np.abs(part).max()) for part in plain["product"])
+    assert largest > 1
+    assert digits.difference(plain["product"], found["product"]) < BOUND * largest
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shutil
+import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import tensorflow as tf
 
@@ -35,6 +37,8 @@ FORMATS = ("keras", "savedmodel", "tflite", "npz")
 _HARMLESS_MODULES = ("keras.layers", "keras.initializers", "keras.regularizers")
 # Layers that call a function which the file names or holds.
 _CALLING_LAYERS = ("Lambda", "TFOpLambda", "SlicingOpLambda", "TFSMLayer")
+_WEIGHTS = "model.weights.h5"
+_LAYERS = ("_layer_checkpoint_dependencies", "layers")
 # Zip entries carry a time; a fixed one makes equal models equal files.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -132,7 +136,38 @@ def load(run: Path, which: str) -> tuple[tf.keras.Model, list[str]]:
                     f"{path}: refused, its part {part['class_name']!r} of {part.get('module')!r} "
                     "is neither a plain Keras layer nor one of ours, so it could run code"
                 )
-    return tf.keras.models.load_model(path, compile=False), read_labels(path)
+    with _with_our_names(path) as readable:
+        return tf.keras.models.load_model(readable, compile=False), read_labels(path)
+
+
+@contextlib.contextmanager
+def _with_our_names(path: Path) -> Iterator[Path]:
+    """Keras 2.14 files the layers of a model under another name than 2.16; then a renamed copy."""
+    of_2_16 = tf.keras.layers.Layer.__module__.startswith("tf_keras")
+    theirs, ours = _LAYERS if of_2_16 else reversed(_LAYERS)
+    with zipfile.ZipFile(path) as archive:
+        weights = io.BytesIO(archive.read(_WEIGHTS))
+    with h5py.File(weights, "r+") as tree:
+        if renamed := theirs in tree:
+            _rename(tree, theirs, ours)
+    if not renamed:
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / path.name
+        with zipfile.ZipFile(path) as old, zipfile.ZipFile(copy, "w") as new:
+            for name in old.namelist():
+                new.writestr(name, weights.getvalue() if name == _WEIGHTS else old.read(name))
+        yield copy
+
+
+def _rename(group: h5py.Group, theirs: str, ours: str) -> None:
+    """Of the model and of every model within it."""
+    for part in group.values():
+        if isinstance(part, h5py.Group):
+            _rename(part, theirs, ours)
+    if theirs in group:
+        group.move(theirs, ours)
 
 
 def _parts(config: Any) -> Iterator[dict[str, Json]]:

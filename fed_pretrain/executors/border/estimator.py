@@ -23,7 +23,7 @@ class _StandIn(MetaPathFinder, Loader):
 
 
 def _empty_class(name: str) -> type:
-    if name[0].islower():
+    if name[0].islower() or name.startswith("__"):
         raise AttributeError(name)
     return type(name, (), {})
 

@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -9,11 +10,18 @@ from fed_pretrain.executors.border import estimator
 
 
 @pytest.fixture
-def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The stand-in alone, as if nothing of that name had been installed or imported."""
-    for name in [name for name in sys.modules if name.startswith("tensorflow_estimator")]:
+    for name in _modules():
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(sys, "meta_path", [estimator._StandIn()])
+    yield
+    for name in _modules():
+        del sys.modules[name]
+
+
+def _modules() -> list[str]:
+    return [name for name in sys.modules if name.startswith("tensorflow_estimator")]
 
 
 @pytest.mark.usefixtures("stand_in")
@@ -21,6 +29,7 @@ def test_it_answers_as_tensorflow_privacy_asks() -> None:
     head = importlib.import_module("tensorflow_estimator.python.estimator.canned.head")
     assert type("Ours", (head.Head,), {}).mro()[1].__name__ == "Head"
     assert head._DEFAULT_SERVING_KEY
+    assert not hasattr(head, "__file__")
 
 
 @pytest.mark.usefixtures("stand_in")

@@ -56,3 +56,6 @@ KerasLayer: TypeAlias = Any
 
 Proto: TypeAlias = Any
 """A protocol buffer: a graph, a node of it, a computation."""
+
+FileSystem: TypeAlias = Any
+"""One of fsspec's, which has no types."""

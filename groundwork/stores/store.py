@@ -5,10 +5,11 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from groundwork.errors import UserError
 from groundwork.stores import schemes
+from groundwork.untyped import FileSystem, Json
 
 Value = TypeVar("Value")
 _PAUSES = (0.5, 2.0, 5.0)
@@ -19,7 +20,7 @@ _TOKENS = ("ETag", "etag", "generation", "md5Hash", "checksum", "mtime", "LastMo
 def listing(url: str) -> dict[str, str]:
     """Every file below a folder, by its path in it, with a token of its content."""
     try:
-        found: dict[str, Mapping[str, Any]] = _call(
+        found: dict[str, Mapping[str, Json]] = _call(
             url, lambda files, path: files.find(path, detail=True)
         )
     except FileNotFoundError:
@@ -34,7 +35,7 @@ def listing(url: str) -> dict[str, str]:
 
 def sizes(url: str) -> dict[str, int]:
     """The files of a folder with their bytes."""
-    found: dict[str, Mapping[str, Any]] = _call(
+    found: dict[str, Mapping[str, Json]] = _call(
         url, lambda files, path: files.find(path, maxdepth=1, detail=True)
     )
     return {name.rpartition("/")[2]: int(facts["size"]) for name, facts in found.items()}
@@ -43,7 +44,7 @@ def sizes(url: str) -> dict[str, int]:
 def token(url: str) -> str | None:
     """What changes whenever the file does; None where there is no such file."""
     try:
-        facts: Mapping[str, Any] = _call(url, lambda files, path: files.info(path))
+        facts: Mapping[str, Json] = _call(url, lambda files, path: files.info(path))
     except FileNotFoundError:
         return None
     return _token(facts) if facts["type"] == "file" else None
@@ -53,7 +54,7 @@ def beginning_with(url: str) -> dict[str, str]:
     """The files beside `url` whose names begin with its own, with their tokens."""
     folder, _, start = url.rpartition("/")
     try:
-        found: list[Mapping[str, Any]] = _call(
+        found: list[Mapping[str, Json]] = _call(
             folder, lambda files, path: files.ls(path, detail=True)
         )
     except FileNotFoundError:
@@ -84,7 +85,7 @@ def put(url: str, file: Path) -> str:
     """Puts a whole file in its place, and returns its token."""
     whole = schemes.named(url).replaces_whole
 
-    def send(files: Any, path: str) -> None:
+    def send(files: FileSystem, path: str) -> None:
         if whole:
             files.put_file(str(file), path)
             return
@@ -102,7 +103,7 @@ def create(url: str, content: bytes) -> bool:
     """Writes a small file where there is none; False where there is one."""
     whole = schemes.named(url).replaces_whole
 
-    def send(files: Any, path: str) -> bool:
+    def send(files: FileSystem, path: str) -> bool:
         if not whole:
             files.makedirs(path.rpartition("/")[0], exist_ok=True)
         try:
@@ -134,7 +135,7 @@ def plain(names: Iterable[str]) -> list[str]:
     return [name for name in names if not name.rpartition("/")[2].startswith(".")]
 
 
-def _call(url: str, action: Callable[[Any, str], Value], *, writes: bool = False) -> Value:
+def _call(url: str, action: Callable[[FileSystem, str], Value], *, writes: bool = False) -> Value:
     """Whatever a store answers, but that there is no such file, may be over in a moment."""
     schemes.named(url)
     for pause in (*_PAUSES, None):
@@ -161,7 +162,7 @@ def _refusal(url: str, error: Exception) -> UserError:
     )
 
 
-def _opened(url: str) -> tuple[Any, str]:
+def _opened(url: str) -> tuple[FileSystem, str]:
     """fsspec's file system, which it keeps, and the path in it."""
     from fsspec.core import url_to_fs
 
@@ -175,6 +176,6 @@ def _path(url: str) -> str:
     return _opened(url)[1]
 
 
-def _token(facts: Mapping[str, Any]) -> str:
+def _token(facts: Mapping[str, Json]) -> str:
     """What a store says of a file that changes with it."""
     return "/".join([str(facts["size"]), *(str(facts[one]) for one in _TOKENS if facts.get(one))])

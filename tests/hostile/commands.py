@@ -104,7 +104,7 @@ FAST: list[Command] = [
     Command(PREPARE, ("--source=csv", "--output=out", "--input=,,,"), "--input"),
     Command(PREPARE, (*_CSV, "--source_options=client"), "name=value"),
     Command(PREPARE, (*_CSV, "--source_options=colour=red"), "no option 'colour'"),
-    Command(PREPARE, (*_CSV, "--vocabulary=count:5"), "has no text"),
+    Command(PREPARE, (*_CSV, "--vocabulary=count:5"), "no field 'text'"),
     Command(PREPARE, (*_CSV, "--flagfile={flags}")),
     Command(PREPARE, (*_CSV, "--flagfile=nothing")),
     Command(PREPARE, (*_CSV, "--plugin=no_such_module")),
@@ -171,7 +171,7 @@ FAST: list[Command] = [
     *(Command(STUDY, ("--plan=quickstart", "--workdir=w", "--dry_run", "--set", text))
       for text in ("", "=", "x", "seeds=0", "seeds=[", "seeds=[a]", "seeds=[-1e999]", "tasks=",
                    "tasks.nothing.x=1", "algorithms={..: {algorithm: fedavg}}", "claims=[nothing]",
-                   "settings.rounds=many", "settings.no_such_flag=1", "sections=[nothing]")),
+                   "settings.batch_size=many", "settings.no_such_flag=1", "sections=[nothing]")),
 ]  # fmt: skip
 
 _RUN = ("--task=digits", "--workdir=w")

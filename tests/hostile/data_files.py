@@ -205,7 +205,7 @@ CASES: dict[str, Case] = {
     "a CSV of UTF-16 without its mark": _csv(ROWS.decode().encode("utf-16-le"), "is UTF-16"),
     "a CSV of zeros": _csv(bytes(5000), "UTF-16 or no text"),
     "a CSV row of Latin-1": _csv(ROWS + "c,1,größer\n".encode("latin-1"), "not_utf8"),
-    "a CSV label below zero": _csv(ROWS + b"c,-1,x\n", "label -1 is negative"),
+    "a CSV label below zero": _csv(ROWS + b"c,1,x\n" * 1000 + b"c,-1,x\n", "label -1 is negative"),
     "a CSV label that is no number": _csv(
         ROWS + b"c,1,x\n" * 1000 + b"c,x,y\n", "not a whole number but 'x'"
     ),
@@ -336,7 +336,11 @@ CASES: dict[str, Case] = {
         "tfrecord", "a", _tfrecord(_example(client_id=b"c", x=float("nan"))), "is NaN"
     ),
     "TFRecord of a label below zero": Case(
-        "tfrecord", "a", _tfrecord(_example(client_id=b"c", label=-5)), "label -5 is negative"
+        "tfrecord",
+        "a",
+        _tfrecord(_example(client_id=b"c", label=1)) * 1000
+        + _tfrecord(_example(client_id=b"c", label=-5)),
+        "label -5 is negative",
     ),
     "text of UTF-16": Case("text_files", "a.txt", "words\n".encode("utf-16"), "is UTF-16"),
     "text of Latin-1": Case("text_files", "a.txt", "größer\n".encode("latin-1"), "not_utf8"),

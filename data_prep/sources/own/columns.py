@@ -211,7 +211,7 @@ def _spec(
         return FeatureSpec(feature, "text")
     if values and all(map(_is_whole, values)):
         # Classes count from 0: a label below is a measurement.
-        below = feature == "label" and any(int(value) < 0 for value in values)
+        below = feature == "label" and any(map(_is_negative, values))
         return FeatureSpec(feature, "float32" if below else "int64")
     if values and all(map(_is_number, values)):
         return FeatureSpec(feature, "float32")
@@ -295,6 +295,10 @@ def _is_whole(value: Feature) -> bool:
         digits = value.strip().removeprefix("-")
         return digits.isdigit() and digits.isascii()
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_negative(value: Feature) -> bool:
+    return value < 0 if isinstance(value, int) else str(value).strip().startswith("-")
 
 
 def _is_number(value: Feature) -> bool:

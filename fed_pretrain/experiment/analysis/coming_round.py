@@ -37,9 +37,9 @@ def after(
     arrays[CLIENT_ROUND] = np.asarray(round_number, arrays[CLIENT_ROUND].dtype)
     states = ClientStates(algorithm)
     held = {} if kept is None else dict(kept.arrays(round_number))
-    whole = all(path in held for path in layout.paths)
+    whole = all(path in held for path in layout.stored)
     if whole:
-        arrays |= {path: held[path] for path in layout.paths}
+        arrays |= {path: held[path] for path in layout.stored}
         states.restore(held)
     clients = round_clients.inputs(assembly, round_number + 1, states)[:most_clients]
     state = layout.from_arrays(arrays)

@@ -113,6 +113,11 @@ class StateLayout:
         settings = np.array(list(algorithm.config.values().values()), np.float64)
         return cls(tree, tuple(_paths(tree, "state", names)), settings)
 
+    @property
+    def stored(self) -> list[str]:
+        """The paths that a checkpoint holds."""
+        return [path for path in self.paths if not _is_settings(path)]
+
     def to_arrays(self, state: State) -> dict[str, np.ndarray]:
         leaves = structures.flatten(state, self.tree)
         return {

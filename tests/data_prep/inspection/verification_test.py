@@ -46,7 +46,7 @@ def test_a_sound_dataset_has_no_fault(small: PreparedDataset) -> None:
 @pytest.mark.parametrize("stride", [29, pytest.param(1, marks=pytest.mark.slow)])
 def test_every_flipped_byte_of_every_file_is_found(small: PreparedDataset, stride: int) -> None:
     files = sorted(small.path.iterdir())
-    assert len(files) == 6
+    assert "croissant.json" in {path.name for path in files}
     for path in files:
         original = path.read_bytes()
         try:

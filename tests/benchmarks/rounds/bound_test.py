@@ -48,6 +48,7 @@ def test_the_bound_is_federated_averaging(begin, bare):
         assert agreement.difference(found, expected) < 1e-5
 
 
+@pytest.mark.slow
 def test_device_and_the_bound_end_at_the_same_weights(begin, bare):
     from benchmarks.rounds.ours import Ours
 

@@ -45,7 +45,7 @@ SERVERS = {
     "adagrad": {"server_initial_accumulator": (0.1, 0.03)},
     "yogi": ADAPTIVE | {"server_initial_accumulator": (0.1, 0.03)},
 }
-FAST = ("sgd-lamb", "nova-sgd", "feddyn-sgd")
+FAST = ("sgd-lamb", "feddyn-sgd")
 
 
 def _cases():

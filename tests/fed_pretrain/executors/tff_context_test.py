@@ -109,6 +109,7 @@ def test_a_stock_process_agrees_with_the_worker(installed, native, device, datas
     assert digits.difference(found.metrics, expected.metrics) < 1e-4
 
 
+@pytest.mark.slow
 def test_secure_sums_are_simulated_by_sums(installed, datasets):
     plain, secure = _stock(), _stock(tff.learning.secure_aggregator())
     state = plain.initialize()

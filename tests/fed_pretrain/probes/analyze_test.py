@@ -135,7 +135,9 @@ STATEFUL = {
 }
 
 
-@pytest.mark.parametrize("name", ["scaffold", "mimelite", "proximal"])
+@pytest.mark.parametrize(
+    "name", ["scaffold", "mimelite", pytest.param("proximal", marks=pytest.mark.slow)]
+)
 def test_the_updates_are_those_of_the_runs_own_client_update(tmp_path, name):
     settings = {"proximal_strength": 50.0} if name == "proximal" else STATEFUL[name]
     config = run_config(

@@ -62,6 +62,7 @@ def _moved(workdir: Path, rounds: int) -> tuple[set[str], set[str]]:
     return moved, names - moved
 
 
+@pytest.mark.slow
 def test_a_frozen_backbone_keeps_its_bytes_over_20_rounds_of_fedadam(
     digits: str, tmp_path: Path
 ) -> None:

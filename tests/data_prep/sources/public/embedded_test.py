@@ -12,6 +12,7 @@ from data_prep.sources.public import chitchat
 from groundwork.errors import UserError
 
 
+@pytest.mark.slow
 def test_chitchat_is_all_messages_of_1315_senders():
     reader = known_sources.get("chitchat").open("", {})
     sizes = Counter()

@@ -146,7 +146,10 @@ def test_rounding_has_no_bias_and_few_levels() -> None:
     assert np.abs(drawn.mean(0) - update).max() < 0.04
 
 
-@pytest.mark.parametrize("update", ["nova", "feddyn", "mimelite"])
+@pytest.mark.parametrize(
+    "update",
+    ["nova", *(pytest.param(u, marks=pytest.mark.slow) for u in ("feddyn", "mimelite"))],
+)
 def test_many_bits_change_no_client_update(finished, update) -> None:
     exact = finished(client_update=update)
     assert (

@@ -120,6 +120,7 @@ def test_without_its_own_term_the_update_is_fedavg(finished, settings) -> None:
     assert np.abs(flat(finished(**settings).weights) - flat(finished().weights)).max() < 1e-7
 
 
+@pytest.mark.slow
 def test_mimelite_without_momentum_is_fedavg_where_the_model_drops_out_too(executor) -> None:
     # It goes through the model twice, and only the local steps' masks may enter the result.
     results = {}

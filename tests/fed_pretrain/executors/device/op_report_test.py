@@ -93,6 +93,7 @@ with DeviceExecutor(ExecutorOptions(devices="CPU:0,CPU:1", clients_in_flight=2))
 """
 
 
+@pytest.mark.slow
 def test_work_that_another_device_did_is_refused():
     """On two logical CPUs, where work that names its own device leaves the one asked for idle."""
     found = subprocess.run(

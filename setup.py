@@ -57,7 +57,14 @@ setuptools.setup(
     },
     install_requires=required(),
     # py7zr is LGPL, and wanted by one source alone; the others read stores (groundwork/stores).
-    extras_require={"7z": ["py7zr"], "s3": ["s3fs"], "gcs": ["gcsfs"], "hdfs": ["pyarrow"]},
+    extras_require={
+        "7z": ["py7zr"],
+        "s3": ["s3fs"],
+        "gcs": ["gcsfs"],
+        "hdfs": ["pyarrow"],
+        "mlflow": ["mlflow-skinny"],
+        "wandb": ["wandb"],
+    },
     entry_points={"console_scripts": ["fed-pretrain = fed_pretrain.console:main"]},
     classifiers=[
         "Development Status :: 4 - Beta",

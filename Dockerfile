@@ -2,14 +2,14 @@
 # docker build -t fed-pretrain:gpu --build-arg ACTION=gpu .           (CUDA wheels, 2.5 GB more)
 # docker build -t fed-pretrain:worker --target beam-worker .          (of a Beam engine)
 # docker build -t fed-pretrain:prepare --target prepare-worker .      (the same, for preparing only)
-# docker run --rm -v "$PWD/runs:/work/runs" fed-pretrain train --task=digits --workdir=runs/digits
+# docker run --rm -v "$PWD/runs:/studies/runs" fed-pretrain train --task=digits --workdir=runs/digits
 #
 # tools/build_in_chroot.py runs these steps without Docker, which is how they are tested.
 FROM debian:bookworm-slim AS base
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates python3.11 python3.11-venv \
     && rm -rf /var/lib/apt/lists/*
-RUN useradd --create-home --uid 1000 researcher && mkdir /work && chown researcher /work
+RUN useradd --create-home --uid 1000 researcher && mkdir /studies && chown researcher /studies
 WORKDIR /opt/fed_pretrain
 # The packages are a layer that depends on their locks alone.
 COPY requirements.lock requirements-gpu.lock requirements-dev.lock requirements-bootstrap.lock ./
@@ -29,7 +29,7 @@ RUN .venv/bin/python -m pip install --no-deps --no-build-isolation --no-index . 
     && rm -rf build *.egg-info
 ARG COMMIT=
 ENV PATH=/opt/fed_pretrain/.venv/bin:/usr/local/bin:/usr/bin:/bin FED_PRETRAIN_COMMIT=$COMMIT
-WORKDIR /work
+WORKDIR /studies
 
 # Workers of Flink, Spark or Dataflow: Beam's boot program finds this Python on PATH.
 FROM base AS beam-worker
@@ -42,7 +42,7 @@ FROM debian:bookworm-slim AS prepare
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates python3.11 python3.11-venv \
     && rm -rf /var/lib/apt/lists/*
-RUN useradd --create-home --uid 1000 researcher && mkdir /work && chown researcher /work
+RUN useradd --create-home --uid 1000 researcher && mkdir /studies && chown researcher /studies
 WORKDIR /opt/fed_pretrain
 COPY requirements-prepare.lock ./
 RUN python3.11 -m venv .venv \
@@ -50,7 +50,7 @@ RUN python3.11 -m venv .venv \
 COPY groundwork groundwork
 COPY data_prep data_prep
 ENV PATH=/opt/fed_pretrain/.venv/bin:/usr/local/bin:/usr/bin:/bin PYTHONPATH=/opt/fed_pretrain
-WORKDIR /work
+WORKDIR /studies
 USER researcher
 ENTRYPOINT ["python", "-m", "data_prep.prepare"]
 CMD ["--help"]

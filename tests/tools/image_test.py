@@ -86,4 +86,4 @@ def test_the_steps_of_the_image_make_a_tool_that_trains(tmp_path) -> None:
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert "all 2 rounds done: runs/digits" in done.stdout
-    assert (tmp_path / "image" / "work" / "runs" / "digits" / "SUCCESS").stat().st_uid == 1000
+    assert (tmp_path / "image" / "studies" / "runs" / "digits" / "SUCCESS").stat().st_uid == 1000

@@ -34,6 +34,17 @@ def known() -> dict[str, type[Tracker]]:
 
 def check(config: TrackingConfig) -> None:
     """Refuses a tracker that is not known or not installed."""
+    _asked(config)
+
+
+def followers(config: TrackingConfig) -> Sequence[Guarded]:
+    """Those a config names."""
+    return [Guarded(tracker(config)) for tracker in _asked(config)]
+
+
+def _asked(config: TrackingConfig) -> list[type[Tracker]]:
+    if not config.track:
+        return []
     found = known()
     for name in config.track:
         if name not in found:
@@ -43,10 +54,4 @@ def check(config: TrackingConfig) -> None:
         refusal = found[name].refusal()
         if refusal is not None:
             raise UserError(refusal)
-
-
-def followers(config: TrackingConfig) -> Sequence[Guarded]:
-    """Those a config names."""
-    check(config)
-    found = known()
-    return [Guarded(found[name](config)) for name in config.track]
+    return [found[name] for name in config.track]

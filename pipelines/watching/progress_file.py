@@ -1,5 +1,6 @@
 """`progress.json`: how far a study thinks it is; study.json says only which steps are over."""
 
+import contextlib
 import json
 import time
 from collections.abc import Callable
@@ -34,8 +35,9 @@ class ProgressFile:
         }
         path = execution.workdir / NAME
         beside = path.with_suffix(".new")
-        beside.write_text(json.dumps(facts), encoding="utf-8")
-        beside.replace(path)
+        with contextlib.suppress(OSError):
+            beside.write_text(json.dumps(facts), encoding="utf-8")
+            beside.replace(path)
 
 
 def read(folder: Path) -> dict[str, Json]:

@@ -1,29 +1,59 @@
 """Bytes a round moves between server and clients, as a deployment would send them."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fed_pretrain.experiment.assembly.assemble import Assembly
 
 
 @dataclass
 class Traffic:
     """What trains goes down and up every round; what is frozen goes once to each client.
 
-    `models_down` and `models_up` are in units of the trainable model (SCAFFOLD sends two).
+    `models_down` and `models_up` are in units of what trains (SCAFFOLD sends two). In the first
+    `head_rounds` rounds that is the head, of `head_bytes`, and the rest is as good as frozen.
     """
 
     trainable_bytes: int
     frozen_bytes: int
     models_down: float
     models_up: float
+    head_rounds: int = 0
+    head_bytes: int = 0
     _seen: set[str] = field(default_factory=set)
 
-    def round(self, clients: Sequence[str]) -> tuple[int, int]:
-        """(bytes down, bytes up) of this cohort; remembers who has the frozen part."""
+    @classmethod
+    def of(cls, assembly: Assembly) -> Traffic:
+        start, algorithm = assembly.start, assembly.algorithm
+        probing = assembly.config.algorithm.head_rounds
+        heads = [start.weights[0][i].nbytes for i in start.head_positions] if probing else []
+        return cls(
+            start.report.trainable_bytes,
+            start.report.frozen_bytes,
+            algorithm.models_down,
+            algorithm.models_up,
+            probing,
+            sum(heads),
+        )
+
+    @property
+    def depends_on_the_past(self) -> bool:
+        """Whether a round's bytes depend on who took part before it."""
+        return self.frozen_bytes > 0 or self.head_rounds > 0
+
+    def round(self, number: int, clients: Sequence[str]) -> tuple[int, int]:
+        """(bytes down, bytes up) of this cohort; remembers who has what does not train."""
         new = set(clients) - self._seen
         self._seen |= new
-        down = round(len(clients) * self.models_down * self.trainable_bytes)
-        up = round(len(clients) * self.models_up * self.trainable_bytes)
-        return down + len(new) * self.frozen_bytes, up
+        moving = self.head_bytes if number <= self.head_rounds else self.trainable_bytes
+        still = self.frozen_bytes + self.trainable_bytes - moving
+        down = round(len(clients) * self.models_down * moving)
+        up = round(len(clients) * self.models_up * moving)
+        return down + len(new) * still, up
 
     def replay(self, cohorts: Sequence[Sequence[str]]) -> None:
         """Makes a resumed run remember the rounds before it."""

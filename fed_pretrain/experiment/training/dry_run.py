@@ -111,14 +111,7 @@ def _cost_lines(assembly: Assembly, trial: _Trial) -> list[str]:
     config = assembly.config
     rounds = config.work.rounds or 0
     cohort = len(round_clients.inputs(assembly, 1))
-    report = assembly.start.report
-    traffic = Traffic(
-        report.trainable_bytes,
-        report.frozen_bytes,
-        assembly.algorithm.models_down,
-        assembly.algorithm.models_up,
-    )
-    down, up = traffic.round([str(number) for number in range(cohort)])
+    down, up = Traffic.of(assembly).round(rounds, [str(number) for number in range(cohort)])
     disk = _disk_bytes(assembly)
     _check_disk(mirror.place(config.workdir), disk)
     lines = [

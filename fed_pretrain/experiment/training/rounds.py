@@ -68,12 +68,7 @@ class Training:
         self._clients = ClientStates(assembly.algorithm)
         self._evaluations = Evaluations(assembly, self._clients)
         self._probes = RunProbes(assembly, folder)
-        self._traffic = Traffic(
-            assembly.start.report.trainable_bytes,
-            assembly.start.report.frozen_bytes,
-            assembly.algorithm.models_down,
-            assembly.algorithm.models_up,
-        )
+        self._traffic = Traffic.of(assembly)
         self._state: State = None
         self._round = 0
         self._saved_round: int | None = None
@@ -172,7 +167,7 @@ class Training:
         self._clients.restore(checkpoint.arrays)
         self._metrics.resume(self._round)
         self._probes.forget_after(self._round)
-        if self._traffic.frozen_bytes:
+        if self._traffic.depends_on_the_past:
             rounds = range(1, self._round + 1)
             self._traffic.replay([round_clients.counted(self._assembly, r) for r in rounds])
         if self._round < self._rounds:
@@ -256,7 +251,7 @@ class Training:
     def _measure(self, row: Row, before: ModelArrays, clients: Sequence[str]) -> Row:
         """Traffic, probes and evaluation of the round that `row` describes."""
         counted = round_clients.counted(self._assembly, self._round) if self._private else clients
-        down, up = self._traffic.round(counted)
+        down, up = self._traffic.round(self._round, counted)
         measured: Row = {"clients": len(counted), "bytes_down": down, "bytes_up": up}
         if not self._private:
             measured["examples"] = row.get("examples", 0)

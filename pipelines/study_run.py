@@ -246,7 +246,8 @@ def describe(deciding: Deciding, execution: Execution, time_left: TimeLeft) -> s
         lines += _grid(name, runs)
     rounds = sum(int(step.flags.get("rounds", 0)) for step in trains)
     lines.append(f"  federated rounds: {rounds:,}")
-    lines.append(f"  estimate: {_estimate(states, time_left)}{_most(deciding, execution)}")
+    estimate = _estimate(deciding, states, time_left)
+    lines.append(f"  estimate: {estimate}{_most(deciding, execution)}")
     return "\n".join(lines)
 
 
@@ -283,7 +284,7 @@ def _most(deciding: Deciding, execution: Execution) -> str:
     return f"; at most about {duration(seconds)} more for seeds that are added"
 
 
-def _estimate(states: Sequence[StepState], time_left: TimeLeft) -> str:
+def _estimate(deciding: Deciding, states: Sequence[StepState], time_left: TimeLeft) -> str:
     done = [state for state in states if state.over]
     if len(done) == len(states):
         return "nothing is left to do"
@@ -291,7 +292,8 @@ def _estimate(states: Sequence[StepState], time_left: TimeLeft) -> str:
     if seconds is not None:
         return f"about {duration(seconds)} for what is left, from what is done here"
     if time_left.planned_seconds is not None:
-        return f"planned for {time_left.planned_seconds / 60:g} minutes on two cores"
+        most = "at most " if deciding.plan.looks else ""
+        return f"planned for {most}{time_left.planned_seconds / 60:g} minutes on two cores"
     return "unknown until the first steps are done"
 
 

@@ -49,6 +49,15 @@ def test_an_embedded_plan_says_what_it_reduces_and_needs_no_file(name):
         assert "input" not in task.dataset
 
 
+@pytest.mark.parametrize("name", [n for n in plans.shipped() if n.endswith("_embedded")])
+def test_an_embedded_plan_adds_seeds_until_its_claims_are_decided_within_ten_minutes(name):
+    plan = plans.load(name)
+    assert plan.looks == (5, 8, 12, 20)
+    assert plan.budget.minutes is not None
+    assert plan.budget.minutes <= 10
+    assert any("5 to 20 seeds" in reduction for reduction in plan.reductions)
+
+
 @pytest.mark.parametrize("name", plans.shipped())
 def test_an_algorithm_named_fedavg_has_no_server_momentum(name):
     """MimeLite brings momentum along by default, which would make it FedAvgM."""

@@ -17,7 +17,7 @@ WITH_OUR_PACKAGES = FED_PRETRAIN_PACKAGES=$(CURDIR)/.venv/share/fed_pretrain/pac
 # Bytecode makes an import of TensorFlow Federated take 6 s in place of 24 s.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: site test-stores quickstart test test-all test-airflow test-trackers engines test-engines test-image pages-test notebooks lint format bench bench-smoke mutants doctor bazel-smoke generated architecture lock gpu pjrt pjrt-cuda pjrt-tpu test-pjrt device-check tf216 gpu-tf216 test-tf216 \
+.PHONY: site results-check test-stores quickstart test test-all test-airflow test-trackers engines test-engines test-image pages-test notebooks lint format bench bench-smoke mutants doctor bazel-smoke generated architecture lock gpu pjrt pjrt-cuda pjrt-tpu test-pjrt device-check tf216 gpu-tf216 test-tf216 \
 	embedded-large fashion-mnist clean clean-all help .venv
 .DEFAULT_GOAL := help
 
@@ -77,6 +77,11 @@ format: .venv/.stamp  ## reformat the code, and mend what ruff can
 site: .venv/.stamp  ## build the documentation site into build/site, and check its links
 	@"$(PYTHON)" tools/environment.py side site
 	@$(VENV)/python tools/site.py
+
+results-check: .venv/.stamp  ## make a small study again, and compare its verdicts with those of docs/results
+	@rm -rf build/results_check
+	@$(VENV)/python -m pipelines.study --plan=start_quality_embedded --workdir=build/results_check
+	@$(VENV)/python -m fed_pretrain.report --study=build/results_check/study.json --check=docs/results
 
 generated: .venv/.stamp  ## rewrite the tables of README.md and docs/
 	@$(VENV)/python tools/page_tables.py

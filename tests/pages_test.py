@@ -18,7 +18,7 @@ from tools import page_tables
 ROOT = Path(__file__).resolve().parent.parent
 # The tutorial's commands are run first: what they make is there for the other pages.
 FIRST = [ROOT / "README.md", ROOT / "docs" / "tutorial.md"]
-OTHERS = [ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+OTHERS = [ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PAGES = [*FIRST, *(page for page in OTHERS if page not in FIRST)]
 WITH_PYTHON = [ROOT / "README.md", ROOT / "docs" / "python.md"]
 COMMANDS = [command for page in PAGES for command in commands(page)]

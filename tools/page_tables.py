@@ -8,7 +8,7 @@ import ast
 import importlib
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import yaml  # noqa: E402
 
 from fed_pretrain import console  # noqa: E402
 from groundwork import command_line, files  # noqa: E402
+from groundwork.markdown import table as markdown  # noqa: E402
 
 command_line.quiet_libraries()
 _BLOCK = re.compile(r"(<!-- generated: (?P<name>\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
@@ -120,13 +121,6 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "plans": plans_table,
     "claims": claims_table,
 }
-
-
-def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "".join(
-        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |\n" for row in lines
-    )
 
 
 def fresh(text: str, blocks: Mapping[str, Callable[[], str]] = TABLES) -> str:

@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -82,12 +82,11 @@ def relinked(text: str) -> str:
 
 
 def configuration(text: str) -> str:
-    """mkdocs.yml with its folders, the pages of programs, and the pages that it does not name."""
+    """mkdocs.yml with its folders, the pages below others, and the pages that it does not name."""
     programs = [f"reference/{name}.md" for name in site_reference.PROGRAMS]
-    indent = re.search(r"^( *)- programs\.md$", text, re.MULTILINE)
-    assert indent is not None
-    listed = "".join(f"{indent[1]}    - {page}\n" for page in ("programs.md", *programs))
-    text = text.replace(f"{indent[0]}\n", f"{indent[1]}- Programs:\n{listed}")
+    text = _below(text, "Programs", "programs.md", programs)
+    results = sorted(f"results/{path.name}" for path in (PAGES / "results").glob("*.md"))
+    text = _below(text, "Results", "results/index.md", results)
     text = "".join(_existing(text))
     named = set(re.findall(r"- (?:\w+: )?([\w/-]+\.md)$", text, re.MULTILINE))
     more = sorted({path.relative_to(PAGES).as_posix() for path in PAGES.rglob("*.md")} - named)
@@ -95,6 +94,15 @@ def configuration(text: str) -> str:
         text += f"  - {_MORE}:\n" + "".join(f"      - {page}\n" for page in more)
     hooks = ROOT / "tools" / "site_hooks.py"
     return f"{text}docs_dir: docs\nsite_dir: {OUTPUT}\nhooks: [{hooks}]\n"
+
+
+def _below(text: str, title: str, first: str, pages: Sequence[str]) -> str:
+    """A page of the navigation made a section of this title, with pages after it."""
+    indent = re.search(rf"^( *)- {re.escape(first)}$", text, re.MULTILINE)
+    assert indent is not None
+    others = [page for page in pages if page != first]
+    listed = "".join(f"{indent[1]}    - {page}\n" for page in (first, *others))
+    return text.replace(f"{indent[0]}\n", f"{indent[1]}- {title}:\n{listed}")
 
 
 def _existing(text: str) -> Iterator[str]:

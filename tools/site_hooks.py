@@ -7,7 +7,7 @@ import latex2mathml.converter
 
 _FENCE = re.compile(r"^(```\w+) (?:run|dry_run|ci|flags|manual)$", re.MULTILINE)
 _FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
-_COMMENT = re.compile(r"^<!-- (?:generated: \w+|end) -->\n", re.MULTILINE)
+_COMMENT = re.compile(r"^<!-- (?:generated: \w+|written|end) -->\n", re.MULTILINE)
 
 
 def on_page_markdown(markdown: str, **_: object) -> str:

@@ -116,10 +116,13 @@ def make_index(folder: str, output: str | None = None) -> Path:
     return where / "index.html"
 
 
+def study_files(folder: Path) -> list[Path]:
+    return sorted(path for pattern in _DEPTHS for path in folder.glob(pattern))
+
+
 def _entries(folder: Path, index: Path) -> Iterator[IndexedStudy]:
     """By name; a study of which nothing is finished is left out."""
-    paths = sorted(path for pattern in _DEPTHS for path in folder.glob(pattern))
-    for path in paths:
+    for path in study_files(folder):
         if {"plan", "steps"} <= set(read_json(path) or ()):
             study = load_study(path)
             if study.runs or study.analyses:

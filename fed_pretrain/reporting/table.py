@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 from fed_pretrain.reporting import numbers
 from fed_pretrain.reporting.estimates import Estimate
+from groundwork import markdown
 
 Cell = str | int | float | Estimate | None
 HIGHEST, LOWEST = "highest", "lowest"
@@ -89,6 +90,12 @@ class Table:
             lines.append(" & ".join(cells) + r" \\")
         return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
 
+    def markdown(self) -> str:
+        return markdown.table(
+            [markdown.plain(name) for name in self.header],
+            [[markdown.plain(_markdown_cell(cell)) for cell in row] for row in self.rows],
+        )
+
     def _best(self, index: int) -> float | None:
         direction = self.best.get(self.header[index])
         values = [value for row in self.rows if math.isfinite(value := _value(row[index]))]
@@ -112,6 +119,13 @@ def _html_cell(cell: Cell) -> Markup:
         interval = f"{_figure(cell.low)} to {_figure(cell.high)}" if cell.has_interval else ""
         return Markup("{} <span>{}</span>").format(_figure(cell.mean), interval)
     return escape(_text(cell))
+
+
+def _markdown_cell(cell: Cell) -> str:
+    if isinstance(cell, Estimate):
+        interval = f" ({_figure(cell.low)} to {_figure(cell.high)})" if cell.has_interval else ""
+        return f"{_figure(cell.mean)}{interval}"
+    return _text(cell)
 
 
 def _text(cell: Cell) -> str:

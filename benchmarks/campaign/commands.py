@@ -7,19 +7,15 @@ does, pays it once, so that a hundred interruptions of one command cost minutes.
 import contextlib
 import dataclasses
 import os
-import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-
-from absl import flags
 
 from groundwork.errors import UserError
 from pipelines.execution import worker
 
 OUTPUT = "out"
 FINISHED, REFUSED, BROKE = "finished", "refused", "broke"
-_OURS = ("fed_pretrain.", "data_prep.", "pipelines.", "groundwork.")
 _RUN = (
     *("--task=digits", "--model=linear", "--rounds=3", "--clients_per_round=2"),
     *("--max_examples=20", "--checkpoint_every=2", "--evaluate_every=1"),
@@ -50,15 +46,39 @@ def train(*more: str) -> Command:
     return Command("fed_pretrain.train", (*_RUN, *more))
 
 
+# A title, and the flags.
 TRAININGS: Mapping[str, Sequence[str]] = {
-    "fedavg": ("--algorithm=fedavg",),
-    "fedadam": ("--algorithm=fedadam",),
-    "scaffold": ("--algorithm=scaffold",),
-    "feddyn": ("--algorithm=feddyn",),
-    "mime": ("--algorithm=mime",),
-    "fednova": ("--algorithm=fednova",),
-    "late": ("--algorithm=fedavg", "--late_rounds=2", "--notensorboard"),
-    "private": ("--algorithm=fedavg", "--dp_noise_multiplier=0.5", "--weighting=uniform"),
+    "fedavg": (
+        "FedAvg",
+        "--algorithm=fedavg",
+    ),
+    "fedadam": (
+        "FedAdam",
+        "--algorithm=fedadam",
+    ),
+    "scaffold": (
+        "SCAFFOLD",
+        "--algorithm=scaffold",
+    ),
+    "feddyn": (
+        "FedDyn",
+        "--algorithm=feddyn",
+    ),
+    "mime": (
+        "Mime",
+        "--algorithm=mime",
+    ),
+    "fednova": (
+        "FedNova",
+        "--algorithm=fednova",
+    ),
+    "late": ("with late clients", "--algorithm=fedavg", "--late_rounds=2", "--notensorboard"),
+    "private": (
+        "with privacy",
+        "--algorithm=fedavg",
+        "--dp_noise_multiplier=0.5",
+        "--weighting=uniform",
+    ),
 }
 PREPARE = Command(
     "data_prep.prepare",
@@ -73,14 +93,13 @@ ANALYZE = Command(
         "--hessian_iterations=10",
     ),
 )
-_last = ""
 
 
 def run(command: Command, place: Path) -> End:
     """Runs it in this process; what it prints goes to the log of the place."""
-    with _logged(place):
+    with logged(place):
         try:
-            code = call(command.module, command.arguments(place))
+            code = worker.run_main(command.module, command.arguments(place))
         except UserError as error:
             return End(REFUSED, str(error))
         except Exception:
@@ -88,24 +107,8 @@ def run(command: Command, place: Path) -> End:
     return End(FINISHED) if code == 0 else End(BROKE, f"exit code {code}")
 
 
-def call(module: str, arguments: Sequence[str]) -> int:
-    _forget_other_flags(module)
-    return worker.run_main(module, arguments)
-
-
-def _forget_other_flags(module: str) -> None:
-    """Two programs define flags of the same names."""
-    global _last
-    if _last not in ("", module):
-        for name in list(flags.FLAGS):
-            if str(flags.FLAGS.find_module_defining_flag(name)).startswith(_OURS):
-                delattr(flags.FLAGS, name)
-        del sys.modules[_last]
-    _last = module
-
-
 @contextlib.contextmanager
-def _logged(place: Path) -> Iterator[None]:
+def logged(place: Path) -> Iterator[None]:
     place.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(place.parent / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     try:

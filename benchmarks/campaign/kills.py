@@ -1,8 +1,8 @@
 """Kills: some by SIGKILL at a random time, others by what it leaves at a random file operation."""
 
 import contextlib
+import math
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,12 +13,14 @@ from pathlib import Path
 import psutil
 
 from benchmarks.campaign import commands, outcome
-from benchmarks.campaign.commands import FINISHED, Command
+from benchmarks.campaign.commands import FINISHED, Command, End
 from benchmarks.campaign.crash_states import Recorder
 from benchmarks.campaign.trial import Row, Run, emptied, judge, restored
 
-_SIGKILL_SHARE = 10
+_SIGKILL_SHARE = 20
+_BY_SIGNAL = "by SIGKILL"
 _AGAIN = 0.3
+Start = Callable[[Path], int]
 
 
 def command(row: Row, folder: Path, times: int, killed: Command) -> None:
@@ -29,27 +31,27 @@ def command(row: Row, folder: Path, times: int, killed: Command) -> None:
         if child == 0:
             os.setsid()
             end = commands.run(killed, place)
-            os._exit(0 if end.kind == FINISHED else 1)
+            (place.parent / "end").write_text(end.words)
+            os._exit(_CODES.index(end.kind))
         return child
 
-    def run(place: Path) -> commands.End:
+    def run(place: Path) -> End:
         return commands.run(killed, place)
 
     campaign(row, folder, times, run, fork)
 
 
-def campaign(row: Row, folder: Path, times: int, run: Run, start: Callable[[Path], int]) -> None:
+_CODES = (FINISHED, commands.BROKE, commands.REFUSED)  # as the programs end
+
+
+def campaign(row: Row, folder: Path, times: int, run: Run, start: Start) -> None:
     """`start` begins the command as a process that may be killed; `run` runs it here."""
-    by_signal = min(times, max(2, times // _SIGKILL_SHARE))
-    dead = _killed(row, folder, by_signal, start)
-    place = emptied(folder / "place")
-    end = run(place)
-    if end.kind != FINISHED:
-        raise SystemExit(f"{row.name}: the command fails by itself: {end.words}")
-    whole = outcome.of(place)
-    for state in dead:
-        judge(row, f"SIGKILL {state.name}", run(restored(state, place)), place, whole)
-        shutil.rmtree(state)
+    wanted = min(times, math.ceil(times / _SIGKILL_SHARE)) - row.notes.get(_BY_SIGNAL, 0)
+    whole, lasts = _whole(row, folder, start)
+    for _ in range(2 * wanted):
+        if wanted > 0 and not row.time_is_up:
+            wanted -= _by_signal(row, folder, start, whole, lasts)
+    place = folder / "place"
     with Recorder(emptied(place)) as counted:
         run(place)
     differing = outcome.differences(outcome.of(place), whole)
@@ -58,6 +60,38 @@ def campaign(row: Row, folder: Path, times: int, run: Run, start: Callable[[Path
     print(f"{row.name}: {counted.operations} file operations", flush=True)
     while row.tried < times and not row.time_is_up:
         _one_state(row, folder, run, whole, counted.operations)
+
+
+def _whole(row: Row, folder: Path, start: Start) -> tuple[dict[str, str], float]:
+    """What a process makes that is let live, and how long it takes."""
+    place = emptied(folder / "place")
+    began = time.monotonic()
+    end = _end_of(start(place), place)
+    if end.kind != FINISHED:
+        raise SystemExit(f"{row.name}: the command fails by itself: {end.words}")
+    return outcome.of(place), time.monotonic() - began
+
+
+def _by_signal(row: Row, folder: Path, start: Start, whole: dict[str, str], lasts: float) -> bool:
+    """Kills a process and lets another go on; false where it had ended before."""
+    place = emptied(folder / "place")
+    process = start(place)
+    after = row.random.uniform(0, lasts)
+    time.sleep(after)
+    if not _kill(process):
+        return False
+    row.note(_BY_SIGNAL)
+    judge(row, f"SIGKILL after {after:.2f} s", _end_of(start(place), place), place, whole)
+    return True
+
+
+def _end_of(process: int, place: Path) -> End:
+    _, status = os.waitpid(process, 0)
+    code = os.waitstatus_to_exitcode(status)
+    words = place.parent / "end"
+    known = 0 <= code < len(_CODES)
+    told = words.read_text() if words.exists() else f"exit code {code}: see the log"
+    return End(_CODES[code] if known else commands.BROKE, told)
 
 
 def _one_state(row: Row, folder: Path, run: Run, whole: dict[str, str], operations: int) -> None:
@@ -83,27 +117,8 @@ def _one_state(row: Row, folder: Path, run: Run, whole: dict[str, str], operatio
     judge(row, how, run(restored(copy, place)), place, whole)
 
 
-def _killed(row: Row, folder: Path, times: int, start: Callable[[Path], int]) -> list[Path]:
-    """Places as SIGKILL left them; the first process is let live, to learn how long it takes."""
-    began = time.monotonic()
-    _, status = os.waitpid(start(emptied(folder / "place")), 0)
-    if status:
-        raise SystemExit(f"{row.name}: the command fails: see {folder / 'log'}")
-    lasts = time.monotonic() - began
-    dead: list[Path] = []
-    for _ in range(2 * times):
-        if len(dead) == times or row.time_is_up:
-            break
-        process = start(emptied(folder / "place"))
-        time.sleep(row.random.uniform(0, lasts))
-        if _kill(process, row):
-            row.note("by SIGKILL")
-            dead.append(Path(shutil.copytree(folder / "place", folder / f"killed-{len(dead)}")))
-    return dead
-
-
-def _kill(process: int, row: Row) -> bool:
-    """Kills it, or now and then one of its children; true unless it had ended before."""
+def _kill(process: int) -> bool:
+    """With all its children; true unless it had ended before."""
     children = []
     with contextlib.suppress(psutil.Error):
         children = psutil.Process(process).children(recursive=True)

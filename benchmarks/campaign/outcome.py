@@ -14,7 +14,9 @@ from groundwork import files
 # Where and when something was made, and checksums over files that say so.
 _OF_THE_MACHINE = {"command", "versions", "created", "passes", "sha256", "fingerprint", "key"}
 _PLACES = {"output"}
-_UNCOMPARED = re.compile(r"(^|/)(lock$|tensorboard/|progress/)|\.log$|\.lock$|\.damaged$")
+_UNCOMPARED = re.compile(
+    r"(^|/)(lock$|tensorboard/|progress/|progress\.json$)|\.log$|\.lock$|\.damaged$"
+)
 # The folder of a step is named by the bytes of its inputs, seconds included; so is its report.
 _STEP_KEY = re.compile(r"@[0-9a-f]{8}")
 _REPORT = re.compile(r"steps/report")

@@ -21,14 +21,10 @@ _TRAINING = (
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """`share`: of --times, where a trial costs many times as much as in the other rows.
-
-    imports: what its commands import, once for all of them.
-    """
+    """`imports`: what its commands import, once for all of them."""
 
     title: str
     run: Run
-    share: float = 1.0
     imports: tuple[str, ...] = _TRAINING
 
 
@@ -65,9 +61,10 @@ def _worker(row: trial.Row, folder: Path, times: int) -> None:
 _PLAIN = commands.train("--algorithm=fedadam")
 ROWS: Mapping[str, Kind] = {
     "prepare": Kind("`prepare` killed", _killed(commands.PREPARE), imports=_PREPARING),
-    "train_fedavg": Kind(
-        "`train` killed, FedAvg", _killed(commands.train(*commands.TRAININGS["fedavg"]))
-    ),
+    **{
+        f"train_{name}": Kind(f"`train` killed, {title}", _killed(commands.train(*flags)))
+        for name, (title, *flags) in commands.TRAININGS.items()
+    },
     "analyze": Kind("`analyze` killed", _killed(commands.ANALYZE)),
     "study": Kind("`study` killed", _study),
     "flips_outputs": Kind("a bit flipped in a run's folder", _damage("flips_in_outputs", _PLAIN)),
@@ -80,10 +77,5 @@ ROWS: Mapping[str, Kind] = {
         _damage("full_disks", commands.PREPARE),
         imports=_PREPARING,
     ),
-    "worker": Kind("TFF's worker killed, cut off or stopped", _worker, 0.3),
-    **{
-        f"train_{name}": Kind(f"`train` killed, {name}", _killed(commands.train(*flags)))
-        for name, flags in commands.TRAININGS.items()
-        if name != "fedavg"
-    },
+    "worker": Kind("TFF's worker killed, cut off or stopped", _worker),
 }

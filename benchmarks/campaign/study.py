@@ -42,7 +42,7 @@ def campaign(row: Row, folder: Path, times: int) -> None:
     execution.Execution._new_worker = _worker_here  # type: ignore[method-assign]
 
     def run(place: Path) -> End:
-        with commands._logged(place):
+        with commands.logged(place):
             try:
                 result = study_run.run(StudyConfig(str(plan), str(place / OUTPUT), parallel=1))
             except UserError as error:
@@ -74,7 +74,6 @@ class _Here:
     def flush(self) -> None:
         request: dict[str, Any] = json.loads(self._text)
         self._text = ""
-        commands._forget_other_flags(request["module"])
         os.write(self._answers, f"{json.dumps(worker._answer(request))}\n".encode())
 
     def close(self) -> None:

@@ -1,13 +1,13 @@
 """One row of the table: what was tried, and what came of it."""
 
 import dataclasses
+import json
 import random
 import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from benchmarks.campaign import outcome
 from benchmarks.campaign.commands import FINISHED, REFUSED, End
@@ -19,7 +19,11 @@ _SHOWN = 20
 
 @dataclasses.dataclass
 class Row:
-    """Counts by verdict; written to `file` after every trial, so that an end by time loses none."""
+    """What was found so far; written to `file` after every trial, so that the next command adds.
+
+    counts: trials by verdict.
+    made: by which commands, on which machines, at which commits.
+    """
 
     name: str
     file: Path
@@ -29,7 +33,18 @@ class Row:
     notes: dict[str, int] = dataclasses.field(default_factory=dict)
     refusals: list[str] = dataclasses.field(default_factory=list)
     losses: list[str] = dataclasses.field(default_factory=list)
-    began: float = dataclasses.field(default_factory=time.monotonic)
+    made: list[dict[str, str]] = dataclasses.field(default_factory=list)
+
+    @classmethod
+    def go_on(cls, file: Path, seed: int, deadline: float, maker: dict[str, str]) -> "Row":
+        """Adds to what earlier commands found, by other trials than theirs."""
+        row = cls(file.stem, file, random.Random(), deadline)
+        if file.exists():
+            row = dataclasses.replace(row, **json.loads(file.read_text(encoding="utf-8")))
+        row.random.seed(f"{seed} {row.name} {row.tried}")
+        if maker not in row.made:
+            row.made.append(maker)
+        return row
 
     @property
     def tried(self) -> int:
@@ -45,7 +60,7 @@ class Row:
 
     def count(self, verdict: str, words: str = "") -> None:
         self.counts[verdict] = self.counts.get(verdict, 0) + 1
-        if verdict == REFUSED:
+        if verdict == REFUSED and len(self.refusals) < _SHOWN:
             self.refusals.append(words)
         if verdict == LOST:
             self.losses.append(words)
@@ -53,18 +68,8 @@ class Row:
         self.write()
 
     def write(self) -> None:
-        files.write_json(self.file, self.content())
-
-    def content(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "tried": self.tried,
-            "counts": self.counts,
-            "notes": self.notes,
-            "refusals": self.refusals[:_SHOWN],
-            "losses": self.losses[:_SHOWN],
-            "seconds": round(time.monotonic() - self.began, 1),
-        }
+        found = ("name", "counts", "notes", "refusals", "losses", "made")
+        files.write_json(self.file, {field: getattr(self, field) for field in found})
 
 
 def judge(row: Row, how: str, end: End, place: Path, whole: Mapping[str, str]) -> None:

@@ -16,9 +16,11 @@ from absl import logging
 
 from fed_pretrain.executors import child_process
 from fed_pretrain.executors.native import sealed_worker
+from groundwork import owners
 from groundwork.errors import UserError
 
 _POLL_SECONDS = 0.05
+_FOLDER = "tff-worker-"
 _SEALED_PORT = 10000  # nobody else is in that network
 OPEN_TO_ALL = (
     "TFF's worker listens on port %d of EVERY network interface and runs what anybody sends it:"
@@ -36,7 +38,7 @@ class WorkerProcess:
     def __init__(self, max_concurrent_calls: int, start_timeout: float) -> None:
         import tensorflow_federated as tff
 
-        self._log = tempfile.TemporaryFile(prefix="tff-worker-")  # noqa: SIM115
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115
         binary = Path(tff.__file__).parent / "data" / "worker_binary"
         self._command = [
             str(binary),
@@ -44,7 +46,9 @@ class WorkerProcess:
         ]
         self._process: Any = None
         self._name: str | tuple[str, int] = ""
-        self._folder = Path(tempfile.mkdtemp(prefix="tff-worker-"))
+        # A relay that was killed leaves its socket behind.
+        owners.remove_of_the_dead(Path(tempfile.gettempdir()).glob(f"{_FOLDER}*"))
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{owners.mark()}-"))
         atexit.register(self.stop)
         try:
             self._start_sealed()

@@ -2,6 +2,9 @@
 
 import os
 import stat
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import psutil
@@ -9,6 +12,7 @@ import pytest
 
 from fed_pretrain.executors.native import sealed_worker, worker_process
 from fed_pretrain.executors.native.worker_process import WorkerProcess
+from groundwork import owners
 
 
 def listening(network: Path) -> int:
@@ -51,6 +55,26 @@ def test_the_worker_listens_in_a_network_that_only_its_relay_shares():
     psutil.wait_procs([relay], timeout=10)
     assert not relay.is_running()
     assert not socket_path.parent.exists()
+
+
+def test_what_a_killed_relay_left_goes_at_the_next_start(monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    child = subprocess.run(
+        [sys.executable, "-c", "from groundwork import owners; print(owners.mark())"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    dead, alive = (
+        tmp_path / f"{worker_process._FOLDER}{mark}-x"
+        for mark in (child.stdout.strip(), owners.mark())
+    )
+    for folder in (dead, alive):
+        folder.mkdir()
+        (folder / "socket").touch()
+    monkeypatch.setattr(WorkerProcess, "_start_sealed", lambda worker: None)
+    monkeypatch.setattr(WorkerProcess, "_wait_for_port", lambda worker, timeout: None)
+    worker = WorkerProcess(1, 1)
+    worker.stop()
+    assert list(tmp_path.iterdir()) == [alive]
 
 
 def test_without_a_namespace_the_worker_starts_and_the_open_port_is_reported_once(

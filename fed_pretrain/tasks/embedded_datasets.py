@@ -3,14 +3,19 @@
 import hashlib
 import json
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from data_prep.store.reader import PreparedDataset, open_dataset
 from fed_pretrain.tasks import known_tasks
 from groundwork.errors import UserError
+from groundwork.locks import StepLock
 from groundwork.stores import mirror
 from groundwork.untyped import Json
+
+_PAUSE = 0.2
+"""Seconds between two looks at whether another process is done."""
 
 
 def open_for_task(task: str, dataset: str | None) -> PreparedDataset:
@@ -51,6 +56,14 @@ def embedded_folder(task: str, settings: Mapping[str, Json]) -> Path:
 def _prepare(task: str, settings: Mapping[str, Json], folder: Path) -> None:
     from data_prep.preparing.preparation import PrepareConfig, prepare
 
-    print(f"preparing the embedded data of task {task} (once) ...", file=sys.stderr)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    prepare(PrepareConfig(**settings, output=str(folder)))
+    lock = StepLock(folder)
+    if not lock.acquire():
+        print(f"another process is preparing the data of task {task}: waiting", file=sys.stderr)
+        while not lock.acquire():
+            time.sleep(_PAUSE)
+    try:
+        if to_prepare(task, None) is not None:
+            print(f"preparing the embedded data of task {task} (once) ...", file=sys.stderr)
+            prepare(PrepareConfig(**settings, output=str(folder)))
+    finally:
+        lock.release()

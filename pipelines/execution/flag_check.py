@@ -21,6 +21,8 @@ from pipelines.plan.plan import TuningPlan
 from pipelines.plan.steps import Input, Step
 
 _LATER = Path("made-by-the-study")
+# The arguments, and whether they are all that a step has: of one alone, only its form is checked.
+_Line = tuple[tuple[str, ...], bool]
 _FLAG_IN_MESSAGE = re.compile(r"--(\w+)|flag is named '([^']+)'")
 
 
@@ -68,14 +70,19 @@ def with_tuned_rates(step: Step, tuning: TuningPlan | None) -> Step:
 
 def mistakes(steps: Iterable[Step]) -> Iterator[Mistake]:
     """One a distinct command line that its binary refuses."""
-    distinct: dict[str, dict[tuple[str, ...], Step]] = defaultdict(dict)
+    distinct: dict[str, dict[_Line, Step]] = defaultdict(dict)
     for step in steps:
         if not step.origins:
             continue
         if step.output_flag in step.flags:
             yield Mistake(step, f"--{step.output_flag} is for the study to choose")
         folders = dict.fromkeys(step.inputs(), _LATER)
-        distinct[step.module].setdefault(tuple(steps_module.arguments(step, folders, _LATER)), step)
+        whole = tuple(steps_module.arguments(step, folders, _LATER))
+        distinct[step.module].setdefault((whole, True), step)
+        for place, value in step.overridden:
+            name = str(place[-1])
+            alone = (steps_module.argument(name, value),)
+            distinct[step.module].setdefault((alone, False), replace(step, origins={name: place}))
     answers = _parsed({module: list(lines) for module, lines in distinct.items()})
     for module, messages in answers.items():
         for step, message in zip(distinct[module].values(), messages, strict=True):

@@ -1,7 +1,8 @@
 """A process that parses command lines of one binary as the binary would, and runs nothing.
 
-`python -m pipelines.execution.flag_parsing MODULE` reads a JSON list of argument lists from
-its standard input and prints a JSON list: a mistake, or null, for each. Two binaries define flags
+`python -m pipelines.execution.flag_parsing MODULE` reads a JSON list from its standard input, of
+arguments and whether they are a whole command line, and prints a JSON list: a mistake, or null,
+for each. Two binaries define flags
 of the same name, so a process holds only one of them. It imports no TensorFlow.
 """
 
@@ -25,16 +26,17 @@ if TYPE_CHECKING:
 _NOT_OF_A_STEP = ("dry_run", "list_sources")
 
 
-def mistakes(module: str, command_lines: Sequence[Sequence[str]]) -> list[str | None]:
-    return [_mistake(module, arguments) for arguments in command_lines]
+def mistakes(module: str, command_lines: Sequence[tuple[Sequence[str], bool]]) -> list[str | None]:
+    return [_mistake(module, arguments, whole) for arguments, whole in command_lines]
 
 
-def _mistake(module: str, arguments: Sequence[str]) -> str | None:
+def _mistake(module: str, arguments: Sequence[str], whole: bool) -> str | None:
     try:
         worker.parse(module, ())
         _refuse_unknown(arguments)
         worker.parse(module, arguments)
-        _CHECKS.get(module, _nothing)()
+        if whole:
+            _CHECKS.get(module, _nothing)()
     except UserError as error:
         return str(error)
     return None

@@ -90,7 +90,13 @@ def _merged(layers: Iterable[Layer]) -> dict[str, Json]:
 
 def _step(layers: Sequence[Layer], **others: Json) -> Step:
     origins = {name: (*layer.place, name) for layer in layers for name in layer.flags}
-    return Step(flags=_merged(layers), origins=origins, **others)
+    overridden = tuple(
+        (place, value)
+        for layer in layers
+        for name, value in layer.flags.items()
+        if (place := (*layer.place, name)) != origins[name] and not isinstance(value, Input)
+    )
+    return Step(flags=_merged(layers), origins=origins, overridden=overridden, **others)
 
 
 def _task_steps(plan: Plan, task_name: str, task: TaskPlan) -> Iterator[Step]:

@@ -48,6 +48,7 @@ class Step:
 
     origins: where the plan sets each flag, for the sentence that refuses it.
     content: what else the output is made of, besides flags and inputs.
+    overridden: values that a later section of the plan sets otherwise: they are checked, too.
     """
 
     step_id: str
@@ -60,6 +61,7 @@ class Step:
     affinity: str = ""
     origins: Mapping[str, Place] = field(default_factory=dict)
     content: str = ""
+    overridden: tuple[tuple[Place, Json], ...] = ()
 
     def inputs(self) -> set[str]:
         """Ids of the steps this one reads, in flags or by declaration."""
@@ -73,10 +75,12 @@ def arguments(step: Step, folders: Mapping[str, Path], output: Path) -> list[str
     for name, value in {**step.flags, step.output_flag: str(output)}.items():
         if isinstance(value, Input):
             value = folders[value.step_id] / value.file
-        if isinstance(value, bool):
-            value = str(value).lower()
-        result.append(f"--{name}={value}")
+        result.append(argument(name, value))
     return result
+
+
+def argument(name: str, value: Json) -> str:
+    return f"--{name}={str(value).lower() if isinstance(value, bool) else value}"
 
 
 def key(step: Step, fingerprints: Mapping[str, str]) -> str:

@@ -205,6 +205,16 @@ def test_a_value_given_by_an_override_is_told_with_the_override(tmp_path):
     )
 
 
+def test_a_setting_that_every_task_sets_otherwise_is_checked_too(tmp_path):
+    text = TEXT.replace("    partitions:", "    settings: {rounds: 2}\n    partitions:")
+    document = read(tmp_path, text, ["settings.rounds=many"])
+    with pytest.raises(UserError, match=r"^--set settings.rounds=many: settings: flag --rounds"):
+        flag_check.refuse(flag_check.mistakes(steps_of(document)), document)
+    # A value of the right form is no mistake, whatever it would mean beside the others.
+    document = read(tmp_path, text, ["settings.rounds=7"])
+    flag_check.refuse(flag_check.mistakes(steps_of(document)), document)
+
+
 def test_a_binary_that_cannot_be_imported_is_told_and_no_process_is_left(tmp_path, monkeypatch):
     (tmp_path / "broken_binary.py").write_text("raise SystemExit(3)")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(ROOT)]))
@@ -241,7 +251,7 @@ def test_the_check_of_a_binary_imports_no_tensorflow(module):
     arguments = common if module == "data_prep.prepare" else run
     done = subprocess.run(
         [sys.executable, "-c", code],
-        input=json.dumps([module, [arguments]]),
+        input=json.dumps([module, [[arguments, True]]]),
         stdout=subprocess.PIPE,
         text=True,
         check=True,

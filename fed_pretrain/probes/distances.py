@@ -28,7 +28,7 @@ _UNIT = (
 
 
 class Distances(Probe):
-    """`distance_to_start` every round; the distances of the probed rounds when a run has ended."""
+    """`distance_to_start` and `distance_moved` (by a round) every round; more at a run's end."""
 
     name = "distance"
     help = "to the start, to the final weights, and to another run's solution"
@@ -43,7 +43,11 @@ class Distances(Probe):
         return {"distance_to_start": distance(weights.trainable, self._start)}
 
     def after_round(self, observation: RoundObservation, due: bool) -> dict[str, float]:
-        return {"distance_to_start": distance(observation.after.trainable, self._start)}
+        after = observation.after.trainable
+        return {
+            "distance_to_start": distance(after, self._start),
+            "distance_moved": distance(after, observation.before.trainable),
+        }
 
     def at_end(self, snapshots: Snapshots) -> Content:
         return series(snapshots, self._start)

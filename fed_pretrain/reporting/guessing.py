@@ -17,13 +17,15 @@ _UNKNOWN_EXAMPLES = 1000
 class Chance:
     """accuracy: of always giving the commonest class or token of the evaluated examples.
 
-    examples: how many are evaluated. measured: False for runs that did not record this, where the
+    examples: how many labels are evaluated. rows: of how many examples they are; 0 where that was
+    not recorded. measured: False for runs that did not record this, where the
     random start's accuracy before training takes its place.
     """
 
     accuracy: float
     examples: int = _UNKNOWN_EXAMPLES
     measured: bool = True
+    rows: int = 0
 
     @property
     def line(self) -> float:
@@ -40,11 +42,22 @@ def of_task(study: Study, task: str) -> Chance:
     told = [run.evaluated for run in study.all_runs if run.task == task and run.evaluated]
     if told:
         commonest = max(float(one["commonest_share"]) for one in told)
-        return Chance(commonest, min(int(one["labels"]) for one in told))
+        labels, rows = (min(int(one.get(n, 0)) for one in told) for n in ("labels", "examples"))
+        return Chance(commonest, labels, rows=rows)
     random_start = study.random_start(task)
     before = [run.first(FINAL) for run in study.select(task=task, start=random_start)]
     finite = [value for value in before if math.isfinite(value)]
     return Chance(float(np.mean(finite)) if finite else 0.0, measured=False)
+
+
+def seeds_vary_examples(study: Study, task: str) -> bool:
+    """Whether each seed is evaluated on examples of its own, so that intervals cover their draw."""
+    seen: dict[object, set[object]] = {}
+    for run in study.select(task=task):
+        drawn = run.config.get("config", {}).get("evaluation", {}).get("eval_examples")
+        own = (run.config.get("dataset_fingerprint"), run.seed if drawn else None)
+        seen.setdefault(run.coordinates.get("partition"), set()).add(own)
+    return any(len(kinds) > 1 for kinds in seen.values())
 
 
 def medians(runs: Iterable[Run]) -> dict[int, float]:

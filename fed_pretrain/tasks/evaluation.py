@@ -87,6 +87,7 @@ class GlobalEvaluation:
         self._clients = _drawn(self._reader.dataset.index(split), max_examples, seed)
         self._held: list[Batch] | None = None
         self._labels: collections.Counter[int] | None = None
+        self._examples = 0
 
     def __call__(
         self,
@@ -109,20 +110,22 @@ class GlobalEvaluation:
             return
         held: list[Batch] | None = []
         labels: collections.Counter[int] = collections.Counter()
-        size = 0
+        size = examples = 0
         for x, y in batches(self._rows(), self._batch_size):
             size += x.nbytes + y.nbytes
             labels.update(_counted(y))
+            examples += _examples(y)
             if held is not None:
                 held.append((x, y))
             if size > HELD_BYTES:
                 held = None
             yield x, y
-        self._held, self._labels = held, labels
+        self._held, self._labels, self._examples = held, labels, examples
 
     def labels(self) -> dict[str, float]:
         """How many labels of the split are scored, and the share of the commonest: chance.
 
+        examples: how many rows they are of; those of one row are not independent of each other.
         Empty for labels that are no classes.
         """
         if self._labels is None:
@@ -132,7 +135,11 @@ class GlobalEvaluation:
         counts = [n for label, n in self._labels.items() if label not in unscored]
         if not counts:
             return {}
-        return {"labels": sum(counts), "commonest_share": max(counts) / sum(counts)}
+        return {
+            "labels": sum(counts),
+            "commonest_share": max(counts) / sum(counts),
+            "examples": self._examples,
+        }
 
     def _rows(self) -> Iterator[Batch]:
         for client_id, limit in self._clients:
@@ -149,6 +156,11 @@ def _counted(y: np.ndarray) -> dict[int, int]:
         return {}
     found, counts = np.unique(y[y != PADDING_LABEL], return_counts=True)
     return dict(zip(found.tolist(), counts.tolist(), strict=True))
+
+
+def _examples(y: np.ndarray) -> int:
+    """The rows that have a label."""
+    return int((y != PADDING_LABEL).reshape(len(y), -1).any(axis=1).sum())
 
 
 def _drawn(index: Any, max_examples: int | None, seed: int) -> list[tuple[str, int | None]]:

@@ -22,7 +22,8 @@ def final_accuracy(where: Where) -> Finding | None:
 
     def test(good: Block, ends: Ends) -> Finding:
         z = (ends[start] - ends[random]).mean(axis=1)
-        return finding.of_values(by_seed(good, z), MARGIN, where.chance.floor)
+        result = finding.of_values(by_seed(good, z), MARGIN, where.chance.floor)
+        return result.beside(notes=guards.other_examples(where, ends))
 
     result = guards.over_seeds_that_train(where, block, test)
     return result.beside(notes=guards.still_rising(where, block, where.both, MARGIN))
@@ -65,7 +66,8 @@ def gap_shrinks(where: Where) -> Finding | None:
                 guards.trained(f"{where.called(random)} on IID data", iid_random, where.chance),
                 guards.trained(f"{where.called(start)} on IID data", iid, where.chance),
                 *on_another_scale(result, float(scale.mean())),
-            ]
+            ],
+            guards.other_examples(where, ends),
         )
 
     return guards.over_seeds_that_train(where, block, test)
@@ -124,7 +126,8 @@ def pretrained_bears_local_steps(where: Where) -> Finding | None:
     def test(good: Block, ends: Ends) -> Finding:
         z = (ends["most steps"] - ends["fewest steps"]).mean(axis=1)
         return not_worse(by_seed(good, z), where).beside(
-            learned(where, good, "fewest steps", ends["fewest steps"])
+            learned(where, good, "fewest steps", ends["fewest steps"]),
+            guards.other_examples(where, ends),
         )
 
     return guards.over_seeds_that_train(where, block, test)
@@ -172,7 +175,10 @@ def random_loses_by_local_steps(where: Where) -> Finding | None:
         z = (ends["fewest steps"] - ends["most steps"]).mean(axis=1)
         result = finding.of_values(by_seed(good, z), MARGIN, where.chance.floor)
         name = f"{where.called(where.random)} (fewest steps)"
-        return result.beside([guards.trained(name, ends["fewest steps"], where.chance)])
+        return result.beside(
+            [guards.trained(name, ends["fewest steps"], where.chance)],
+            guards.other_examples(where, ends),
+        )
 
     result = guards.over_seeds_that_train(where, block, test)
     return result.beside(notes=guards.still_rising(where, block, list(block.cells), MARGIN))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import scipy.stats
 
+from fed_pretrain.reporting import guessing
 from fed_pretrain.reporting.claims import finding
 from fed_pretrain.reporting.claims.block import Block, before
 from fed_pretrain.reporting.claims.claim import Where
@@ -135,6 +136,20 @@ def still_rising(where: Where, block: Block, sides: Sequence[str], margin: float
             way = "rising" if change > 0 else "falling"
             told.append(f"at {rounds} rounds, {where.called(side)} still {way}")
     return told
+
+
+def other_examples(where: Where, ends: Ends) -> list[str]:
+    """How far a difference of accuracies goes beyond the examples that all seeds were evaluated on.
+
+    Its variance is at most the sum of a (1 - a) over the sides, by the examples' number: as if the
+    sides erred independently. Models err on the same hard examples, which makes it smaller.
+    """
+    if not where.chance.rows or guessing.seeds_vary_examples(where.study, where.task):
+        return []
+    accuracies = [float(y.mean()) for y in ends.values()]
+    deviation = math.sqrt(sum(a * (1 - a) for a in accuracies) / where.chance.rows)
+    number = f"{where.chance.rows:,}"
+    return [f"{number} other test examples would move it by about {deviation:.3f}, at most"]
 
 
 def rise_of(block: Block, side: str) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ from fed_pretrain.reporting.claims.claim import FIRST, THIRD, Claim, Where
 from fed_pretrain.reporting.claims.finding import Finding, Guard
 from fed_pretrain.reporting.estimates import estimate
 from fed_pretrain.reporting.inference.student import Sides
-from fed_pretrain.reporting.results import Analysis, Study
+from fed_pretrain.reporting.results import Analysis, Run, Study, read_json
 from groundwork.untyped import Json
 
 LOSS_MARGIN = 0.05
@@ -103,7 +103,22 @@ def loss_not_lower(where: Where) -> Finding | None:
     if not np.isfinite(z).any():
         return None
     result = finding.of_values(by_seed(block, z), LOSS_MARGIN)
+    if _unlike(block, random, start):
+        why = "the starts are evaluated on different examples, or have heads of other sizes"
+        result = result.beside([finding.broken(why)])
     return finding.as_existential(result)
+
+
+def _unlike(block: Block, random: str, start: str) -> bool:
+    """Whether the losses of two starts are of different questions."""
+    pairs = zip(block.runs(random), block.runs(start), strict=True)
+    return any(_asked(one) != _asked(other) for one, other in pairs)
+
+
+def _asked(run: Run) -> tuple[object, ...]:
+    """The examples a run is evaluated on, and the size of its last layer."""
+    tensors = (read_json(run.folder / "start.json") or {}).get("tensors") or [{}]
+    return run.config.get("dataset_fingerprint"), run.evaluated, tensors[-1].get("shape")
 
 
 START_LOSS = Claim(

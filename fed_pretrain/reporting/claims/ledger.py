@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import scipy.stats
 
+from fed_pretrain.reporting import guessing
 from fed_pretrain.reporting.claims import (
     accuracy_claims,
     algorithm_claims,
@@ -25,6 +26,7 @@ from fed_pretrain.reporting.claims.finding import Finding, Guard, Interval
 from fed_pretrain.reporting.claims.row import Row, Verdict
 from fed_pretrain.reporting.inference import looks as looks_module
 from fed_pretrain.reporting.inference.looks import LEVEL, Looks
+from fed_pretrain.reporting.numbers import listed
 from fed_pretrain.reporting.results import Study
 
 # In reading order.
@@ -273,18 +275,14 @@ def scope(study: Study) -> str:
     own = [set(study.plan["tasks"].get(task, {}).get("per_seed") or ()) for task in study.tasks]
     shared = set.intersection(*own) if own else set()
     varied = ["initial weights", "heads", "cohorts", "batches"]
-    fixed = ["the test examples", "the tuned rates"]
+    fixed = ["the tuned rates"]
+    own_examples = all(guessing.seeds_vary_examples(study, task) for task in study.tasks)
+    (varied if own_examples else fixed).append("the test examples")
     for key, word in (("dataset", "the partition"), ("pretrain", "the pre-training run")):
         (varied if key in shared else fixed).append(word)
     return (
-        f"Seeds vary {_listed(varied)}; they do not vary {_listed(fixed)}, which no interval"
-        " covers. Which examples a run gets right is not recorded, so how far a difference of"
-        " accuracies goes beyond these test examples is not known."
+        f"Seeds vary {listed(varied)}; they do not vary {listed(fixed)}, which no interval covers."
     )
-
-
-def _listed(words: Sequence[str]) -> str:
-    return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def override(study: Study, seeds: int) -> str:

@@ -147,6 +147,28 @@ def log_distance(run: Run) -> float:
     return log(run.first("distance_to_final"))
 
 
+def nearer(where: Where) -> Finding | None:
+    found = beside_like(log_distance, -1.0, _RATIO)(where)
+    return None if found is None else found.beside(notes=_straightness(where))
+
+
+def _straightness(where: Where) -> list[str]:
+    """How much of its path a start got away by: a constant rate cancels."""
+    told = []
+    for start in where.both:
+        runs = where.starts.runs(start)
+        shares = [_share_of_path(run) for run in runs]
+        if not runs or not np.isfinite(shares).all():
+            return []
+        told.append(f"{np.mean(shares):.2f} from {where.called(start)}")
+    return [f"distance over the length of the path: {', '.join(told)}"]
+
+
+def _share_of_path(run: Run) -> float:
+    path = sum(run.series("distance_moved")[1])
+    return run.first("distance_to_final") / path if path else math.nan
+
+
 def misaligned_beyond_chance(run: Run) -> float:
     """The share at round 0 less that of a random step of the same length from the same weights."""
     share = run.first("misaligned_share")
@@ -185,7 +207,7 @@ DISTANCE = Claim(
     "A pre-trained start is nearer to where training ends.",
     FIRST,
     "log of the ratio of distances from the start to the final weights, random over pre-trained",
-    beside_like(log_distance, -1.0, _RATIO),
+    nearer,
     unit="log ratio",
     margin=_RATIO,
 )

@@ -48,11 +48,12 @@ def test_the_distance_to_weights_that_diverged_is_undefined():
     assert np.isnan(found["to_start"][1])
 
 
-def test_the_column_is_the_distance_after_the_round():
+def test_the_columns_are_the_distance_after_the_round_and_what_it_moved():
     probe = probe_of_start(1.0)
-    observation = SimpleNamespace(after=arrays(4.0))
+    observation = SimpleNamespace(before=arrays(6.0), after=arrays(4.0))
     assert probe.at_start(arrays(1.0)) == {"distance_to_start": 0.0}
-    assert probe.after_round(observation, due=False) == {"distance_to_start": 3.0}
+    moved = probe.after_round(observation, due=False)
+    assert moved == {"distance_to_start": 3.0, "distance_moved": 2.0}
 
 
 NAMES = ["conv/kernel", "conv/bias", "head/kernel"]

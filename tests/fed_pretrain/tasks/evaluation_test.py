@@ -150,7 +150,11 @@ def test_chance_is_the_share_of_the_commonest_label(task, model):
     evaluation = GlobalEvaluation(task, lambda: model)
     y = np.concatenate([rows[1] for rows in all_rows(task)])
     counts = np.unique(y, return_counts=True)[1]
-    expected = {"labels": sum(SIZES), "commonest_share": counts.max() / sum(SIZES)}
+    expected = {
+        "labels": sum(SIZES),
+        "commonest_share": counts.max() / sum(SIZES),
+        "examples": sum(SIZES),
+    }
     assert evaluation.labels() == expected
     evaluation(weights_of(model))
     assert evaluation.labels() == expected

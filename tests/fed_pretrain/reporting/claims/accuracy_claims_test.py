@@ -1,5 +1,7 @@
 """Claims about accuracy, on accuracies chosen so that the answer is plain."""
 
+import json
+
 import pytest
 
 from fed_pretrain.reporting.claims import accuracy_claims
@@ -19,6 +21,33 @@ def test_accuracy_is_compared_on_the_subject_without_its_iid_control(tmp_path):
     )
     assert measured(study, accuracy_claims.ACCURACY).values == {0: pytest.approx(0.3)}
     assert measured(study, accuracy_claims.IID_GAP).values == {0: pytest.approx(0.5 - 0.2)}
+
+
+def evaluated(folder, final, start, seed, **config):
+    run = toy_study.run(folder, final, start=start, seed=seed)
+    told = {"labels": 6400, "commonest_share": 0.1, "examples": 100}
+    (run.folder / "SUCCESS").write_text(json.dumps({"evaluated": told}))
+    (run.folder / "config.json").write_text(json.dumps(config))
+    return run
+
+
+def test_a_difference_says_how_far_other_test_examples_would_move_it(tmp_path):
+    finals = {"random": 0.5, "digits": 0.8}
+    runs = [
+        evaluated(tmp_path / "same", final, start, seed)
+        for start, final in finals.items()
+        for seed in range(2)
+    ]
+    found = measured(toy_study.study(runs), accuracy_claims.ACCURACY)
+    # The square root of (0.5 * 0.5 + 0.8 * 0.2) / 100; a text's 64 labels are one example.
+    assert "100 other test examples would move it by about 0.064, at most" in found.notes
+    runs = [
+        evaluated(tmp_path / "own", final, start, seed, dataset_fingerprint=seed)
+        for start, final in finals.items()
+        for seed in range(2)
+    ]
+    found = measured(toy_study.study(runs), accuracy_claims.ACCURACY)
+    assert not [note for note in found.notes if "test examples" in note]
 
 
 def test_an_algorithm_that_only_one_start_has_finished_is_not_compared(tmp_path):

@@ -1,6 +1,8 @@
 """Claims about where a start is, on figures chosen so that the answer is plain."""
 
+import json
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -91,6 +93,26 @@ def test_a_residual_as_large_as_the_difference_leaves_no_value(tmp_path):
 def test_starts_that_read_their_inputs_on_other_scales_are_not_compared(tmp_path):
     study = eigenvalue_study(tmp_path, *[(top(40.0), top(10.0 + i, scale="x")) for i in range(3)])
     assert measured(study, landscape_claims.CURVATURE).guarded.p == 1.0
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("start.json", {"tensors": [{"shape": [288, 62]}, {"shape": [62]}]}),
+        ("SUCCESS", {"evaluated": {"labels": 800, "commonest_share": 0.1}}),
+    ],
+)
+def test_losses_of_other_classes_or_other_examples_are_not_compared(tmp_path, name, content):
+    runs = [
+        toy_study.run(tmp_path, 0.5, start=start, seed=seed, columns={"eval_loss": (2.0 + seed, 1)})
+        for start in ("random", "digits")
+        for seed in range(3)
+    ]
+    assert measured(toy_study.study(runs), landscape_claims.START_LOSS).guards == ()
+    (runs[-1].folder / name).write_text(json.dumps(content))
+    runs = [replace(run) for run in runs]  # What a run has read it keeps.
+    found = measured(toy_study.study(runs), landscape_claims.START_LOSS)
+    assert [guard.likely for guard in found.guards] == [False]
 
 
 def test_a_loss_at_the_start_is_seen_to_be_higher_and_refutes_nothing(tmp_path):

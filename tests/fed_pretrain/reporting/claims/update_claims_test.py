@@ -47,6 +47,16 @@ def test_each_start_at_its_own_rates_is_seen_or_not_and_never_holds(tmp_path):
     assert found.estimate == pytest.approx(math.log(5.08 / 1.47))
 
 
+def test_the_distance_is_told_as_a_share_of_the_path_too(tmp_path):
+    runs = [
+        toy_study.run(tmp_path, 0.8, far(value), start=start, columns={"distance_moved": (None, 8)})
+        for start, value in (("random", 4.0), ("digits", 2.0))
+    ]
+    found = measured(toy_study.study(runs), update_claims.DISTANCE)
+    told = "distance over the length of the path: 0.50 from random weights, 0.25 from digits"
+    assert told in found.notes
+
+
 def test_a_start_that_is_nearer_by_its_rates_alone_is_farther_at_equal_ones(tmp_path):
     crossed = {("random", "digits"): 0.95, ("digits", "random"): 16.0}
     found = measured(distance_study(tmp_path, OWN, crossed), update_claims.DISTANCE)

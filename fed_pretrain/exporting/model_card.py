@@ -13,31 +13,38 @@ from groundwork.embedded_packages import PACKAGES
 from groundwork.untyped import Json
 
 _Z95 = 1.959963984540054
+_CALIBRATED = (
+    " Its head was retrained afterwards on virtual features of the clients' classes (CCVR, arXiv"
+    " 2106.05001)."
+)
 
 
-def write(run: Path, which: str, model: Path) -> Path:
+def write(run: Path, which: str, model: Path, calibrated: bool = False) -> Path:
     """Beside the model, or in it where it is a folder; returns the card."""
     card = model / "README.md" if model.is_dir() else model.with_name(f"{model.name}.md")
-    files.write_text(card, text(run, which, model.name))
+    files.write_text(card, text(run, which, model.name, calibrated))
     return card
 
 
-def text(run: Path, which: str, file_name: str) -> str:
+def text(run: Path, which: str, file_name: str, calibrated: bool = False) -> str:
     config, start, success = (
         _json(run / name) for name in ("config.json", "start.json", "SUCCESS")
     )
     rounds = success["best_round"] if which == "best" else success["rounds"]
     settings = config["config"]
     title = f"{settings['model'] or 'model'} for {settings['task']}"
+    before = ", before the calibration" if calibrated else ""
     parts = [
         _front_matter(start),
         f"# {title[0].upper()}{title[1:]}",
         f"`{file_name}` holds the weights after round {rounds} of a federated training by "
-        "fed_pretrain.",
+        f"fed_pretrain.{_CALIBRATED if calibrated else ''}",
         _table("Training", _training(settings, config)),
         _table("Start", _start(start)),
         _table("Data", _data(settings, config)),
-        _table(f"Evaluation after round {rounds}", _evaluation(run, settings, success, rounds)),
+        _table(
+            f"Evaluation after round {rounds}{before}", _evaluation(run, settings, success, rounds)
+        ),
         _table("Privacy", _privacy(success)),
         "## Made by\n\n" + "\n".join(f"- {s}" for s in versions.sentences(config["versions"])),
     ]

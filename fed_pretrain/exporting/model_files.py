@@ -195,12 +195,25 @@ def _is_harmless(part: Mapping[str, Json]) -> bool:
     return module in _HARMLESS_MODULES and name not in _CALLING_LAYERS
 
 
-def export(run: Path, which: str, file_format: str, output: Path | None = None) -> Exported:
-    """Writes the model in another format and measures one prediction in it."""
+def export(
+    run: Path,
+    which: str,
+    file_format: str,
+    output: Path | None = None,
+    head: Mapping[str, np.ndarray] | None = None,
+) -> Exported:
+    """Writes the model in another format and measures one prediction in it.
+
+    `head`: tensors by name in the place of the run's own.
+    """
     if file_format not in FORMATS:
         raise UserError(f"--format={file_format}: choose {', '.join(FORMATS)}")
     model, labels = load(run, which)
-    path = output or run / _FILE_NAMES[file_format].format(which)
+    changed = head or {}
+    for weight in named_weights(model) if changed else ():
+        if weight.name in changed:
+            weight.variable.assign(changed[weight.name])
+    path = output or run / _FILE_NAMES[file_format].format(f"{which}_calibrated" if head else which)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if file_format == "keras":

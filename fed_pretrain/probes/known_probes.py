@@ -28,6 +28,7 @@ _ROWS = (
     "plane.Plane",
     "loss.Loss",
     "baselines.Baselines",
+    "ccvr.Ccvr",
 )
 _registered: dict[str, type[Probe]] = {}
 

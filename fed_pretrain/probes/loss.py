@@ -26,7 +26,7 @@ class Loss(Probe):
         def keep(client_id: str, figures: Mapping[str, float]) -> None:
             clients.append({"client": client_id, **figures})
 
-        row = dict(self.subject.evaluate(keep))
+        row = dict(self.subject.evaluate(self.subject.model.weights, keep))
         return {**row, "clients": clients} if clients else row
 
     @staticmethod

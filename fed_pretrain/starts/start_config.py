@@ -17,6 +17,8 @@ AFFINE = (CARRY, FRESH)
 
 # What becomes of the head.
 HEAD_AUTO, HEAD_NEW, HEAD_KEEP, HEAD_SLICE = "auto", "new", "keep", "slice"
+DIAGONAL, SPHERICAL = "diagonal", "spherical"
+COVARIANCES = (DIAGONAL, SPHERICAL)
 HEADS = (HEAD_AUTO, HEAD_NEW, HEAD_KEEP, HEAD_SLICE, *closed_form.FORMS)
 
 
@@ -61,23 +63,36 @@ class StartConfig:
         "The layer of the classes: new (seeded, the task's size), keep, slice (the task's classes "
         "out of the file's), or auto: keep for language models and where the file names the "
         "task's classes, otherwise new. In closed form from one pass over the clients: ncm (class "
-        "means), ridge (least squares), cof (least squares from the clients' class means).",
+        "means), ridge (least squares), cof (least squares from the clients' class means), "
+        "gaussian (trained on features drawn from the clients' Gaussians of each class).",
         flag="start_head",
         choices=HEADS,
     )
     head_strength: float = setting(
         0.01,
-        "For --start_head=ridge and cof: the regulariser, as a share of the mean eigenvalue of "
-        "the second moment of what the head is given.",
+        "For --start_head=ridge, cof and gaussian: the regulariser, as a share of the mean "
+        "eigenvalue of the second moment of what the head is given.",
         flag="start_head_strength",
         lower_bound=0.0,
     )
     head_clip: float = setting(
         8.0,
-        "For --start_head=ncm and ridge with --dp_noise_multiplier: the examples that a client's "
-        "sums count as at most; fewer mean less noise.",
+        "For --start_head=ncm, ridge and gaussian with --dp_noise_multiplier: the examples that a "
+        "client's sums count as at most; fewer mean less noise.",
         flag="start_head_clip",
         lower_bound=0.0,
+    )
+    head_mixtures: int = setting(
+        1,
+        "For --start_head=gaussian: the Gaussians that a client sends for each of its classes.",
+        flag="start_head_mixtures",
+        lower_bound=1,
+    )
+    head_covariance: str = setting(
+        DIAGONAL,
+        "For --start_head=gaussian: a variance for each feature, or one for all of them.",
+        flag="start_head_covariance",
+        choices=COVARIANCES,
     )
     head_classes: str | None = setting(
         None,
@@ -131,6 +146,13 @@ class StartConfig:
         """Refuses early what no file and no model could make right."""
         if self.head not in HEADS:
             raise UserError(f"--start_head is {self.head!r}, must be one of {', '.join(HEADS)}")
+        if self.head_covariance not in COVARIANCES:
+            raise UserError(
+                f"--start_head_covariance is {self.head_covariance!r}, must be one of"
+                f" {', '.join(COVARIANCES)}"
+            )
+        if self.head_mixtures < 1:
+            raise UserError(f"--start_head_mixtures is {self.head_mixtures}, must be at least 1")
         if self.noise < 0:
             raise UserError(f"--start_noise is {self.noise}, must not be negative")
         if self.blend is not None:

@@ -50,12 +50,14 @@ class Batch:
 class Finding:
     """`of` finds a structure of sums in a batch, and `zeros` is where adding them begins.
 
-    `leaves` is what a client makes of its sums before it sends them.
+    `leaves` is what a client makes of its sums before it sends them. With `rows`, their types, what
+    is found is a row an example, and they are joined in the place of being added.
     """
 
     of: Callable[[Batch], Sums]
-    zeros: Callable[[Vector], Sums]
+    zeros: Callable[[Vector], Sums] = lambda vector: {}
     leaves: Callable[[Sums], Sums] | None = None
+    rows: Mapping[str, tf.TensorSpec] | None = None
 
 
 def client_sums(
@@ -91,7 +93,11 @@ def client_sums(
                 x, y = batch_at(payload, step)
                 return finding.of(Batch(task, model, variables, vector, x, y))
 
-            sums = _added(found_at, finding.zeros(vector), num_steps(payload))
+            steps = num_steps(payload)
+            if finding.rows is None:
+                sums = _added(found_at, finding.zeros(vector), steps)
+            else:
+                sums = _joined(found_at, finding.rows, steps)
             return sums if finding.leaves is None else finding.leaves(sums)
 
         return run(value, payload)
@@ -104,3 +110,10 @@ def _added(found_at: Callable[[tf.Tensor], Sums], zeros: Sums, steps: tf.Tensor)
         return step + 1, tf.nest.map_structure(tf.add, totals, found_at(step))
 
     return tf.while_loop(lambda step, _: step < steps, body, (tf.constant(0), zeros))[1]
+
+
+def _joined(
+    found_at: Callable[[tf.Tensor], Sums], rows: Mapping[str, tf.TensorSpec], steps: tf.Tensor
+) -> Sums:
+    batches = tf.map_fn(found_at, tf.range(steps), fn_output_signature=rows)
+    return {name: tf.reshape(batches[name], [-1, *spec.shape[1:]]) for name, spec in rows.items()}

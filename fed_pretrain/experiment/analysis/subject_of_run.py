@@ -7,13 +7,13 @@ from pathlib import Path
 
 from fed_pretrain.experiment.analysis import coming_round
 from fed_pretrain.experiment.analysis.analyze_config import AnalyzeConfig, OtherRun
-from fed_pretrain.experiment.assembly import round_clients
+from fed_pretrain.experiment.assembly import calibration, round_clients
 from fed_pretrain.experiment.assembly.assemble import Assembly
 from fed_pretrain.experiment.assembly.evaluations import Evaluations
 from fed_pretrain.experiment.assembly.run_subject import of_start, run_subject
 from fed_pretrain.experiment.workdir.checkpoints import KeptWeights
 from fed_pretrain.experiment.workdir.metrics import read_rows
-from fed_pretrain.models.weights import ModelArrays
+from fed_pretrain.models.weights import ModelArrays, Weights
 from fed_pretrain.probes.subject import Model, OnClient, Subject
 from groundwork.errors import UserError
 from groundwork.untyped import Json
@@ -44,8 +44,9 @@ def find(config: AnalyzeConfig, assembly: Assembly, root: Path | None) -> Subjec
         common["sent"] = functools.partial(_sent, run, number)
     others = {run.flag: _other(assembly, weights, run) for run in config.others}
 
-    def evaluate(on_client: OnClient) -> Mapping[str, Json]:
-        return Evaluations(assembly).row(weights, [], on_client)
+    def evaluate(any_weights: Weights, on_client: OnClient | None) -> Mapping[str, Json]:
+        arrays = ModelArrays(any_weights.trainable, any_weights.non_trainable)
+        return Evaluations(assembly).row(arrays, [], on_client)
 
     return run_subject(
         assembly,
@@ -56,6 +57,7 @@ def find(config: AnalyzeConfig, assembly: Assembly, root: Path | None) -> Subjec
         cohort=lambda: round_clients.cohort_of(assembly, number + 1)[: config.clients],
         coming_round=lambda: coming_round.after(assembly, weights, number, kept, config.clients),
         evaluate=evaluate,
+        calibrated=lambda: calibration.calibrated(assembly, weights, "--probes=ccvr"),
         **common,
     )
 

@@ -11,7 +11,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from fed_pretrain.exporting import model_files, prediction
+from fed_pretrain.experiment.analysis import calibrated_head
+from fed_pretrain.exporting import model_card, model_files, prediction
 from fed_pretrain.starts import start as starts
 from fed_pretrain.starts.start_config import StartConfig
 from groundwork.errors import UserError
@@ -200,3 +201,30 @@ def test_a_configuration_that_names_foreign_code_is_refused(part, digits_run, tm
             new.writestr(name, content)
     with pytest.raises(UserError, match=f"refused, its part '{part['class_name']}'"):
         model_files.load(tmp_path, "final")
+
+
+@pytest.mark.slow
+def test_a_calibrated_head_answers_better_than_a_run_of_two_rounds(digits_run, tmp_path):
+    head = calibrated_head.of_run(digits_run, "final")
+    model, _ = model_files.load(digits_run, "final")
+    reader = prediction.task_of(digits_run).reader("test")
+    x, y = (np.concatenate(part) for part in zip(*map(reader.rows, reader.client_ids), strict=True))
+    before = (model.predict(x, verbose=0).argmax(1) == y).mean()
+    model.get_layer("head").set_weights([head["head/kernel"], head["head/bias"]])
+    assert (model.predict(x, verbose=0).argmax(1) == y).mean() > max(before, 0.8)
+
+
+def test_a_calibrated_model_is_the_runs_but_for_its_head(digits_run, tmp_path):
+    own = model_files.load(digits_run, "final")[0].get_layer("head").get_weights()
+    head = {"head/kernel": 2.0 * own[0], "head/bias": own[1] + 1.0}
+    written = model_files.export(digits_run, "final", "npz", tmp_path / "m.npz", head).path
+    plain = model_files.export(digits_run, "final", "npz", tmp_path / "plain.npz").path
+    assert sorted(head) == ["head/bias", "head/kernel"]
+    with np.load(written) as made, np.load(plain) as own:
+        changed = [name for name in own.files if not np.array_equal(made[name], own[name])]
+        assert sorted(changed) == sorted(head)
+        for name, value in head.items():
+            np.testing.assert_array_equal(made[name], value)
+    card = model_card.write(digits_run, "final", written, calibrated=True).read_text()
+    assert "retrained afterwards on virtual features" in card
+    assert ", before the calibration" in card

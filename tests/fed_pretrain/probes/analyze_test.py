@@ -13,6 +13,8 @@ import pytest
 from fed_pretrain.curvature.curvature_config import CurvatureConfig
 from fed_pretrain.experiment.analysis import run_analysis
 from fed_pretrain.experiment.analysis.analyze_config import AnalyzeConfig, OtherRun
+from fed_pretrain.experiment.assembly import calibration
+from fed_pretrain.experiment.assembly.assemble import assemble
 from fed_pretrain.experiment.assembly.run_config import (
     EvaluationConfig,
     ProbeConfig,
@@ -20,8 +22,10 @@ from fed_pretrain.experiment.assembly.run_config import (
     SavingConfig,
     WorkConfig,
 )
+from fed_pretrain.experiment.assembly.session import shared
 from fed_pretrain.experiment.training.run import train
 from fed_pretrain.experiment.workdir import saved_config
+from fed_pretrain.models.weights import ModelArrays
 from fed_pretrain.probes import eigenvector, landscape, plane
 from groundwork.errors import UserError
 from groundwork.files import VARIABLE
@@ -330,3 +334,27 @@ def test_the_runs_own_drift_follows_from_its_norms(run):
     assert row["drift"] > 0
     gain = row["average_accuracy"] - row["local_accuracy"]
     assert row["aggregation_gain"] == pytest.approx(gain)
+
+
+@pytest.mark.slow
+def test_another_head_is_trained_on_virtual_features_of_the_clients_classes(run):
+    content, _ = analysed(run, ("ccvr",))
+    found = content["ccvr"]
+    before, after = found["rows"]
+    assert before["eval_accuracy"] == rows(run)[-1]["eval_accuracy"]
+    # Two rounds leave a linear model far from what its classes' Gaussians give.
+    assert after["eval_accuracy"] > before["eval_accuracy"] + 0.1
+    numbers = 10 * (784 + 1) + 10 * 784 * 785 // 2
+    assert found["bytes_up"] == found["clients"] * 4 * numbers
+    assert found["bytes_down"] == found["clients"] * 4 * 10 * 785
+
+
+def test_a_private_runs_head_is_not_calibrated_with_exact_figures(run):
+    given = run_analysis.run_config(str(run), run_config(""))
+    given = dataclasses.replace(
+        given, algorithm=None, algorithm_settings=(("dp_noise_multiplier", 1.0),)
+    )
+    assembly = assemble(given, shared())
+    weights = ModelArrays(*assembly.start.weights)
+    with pytest.raises(UserError, match="neither secure sums nor the run's privacy cover"):
+        calibration.calibrated(assembly, weights, "--probes=ccvr")

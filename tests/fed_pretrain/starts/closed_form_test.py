@@ -1,11 +1,13 @@
 """Oracles: scikit-learn's ridge regression, and loops over pooled examples."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from fed_pretrain.starts import closed_form
-from fed_pretrain.starts.closed_form import FORMS, ClassSums, directions
+from fed_pretrain.starts import closed_form, virtual_features
+from fed_pretrain.starts.closed_form import FORMS, ClassSums
 
 CLASSES, WIDTH = 4, 6
 
@@ -25,7 +27,7 @@ def sums_of(features: np.ndarray, labels: np.ndarray) -> ClassSums:
 
 def fitted(name: str, clients, strength: float) -> np.ndarray:
     each = [sums_of(*client) for client in clients]
-    return directions(FORMS[name], closed_form.added(each), each, strength)
+    return FORMS[name].fit(closed_form.added(each), each, strength).rows
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -78,7 +80,7 @@ def test_with_one_example_a_client_the_covariance_is_that_of_the_examples() -> N
     overall = features.mean(0)
     second = within + 40 * np.outer(overall, overall)
     oracle = np.linalg.solve(second, (np.eye(CLASSES)[labels].T @ features).T).T
-    rows = directions(FORMS["cof"], closed_form.added(each), each, 0.0)
+    rows = FORMS["cof"].fit(closed_form.added(each), each, 0.0).rows
     np.testing.assert_allclose(rows, unit(oracle), atol=1e-9)
 
 
@@ -86,3 +88,38 @@ def test_fewer_examples_than_features_have_a_head_all_the_same(clients) -> None:
     rows = fitted("ridge", clients[2:3], 0.01)
     assert np.isfinite(rows).all()
     assert rows.any()
+
+
+def test_calibration_draws_from_the_classes_own_covariances_lifted(clients, monkeypatch) -> None:
+    seen = []
+    monkeypatch.setattr(virtual_features, "drawn_evenly", lambda *given: seen.append(given))
+    monkeypatch.setattr(virtual_features, "trained", lambda features, *given: given)
+    features, labels = pooled(clients)
+    by_class = [features[labels == label] for label in range(3)]
+    second = np.stack([*(x.T @ x for x in by_class), np.zeros([WIDTH, WIDTH])])
+    each = [sums_of(*client) for client in clients]
+    total = dataclasses.replace(closed_form.added(each), second_moment=second)
+    assert closed_form.calibrated(total, 0.3) == (CLASSES, 0.3)
+    ((means, covariances, held),) = seen
+    assert held.tolist() == [0, 1, 2]
+    scatter = sum((len(x) - 1) * np.cov(x.T) for x in by_class)
+    lift = 0.3 * np.trace(scatter) / (len(labels) - 3) / WIDTH
+    for label, x in enumerate(by_class):
+        np.testing.assert_allclose(means[label], x.mean(0))
+        oracle = np.cov(x.T) + lift * np.eye(WIDTH)
+        np.testing.assert_allclose(covariances[label], oracle, atol=1e-12)
+
+
+def test_as_many_features_are_drawn_of_every_class_as_of_any() -> None:
+    root = np.asarray([[2.0, 0.0], [1.0, 0.0]])
+    found = virtual_features.drawn_evenly(
+        np.asarray([[5.0, 5.0], [0.0, 9.0]]),
+        np.stack([root @ root.T, np.eye(2)]),
+        np.asarray([1, 3]),
+    )
+    assert [int((found.labels == label).sum()) for label in (1, 3)] == [2000, 2000]
+    first = found.values[found.labels == 1]
+    np.testing.assert_allclose(first.mean(0), [5.0, 5.0], atol=0.2)
+    np.testing.assert_allclose(np.cov(first.T), root @ root.T, atol=0.3)
+    # A singular covariance is that of a line, and so are its features.
+    np.testing.assert_allclose(first[:, 0] - 5.0, 2.0 * (first[:, 1] - 5.0), atol=1e-6)

@@ -73,3 +73,18 @@ def test_a_client_without_rows_adds_zeros(executor):
     sums = found(executor, [np.ones(10, np.float32)], (1,), [client])
     assert sums["labels"] == sums["elements"] == 0
     np.testing.assert_array_equal(sums["vectors"], np.zeros((1, 10)))
+
+
+def test_rows_of_all_batches_can_be_joined(executor):
+    x, y = small.digits()
+
+    def labels(batch):
+        return {"labels": batch.y}
+
+    finding = Finding(labels, rows={"labels": tf.TensorSpec([None], tf.int32)})
+    computation = client_sums(small.task_of(BUILD, x, y), BUILD, finding, [])
+    value = collections.OrderedDict(weights=small.weights_of(BUILD), vector=[])
+    found = list(executor.map_clients(computation, value, small.clients(x, y)))
+    joined = [sent["labels"][sent["labels"] >= 0] for sent in found]
+    assert [len(own) for own in joined] == list(small.SIZES.values())
+    assert np.concatenate(joined).tolist() == y.tolist()

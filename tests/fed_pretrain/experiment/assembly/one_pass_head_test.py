@@ -12,6 +12,7 @@ from fed_pretrain.executors.executor_options import ExecutorOptions
 from fed_pretrain.experiment.assembly.assemble import assemble
 from fed_pretrain.experiment.assembly.session import Session
 from fed_pretrain.pretraining.central_training import PretrainConfig, pretrain
+from fed_pretrain.starts.closed_form import FORMS, ClassSums
 from fed_pretrain.starts.start_config import StartConfig
 from groundwork.errors import UserError
 from tests.fed_pretrain.experiment.small_runs import small
@@ -24,8 +25,8 @@ def session():
     made.close()
 
 
-def assembled(session, tmp_path, head, **changes):
-    start = {"spec": "random", "head": head, "head_strength": 0.1}
+def assembled(session, tmp_path, head, start=None, **changes):
+    start = {"spec": "random", "head": head, "head_strength": 0.1, **(start or {})}
     return assemble(small(tmp_path, start=start, **changes), session)
 
 
@@ -69,15 +70,19 @@ def test_a_random_body_with_a_one_pass_head_is_far_above_chance(ridge) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("head", ["ncm", "cof"])
+@pytest.mark.parametrize(
+    ("head", "start"), [("ncm", {}), ("cof", {}), ("gaussian", {"head_mixtures": 2})]
+)
 @pytest.mark.parametrize("executor", ["native", "beam"])
 def test_every_executor_fits_the_same_head_to_a_run_of_the_same_identity(
-    session, tmp_path, head, executor
+    session, tmp_path, head, start, executor
 ) -> None:
-    here = assembled(session, tmp_path, head)
+    here = assembled(session, tmp_path, head, start)
     other = Session()
     try:
-        there = assembled(other, tmp_path, head, executor=ExecutorOptions(executor=executor))
+        there = assembled(
+            *(other, tmp_path, head, start), executor=ExecutorOptions(executor=executor)
+        )
         assert there.start.digest == here.start.digest
         for mine, theirs in zip(here.start.weights[0], there.start.weights[0], strict=True):
             np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-5)
@@ -133,6 +138,43 @@ def test_protected_sums_give_the_regression_on_features_of_length_one(
     assert 0.5 < facts["head_squared_features"] / squared < 2.0
 
 
+def features_of(made) -> tuple[np.ndarray, np.ndarray]:
+    model = made.start.model()
+    x, y = pooled(made.task)
+    found = tf.keras.Model(model.inputs, model.layers[-1].input).predict(x, verbose=0)
+    return found.astype(np.float64), y
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("covariance", ["diagonal", "spherical"])
+def test_gaussians_of_secure_sums_are_those_of_all_examples_of_length_one(
+    session, tmp_path, covariance
+) -> None:
+    start = {"head_covariance": covariance, "head_clip": 1000.0}
+    secure = {"algorithm": None, "algorithm_settings": (("secure_aggregation", True),)}
+    made = assembled(session, tmp_path, "gaussian", start, **secure)
+    features, y = features_of(made)
+    features /= np.linalg.norm(features, axis=1, keepdims=True)
+    hot = np.eye(10)[y]
+    squares = hot.T @ features**2 if covariance == "diagonal" else hot.sum(0)
+    sums = ClassSums(hot.T @ features, hot.sum(0), squares)
+    oracle = FORMS["gaussian"].fit(sums, [], 0.1)
+    kernel, bias = made.start.model().layers[-1].get_weights()
+    scale = np.linalg.norm(kernel) / np.linalg.norm(oracle.rows)
+    np.testing.assert_allclose(kernel.T, scale * oracle.rows, atol=2e-3 * np.abs(kernel).max())
+    np.testing.assert_allclose(bias, scale * oracle.bias, atol=2e-3 * np.abs(bias).max())
+
+
+@pytest.mark.slow
+def test_what_a_client_sends_of_its_gaussians_is_counted(session, tmp_path) -> None:
+    numbers = {"diagonal": 10 * (1 + 2 * 288), "spherical": 10 * (1 + 288 + 1)}
+    for covariance, sums in numbers.items():
+        start = {"head_mixtures": 2, "head_covariance": covariance}
+        facts = assembled(session, tmp_path, "gaussian", start).start.report.facts
+        assert facts["head_bytes_up_per_client"] == 4 * (2 * sums + 121 + 2)
+        assert (facts["head_mixtures"], facts["head_covariance"]) == (2, covariance)
+
+
 @pytest.mark.slow
 def test_privacy_of_the_sums_is_accounted_beside_the_rounds(session, tmp_path) -> None:
     noise = (("dp_noise_multiplier", 5.0),)
@@ -174,5 +216,10 @@ def test_what_it_cannot_do_is_refused(session, tmp_path) -> None:
     noise = (("dp_noise_multiplier", 1.0),)
     with pytest.raises(UserError, match="sums of each client by itself"):
         assembled(session, tmp_path, "cof", algorithm=None, algorithm_settings=noise)
+    start = {"head_mixtures": 3}
+    with pytest.raises(UserError, match="--start_head_mixtures=3 needs the mixtures of each"):
+        assembled(session, tmp_path, "gaussian", start, algorithm=None, algorithm_settings=noise)
+    with pytest.raises(UserError, match="--start_head_covariance is 'full'"):
+        StartConfig(head="gaussian", head_covariance="full")
     with pytest.raises(UserError, match="pretrain has none"):
         pretrain(PretrainConfig("digits", str(tmp_path), start=StartConfig(head="ridge")))

@@ -3,8 +3,8 @@
   python -m tools.mutants --minutes=10 --seed=0 fed_pretrain/algorithms fed_pretrain/reporting
 
 A sample: places are drawn by the seed from the files named, until the time is over. A mutant lives
-in a copy of the tree, is tried by the test of its file's name, otherwise by those of its folder,
-and is killed when they fail or take too long.
+in a copy of the tree, is tried by the test of its file's name, then by those of its folder, and is
+killed when they fail or take too long. `--only=PATH:LINE` tries the places of one line again.
 """
 
 import argparse
@@ -100,15 +100,12 @@ def source_of(mutant: Mutant) -> str:
     return ast.unparse(tree)
 
 
-def mirror(path: Path) -> Path | None:
-    """The tests of a file: those of its name, otherwise of the nearest folder that has any."""
+def mirrors(path: Path) -> list[Path]:
+    """The tests of a file: those of its name, and those of the nearest folder that has any."""
     own = Path("tests", path.with_name(f"{path.stem}_test.py"))
-    if (ROOT / own).exists():
-        return own
-    for folder in (Path("tests", parent) for parent in path.parents):
-        if any((ROOT / folder).glob("*_test.py")):
-            return folder
-    return None
+    folders = (Path("tests", parent) for parent in path.parents)
+    near = next((one for one in folders if any((ROOT / one).glob("*_test.py"))), None)
+    return [one for one in (own, near) if one is not None and (ROOT / one).exists()]
 
 
 class Copy:
@@ -163,9 +160,13 @@ def _files(places: Sequence[str]) -> list[Path]:
     return found
 
 
-def run(places: Sequence[str], minutes: float, seed: int) -> tuple[int, int]:
+def run(
+    places: Sequence[str], minutes: float, seed: int, only: Sequence[str] = ()
+) -> tuple[int, int]:
     """Killed and tried."""
     drawn = [mutant for path in _files(places) for mutant in mutants(path)]
+    if only:
+        drawn = [mutant for mutant in drawn if f"{mutant.path}:{mutant.line}" in only]
     random.Random(seed).shuffle(drawn)
     print(f"{len(drawn):,} places; a sample of them for {minutes:g} minutes, seed {seed}")
     end = time.monotonic() + 60 * minutes
@@ -175,11 +176,11 @@ def run(places: Sequence[str], minutes: float, seed: int) -> tuple[int, int]:
         for mutant in drawn:
             if time.monotonic() > end:
                 break
-            tests = mirror(mutant.path)
-            if tests is None or tree.sound(tests) is None:
+            tests = [one for one in mirrors(mutant.path) if tree.sound(one) is not None]
+            if not tests:
                 print(f"no sound tests  {mutant.path}:{mutant.line}", flush=True)
                 continue
-            noticed = tree.kills(mutant, tests)
+            noticed = any(tree.kills(mutant, one) for one in tests)
             killed, tried = killed + noticed, tried + 1
             word = "killed  " if noticed else "SURVIVED"
             print(f"{word}  {mutant.path}:{mutant.line}  {mutant.words}", flush=True)
@@ -190,9 +191,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=10.0, help="When to stop.")
     parser.add_argument("--seed", type=int, default=0, help="Which sample is drawn.")
+    parser.add_argument("--only", action="append", default=[], help="PATH:LINE (repeatable).")
     parser.add_argument("places", nargs="*", default=DEFAULT, help="Files or folders to break.")
     given = parser.parse_args()
-    killed, tried = run(given.places, given.minutes, given.seed)
+    killed, tried = run(given.places, given.minutes, given.seed, given.only)
     print(f"score: {killed} of {tried} mutants killed")
 
 

@@ -28,8 +28,9 @@ def test_a_mutant_differs_from_its_file_in_one_place() -> None:
         assert sum(one != other for one, other in zip(whole, broken, strict=True)) == 1
 
 
-def test_a_file_is_tried_by_the_test_of_its_name_or_of_its_folder() -> None:
-    schedule = mutants.mirror(Path("fed_pretrain/algorithms/schedule.py"))
-    assert schedule == Path("tests/fed_pretrain/algorithms/schedule_test.py")
-    scaffold = mutants.mirror(Path("fed_pretrain/algorithms/client_updates/scaffold.py"))
-    assert scaffold == Path("tests/fed_pretrain/algorithms/client_updates")
+def test_a_file_is_tried_by_the_test_of_its_name_and_by_those_of_its_folder() -> None:
+    folder = Path("tests/fed_pretrain/algorithms")
+    schedule = mutants.mirrors(Path("fed_pretrain/algorithms/schedule.py"))
+    assert schedule == [folder / "schedule_test.py", folder]
+    scaffold = mutants.mirrors(Path("fed_pretrain/algorithms/client_updates/scaffold.py"))
+    assert scaffold == [folder / "client_updates"]

@@ -38,6 +38,25 @@ def test_defaults_differ_by_start_and_take_the_authors_values_where_they_exist()
     assert known_algorithms.origin("fedadam", "digits", "random") == known_algorithms.OURS
 
 
+@pytest.mark.parametrize(
+    ("algorithm", "start", "server_rate", "beta", "decay", "client_rate"),
+    [
+        ("fedadam", "package:imagenet", 5.60e-4, 0.566, 4.1e-5, 2.73e-3),
+        ("fedadam", "random", 3.03e-3, 0.271, 6.2e-4, 5.23e-2),
+        ("fedavgm", "package:imagenet", 0.488, 0.722, 5e-4, 1.69e-3),
+        ("gd_adam", "package:imagenet", 4.79e-4, 0.716, 2.1e-5, 1.0),
+        ("gd_adam", "random", 2.15e-4, 0.929, 1e-6, 1.0),
+    ],
+)
+def test_the_authors_settings_are_those_of_their_published_code(
+    algorithm: str, start: str, server_rate: float, beta: float, decay: float, client_rate: float
+) -> None:
+    config = known_algorithms.resolve(algorithm, "cifar10", start)
+    momentum = config.server_momentum if algorithm == "fedavgm" else config.server_beta1
+    assert (config.server_learning_rate, momentum) == (server_rate, beta)
+    assert (config.server_weight_decay, config.client_learning_rate) == (decay, client_rate)
+
+
 def test_the_users_settings_win() -> None:
     config = known_algorithms.resolve("fedadam", "cifar10", "random", {"server_learning_rate": 0.5})
     assert config.server_learning_rate == 0.5

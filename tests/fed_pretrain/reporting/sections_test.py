@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 import math
+import re
 
 import pytest
 
@@ -486,3 +487,34 @@ def test_a_trend_has_a_carried_start_from_the_second_interval_on_and_says_what_i
 
 def test_a_study_of_one_interval_has_no_trend(tmp_path):
     assert trend.trend_section(toy_study.study([], intervals=["2018-04"])) is None
+
+
+def test_the_iid_gap_of_a_seed_is_the_mean_over_its_runs(tmp_path):
+    ends = {"iid": (0.9, 0.8), "skewed": (0.6, 0.7)}
+    runs = [
+        toy_study.run(tmp_path, end, partition=one, seed=seed, start="random", proxy=proxy)
+        for one, (low, high) in ends.items()
+        for seed in (0, 1)
+        for proxy, end in (("a", low + seed / 100), ("b", high + seed / 50))
+    ]
+    study = toy_study.study(runs)
+    one, other, gap = iid_gap.iid_gap(study, "toy", "random", "sgd-sgd")
+    # By hand: (0.3 + 0.1) / 2 in the seed 0, and the same again in the seed 1.
+    assert gap.mean == pytest.approx(0.2)
+    assert one.mean - other.mean == pytest.approx(0.2)
+
+
+def test_a_start_is_marked_at_its_share_of_the_rounds(tmp_path):
+    runs = [
+        toy_study.run(tmp_path, end, before=before, start=start, seed=seed)
+        for start, before, end in (("random", 0.1, 0.8), ("digits", 0.1, 0.9))
+        for seed in (0, 1)
+    ]
+    for run in runs:
+        reaches = 1 if run.coordinates["start"] == "digits" else 3
+        run.rows[1:1] = [
+            {"round": one, "eval_accuracy": 0.1 if one < reaches else 0.9} for one in (1, 2, 3)
+        ]
+    drawn = str(cost.cost_section(toy_study.study(runs)).figures[0].html())
+    places = [float(one) for one in re.findall(r'cx="([\d.]+)%"', drawn)]
+    assert sorted(places) == [25.0, 75.0]

@@ -1,6 +1,7 @@
 """Which dropout key each gradient of a client's round is taken under."""
 
 import functools
+from types import SimpleNamespace
 
 import tensorflow as tf
 import tensorflow_federated as tff
@@ -39,3 +40,23 @@ def test_an_anchor_shares_its_steps_dropout_key_and_the_full_gradient_has_its_ow
     assert anchors == [(index, index) for index in range(int(training.steps))]
     assert len(anchors) == 4
     assert not whole & {index for index, _ in anchors}
+
+
+def test_a_model_with_a_loss_of_its_own_is_trained_in_training_mode(monkeypatch) -> None:
+    """Dropout and batch normalisation act, whoever computes the loss."""
+    modes: list[bool] = []
+    model = model_fn(0.5)
+    forward = model.forward_pass.python_function
+
+    def recorded(batch: object, training: bool = True) -> object:
+        modes.append(training)
+        return forward(batch, training=training)
+
+    monkeypatch.setattr(model, "forward_pass", SimpleNamespace(python_function=recorded))
+    training = LocalTraining(lambda: model, None, LocalSettings())
+    weights = tff.learning.models.ModelWeights([tf.constant(w) for w in start_weights()], [])
+    arrays = {name: tf.constant(value) for name, value in payload("a", 1).items()}
+    training.prepare(weights, arrays, tf.constant([0.1, 0.1]))
+    training.full_gradient()
+    assert modes
+    assert all(modes)

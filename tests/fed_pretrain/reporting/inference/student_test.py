@@ -37,3 +37,13 @@ def test_values_without_spread_are_no_surer_than_their_rounding():
 
 def test_one_value_decides_nothing():
     assert student.sides(np.array([3.0])).p == 1.0
+
+
+def test_each_row_of_many_is_tested_by_itself():
+    rows = np.array([Z, Z[::-1] - 0.3, Z * 0])
+    tested = student.one_sided(rows, floor=1e-9)
+    for row, up, down in zip(rows, *tested, strict=True):
+        assert (up, down) == pytest.approx(student.one_sided(row, floor=1e-9))
+    assert student.one_sided(Z[:2]) == pytest.approx(
+        [scipy.stats.ttest_1samp(Z[:2], 0, alternative=way).pvalue for way in ("greater", "less")]
+    )

@@ -7,11 +7,12 @@ import tensorflow as tf
 import tensorflow_federated as tff
 
 from fed_pretrain.algorithms import client_process, distributor, refusals, server_optimizer
+from fed_pretrain.algorithms.aggregators import adapter_correction, statistics_mean
 from fed_pretrain.algorithms.aggregators import aggregator as aggregation
-from fed_pretrain.algorithms.aggregators import statistics_mean
 from fed_pretrain.algorithms.algorithm import Algorithm
 from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates import known_updates
+from fed_pretrain.models.adapters import Correction
 from fed_pretrain.tasks.objective import Loss
 from groundwork.errors import UserError
 from groundwork.untyped import Nested, Optimizer, Spec, State, TffModel
@@ -26,6 +27,7 @@ def build(
     averaged: Sequence[int] = (),
     head: Sequence[int] = (),
     personal: Sequence[int] = (),
+    corrected: Sequence[Correction] = (),
 ) -> Algorithm:
     """The algorithm the config describes, for the model and payload of a task.
 
@@ -36,7 +38,8 @@ def build(
     `averaged` are the positions of non-trainable weights that a round averages
     (statistics_mean.py); all others stay as they are. `head` are the positions of the trainable
     weights that --head_learning_rate and --head_rounds are about, and `personal` those that stay
-    at their client.
+    at their client. `corrected` are the adapters whose kernels the server corrects
+    (adapter_correction.py).
     """
     refusals.check(config)
     if config.moves_head_apart and not head:
@@ -46,6 +49,8 @@ def build(
         )
     if averaged:
         refusals.check_averaging(config)
+    if corrected:
+        refusals.check_correction(config)
     client_update = known_updates.named(config.client_update).of(config)
 
     @tff.tensorflow.computation
@@ -68,6 +73,10 @@ def build(
     if averaged:
         factory = statistics_mean.StatisticsFactory(factory)
         finalizer = statistics_mean.build_finalizer(finalizer, weights_type, averaged)
+    if corrected:
+        kernels = [one.kernel for one in corrected]
+        factory = adapter_correction.CorrectionFactory(factory, corrected)
+        finalizer = statistics_mean.build_finalizer(finalizer, weights_type, kernels)
     aggregator = factory.create(result_type.update, result_type.update_weight)
     process = tff.learning.templates.compose_learning_process(
         initial_weights,

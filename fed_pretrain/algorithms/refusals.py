@@ -1,6 +1,6 @@
 """Combinations that make no sense, each with the reason."""
 
-from fed_pretrain.algorithms import accountants, known_server_optimizers
+from fed_pretrain.algorithms import accountants, known_server_optimizers, schedule
 from fed_pretrain.algorithms.algorithm_config import (
     KEPT,
     SECURE_RANGE,
@@ -31,6 +31,36 @@ def check_averaging(config: ResolvedAlgorithm) -> None:
         raise UserError(
             f"--bn_statistics=average cannot go with {update.name}, which runs clients twice"
         )
+
+
+def check_correction(config: ResolvedAlgorithm) -> None:
+    """Refuses what hides each client's adapters from the server, or moves the model otherwise."""
+    update = known_updates.named(config.client_update)
+    hidden = {
+        "--secure_aggregation": config.secure_aggregation,
+        "--dp_noise_multiplier": config.private,
+        "--clipping": config.clipping,
+        "--zeroing": config.zeroing,
+        f"--compression={config.compression}": config.compression != "none",
+        "--late_rounds": bool(config.late_rounds),
+    }
+    for flag in (flag for flag, given in hidden.items() if given):
+        raise UserError(
+            f"--lora_average=fedex needs the adapters of each client as they are, at the same"
+            f" model: {flag} does not let the server see them; use --lora_average=ffa, whose mean"
+            " is exact with it"
+        )
+    purpose = "--lora_average=fedex makes the model the mean of the clients' models:"
+    if update.servers_own or update.scaled:
+        raise UserError(f"{purpose} --client_update={update.name} makes it another; use ffa")
+    takes_the_mean = config.server_optimizer == "sgd" and config.server_learning_rate == 1.0
+    if not takes_the_mean or config.server_momentum or config.server_weight_decay:
+        raise UserError(
+            f"{purpose} it needs --server_optimizer=sgd with --server_learning_rate=1, no momentum"
+            " and no decay; with other servers use ffa"
+        )
+    if not schedule.server(config).constant:
+        raise UserError(f"{purpose} it needs --server_schedule=constant; with others use ffa")
 
 
 def _reasons(config: ResolvedAlgorithm) -> list[str]:

@@ -18,7 +18,8 @@ import h5py
 import numpy as np
 import tensorflow as tf
 
-from fed_pretrain.models import keras_versions
+from fed_pretrain.models import adapted_layers, adapters, keras_versions
+from fed_pretrain.models.adapters import Adapters
 from fed_pretrain.models.dropout import KeyedDropout
 from fed_pretrain.models.norm import GroupNorm, LayerNorm
 from fed_pretrain.starts.formats import facts as own_facts
@@ -66,14 +67,16 @@ class KerasFiles:
         build_model: Callable[[], tf.keras.Model],
         labels: Sequence[str],
         facts: Mapping[str, Json],
+        lora: Adapters | None,
     ) -> None:
         self._model = build_model()
-        self._plain = portable(self._model)
+        self._lora = lora
+        self._plain = portable(self._model, lora)
         self._labels, self._facts = labels, facts
 
     def write(self, weights: Weights, path: Path) -> None:
         assign(self._model, weights)
-        _copy_weights(self._model, self._plain)
+        _copy_weights(self._model, self._plain, self._lora)
         save_keras(self._plain, self._labels, path, self._facts)
 
 
@@ -330,19 +333,25 @@ _PLAIN: dict[type, Any] = {
     KeyedDropout: tf.keras.layers.Dropout,
     GroupNorm: tf.keras.layers.GroupNormalization,
     LayerNorm: tf.keras.layers.LayerNormalization,
+    **adapted_layers.PLAIN,
 }
 
 
-def portable(model: tf.keras.Model) -> tf.keras.Model:
-    """A copy with the same layer names and weights, of Keras' own layers where we have a choice."""
+def portable(model: tf.keras.Model, lora: Adapters | None = None) -> tf.keras.Model:
+    """A copy with the same layer names and weights, of Keras' own layers where we have a choice.
+
+    Adapters are merged into their kernels.
+    """
     copy = tf.keras.models.clone_model(model, clone_function=_plain)
-    _copy_weights(model, copy)
+    _copy_weights(model, copy, lora)
     return copy
 
 
-def _copy_weights(model: tf.keras.Model, copy: tf.keras.Model) -> None:
+def _copy_weights(model: tf.keras.Model, copy: tf.keras.Model, lora: Adapters | None) -> None:
     """By name: Keras lists what trains first, which may be another part of each layer."""
-    values = {weight.name: weight.variable for weight in named_weights(model)}
+    values = {weight.name: weight.variable.numpy() for weight in named_weights(model)}
+    if lora is not None:
+        values = adapters.merged(values, lora.scale)
     for weight in named_weights(copy):
         weight.variable.assign(values[weight.name])
 

@@ -25,7 +25,6 @@ from fed_pretrain.pretraining import central_step, proxy_data
 from fed_pretrain.pretraining.central_step import CentralStep
 from fed_pretrain.pretraining.pretrain_config import CentralConfig
 from fed_pretrain.pretraining.proxy_data import Proxy
-from fed_pretrain.starts import labels
 from fed_pretrain.starts import start as starts
 from fed_pretrain.starts.formats import run_checkpoint
 from fed_pretrain.starts.origins.proxy_origin import GROUP
@@ -250,9 +249,7 @@ class _Training:
             if name.startswith("eval_") and not metrics.machine_dependent(name)
         }
         weights = array_file.load(self._folder / "best.ckpt").arrays
-        described = labels.describe(self._task, self._start.preprocessing)
-        described |= {
-            "num_classes": self._start.build_model.num_classes,
+        described = self._start.checkpoint_facts | {
             "proxy": self._proxy.facts,
             "start": self._config.start.spec,
             "step": self._state.best_step,

@@ -19,14 +19,15 @@ class Rules:
     """What of a file is deliberately not taken, with the reason told in the report.
 
     head: the model's head layer; head_policy new, keep or slice; indices for slice.
-    fresh_layers: layers that start fresh although the file has them (GroupNorm's affine).
+    fresh: weights that start fresh whatever the file has (GroupNorm's affine), each with the
+        reason.
     dropped: names, or layers, that the model has no use for, each with the reason.
     """
 
     head: str | None
     head_policy: str
     indices: Sequence[int] | None = None
-    fresh_layers: frozenset[str] = frozenset()
+    fresh: Mapping[str, str] = dataclasses.field(default_factory=dict)
     dropped: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
@@ -84,11 +85,10 @@ def _match_one(
     if weight.layer.name == rules.head and rules.head_policy == start_config.HEAD_NEW:
         value, initializer = draw(weight)
         return value, _row(weight, value, start_report.REINITIALISED, f"new head, {initializer}")
-    if weight.layer.name in rules.fresh_layers:
+    if weight.name in rules.fresh:
         value, initializer = draw(weight)
-        return value, _row(
-            weight, value, start_report.REINITIALISED, f"fresh GroupNorm, {initializer}"
-        )
+        why = f"{rules.fresh[weight.name]}, {initializer}"
+        return value, _row(weight, value, start_report.REINITIALISED, why)
     if tensor is None:
         value, initializer = draw(weight)
         row = _row(weight, value, start_report.MISSING, f"drawn by {initializer}")

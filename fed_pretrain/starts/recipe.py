@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import tensorflow as tf
 
 from fed_pretrain.models import known_models
+from fed_pretrain.models.adapters import Adapters
 from fed_pretrain.starts import batch_norm, head, trainable
 from fed_pretrain.starts.start_config import GROUP_NORM, BatchNormPolicy
 from groundwork.untyped import Json
@@ -21,6 +22,7 @@ class Recipe:
     """Task, width of the head, preprocessing, BatchNorm policy, and what trains.
 
     arguments: of the model's builder, where the start's file decides them.
+    lora: of --trainable=lora.
     """
 
     task: "Task"
@@ -29,12 +31,12 @@ class Recipe:
     batch_norm: BatchNormPolicy
     trainable: str
     arguments: tuple[tuple[str, Json], ...] = ()
+    lora: Adapters | None = None
 
     def __call__(self) -> tf.keras.Model:
         """The final structure with arbitrary values; a start's weights are set apart."""
         model = batch_norm.apply(self.original(), self.batch_norm)
-        trainable.apply(model, self.trainable, self.head_of(model))
-        return model
+        return trainable.apply(model, self.trainable, self.head_of(model), self.lora)
 
     def original(self) -> tf.keras.Model:
         """The model before anything is exchanged or frozen."""
@@ -69,6 +71,7 @@ class Recipe:
             **dataclasses.asdict(self.batch_norm),
             "trainable": self.trainable,
             "arguments": [list(pair) for pair in self.arguments],
+            **({} if self.lora is None else {"lora": dataclasses.asdict(self.lora)}),
         }
 
 

@@ -4,12 +4,14 @@ import dataclasses
 import functools
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from fed_pretrain.models import adapters
+from fed_pretrain.models.adapters import Correction
 from fed_pretrain.starts import (
     batch_norm,
     head,
@@ -21,6 +23,7 @@ from fed_pretrain.starts import (
     start_config,
     weight_names,
 )
+from fed_pretrain.starts.formats import run_checkpoint
 from fed_pretrain.starts.mapping import known_layouts
 from fed_pretrain.starts.mapping.translation import Translation
 from fed_pretrain.starts.origins import origin, word_vectors
@@ -34,6 +37,9 @@ if TYPE_CHECKING:
     from fed_pretrain.tasks.task import Task
 
 Values = Mapping[str, np.ndarray]
+Names = tuple[list[str], list[str]]
+Tensors = tuple[list[np.ndarray], list[np.ndarray]]
+"""Of what trains, and of the rest."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,12 +49,13 @@ class Start:
     weights: (trainable, non_trainable) in the order of the built model's variables.
     names: the canonical names in the same order.
     averaged: the non-trainable names whose local values a round must average (BatchNorm
-        statistics under --bn_statistics=average); the others stay bit-identical.
+        statistics under --bn_statistics=average); but for these and the kernels of `corrected`
+        they stay bit-identical.
     """
 
     build_model: Recipe
-    weights: tuple[list[np.ndarray], list[np.ndarray]]
-    names: tuple[list[str], list[str]]
+    weights: Tensors
+    names: Names
     report: StartReport
     preprocessing: str | None
     averaged: tuple[str, ...]
@@ -59,6 +66,45 @@ class Start:
         """Where the head's weights are among those that train."""
         head = self.build_model.head_of(self.build_model())
         return tuple(i for i, name in enumerate(self.names[0]) if name.rsplit("/", 1)[0] == head)
+
+    @functools.cached_property
+    def corrected(self) -> tuple[Correction, ...]:
+        """The adapters whose kernels move by what a mean of adapters leaves out (FedEx-LoRA)."""
+        lora = self.build_model.lora
+        if lora is None or not lora.corrects:
+            return ()
+        layers = adapters.layers(self.names[0])
+        return tuple(
+            Correction(
+                self.names[0].index(f"{layer}/{adapters.A}"),
+                self.names[0].index(f"{layer}/{adapters.B}"),
+                self.names[1].index(f"{layer}/kernel"),
+                lora.scale,
+            )
+            for layer in layers
+        )
+
+    @property
+    def moving(self) -> frozenset[str]:
+        """The names of what does not train and moves all the same."""
+        return frozenset((*self.averaged, *(self.names[1][c.kernel] for c in self.corrected)))
+
+    def bytes_of(self, names: Collection[str]) -> int:
+        """Of these tensors among those that do not train."""
+        pairs = zip(self.names[1], self.weights[1], strict=True)
+        return sum(value.nbytes for name, value in pairs if name in names)
+
+    @property
+    def facts(self) -> dict[str, Json]:
+        """What a start that reads the plain model's weights must know of them."""
+        described = labels.describe(self.build_model.task, self.preprocessing)
+        return {**described, "num_classes": self.build_model.num_classes}
+
+    @property
+    def checkpoint_facts(self) -> dict[str, Json]:
+        """The same of a checkpoint, in which adapters are apart."""
+        lora = self.build_model.lora
+        return self.facts | ({} if lora is None else {run_checkpoint.LORA_SCALE: lora.scale})
 
     def personal_positions(self, spec: str) -> tuple[int, ...]:
         """Where the weights are that `--personal` names, among those that train."""
@@ -76,10 +122,11 @@ class Start:
 
     def changed_frozen(self, non_trainable: Sequence[np.ndarray]) -> list[str]:
         """The names of frozen tensors whose bytes are not the start's any more."""
+        moving = self.moving
         return [
             name
             for name, mine, now in zip(self.names[1], self.weights[1], non_trainable, strict=True)
-            if name not in self.averaged and mine.tobytes() != np.asarray(now).tobytes()
+            if name not in moving and mine.tobytes() != np.asarray(now).tobytes()
         ]
 
 
@@ -94,6 +141,8 @@ def resolve(config: StartConfig, task: "Task", seed: int) -> Start:
         facts["noise"] = config.noise
     names = weight_names.names(model)
     weights = ([values[name] for name in names[0]], [values[name] for name in names[1]])
+    if config.adapters() is not None:
+        facts["adapters"] = _of_adapters(config, names, weights)
     warnings = [batch_norm.warning(model, recipe.batch_norm), facts.pop("warning", None)]
     report = StartReport(tuple(rows), facts, tuple(text for text in warnings if text))
     averaged = _averaged(model, config, names[1])
@@ -115,7 +164,7 @@ class _Resolved(NamedTuple):
 
 def _resolve_weights(config: StartConfig, task: "Task", seed: int) -> _Resolved:
     policy = config.batch_norm_policy()
-    recipe = Recipe(task, task.num_classes, None, policy, config.trainable)
+    recipe = Recipe(task, task.num_classes, None, policy, config.trainable, lora=config.adapters())
     draw = functools.partial(initial_values.draw, seed=seed)
     if config.spec == "random":
         model = recipe()
@@ -133,11 +182,13 @@ def _resolve_weights(config: StartConfig, task: "Task", seed: int) -> _Resolved:
         num_classes=_num_classes(head_policy, task, translation),
         preprocessing=_preprocessing(task, translation, found.metadata),
     )
-    rules = _rules(config, recipe, original, head_policy, translation)
     if policy.policy == start_config.FOLD and batch_norm.layers(original):
         translation.tensors = batch_norm.fold(translation.tensors, original)
     model = recipe()
-    values, rows = matching.match(weight_names.named_weights(model), translation, rules, draw)
+    weights = weight_names.named_weights(model)
+    low_rank = [w.name for w in weights if w.attribute in (adapters.A, adapters.B)]
+    rules = _rules(config, recipe, original, head_policy, translation, low_rank)
+    values, rows = matching.match(weights, translation, rules, draw)
     if not config.allow_partial and not found.partial:
         matching.refuse_surprises(rows, config.spec, task.model_name)
     facts = {
@@ -211,22 +262,25 @@ def _rules(
     original: tf.keras.Model,
     head_policy: str,
     translation: Translation,
+    low_rank: Sequence[str],
 ) -> matching.Rules:
+    """`low_rank` are the names of the adapters' weights."""
     norms = batch_norm.normalised_layers(original)
     grouped = config.batch_norm == start_config.GROUP_NORM
     fresh = norms if grouped and config.group_norm_affine == start_config.FRESH else []
+    affine = [f"{norm}/{part}" for norm in fresh for part in ("gamma", "beta")]
     indices = None
     if head_policy == start_config.HEAD_SLICE:
         names = recipe.task.label_names
         indices = head.class_indices(names, translation, config.head_classes)
     why = "GroupNorm in BatchNorm's place"
     dropped = {f"{norm}/{part}": why for norm in norms for part in batch_norm.MOVING if grouped}
-    dropped |= {f"{norm}/{part}": why for norm in fresh for part in ("gamma", "beta")}
+    dropped |= dict.fromkeys(affine, why)
     return matching.Rules(
         head=recipe.head_of(original),
         head_policy=head_policy,
         indices=indices,
-        fresh_layers=frozenset(fresh),
+        fresh=dict.fromkeys(affine, "fresh GroupNorm") | dict.fromkeys(low_rank, "adapter"),
         dropped={**translation.optional, **dropped},
     )
 
@@ -243,6 +297,22 @@ def _blend(config: StartConfig, recipe: Recipe, seed: int, values: Values) -> Va
     return {name: quality.blended(value, others[name], share) for name, value in values.items()}
 
 
+def _of_adapters(config: StartConfig, names: Names, weights: Tensors) -> str:
+    """In words, with the bytes that they save."""
+    plain = sum(
+        value.nbytes
+        for kind, values in zip(names, weights, strict=True)
+        for name, value in zip(kind, values, strict=True)
+        if name.rpartition("/")[2] not in (adapters.A, adapters.B)
+    )
+    sent = sum(value.nbytes for value in weights[0])
+    return (
+        f"rank {config.lora_rank} in {len(adapters.layers(names[0]))} layers, averaged as"
+        f" {config.lora_average}; what trains is {sent / 1e3:,.1f} KB, {plain / sent:,.1f} times"
+        " less than all of the model"
+    )
+
+
 def _averaged(
     model: tf.keras.Model, config: StartConfig, non_trainable: Sequence[str]
 ) -> tuple[str, ...]:
@@ -255,8 +325,8 @@ def _averaged(
 
 def _digest(
     identity: Mapping[str, Json],
-    names: tuple[list[str], list[str]],
-    weights: tuple[list[np.ndarray], list[np.ndarray]],
+    names: Names,
+    weights: Tensors,
 ) -> str:
     """sha256 over the structure and the final weights: equal digests start equal runs."""
     state = hashlib.sha256(json.dumps([identity, *names], sort_keys=True).encode())

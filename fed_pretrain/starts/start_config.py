@@ -1,7 +1,9 @@
 """What a user says about a start; each field is a flag."""
 
 import dataclasses
+import re
 
+from fed_pretrain.models.adapters import Adapters
 from fed_pretrain.starts import closed_form, quality
 from fed_pretrain.starts import trainable as trainable_layers
 from groundwork.errors import UserError
@@ -14,6 +16,10 @@ FROZEN, AVERAGE, LOCAL = "frozen", "average", "local"
 STATISTICS = (FROZEN, AVERAGE, LOCAL)
 CARRY, FRESH = "carry", "fresh"
 AFFINE = (CARRY, FRESH)
+
+# How the server averages low-rank adapters.
+FEDIT, FFA, FEDEX = "fedit", "ffa", "fedex"
+LORA_AVERAGES = (FEDIT, FFA, FEDEX)
 
 # What becomes of the head.
 HEAD_AUTO, HEAD_NEW, HEAD_KEEP, HEAD_SLICE = "auto", "new", "keep", "slice"
@@ -122,8 +128,30 @@ class StartConfig:
     )
     trainable: str = setting(
         "all",
-        "What trains: all, head, bias (biases and the head), last_N (layers with weights), "
-        "regex:PATTERN of layer names.",
+        "What trains: all, head, bias (biases and the head), lora (low-rank adapters and the "
+        "head), last_N (layers with weights), regex:PATTERN of layer names.",
+    )
+    lora_rank: int = setting(
+        8,
+        "For --trainable=lora: the rank of an adapter, lowered to the inputs of a smaller layer.",
+        lower_bound=1,
+    )
+    lora_alpha: float = setting(
+        8.0,
+        "For --trainable=lora: adapters count by this number over --lora_rank.",
+        lower_bound=0.0,
+    )
+    lora_targets: str = setting(
+        "",
+        "For --trainable=lora: a pattern of the names of the Dense and convolution layers that get "
+        "an adapter; default all but the head.",
+    )
+    lora_average: str = setting(
+        FEDIT,
+        "For --trainable=lora: fedit takes the means of A and of B, whose product is not the mean "
+        "of the products; ffa keeps A as drawn, so that the mean is exact; fedex adds to the "
+        "kernels what fedit leaves out.",
+        choices=LORA_AVERAGES,
     )
     noise: float = setting(
         0.0,
@@ -158,12 +186,44 @@ class StartConfig:
         if self.blend is not None:
             quality.parse_blend(self.blend)
         trainable_layers.check(self.trainable)
+        self._check_adapters()
         self.batch_norm_policy()
 
     @property
     def fits_head(self) -> bool:
         """Whether the head comes from a pass over the clients' data."""
         return self.head in closed_form.FORMS
+
+    def adapters(self) -> Adapters | None:
+        """Those of --trainable=lora."""
+        if self.trainable != trainable_layers.LORA:
+            return None
+        return Adapters(
+            self.lora_rank,
+            self.lora_alpha / self.lora_rank,
+            self.lora_targets,
+            trains_a=self.lora_average != FFA,
+            corrects=self.lora_average == FEDEX,
+        )
+
+    def _check_adapters(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if not field.name.startswith("lora_") or value == field.default:
+                continue
+            if self.trainable != trainable_layers.LORA:
+                raise UserError(f"--{field.name} needs --trainable=lora")
+        if self.lora_average not in LORA_AVERAGES:
+            raise UserError(
+                f"--lora_average is {self.lora_average!r}, must be one of"
+                f" {', '.join(LORA_AVERAGES)}"
+            )
+        try:
+            re.compile(self.lora_targets)
+        except re.error as error:
+            raise UserError(
+                f"--lora_targets={self.lora_targets}: not a regular expression ({error})"
+            ) from error
 
     def batch_norm_policy(self) -> BatchNormPolicy:
         return BatchNormPolicy(

@@ -1,7 +1,4 @@
-"""What trains: everything, the head, the biases, the last layers, or those a pattern names.
-
-Adapters belong here too: a rule that adds layers beside frozen ones is a further spec.
-"""
+"""What trains: everything, the head, the biases, adapters, the last layers, or a pattern's."""
 
 import re
 from typing import TYPE_CHECKING
@@ -11,21 +8,24 @@ from groundwork.errors import UserError
 if TYPE_CHECKING:
     import tensorflow as tf
 
+    from fed_pretrain.models.adapters import Adapters
+
 _LAST = re.compile(r"^last_(\d+)$")
 _PATTERN = "regex:"
 _BIAS = "bias"
+LORA = "lora"
 # By the last part of a name; beta is the shift of a normalisation.
 _SHIFTS = ("bias", "beta")
 
 
 def check(spec: str) -> None:
     """Refuses a spec that says nothing known, before any model is built."""
-    if spec in ("all", "head", _BIAS) or _LAST.match(spec):
+    if spec in ("all", "head", _BIAS, LORA) or _LAST.match(spec):
         return
     if not spec.startswith(_PATTERN):
         raise UserError(
-            f"--trainable is {spec!r}, must be all, head, bias, last_N or regex:PATTERN of layer"
-            " names"
+            f"--trainable is {spec!r}, must be all, head, bias, lora, last_N or regex:PATTERN of"
+            " layer names"
         )
     try:
         re.compile(spec.removeprefix(_PATTERN))
@@ -33,17 +33,23 @@ def check(spec: str) -> None:
         raise UserError(f"--trainable={spec}: not a regular expression ({error})") from error
 
 
-def apply(model: "tf.keras.Model", spec: str, head: str | None) -> None:
-    """Freezes the layers that do not train."""
-    from fed_pretrain.starts import weight_names  # TensorFlow only where a model is
+def apply(
+    model: "tf.keras.Model", spec: str, head: str | None, lora: "Adapters | None" = None
+) -> "tf.keras.Model":
+    """The model with what does not train frozen; the same object but for adapters."""
+    from fed_pretrain.models import adapted_layers  # TensorFlow only where a model is
+    from fed_pretrain.starts import weight_names
 
+    if lora is not None:
+        return adapted_layers.add(model, lora, head)
     if spec == _BIAS:
         _freeze_all_but_shifts(model, head)
-        return
+        return model
     training = training_layers(weight_names.weighted_layers(model), spec, head)
     for layer in model.layers:
         if layer.weights and layer.name not in training:
             layer.trainable = False
+    return model
 
 
 def training_layers(layers: list[str], spec: str, head: str | None) -> set[str]:
@@ -71,19 +77,13 @@ def training_layers(layers: list[str], spec: str, head: str | None) -> set[str]:
 
 
 def _freeze_all_but_shifts(model: "tf.keras.Model", head: str | None) -> None:
-    """BitFit (2106.10199): biases and the head train.
-
-    Keras freezes whole layers only, so the weights are moved between the lists of their layer.
-    """
-    from fed_pretrain.starts import weight_names  # TensorFlow only where a model is
+    """BitFit (2106.10199): biases and the head train."""
+    from fed_pretrain.models import adapted_layers  # TensorFlow only where a model is
+    from fed_pretrain.starts import weight_names
 
     for weight in weight_names.named_weights(model):
         shifts = weight.name.rsplit("/", 1)[-1].split("#")[0] in _SHIFTS
-        if not weight.trains or shifts or weight.layer.name == head:
-            continue
-        # In place, for Keras tracks what is assigned, and by identity, for it compares by value.
-        training = weight.holder._trainable_weights
-        place = next(i for i, other in enumerate(training) if other is weight.variable)
-        weight.holder._non_trainable_weights.append(training.pop(place))
+        if weight.trains and not shifts and weight.layer.name != head:
+            adapted_layers.freeze(weight.holder, weight.variable)
     if not model.trainable_variables:
         raise UserError(f"--trainable={_BIAS}: this model has no biases")

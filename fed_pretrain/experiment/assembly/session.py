@@ -101,6 +101,7 @@ class Session:
                 task,
                 weight_names=start.names[0],
                 averaged=averaged,
+                corrected=start.corrected,
                 personal=start.personal_positions(config.personal),
                 head=start.head_positions if config.moves_head_apart else (),
             ),

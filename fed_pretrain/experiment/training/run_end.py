@@ -43,7 +43,10 @@ def finish(
     probes.at_end(last_round, final)
     best = readable_best(metrics.rows, kept_rounds, final, snapshot)
     keras_files = model_files.KerasFiles(
-        assembly.start.build_model, class_names(assembly.task), workdir.weight_facts(assembly)
+        assembly.start.build_model,
+        class_names(assembly.task),
+        assembly.start.facts,
+        assembly.start.build_model.lora,
     )
     keras_files.write(final, folder / "final.keras")
     keras_files.write(best.weights, folder / "best.keras")

@@ -26,7 +26,7 @@ class RunProbes:
         self._folder = folder / "probes"
         self._snapshots = self._folder / SNAPSHOTS
         self._names = assembly.start.names
-        self._moving = bool(assembly.start.averaged)
+        self._moving = bool(assembly.start.moving)
         subject = run_subject(assembly, self._folder)
         self._probes = [probe(subject) for probe in private_run.probes(assembly.config)]
         self._of_snapshots = [probe for probe in self._probes if probe.of_snapshots]
@@ -82,7 +82,7 @@ class RunProbes:
             return
         self._snapshots.mkdir(exist_ok=True)
         arrays = _named("model/trainable", self._names[0], model.trainable)
-        # Frozen tensors are those of round 0, one copy is enough; averaged statistics move.
+        # Frozen tensors are those of round 0, one copy is enough, unless some move.
         if round_number == 0 or self._moving:
             arrays |= _named("model/non_trainable", self._names[1], model.non_trainable)
         array_file.save(self._path(round_number), {"round": round_number}, arrays)

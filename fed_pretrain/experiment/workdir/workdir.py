@@ -19,7 +19,6 @@ from fed_pretrain.experiment.assembly import private_run
 from fed_pretrain.experiment.assembly.exclusion import EXCLUDED_CLIENTS
 from fed_pretrain.experiment.assembly.run_config import RunConfig, identity_on_disk
 from fed_pretrain.experiment.workdir import metrics
-from fed_pretrain.starts import labels
 from groundwork import files, versions
 from groundwork.errors import UserError
 from groundwork.files import defined
@@ -287,16 +286,10 @@ def _sha256(path: Path) -> str:
         return ""
 
 
-def weight_facts(assembly: Assembly) -> dict[str, Json]:
-    """What a start that reads the weights must know of them."""
-    described = labels.describe(assembly.task, assembly.start.preprocessing)
-    return {**described, "num_classes": assembly.start.build_model.num_classes}
-
-
 def model_facts(assembly: Assembly) -> dict[str, Json]:
     """What a checkpoint says of its model, so that a start needs nothing but the file."""
     return {
-        **weight_facts(assembly),
+        **assembly.start.checkpoint_facts,
         "dataset_fingerprint": assembly.task.dataset.fingerprint,
         "start": assembly.config.start.spec,
     }

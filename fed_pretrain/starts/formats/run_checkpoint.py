@@ -5,17 +5,20 @@ import pathlib
 
 import numpy as np
 
+from fed_pretrain.models import adapters
 from groundwork import array_file
 from groundwork.errors import UserError
 from groundwork.untyped import Json
 
 PRETRAINED = "start.ckpt"
 """What a finished pre-training leaves in its work directory."""
+LORA_SCALE = "lora_scale"
+"""In the metadata of a checkpoint of a model with adapters: their factor."""
 _PREFIXES = ("model/trainable/", "model/non_trainable/")
 
 
 def read(path: str) -> tuple[dict[str, np.ndarray], dict[str, Json]]:
-    """The model's weights (not the optimizer's or the clients' state) and the metadata."""
+    """The plain model's weights (not the optimizer's or the clients' state) and the metadata."""
     checkpoint = array_file.load(path)
     tensors = {
         name.removeprefix(prefix): array
@@ -25,6 +28,9 @@ def read(path: str) -> tuple[dict[str, np.ndarray], dict[str, Json]]:
     }
     if not tensors:
         raise UserError(f"{path}: this checkpoint holds no model weights (model/trainable/...)")
+    scale = checkpoint.metadata.get(LORA_SCALE)
+    if scale is not None:
+        tensors = adapters.merged(tensors, float(scale))
     return tensors, dict(checkpoint.metadata)
 
 

@@ -5,7 +5,8 @@ import numpy as np
 import tensorflow as tf
 
 from fed_pretrain.exporting.model_files import portable
-from fed_pretrain.models import preprocessing, recurrent, small_cnns
+from fed_pretrain.models import adapted_layers, preprocessing, recurrent, small_cnns
+from fed_pretrain.models.adapters import Adapters
 from fed_pretrain.starts import trainable
 
 OPEN_ELSEWHERE = """
@@ -51,3 +52,18 @@ def test_a_copy_of_a_model_whose_biases_alone_train_has_each_weight_in_its_place
         for part in ("kernel", "bias"):
             ours, theirs = (getattr(one.get_layer(name), part) for one in (model, copy))
             np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_copy_of_a_model_with_adapters_is_plain_and_computes_the_same():
+    lora = Adapters(rank=2, scale=0.5, targets="conv", trains_a=True, corrects=False)
+    model = adapted_layers.add(small_cnns.edge_cnn(3, (8, 8, 1)), lora, "head")
+    generator = np.random.default_rng(0)
+    for name in ("conv1", "conv2"):
+        factor = model.get_layer(name).lora_b
+        factor.assign(generator.normal(size=factor.shape))
+    copy = portable(model, lora)
+    assert {type(layer).__module__ for layer in copy.layers} == {
+        type(layer).__module__ for layer in small_cnns.edge_cnn(3, (8, 8, 1)).layers
+    }
+    x = generator.normal(size=(2, 8, 8, 1))
+    np.testing.assert_allclose(copy(x), model(x), rtol=1e-4, atol=1e-4)

@@ -1,6 +1,6 @@
 """Combinations that make no sense, each with the reason."""
 
-from fed_pretrain.algorithms import accountants, known_server_optimizers, schedule
+from fed_pretrain.algorithms import accountants, known_server_optimizers
 from fed_pretrain.algorithms.algorithm_config import (
     KEPT,
     SECURE_RANGE,
@@ -59,7 +59,7 @@ def check_correction(config: ResolvedAlgorithm) -> None:
             f"{purpose} it needs --server_optimizer=sgd with --server_learning_rate=1, no momentum"
             " and no decay; with other servers use ffa"
         )
-    if not schedule.server(config).constant:
+    if config.server_schedule != "constant":
         raise UserError(f"{purpose} it needs --server_schedule=constant; with others use ffa")
 
 

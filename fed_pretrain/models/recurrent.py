@@ -22,7 +22,7 @@ class TokenEmbedding(tf.keras.layers.Embedding):
 
     def call(self, inputs: tf.Tensor, reverse: bool = False) -> tf.Tensor:
         if reverse:
-            return tf.einsum("...d,vd->...v", inputs, self.embeddings)
+            return tf.tensordot(inputs, self.embeddings, [[-1], [1]])
         return super().call(inputs)
 
 

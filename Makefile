@@ -11,13 +11,14 @@ MINUTES ?= 10
 PYTHON_WORKS := "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[0] != 3)' 2>/dev/null || { \
 	echo "error: '$(PYTHON)' is not a working Python 3.11: install one, or name it with PYTHON=..." >&2; exit 2; }
 # Of the peers' own environment is *_peers; the fault campaign takes hours.
-BENCHMARKS = $(filter-out %_peers faults,$(basename $(notdir $(shell grep -l "^if __name__" benchmarks/*.py))))
+BENCHMARKS = peers $(filter-out %_peers faults,$(basename $(notdir $(shell grep -l "^if __name__" benchmarks/*.py))))
+PEERS := flower pfl fedjax fluke blazefl
 # The embedded data and weights of .venv, for an environment that has none.
 WITH_OUR_PACKAGES = FED_PRETRAIN_PACKAGES=$(CURDIR)/.venv/share/fed_pretrain/packages
 # Bytecode makes an import of TensorFlow Federated take 6 s in place of 24 s.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: site results-check test-stores quickstart test test-all test-airflow test-trackers engines test-engines test-image pages-test notebooks lint format bench bench-smoke mutants doctor bazel-smoke generated architecture lock gpu pjrt pjrt-cuda pjrt-tpu test-pjrt device-check tf216 gpu-tf216 test-tf216 \
+.PHONY: site results-check test-stores quickstart test test-all test-airflow test-trackers engines test-engines test-image pages-test notebooks lint format bench bench-smoke peers bench-peers mutants doctor bazel-smoke generated architecture lock gpu pjrt pjrt-cuda pjrt-tpu test-pjrt device-check tf216 gpu-tf216 test-tf216 \
 	embedded-large fashion-mnist clean clean-all help .venv
 .DEFAULT_GOAL := help
 
@@ -91,6 +92,18 @@ architecture: .venv/.stamp  ## redraw the rooms in docs/architecture.md
 
 bench: .venv/.stamp  ## the benchmarks (25 minutes); each prints its machine, its command and its figures
 	@for name in $(BENCHMARKS); do $(VENV)/python -m "benchmarks.$$name" || exit 1; done
+
+peers: .venv/.stamp  ## the environments of the frameworks that benchmarks/peers compares, in .cache (6 GB)
+	@for name in $(PEERS); do "$(PYTHON)" tools/environment.py side peer-$$name || exit 1; done
+	@.cache/peer-blazefl/bin/python -m pip install --quiet --no-deps --ignore-requires-python \
+		--require-hashes -r benchmarks/peers/blazefl.lock
+	@for name in core/utils reproducibility/snapshot; do \
+		file=$$(echo .cache/peer-blazefl/lib/python3*/site-packages/blazefl/$$name.py); \
+		grep -q __future__ $$file || sed -i -e '1i from __future__ import annotations' \
+			-e 's/^\(def [a-z_]*\)\[T\]/\1/' $$file; done
+
+bench-peers: peers  ## rounds by every framework in turn (14 minutes); writes docs/benchmarks.md
+	@$(VENV)/python -m benchmarks.peers
 
 bench-smoke: .venv/.stamp  ## every benchmark and the fault campaign with its smallest figures
 	@for name in $(BENCHMARKS) faults; do $(VENV)/python -m "benchmarks.$$name" --smoke || exit 1; done

@@ -1,8 +1,10 @@
 """What every benchmark says first: the machine, how busy it is, and the command."""
 
+import datetime
 import os
 import platform
 import sys
+from typing import Any
 
 from groundwork import versions
 
@@ -14,6 +16,18 @@ def describe() -> dict[str, str]:
     return {
         "machine": f"{versions.processor()}, {cores} cores, load {load}, {platform.platform()}",
         "command": " ".join(["python -m", name, *sys.argv[1:]]),
+    }
+
+
+def circumstances() -> dict[str, Any]:
+    """What a page says of a run: figures apart, so that it can judge them."""
+    return {
+        "command": describe()["command"],
+        "machine": f"{versions.processor()}, {os.cpu_count()} cores",
+        "core_count": os.cpu_count(),
+        "load": os.getloadavg()[0],
+        "date": datetime.date.today().isoformat(),
+        "commit": versions.current().get("commit", "unknown"),
     }
 
 

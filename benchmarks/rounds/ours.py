@@ -1,41 +1,55 @@
-"""FedAvg as users of fed_pretrain run it, on an executor of ours."""
+"""FedAvg as `fed_pretrain.train` runs it, on the executor `device`."""
 
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow_federated as tff
 
-from benchmarks.rounds import workload
-from benchmarks.rounds.contestant import IN_FLIGHT, Contestant, Weights
+from benchmarks.peers import keras_work, work
+from fed_pretrain.algorithms import compose
+from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
+from fed_pretrain.clients import payload
+from fed_pretrain.clients.local_work import LocalWork
 from fed_pretrain.executors import creation
 from fed_pretrain.executors.executor import ClientInput
 from fed_pretrain.executors.executor_options import ExecutorOptions
+from fed_pretrain.tasks.objective import CrossEntropy
+
+IN_FLIGHT = 2
+Rows = tuple[np.ndarray, np.ndarray]
 
 
-class Ours(Contestant):
-    def __init__(self, model: str, cohort: int, executor: str = "device") -> None:
-        options = ExecutorOptions(executor=executor, clients_in_flight=IN_FLIGHT)
-        self._executor = creation.create(options)
-        self._algorithm = workload.algorithm(model)
-        self._first = self._executor.initialize(self._algorithm.process)
-        self._clients = clients(model, cohort)
+class Ours:
+    def __init__(
+        self, model: str, clients: Sequence[Rows], batch: int, in_flight: int = IN_FLIGHT
+    ) -> None:
+        self._executor = creation.create(ExecutorOptions(clients_in_flight=in_flight))
+        self._algorithm = compose.build(
+            ResolvedAlgorithm(client_learning_rate=work.RATE, alignment="none"),
+            functools.partial(keras_work.tff_model, model),
+            payload.spec_of(*keras_work.spec(model), batch),
+            CrossEntropy(),
+        )
+        self._local = LocalWork(batch_size=batch, shuffle=False)
+        self.work_on(clients)
+        self._state = self._executor.initialize(self._algorithm.process)
 
-    def restart(self, weights: Weights) -> None:
-        start = tff.learning.models.ModelWeights(weights, [])
-        self._state = self._first._replace(global_model_weights=start)
+    def work_on(self, clients: Sequence[Rows]) -> None:
+        self._clients = [
+            ClientInput(
+                str(i), functools.partial(payload.make_payload, *rows, self._local, 0, 0, str(i))
+            )
+            for i, rows in enumerate(clients)
+        ]
+
+    def begin_from(self, weights: Sequence[np.ndarray]) -> None:
+        begin = tff.learning.models.ModelWeights(list(weights), [])
+        self._state = self._state._replace(global_model_weights=begin)
 
     def round(self) -> None:
-        self._state = self._executor.run_round(self._algorithm, self._state, self._clients).state
+        done = self._executor.run_round(self._algorithm, self._state, self._clients)
+        self._state, self.seconds = done.state, done.seconds
 
-    def weights(self) -> Weights:
+    def weights(self) -> list[np.ndarray]:
         return [np.asarray(w) for w in self._state.global_model_weights.trainable]
-
-    def close(self) -> None:
-        self._executor.close()
-
-
-def clients(model: str, cohort: int) -> list[ClientInput]:
-    return [
-        ClientInput(str(client), functools.partial(workload.payload, model, client))
-        for client in range(cohort)
-    ]

@@ -1,0 +1,86 @@
+"""Where a round's time goes, how close its convolutions are to the machine, and how it grows.
+
+    python -m benchmarks.round_costs            all, and its part of docs/benchmarks.md (2 minutes)
+    python -m benchmarks.round_costs --page     only the page, from the last run's figures
+    python -m benchmarks.round_costs --smoke    the kernels of a round of two clients
+
+Each measurement is a process of its own. CPU seconds hold on a busy machine; the laws are made of
+them.
+"""
+
+import argparse
+import importlib
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+from typing import Any
+
+from benchmarks import machine, smoke
+from benchmarks.peers.process import ROOT
+from groundwork import files
+
+CASE = "cnn_10"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--page", action="store_true", help="only write the page, from --output")
+    parser.add_argument(
+        "--output", type=pathlib.Path, default=ROOT / "runs/benchmarks/round_costs.json"
+    )
+    parser.add_argument("--measure", nargs=3, help=argparse.SUPPRESS)
+    smoke.add(parser)
+    options = parser.parse_args()
+    if options.measure:
+        _measure(*options.measure)
+    elif options.smoke:
+        shares = call("kernels.measure", "smoke")["shares"]
+        largest = sorted(shares, key=shares.__getitem__)[-3:]
+        smoke.check({kind: shares[kind] for kind in largest}, count=3)
+    else:
+        if not options.page:
+            options.output.parent.mkdir(parents=True, exist_ok=True)
+            files.write_json(options.output, _all())
+        from benchmarks.rounds import page
+
+        page.write(json.loads(options.output.read_text()))
+
+
+def _all() -> dict[str, Any]:
+    from benchmarks.rounds import growth
+
+    machine.announce()
+    return {
+        **machine.circumstances(),
+        "start": call("start.measure", CASE),
+        "kernels": call("kernels.measure", CASE),
+        "convolutions": call("convolutions.measure", CASE),
+        "cnn": call("growth.measure_cnn"),
+        "widths": [call("growth.measure_width", width) for width in growth.WIDTHS],
+        "cores": [call("growth.measure_cores", cores) for cores in growth.CORES],
+    }
+
+
+def call(function: str, *arguments: Any) -> Any:
+    """`module.function` of benchmarks.rounds in a fresh interpreter."""
+    with tempfile.TemporaryDirectory() as folder:
+        answer = pathlib.Path(folder) / "answer.json"
+        command = [sys.executable, "-m", "benchmarks.round_costs", "--measure", function]
+        subprocess.run([*command, json.dumps(arguments), str(answer)], cwd=ROOT, check=True)
+        found = json.loads(answer.read_text())
+    print(f"{function} {arguments}: done", flush=True)
+    return found
+
+
+def _measure(function: str, arguments: str, answer: str) -> None:
+    module, name = function.split(".")
+    found = getattr(importlib.import_module(f"benchmarks.rounds.{module}"), name)
+    pathlib.Path(answer).write_text(json.dumps(found(*json.loads(arguments))))
+
+
+if __name__ == "__main__":
+    main()

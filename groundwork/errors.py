@@ -2,6 +2,7 @@
 
 import difflib
 import errno
+import re
 from collections.abc import Sequence
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -10,6 +11,14 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 class UserError(Exception):
     """A mistake of the user's, told in one sentence that names the flag, file or line to change."""
+
+
+_PASSWORD = re.compile(r"(\w://)[^/@\s]*:[^/@\s]*@")
+
+
+def without_passwords(text: str) -> str:
+    """Words of another library, which may quote an address with the user's password in it."""
+    return _PASSWORD.sub(r"\1***@", text)
 
 
 def nearest(word: str, words: Sequence[str]) -> str:

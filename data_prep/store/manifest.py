@@ -5,6 +5,7 @@ import datetime
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from groundwork.untyped import Json
 
 FILE_NAME = "manifest.json"
 FORMAT_VERSION = 1
+_NAME = re.compile(r"[^/\\\0.][^/\\\0]*")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 MAY_DIFFER = ("command", "versions", "created")
 """All that may differ between two equal datasets."""
 
@@ -25,6 +28,11 @@ class StoredFile:
     file: str
     bytes: int
     sha256: str
+
+    def __post_init__(self) -> None:
+        """A manifest may be anybody's: the file is in the dataset's folder, and no other."""
+        if not (_NAME.fullmatch(self.file) and _DIGEST.fullmatch(self.sha256) and self.bytes >= 0):
+            raise ValueError(f"{self.file!r} is no file of a dataset")
 
 
 def stored_file(path: Path) -> StoredFile:
@@ -199,4 +207,7 @@ def read(folder: Path) -> Manifest:
         sound = False
     if not sound:
         raise UserError(f"{path} is damaged: it does not match its own checksum")
-    return Manifest.from_json(value)
+    try:
+        return Manifest.from_json(value)
+    except (KeyError, AttributeError, TypeError, ValueError) as error:
+        raise UserError(f"{path} is no manifest of ours ({error}); do not use it") from None

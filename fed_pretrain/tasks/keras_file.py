@@ -19,9 +19,10 @@ from groundwork.untyped import Json
 if TYPE_CHECKING:
     import tensorflow as tf
 
-_LARGEST = 64 << 20
+_LARGEST = 8 << 20
 _OURS = "fed_pretrain>"
 _MODULES = ("keras", "tf_keras", "builtins")
+_FUNCTIONS = ("activations", "initializers", "regularizers", "constraints")
 _CALLING = ("Lambda", "TFOpLambda", "SlicingOpLambda", "TFSMLayer", "__lambda__")
 
 
@@ -58,13 +59,18 @@ def _description(path: Path) -> Json:
 def _of_zip(path: Path) -> str | bytes:
     with zipfile.ZipFile(path) as archive:
         if archive.getinfo("config.json").file_size > _LARGEST:
-            raise ValueError("its description is larger than 64 MiB")
+            raise ValueError("its description is larger than 8 MiB")
         return archive.read("config.json")
 
 
 def _of_h5(path: Path) -> str | bytes:
     with h5py.File(path, "r") as file:
+        declared = file.attrs.get_id("model_config")
+        if declared.shape != () or not h5py.check_string_dtype(declared.dtype):
+            raise ValueError("its description is not a text")
         text: str | bytes = file.attrs["model_config"]
+        if len(text) > _LARGEST:
+            raise ValueError("its description is larger than 8 MiB")
         return text
 
 
@@ -89,6 +95,11 @@ def _check(path: Path, part: Json) -> None:
             f"--model=keras:{path} holds a {name}, which is code: no code of a file is run (use a "
             "layer of Keras' own, or give the model as an object in Python)"
         )
+    if name == "function" and not _is_function_of_keras(part.get("config")):
+        raise UserError(
+            f"--model=keras:{path} names the function {part.get('config')!r}, which is not Keras' "
+            "own: give the model as an object in Python"
+        )
     ours = isinstance(registered, str) and registered.startswith(_OURS)
     keras_own = isinstance(module, str) and module.split(".")[0] in _MODULES
     if not ours and not keras_own:
@@ -96,3 +107,9 @@ def _check(path: Path, part: Json) -> None:
             f"--model=keras:{path} holds the class {name!r} of the module {module!r}, which is not "
             "Keras' own: give the model as an object in Python"
         )
+
+
+def _is_function_of_keras(name: Json) -> bool:
+    import tensorflow as tf
+
+    return isinstance(name, str) and any(hasattr(getattr(tf.keras, p), name) for p in _FUNCTIONS)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fed_pretrain.tracking.follower import FollowedRun, Row
 from fed_pretrain.tracking.tracker import Tracker, TrackingConfig
+from groundwork.errors import without_passwords
 from groundwork.untyped import Json
 
 # A server that does not answer delays a run by seconds; MLflow's own patience is minutes.
@@ -34,7 +35,7 @@ class MlflowTracker(Tracker):
         import mlflow
 
         self._client = mlflow.MlflowClient()
-        place = mlflow.get_tracking_uri()
+        place = without_passwords(mlflow.get_tracking_uri())
         kept = self.remembered(run)
         if kept.get("place") == place:
             self._run_id = kept["run"]

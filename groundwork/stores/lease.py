@@ -20,6 +20,7 @@ from groundwork.untyped import Json
 FILE = ".fed_pretrain-in-use.json"
 _RENEWED_EVERY, _STALE_AFTER = 20.0, 90.0
 _LONGEST = 1 << 12
+_lost: set[str] = set()
 
 
 @contextlib.contextmanager
@@ -31,6 +32,7 @@ def held(url: str, folder: str) -> Iterator[None]:
         store.overwrite(url, _content(mark))
         if _owner(url).get("mark") != mark:
             raise UserError(f"{folder}: another process has just begun to work there; try again")
+    _lost.discard(url)
     ended = threading.Event()
     renewal = threading.Thread(target=_renew, args=(url, mark, ended), daemon=True)
     renewal.start()
@@ -39,7 +41,19 @@ def held(url: str, folder: str) -> Iterator[None]:
     finally:
         ended.set()
         renewal.join()
-        store.remove(url)
+        if _owner(url).get("mark") == mark:
+            store.remove(url)
+
+
+def check_kept(url: str) -> None:
+    """Refuses to write where another process took over, after this one had been silent too long."""
+    for lost in _lost:
+        folder = lost.removesuffix(FILE)
+        if url.startswith(folder):
+            raise UserError(
+                f"{folder} was taken over by another process while this one was stopped or without"
+                " the store; it goes on there, and this one ends"
+            )
 
 
 def _content(mark: str) -> bytes:
@@ -71,4 +85,7 @@ def _renew(url: str, mark: str, ended: threading.Event) -> None:
     """A store that does not answer now will be asked again; the work itself will say so."""
     while not ended.wait(_RENEWED_EVERY):
         with contextlib.suppress(UserError, FileNotFoundError):
+            if _owner(url).get("mark", mark) != mark:
+                _lost.add(url)
+                return
             store.overwrite(url, _content(mark))

@@ -213,6 +213,7 @@ def _publish(path: Path) -> None:
     _pending.discard(path)
     noted = _Note.of(path)
     if path.is_file() and (noted is None or not noted.fits(path)):
+        lease.check_kept(address(path))
         _Note.write(path, store.put(address(path), path))
 
 

@@ -1,9 +1,11 @@
-"""Parts of a file of a store, kept by its content: what was read once is read from the disk.
+"""Parts of a file of a store, kept on the disk: what was read once is read from there.
 
-A file's parts lie in a sparse file that its sha256 names, beside a byte for each block that is
-there. Processes may share them: a block is marked after it is durable.
+A file's parts are in a sparse file named after its address and its sha256, beside a byte for each
+block that is there. Processes may share them: a block is marked after it is durable. The sha256
+alone would be what somebody else's manifest claims.
 """
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -40,11 +42,12 @@ class RemoteFile:
         folder.mkdir(parents=True, exist_ok=True)
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
         self._url, self._size = url, size
-        self._parts = os.open(folder / sha256, flags, 0o644)
-        self._marks = os.open(folder / f"{sha256}.blocks", flags, 0o644)
+        name = hashlib.sha256(f"{url}\n{size}\n{sha256}".encode()).hexdigest()
+        self._parts = os.open(folder / name, flags, 0o644)
+        self._marks = os.open(folder / f"{name}.blocks", flags, 0o644)
         os.truncate(self._parts, size)
         os.truncate(self._marks, -(-size // _BLOCK))
-        self._local = LocalFile(folder / sha256)
+        self._local = LocalFile(folder / name)
 
     def read(self, offset: int, length: int) -> bytes:
         first, last = offset // _BLOCK, -(-(offset + length) // _BLOCK)

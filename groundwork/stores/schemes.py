@@ -5,7 +5,7 @@ import importlib.util
 import os
 import re
 
-from groundwork.errors import UserError, nearest
+from groundwork.errors import UserError, nearest, without_passwords
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _BEFORE_URL = re.compile(r"(checkpoint|file):(?!//)")
@@ -42,6 +42,11 @@ def scheme_of(text: str | os.PathLike[str]) -> str | None:
 
 def named(text: str) -> Scheme:
     """The scheme of a URL that can be served here; otherwise one sentence."""
+    if without_passwords(text) != text:
+        raise UserError(
+            f"{without_passwords(text)}: a password in an address would be kept in every record of"
+            " the command: leave it to the store's own settings (docs/stores.md)"
+        )
     name = scheme_of(text) or ""
     if name not in _SCHEMES:
         known = ", ".join(f"{one}://" for one in _SCHEMES)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from groundwork.errors import UserError
+from groundwork.errors import UserError, without_passwords
 from groundwork.stores import schemes
 from groundwork.untyped import FileSystem, Json
 
@@ -155,7 +155,8 @@ def _call(url: str, action: Callable[[FileSystem, str], Value], *, writes: bool 
 
 
 def _refusal(url: str, error: Exception) -> UserError:
-    why = " ".join((str(error).strip() or type(error).__name__).split())[:_LONGEST_WHY]
+    why = " ".join((str(error).strip() or type(error).__name__).split())
+    why = without_passwords(why)[:_LONGEST_WHY]
     return UserError(
         f"{url}: the store refused {len(_PAUSES) + 1} times ({why}); what it holds is whole: check"
         " the address and your credentials, and give the same command again"

@@ -87,6 +87,8 @@ def export(study: ListedStudy, config: ExportConfig) -> str:
     claim, _, mount = config.volume.partition(":")
     if config.image:
         _check_mount(study, claim, mount)
+    if scheduler.name == "make":
+        _check_lines(study)
     text = _template(scheduler.template).render(
         study=study,
         tasks=study.tasks(),
@@ -147,6 +149,14 @@ def _check_mount(study: ListedStudy, claim: str, mount: str) -> None:
         )
 
 
+def _check_lines(study: ListedStudy) -> None:
+    for word in (study.folder, *study.flags, *(step.step_id for step in study.steps)):
+        if "\n" in word:
+            raise UserError(
+                f"--export=make: {word!r} has a line break, which no makefile can hold; rename it"
+            )
+
+
 def _arrays(study: ListedStudy) -> list[list[str]]:
     """The steps of each wave, in arrays no longer than Slurm takes."""
     return [
@@ -169,11 +179,16 @@ def _template(name: str) -> jinja2.Template:
         "words": shlex.join,
         "comment": _one_line,
         "docstring": lambda text: text.replace("\\", "\\\\").replace('"', '\\"'),
-        "recipe": lambda text: shlex.quote(text).replace("$", "$$"),
+        "escaped": _in_a_makefile,
     }
     environment.filters.update(filters)
     path = Path(__file__).with_name(name)
     return environment.from_string(path.read_text(encoding="utf-8"))
+
+
+def _in_a_makefile(command: str) -> str:
+    """Make knows no quotes: a dollar and a number sign mean something to it everywhere."""
+    return re.sub(r"(\\*)#", r"\1\1\\#", command.replace("$", "$$"))
 
 
 def _one_line(text: str) -> str:

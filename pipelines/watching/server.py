@@ -1,16 +1,19 @@
 """Serves the page: three addresses, read-only, to this machine unless told otherwise."""
 
 import http.server
+import ipaddress
 import json
 import mimetypes
+import re
+import socket
 import urllib.parse
 from importlib import resources
 from pathlib import Path
 
+from groundwork.errors import UserError
 from groundwork.palette import INKS
 from pipelines.watching.state import Watched
 
-_OWN_NAMES = ("localhost", "127.0.0.1", "[::1]")
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
 _POLICY += "connect-src 'self'; img-src 'self' data:"
 
@@ -26,14 +29,14 @@ def page() -> str:
 
 def create(watched: Watched, host: str, port: int) -> http.server.ThreadingHTTPServer:
     """A server that is bound; port 0 takes a free one."""
-    loopback = host in _OWN_NAMES
+    names = {"localhost", socket.gethostname().lower(), host.lower()}
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             # A page elsewhere must not read this one through a name it points here.
-            name = self.headers.get("Host", "").rpartition(":")[0] or self.headers.get("Host", "")
-            if loopback and name not in _OWN_NAMES:
-                self.send_error(403, "ask for it as localhost")
+            name = _name(self.headers.get("Host", ""))
+            if name not in names and not _is_address(name):
+                self.send_error(403, "ask for it by its address or as localhost")
                 return
             path = urllib.parse.urlsplit(self.path).path
             if path == "/":
@@ -47,8 +50,8 @@ def create(watched: Watched, host: str, port: int) -> http.server.ThreadingHTTPS
 
         def _report(self, name: str) -> None:
             folder = watched.report()
-            file = (folder / (name or "index.html")).resolve() if folder else None
-            if file is None or not file.is_relative_to(Path(str(folder))) or not file.is_file():
+            file = _inside(folder, name or "index.html") if folder else None
+            if file is None:
                 self.send_error(404)
                 return
             kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
@@ -67,4 +70,31 @@ def create(watched: Watched, host: str, port: int) -> http.server.ThreadingHTTPS
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    return http.server.ThreadingHTTPServer((host.strip("[]"), port), Handler)
+    class Server(http.server.ThreadingHTTPServer):
+        address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+
+    if not host:
+        raise UserError("--host is empty: give an address of this machine")
+    return Server((host.strip("[]"), port), Handler)
+
+
+def _name(host: str) -> str:
+    """What a browser calls this server, without the port."""
+    return re.sub(r":\d*$", "", host).strip("[]").lower()
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _inside(folder: Path, name: str) -> Path | None:
+    """A file of the folder; none through a link that leads out of it."""
+    try:
+        file = (folder / name).resolve()
+        return file if file.is_relative_to(folder) and file.is_file() else None
+    except (OSError, ValueError):  # a name that no file can have
+        return None

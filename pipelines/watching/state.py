@@ -36,10 +36,15 @@ class Watched:
         """The folder of a study's finished report."""
         study = self.folder / study_file.NAME
         for step in self._json(study).get("steps", []) if study.exists() else []:
-            output = step["output"] and self.folder / step["output"]
+            output = self._output(step)
             if step["kind"] == "report" and output and (output / "index.html").exists():
-                return Path(output)
+                return output
         return None
+
+    def _output(self, record: Mapping[str, Json]) -> Path | None:
+        """A step's folder; a study of somebody else may name any other."""
+        output = (self.folder / (record["output"] or "..")).resolve()
+        return output if output.is_relative_to(self.folder) else None
 
     def _study(self, content: Mapping[str, Json]) -> dict[str, Json]:
         plan, progress = content["plan"], progress_file.read(self.folder)
@@ -62,7 +67,7 @@ class Watched:
     def _step(self, record: Mapping[str, Json]) -> dict[str, Json]:
         step = {name: record[name] for name in ("id", "kind", "status", "message", "seconds")}
         step["coordinates"] = record["coordinates"]
-        output = record["output"] and self.folder / record["output"]
+        output = self._output(record)
         if output and record["kind"] == "train":
             step |= self._training(output)
         if output and record["status"] == "failed":

@@ -197,6 +197,22 @@ def _many_names(file: h5py.File) -> None:
     file.create_group("a").attrs["weight_names"] = [b"a/kernel:0"]
 
 
+def _shared_texts(key: str) -> Callable[[Path], object]:
+    """4,000 names, a few bytes each, that all point at one text of 8 MiB."""
+
+    def write(path: Path) -> None:
+        with h5py.File(path, "w") as file:
+            file.attrs.create(key, ["x" * (8 << 20), *["y"] * 3999], dtype=h5py.string_dtype())
+        whole = path.read_bytes()
+        # A reference is the text's length, its heap's address and its place there.
+        first = whole.index(struct.pack("<I", 8 << 20), whole.index(f"{key}\0".encode()))
+        one = whole[first : first + 16]
+        whole = whole[:first] + one * 4000 + whole[first + 16 * 4000 :]
+        path.write_bytes(whole)
+
+    return write
+
+
 def _classic_huge(file: h5py.File) -> None:
     file.attrs["layer_names"] = [b"a"]
     group = file.create_group("a")
@@ -270,6 +286,9 @@ FILES: dict[str, tuple[str, Callable[[Path], object], str]] = {
         "a link to another file",
     ),
     "HDF5 whose layer list names nothing there": ("a.h5", hdf5(_many_names), "not a whole"),
+    "HDF5 whose layers share one long name": (
+        "a.h5", _shared_texts("layer_names"), "unpack to more than",
+    ),
     "HDF5 whose texts end in a gap of no size": ("a.h5", _gap_of_no_size, "heap of texts"),
     "HDF5 whose layer list is a number": (
         "a.h5", hdf5(lambda f: f.attrs.__setitem__("layer_names", 3)), "not a whole",

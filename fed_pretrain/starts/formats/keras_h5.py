@@ -19,28 +19,36 @@ MAGIC = b"\x89HDF\r\n\x1a\n"
 _DEFLATE = 1
 _FILTERS = {_DEFLATE, 2, 3}  # with shuffle and Fletcher's checksum: all that h5py's gzip makes
 _SLACK = 64
-_HEAP = b"GCOL\x01\x00\x00\x00"
+_HEAP = b"GCOL\x01"
 _ENTRY = struct.Struct("<HxxxxxxQ")
 
 
 def read(path: str) -> dict[str, np.ndarray]:
     """The tensors as LAYER/ATTRIBUTE (or LAYER/.../vars/N of the newer layout)."""
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        _check_heaps(content)
+        longest = _longest_text(content)
     with h5py.File(path, "r") as opened:
-        return _tensors(opened, path, os.path.getsize(path))
+        return _tensors(opened, _Budget(path, os.path.getsize(path), longest))
 
 
 def read_member(content: bytes, name: str) -> dict[str, np.ndarray]:
     """The same of a file inside an archive."""
-    _check_heaps(content)
+    longest = _longest_text(content)
     with h5py.File(io.BytesIO(content), "r") as opened:
-        return _tensors(opened, name, len(content))
+        return _tensors(opened, _Budget(name, len(content), longest))
 
 
-def _check_heaps(content: mmap.mmap | bytes) -> None:
-    """The HDF5 library goes round for ever in a heap of texts with a gap of no size."""
-    at = content.find(_HEAP)
+class _Budget(ReadBudget):
+    """`longest_text`: of the heaps, to each text of which any number of names may point."""
+
+    def __init__(self, path: str, file_bytes: int, longest_text: int) -> None:
+        super().__init__(path, file_bytes)
+        self.longest_text = longest_text
+
+
+def _longest_text(content: mmap.mmap | bytes) -> int:
+    """In bytes, of all heaps; the HDF5 library goes round for ever in one with a gap of no size."""
+    longest, at = 0, content.find(_HEAP)
     while at >= 0:
         (size,) = struct.unpack_from("<Q", content, at + 8) if at + 16 <= len(content) else (0,)
         end = min(at + size, len(content))
@@ -49,13 +57,14 @@ def _check_heaps(content: mmap.mmap | bytes) -> None:
             index, length = _ENTRY.unpack_from(content, entry)
             if not index and not length:
                 raise ValueError("a heap of texts is damaged")
+            longest = max(longest, length if index else 0)
             entry += length if not index else _ENTRY.size + -(-length // 8) * 8
         at = content.find(_HEAP, at + 1)
+    return longest
 
 
-def _tensors(opened: h5py.File, name: str, size: int) -> dict[str, np.ndarray]:
-    budget = ReadBudget(name, size)
-    datasets = _datasets(opened, name)
+def _tensors(opened: h5py.File, budget: _Budget) -> dict[str, np.ndarray]:
+    datasets = _datasets(opened, budget.path)
     root = opened.get("model_weights", opened)
     if "layer_names" in root.attrs or "layer_names0" in root.attrs:
         return dict(_layers(root, budget))
@@ -67,7 +76,7 @@ def _tensors(opened: h5py.File, name: str, size: int) -> dict[str, np.ndarray]:
     }
 
 
-def _layers(root: h5py.Group, budget: ReadBudget) -> Iterator[tuple[str, np.ndarray]]:
+def _layers(root: h5py.Group, budget: _Budget) -> Iterator[tuple[str, np.ndarray]]:
     """The classic layout: an attribute lists the layers, each layer lists its weights."""
     for layer in _strings(root.attrs, "layer_names", budget):
         group = root[layer]
@@ -104,7 +113,7 @@ def _check_chunks(dataset: h5py.Dataset, size: int, budget: ReadBudget) -> None:
             budget.take(budget.limit + 1)
 
 
-def _strings(attributes: h5py.AttributeManager, key: str, budget: ReadBudget) -> list[str]:
+def _strings(attributes: h5py.AttributeManager, key: str, budget: _Budget) -> list[str]:
     """Keras splits lists over 64 kB into KEY0, KEY1, ..."""
     if key in attributes:
         parts = list(_attribute(attributes, key, budget))
@@ -116,12 +125,16 @@ def _strings(attributes: h5py.AttributeManager, key: str, budget: ReadBudget) ->
     return [text.decode("utf-8") if isinstance(text, bytes) else str(text) for text in parts]
 
 
-def _attribute(attributes: h5py.AttributeManager, key: str, budget: ReadBudget) -> np.ndarray:
+def _attribute(attributes: h5py.AttributeManager, key: str, budget: _Budget) -> np.ndarray:
     """An attribute is all in the file: one that declares more would be read for ever."""
     declared = attributes.get_id(key)
-    if math.prod(declared.shape) * declared.dtype.itemsize > budget.file_bytes:
+    count = math.prod(declared.shape)
+    if count * declared.dtype.itemsize > budget.file_bytes:
         raise ValueError(f"the attribute {key!r} declares more than the file holds")
+    if h5py.check_string_dtype(declared.dtype):
+        budget.check(count * budget.longest_text)
     values: np.ndarray = attributes[key]
+    budget.take(sum(map(len, values)) if values.dtype.kind == "O" else values.nbytes)
     return values
 
 

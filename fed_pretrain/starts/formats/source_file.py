@@ -37,10 +37,14 @@ class ReadBudget:
 
     def take(self, count: int) -> None:
         """Takes `count` bytes, or refuses the file."""
+        self.check(count)
+        self._taken += count
+
+    def check(self, count: int) -> None:
+        """Refuses the file if `count` bytes more are too many."""
         if count < 0:
             raise ValueError("a size is negative")
-        self._taken += count
-        if self._taken > self.limit:
+        if self._taken + count > self.limit:
             raise UserError(
                 f"{self.path}: refused, its contents unpack to more than {self.limit >> 20:,} MiB, "
                 "far more than weights of its size can"

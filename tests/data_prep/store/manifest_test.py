@@ -55,6 +55,28 @@ def test_a_manifest_of_before_versions_were_recorded_is_read(
     assert older.fingerprint == digits.fingerprint
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("file", "../../elsewhere"),
+        ("file", "/etc/passwd"),
+        ("file", ".."),
+        ("sha256", "../../elsewhere"),
+        ("bytes", -1),
+        ("bytes", None),
+    ],
+)
+def test_a_manifest_of_somebody_else_names_files_of_its_own_folder_only(
+    digits: PreparedDataset, tmp_path: Path, field: str, value: object
+) -> None:
+    hostile = digits.manifest.to_json()
+    hostile["splits"]["train"]["shards"][0][field] = value
+    hostile["fingerprint"] = manifest.fingerprint(hostile)
+    (tmp_path / "manifest.json").write_text(manifest._text(hostile))
+    with pytest.raises(UserError, match=r"manifest.json is no manifest of ours .*; do not use it"):
+        manifest.read(tmp_path)
+
+
 def test_read_is_written_plus_dropped(digits: PreparedDataset) -> None:
     assert digits.manifest.counts == {"read": 1797, "written": 1797, "dropped": {}}
     assert sum(split.examples for split in digits.manifest.splits.values()) == 1797

@@ -55,6 +55,29 @@ def test_a_class_of_another_module_is_refused_and_not_imported(tmp_path):
         keras_file.read(tmp_path / "a.keras")
 
 
+def test_a_function_that_is_not_of_keras_is_refused_and_not_called(tmp_path):
+    path = tmp_path / "a.keras"
+    config = json.loads(saved(path).to_json())
+    config["config"]["layers"][1]["config"]["activation"] = {
+        "module": "builtins",
+        "class_name": "function",
+        "config": "exit",
+        "registered_name": "function",
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", json.dumps(config))
+    with pytest.raises(UserError, match="names the function 'exit', which is not Keras' own"):
+        keras_file.read(path)
+
+
+@pytest.mark.parametrize("description", [["{}"] * 3, 4.0, h5py.Empty("S1"), "{}" * (5 << 20)])
+def test_a_description_that_is_not_one_short_text_is_refused(tmp_path, description):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.attrs["model_config"] = description
+    with pytest.raises(UserError, match="its description is"):
+        keras_file.read(tmp_path / "a.h5")
+
+
 @pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04 cut"])
 def test_what_is_no_keras_file_is_one_sentence(tmp_path, content):
     path = tmp_path / "a.keras"

@@ -63,6 +63,17 @@ def test_a_follower_hears_of_every_round_and_a_broken_tracker_of_no_more(tmp_pat
     ]
 
 
+def test_a_warning_leaves_the_password_of_an_address_out(capfd) -> None:
+    class Unreachable(Broken):
+        def row(self, row: Row) -> None:
+            raise ConnectionError("API request to https://me:secret@host/api failed")
+
+    Guarded(Unreachable()).row({})
+    assert "failed and is off for the rest of this run (API request to https://***@host/api" in (
+        capfd.readouterr().err
+    )
+
+
 def test_a_tracker_that_is_not_known_or_not_installed_is_refused(monkeypatch) -> None:
     with pytest.raises(UserError, match=r"--track=mlfow is none of .*did you mean 'mlflow'"):
         known_trackers.check(TrackingConfig(track=("mlfow",)))

@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import fsspec
@@ -11,7 +11,7 @@ import pytest
 
 from groundwork import files, owners
 from groundwork.errors import UserError
-from groundwork.stores import lease, mirror, schemes, store
+from groundwork.stores import lease, mirror, ranges, schemes, store
 
 URL = "memory://bucket/runs/a"
 
@@ -132,6 +132,52 @@ def test_the_lease_of_a_killed_process_is_taken_over(
     with mirror.working(URL):
         pass
     assert content(bucket) == {}
+
+
+def write_after(event: Callable[[], object]) -> None:
+    """A run that notices at its next renewal what happened."""
+    with mirror.working(URL) as folder:
+        folder.mkdir(parents=True)
+        event()
+        while not lease._lost:
+            time.sleep(0.01)
+        files.write_text(folder / "late", "")
+
+
+def test_a_process_whose_lease_was_taken_over_writes_nothing_more(
+    bucket: fsspec.AbstractFileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "_RENEWED_EVERY", 0.01)
+    other = json.dumps({"host": "elsewhere", "mark": "of another", "renewed": time.time()})
+    with pytest.raises(UserError, match="/bucket/runs/a/ was taken over by another process"):
+        write_after(lambda: bucket.pipe_file(f"/bucket/runs/a/{lease.FILE}", other.encode()))
+    assert content(bucket) == {f"runs/a/{lease.FILE}": other.encode()}
+
+
+def test_a_password_in_an_address_is_refused_and_in_a_stores_words_left_out(
+    bucket: fsspec.AbstractFileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UserError, match=r"--output=webhdfs://\*\*\*@host/x: a password") as refusal:
+        schemes.check("output", "webhdfs://me:secret@host/x", served=True)
+    assert "secret" not in str(refusal.value)
+
+    def failing(self: object, path: str, **_: object) -> bytes:
+        raise OSError("no answer from http://me:secret@host:9000/bucket")
+
+    monkeypatch.setattr(type(bucket), "cat_file", failing)
+    with pytest.raises(UserError, match=r"http://\*\*\*@host:9000/bucket"):
+        store.read("memory://bucket/file", 0, 1)
+
+
+def test_parts_are_kept_by_the_address_too_whatever_sha256_a_manifest_claims(
+    bucket: fsspec.AbstractFileSystem,
+) -> None:
+    for name, text in (("theirs", b"bad"), ("ours", b"good")):
+        bucket.pipe_file(f"/bucket/{name}", text)
+        file = ranges.RemoteFile(f"memory://bucket/{name}", "../../claimed", len(text))
+        assert file.read(0, len(text)) == text
+        file.close()
+    assert not list(mirror.cache_folder().rglob("claimed*"))
 
 
 def test_a_store_that_fails_for_a_moment_is_asked_again_and_then_named(

@@ -7,8 +7,10 @@ import shlex
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import jinja2
 import pytest
 
 from groundwork.errors import UserError
@@ -22,7 +24,7 @@ RUNS = [
     for seed in range(3)
 ]
 # After its characters are made legal it has the name of the one before.
-TWIN = Step("train/it?s/2", "train", "m", {}, "workdir")
+TWIN = Step("train/it?s\\#{% endraw %}/2", "train", "m", {}, "workdir")
 REPORT = Step("report", "report", "m", {}, "output", tuple(run.step_id for run in RUNS))
 STEPS = (START, *RUNS, TWIN, REPORT)
 RECORDER = """#!/usr/bin/env python3
@@ -53,11 +55,18 @@ def program(path: Path, text: str) -> Path:
 
 @pytest.fixture
 def study(tmp_path: Path) -> ListedStudy:
-    folder = tmp_path / "it's a $folder"
+    folder = tmp_path / "it's a $folder #1 100% {{ x }}"
     folder.mkdir()
-    flags = ("--plan=a plan.yaml", f"--workdir={tmp_path}/w")
+    flags = ("--plan=a `touch ran` plan\\#.yaml", f"--workdir={tmp_path}/w")
     return ListedStudy(
-        "toy", 'Say "why"', "Does it\nmatter?", 2, f"{tmp_path}/w", str(folder), flags, STEPS
+        "toy",
+        'Say "why"\ntouch ran\\',
+        "Does it\nmatter?",
+        2,
+        f"{tmp_path}/w",
+        str(folder),
+        flags,
+        STEPS,
     )
 
 
@@ -109,6 +118,18 @@ def test_slurm_runs_every_wave_and_after_a_failure_the_study(study, record, tmp_
     assert options.count("--dependency=afterany:") == 2
 
 
+def test_a_line_break_in_a_name_ends_no_comment_and_is_refused_by_make(
+    study, record, tmp_path
+) -> None:
+    flags = (f"--plan=a\ntouch {tmp_path}/ran\n",)
+    broken = ListedStudy(**{**vars(study), "flags": flags})
+    with pytest.raises(UserError, match=r"--export=make: .* has a line break"):
+        export(broken, ExportConfig("make"))
+    script = export(broken, ExportConfig("slurm")).replace("mkdir ", "exit # ")
+    subprocess.run(["bash", "-c", script], check=True, capture_output=True)
+    assert not (tmp_path / "ran").exists()
+
+
 def test_slurm_arrays_are_no_longer_than_slurm_takes(study) -> None:
     many = tuple(Step(f"train/{n}", "train", "m", {}, "workdir") for n in range(2001))
     text = export(ListedStudy(**{**vars(study), "steps": many}), ExportConfig("slurm"))
@@ -139,6 +160,15 @@ def test_files_for_python_schedulers_are_python_and_name_every_step(study, confi
     assert {step.step_id for step in STEPS[:-1]} | set(study.flags) <= texts | {
         flag for text in texts if isinstance(text, str) for flag in _split(text)
     }
+
+
+def test_airflow_runs_what_is_meant_and_not_what_its_templates_make_of_it(study) -> None:
+    tree = ast.parse(export(study, ExportConfig("airflow")))
+    (literal,) = (node for node in tree.body if getattr(node, "name", "") == "literal")
+    names: dict[str, Callable[[str], str]] = {}
+    exec(compile(ast.Module([literal], []), "dag", "exec"), names)
+    for text in (study.command(["python"]), "{{ conn }}{% endraw %}{# #}}", "a.sh {"):
+        assert jinja2.Template(names["literal"](text)).render() == text
 
 
 def _split(text: str) -> list[str]:

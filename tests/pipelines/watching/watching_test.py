@@ -99,11 +99,51 @@ def test_the_server_gives_the_page_the_state_and_the_report_and_nothing_else(ask
     assert ask("/report/../../study.json")[0] == 404
     assert ask("/report/%2e%2e/%2e%2e/study.json")[0] == 404
     assert ask("/study.json")[0] == 404
+    assert ask("/report/%00")[0] == 404
+    assert ask("/report/" + "a" * 5000)[0] == 404
+
+
+def test_links_and_a_study_of_somebody_else_lead_to_no_other_folder(ask, study, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "index.html").write_text("private")
+    (elsewhere.parent / f"{elsewhere.name}.log").write_text("private")
+    (study / "steps" / "report" / "link.html").symlink_to(elsewhere / "index.html")
+    assert ask("/report/link.html")[0] == 404
+    content = json.loads((study / "study.json").read_text())
+    for record in content["steps"]:
+        record["output"] = str(elsewhere)
+    (study / "study.json").write_text(json.dumps(content))
+    assert ask("/report/index.html")[0] == 404
+    assert "private" not in ask("/state.json")[1]
 
 
 def test_a_page_elsewhere_cannot_read_it_through_another_name(ask) -> None:
     assert ask("/state.json", host="evil.example")[0] == 403
+    assert ask("/state.json", host="localhost.evil.example:8765")[0] == 403
+    assert ask("/state.json", host="")[0] == 403
     assert ask("/state.json", host="127.0.0.1:80")[0] == 200
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "[::1]", "127.0.0.2"])
+def test_so_it_is_at_every_address_it_is_served_at(study: Path, host: str) -> None:
+    try:
+        serving = server.create(Watched(study), host, 0)
+    except OSError:
+        pytest.skip(f"{host} is no address here")
+    thread = threading.Thread(target=serving.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        for name, status in (("evil.example", 403), ("10.1.2.3:80", 200), ("[::1]:80", 200)):
+            connection = http.client.HTTPConnection(*serving.server_address[:2])
+            connection.request("GET", "/state.json", headers={"Host": name})
+            assert connection.getresponse().status == status
+            connection.close()
+    finally:
+        serving.shutdown()
+        thread.join()
+        serving.server_close()
+    with pytest.raises(UserError, match="--host is empty"):
+        server.create(Watched(study), "", 0)
 
 
 @pytest.mark.slow

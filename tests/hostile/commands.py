@@ -17,7 +17,7 @@ TRAIN, ANALYZE, PRETRAIN, EXPORT, REPORT, DOCTOR = (
     f"fed_pretrain.{name}"
     for name in ("train", "analyze", "pretrain", "export", "report", "doctor")
 )
-STUDY, TUNE = "pipelines.study", "pipelines.tune"
+STUDY, TUNE, WATCH = "pipelines.study", "pipelines.tune", "pipelines.watch"
 
 
 class Command(NamedTuple):
@@ -155,6 +155,12 @@ FAST: list[Command] = [
     Command(REPORT, ("--runs=nothing", "--output=out")),
     Command(REPORT, ("--runs=,", "--output=out")),
     Command(REPORT, ("--runs={run}", "--study={study}", "--output=out"), "give"),
+    Command(WATCH, (), "--workdir is missing"),
+    *_each(WATCH, ("--workdir={empty}",), {
+        "workdir": ("", "nothing", "{text}", "a\0b", "s3://x/y"),
+        "host": ("", "no such host", "1.2.3.4.5", "a\0b"),
+        "port": ("-1", "abc", "99999"),
+    }),
     Command(STUDY, ("--plan=quickstart",), "--workdir"),
     Command(STUDY, ("--plan=quickstrat", "--workdir=w"), "did you mean"),
     Command(STUDY, ("--plan=nothing.yaml", "--workdir=w"), "cannot read"),

@@ -192,6 +192,15 @@ def _gap_of_no_size(path: Path) -> None:
     path.write_bytes(bytes(whole))
 
 
+def _texts_of_no_type(path: Path) -> None:
+    """HDF5's own library falls over when it reads this."""
+    hdf5(_many_names)(path)
+    whole = bytearray(path.read_bytes())
+    text = whole.index(b"\x19\x01", whole.index(b"layer_names\0"))
+    whole[text + 1] = 0xBE
+    path.write_bytes(bytes(whole))
+
+
 def _many_names(file: h5py.File) -> None:
     file.attrs["layer_names"] = [b"a"] * 3
     file.create_group("a").attrs["weight_names"] = [b"a/kernel:0"]
@@ -289,6 +298,7 @@ FILES: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "HDF5 whose layers share one long name": (
         "a.h5", _shared_texts("layer_names"), "unpack to more than",
     ),
+    "HDF5 whose texts are of no type": ("a.h5", _texts_of_no_type, "not a whole"),
     "HDF5 whose texts end in a gap of no size": ("a.h5", _gap_of_no_size, "heap of texts"),
     "HDF5 whose layer list is a number": (
         "a.h5", hdf5(lambda f: f.attrs.__setitem__("layer_names", 3)), "not a whole",

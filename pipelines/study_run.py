@@ -252,10 +252,20 @@ def describe(deciding: Deciding, execution: Execution, time_left: TimeLeft) -> s
 
 
 def _grid(task: str, runs: Sequence[Mapping[str, Json]]) -> list[str]:
-    """What the runs of a task are the product of, a line for each of its partitions."""
+    """What the runs of a task are products of: a line for a partition and starts run alike."""
+    alike: dict[tuple[Json, ...], set[tuple[Json, ...]]] = {}
+    for run in runs:
+        rest = tuple(value for axis, value in run.items() if axis not in ("start", "rates"))
+        alike.setdefault((run["partition"], "rates" in run, run["start"]), set()).add(rest)
     lines = []
-    for partition, crossed in dict.fromkeys((run["partition"], "rates" in run) for run in runs):
-        own = [r for r in runs if r["partition"] == partition and ("rates" in r) == crossed]
+    for place, rests in dict.fromkeys((key[:2], frozenset(rests)) for key, rests in alike.items()):
+        partition, crossed = place
+        same = {key[2] for key, those in alike.items() if (key[:2], those) == (place, rests)}
+        own = [
+            run
+            for run in runs
+            if (run["partition"], "rates" in run) == place and run["start"] in same
+        ]
         axes = [axis for axis in own[0] if axis not in ("task", "partition")]
         values = {axis: list(dict.fromkeys(str(run[axis]) for run in own)) for axis in axes}
         product = " x ".join(f"{axis} {', '.join(named)}" for axis, named in values.items())

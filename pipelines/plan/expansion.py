@@ -107,12 +107,14 @@ def _task_steps(plan: Plan, task_name: str, task: TaskPlan) -> Iterator[Step]:
     for name in task.pretrain:
         yield from _pretrain(plan, task_name, task, name)
     for partition, narrowed in within.items():
-        for start, algorithm in itertools.product(task.starts, narrowed.algorithms):
-            tune = _tune(narrowed, task_name, task, partition, start, algorithm)
-            if tune is not None:
-                yield tune
-            for cell in _cells(narrowed, task_name, task, partition, start, algorithm):
-                yield _train(narrowed, cell, tune)
+        for start in task.starts:
+            own = plan.within(task_name, partition, start)
+            for algorithm in own.algorithms:
+                tune = _tune(own, task_name, task, partition, start, algorithm)
+                if tune is not None:
+                    yield tune
+                for cell in _cells(own, task_name, task, partition, start, algorithm):
+                    yield _train(own, cell, tune)
         yield from _equal_rates(narrowed, task_name, task, partition)
     yield from _analyses(within, task_name, task)
 
@@ -125,8 +127,11 @@ def _equal_rates(plan: Plan, task_name: str, task: TaskPlan, partition: str) -> 
         for pair in itertools.permutations(task.starts, 2)
         if is_random[pair[0]] != is_random[pair[1]]
     ]
+    kept = {start: plan.within(task_name, partition, start).algorithms for start in task.starts}
     chosen = [name for name in plan.algorithms if name in task.equal_rates]
     for (start, rates), algorithm in itertools.product(crossed, chosen):
+        if algorithm not in kept[start] or algorithm not in kept[rates]:
+            continue
         tune = _tune(plan, task_name, task, partition, rates, algorithm)
         for cell in _cells(plan, task_name, task, partition, start, algorithm, rates):
             yield _train(plan, cell, tune)
@@ -373,6 +378,8 @@ def _start_analyses(
 ) -> Iterator[Step]:
     own = [start for start in task.starts if start not in task.continued]
     for start, seed in itertools.product(own, plan.seeds):
+        if name not in plan.within(task_name, partition, start).analyze:
+            continue
         coordinates = {
             "analysis": name,
             "task": task_name,
@@ -394,6 +401,9 @@ def _run_analyses(
     """`others`: the plan within the partition whose runs stand beside these."""
     analysis = plan.analyze[name]
     for start, algorithm in itertools.product(task.starts, analysis.algorithms):
+        kept = plan.within(task_name, partition, start)
+        if name not in kept.analyze or algorithm not in kept.algorithms:
+            continue
         beside = _places(others, task_name, task, analysis.beside, start, algorithm)
         for cell in _cells(plan, task_name, task, partition, start, algorithm):
             runs = {"run": Input(f"train/{cell.place}")}

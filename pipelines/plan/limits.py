@@ -1,4 +1,4 @@
-"""How much of the plan a task or a partition takes part in: the `only` of a plan."""
+"""How much of the plan a task, a partition or a start takes part in: the `only` of a plan."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -86,5 +86,6 @@ def _refuse_unknown(
 def _sections(document: Document) -> Iterator[tuple[Place, Mapping[str, Json]]]:
     for name, task in document.value["tasks"].items():
         yield ("tasks", name, KEY), task.get(KEY, {})
-        for partition, flags in task.get("partitions", {}).items():
-            yield ("tasks", name, "partitions", partition, KEY), flags.get(KEY, {})
+        for section in ("partitions", "starts"):
+            for part, flags in task.get(section, {}).items():
+                yield ("tasks", name, section, part, KEY), flags.get(KEY, {})

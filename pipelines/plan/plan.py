@@ -24,7 +24,8 @@ class TaskPlan:
     """`title` and `start_titles` are what the report calls the task and its starts.
 
     pretrain: its flags; a `dataset` that is a mapping is prepared for it.
-    only, partitions_only: what the task and each partition takes of the rest of the plan.
+    only, partitions_only, starts_only: what the task, each partition and each start takes of the
+    rest of the plan.
     equal_rates: algorithms for which each start also runs at the rates of the other one.
     per_seed: what each seed has of its own, besides its runs: `dataset`, `pretrain`.
     continued: starts that go on from the final weights of the interval before, and whose weights
@@ -43,6 +44,7 @@ class TaskPlan:
     equal_rates: tuple[str, ...] = ()
     only: Limits = field(default_factory=Limits)
     partitions_only: Mapping[str, Limits] = field(default_factory=dict)
+    starts_only: Mapping[str, Limits] = field(default_factory=dict)
     per_seed: tuple[str, ...] = ()
     continued: Mapping[str, str] = field(default_factory=dict)
 
@@ -106,11 +108,12 @@ class Plan:
     intervals: tuple[str, ...] = ()
     algorithm_titles: Mapping[str, str] = field(default_factory=dict)
 
-    def within(self, task: str, partition: str) -> "Plan":
-        """The plan as far as this partition of the task takes part in it."""
+    def within(self, task: str, partition: str, start: str | None = None) -> "Plan":
+        """The plan as far as this partition of the task, or a start on it, takes part in it."""
         own = self.tasks[task]
+        sections = [own.only, own.partitions_only[partition]]
         plan = self
-        for only in (own.only, own.partitions_only[partition]):
+        for only in sections if start is None else [*sections, own.starts_only[start]]:
             algorithms = limits.kept(plan.algorithms, only.algorithms)
             plan = replace(
                 plan,
@@ -223,7 +226,10 @@ def _task(value: Mapping[str, Json], known: Sequence[str]) -> TaskPlan:
         dataset=value.get("dataset", {}),
         partitions={name: _without(limits.KEY, flags) for name, flags in partitions.items()},
         settings=value.get("settings", {}),
-        starts=intervals.without_key(_without_titles(value["starts"])),
+        starts={
+            name: _without(limits.KEY, flags)
+            for name, flags in intervals.without_key(_without_titles(value["starts"])).items()
+        },
         continued=intervals.continued(value["starts"]),
         pretrain=value.get("pretrain", {}),
         rates=value.get("rates", {}),
@@ -232,6 +238,7 @@ def _task(value: Mapping[str, Json], known: Sequence[str]) -> TaskPlan:
         equal_rates=tuple(value.get("equal_rates", ())),
         only=limits.read(value),
         partitions_only={name: limits.read(flags) for name, flags in partitions.items()},
+        starts_only={name: limits.read(flags) for name, flags in value["starts"].items()},
         per_seed=tuple(value.get("per_seed", ())),
     )
 

@@ -196,7 +196,7 @@ _NAMED_FLAGS: dict[str, Json] = {
     "additionalProperties": _FLAGS,
 }
 _FOLDERS: dict[str, Json] = {**_NAMED_FLAGS, "propertyNames": _NAME}
-_PARTITIONS: dict[str, Json] = {
+_LIMITED: dict[str, Json] = {
     **_FOLDERS,
     "additionalProperties": {**_FLAGS, "properties": {limits.KEY: limits.SCHEMA}},
 }
@@ -215,11 +215,11 @@ _TASK: dict[str, Json] = {
         "task": {"type": "string"},
         "title": {"type": "string"},
         "dataset": _FLAGS,
-        "partitions": _PARTITIONS,
+        "partitions": _LIMITED,
         "only": limits.SCHEMA,
         "per_seed": {"type": "array", "items": {"enum": ["dataset", "pretrain"]}},
         "settings": _FLAGS,
-        "starts": _FOLDERS,
+        "starts": _LIMITED,
         "pretrain": _PRETRAIN,
         "rates": _NAMED_FLAGS,
         "equal_rates": {"type": "array", "items": {"type": "string"}},

@@ -159,8 +159,8 @@ def _eigenvalues(analysis: Analysis) -> Mapping[str, Json] | None:
 
 
 def flatter(where: Where) -> Finding | None:
-    measured = any(_eigenvalues(one) for one in where.study.analyses)
-    if not measured:
+    measured = {one.coordinates["start"] for one in where.study.analyses if _eigenvalues(one)}
+    if not measured.issuperset(where.both):
         return None
     values, unsure, unlike = {}, [], False
     for seed in where.seeds:

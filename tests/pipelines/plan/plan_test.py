@@ -287,6 +287,20 @@ def test_an_only_of_the_task_holds_for_each_of_its_partitions(tmp_path):
     assert not any("iid" in name and "fedadam" in name for name in trains)
 
 
+def test_a_start_takes_part_with_what_its_only_names(tmp_path):
+    head = "head: {start: 'pretrained:proxy', start_head: ridge, rounds: 0, %s}\n      random:"
+    only = "only: {algorithms: [fedavg], sweep: {epochs: ['1']}, analyze: []}"
+    steps = steps_of(tmp_path, TEXT.replace("      random:", f"      {head % only}", 1))
+    kept = [step for name, step in steps.items() if "/head/" in name]
+    assert [step.step_id for step in kept] == [
+        f"train/digits/{partition}/head/fedavg/1/{seed}"
+        for partition in ("natural", "iid")
+        for seed in (0, 1)
+    ]
+    assert {step.flags["rounds"] for step in kept} == {0}
+    assert all("only" not in step.flags for step in kept)
+
+
 def test_a_run_has_nothing_beside_it_where_the_other_partition_leaves_it_out(tmp_path):
     text = TEXT.replace("of: start", "of: run, beside: iid")
     text = text.replace(IID, "iid: {partition: iid, only: {algorithms: [fedavg], seeds: [1]}}")

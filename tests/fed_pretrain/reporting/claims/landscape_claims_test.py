@@ -83,6 +83,12 @@ def test_an_eigenvalue_that_did_not_converge_is_left_out(tmp_path):
     assert "not converged well enough in seed 1" in found.notes
 
 
+def test_a_start_whose_curvature_nobody_asked_for_has_no_row(tmp_path):
+    study = eigenvalue_study(tmp_path, (top(40.0), top(10.0)))
+    study = replace(study, analyses=study.analyses[:1])
+    assert measured(study, landscape_claims.CURVATURE) is None
+
+
 def test_a_residual_as_large_as_the_difference_leaves_no_value(tmp_path):
     study = eigenvalue_study(
         tmp_path, (top(11.0, residual=0.1), top(10.0, residual=0.1)), (top(40.0), top(10.0))

@@ -1,6 +1,7 @@
 """`study.json`: the plan, where every step is, and how the results were made."""
 
 import json
+import os
 import shlex
 import sys
 from collections.abc import Mapping
@@ -45,7 +46,8 @@ class StudyFile:
             self._former = _passes(path)
         self._written = statuses
         worked = any(state.attempts for state in states)
-        now = [{**self._pass, "end": _now()}] if worked or not self._former else []
+        begun = worked or not self._former
+        now = [{**self._pass, "end": _now(), "load": round(os.getloadavg()[1], 1)}] if begun else []
         passes = {"passes": [*self._former, *now]}
         files.write_json(path, content(self._plan, execution) | passes)
 

@@ -17,6 +17,8 @@ from groundwork import versions
 from groundwork.progress import duration
 from groundwork.untyped import Json
 
+# A study keeps its cores busy by itself; above this load a core, its seconds say little.
+_BUSY = 2.5
 _LIBRARIES = ("python", "tensorflow", "tensorflow-federated", "apache-beam", "numpy")
 
 
@@ -57,6 +59,9 @@ class Made:
         )
         cores = self.last_pass.get("machine", {}).get("cores")
         where = f" on {counted(int(cores), 'CPU core')}" if cores else ""
+        load = max((float(one.get("load") or 0) for one in self.study.passes), default=0.0)
+        if cores and load > _BUSY * int(cores):
+            where += f" that did much else (load {load:.0f})"
         yield f"{date(begins[0])}, {duration(seconds)}{where}"
 
     def _commit(self) -> str:

@@ -41,6 +41,7 @@ def test_it_says_how_and_on_what_the_results_were_made(plan, tmp_path):
     (made,) = passes(tmp_path)
     assert made["begin"] <= made["end"]
     assert made["begin"].endswith("+00:00")
+    assert made["load"] >= 0
     assert made["command"]
     assert set(made) >= {"commit", "dirty", "versions", "machine"}
     assert made["machine"]["cores"] >= 1

@@ -34,7 +34,6 @@ def write(folder: Path, study: Study, record: Record) -> None:
     for old in (folder / "figures").glob(f"{record.name}-*.svg"):
         old.unlink()
     figures = _Figures(folder, record.name)
-    written = _WRITTEN.search(path.read_text(encoding="utf-8")) if path.exists() else None
     first = hero(study, ledger.rows(study))
     parts = [
         *_head(record),
@@ -46,12 +45,16 @@ def write(folder: Path, study: Study, record: Record) -> None:
             if section.key != "claims"
             for line in _section(section, figures)
         ),
-        "<!-- written -->",
-        *([written[1].rstrip("\n")] if written else []),
-        "<!-- end -->",
+        *kept(path),
         *_made(study, record),
     ]
     files.write_text(path, "\n".join(parts) + "\n")
+
+
+def kept(path: Path) -> list[str]:
+    """What a person has written on the page, with its marks."""
+    written = _WRITTEN.search(path.read_text(encoding="utf-8")) if path.exists() else None
+    return ["<!-- written -->", *([written[1].rstrip("\n")] if written else []), "<!-- end -->"]
 
 
 @dataclass

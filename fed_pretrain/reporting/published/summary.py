@@ -7,7 +7,7 @@ from fed_pretrain.reporting.claims import ledger
 from fed_pretrain.reporting.claims.row import Verdict
 from fed_pretrain.reporting.numbers import counted
 from fed_pretrain.reporting.published import record
-from fed_pretrain.reporting.published.page import effect, interval, verdict
+from fed_pretrain.reporting.published.page import effect, interval, kept, verdict
 from fed_pretrain.reporting.published.record import Check, Record
 from fed_pretrain.reporting.results import unique
 from fed_pretrain.reporting.verdicts import LOOKS
@@ -31,7 +31,7 @@ def write(folder: Path) -> Path:
     judged = [(one, check) for one in records for check in one.checks]
     parts = ["# Results", "", _INTRODUCTION]
     parts += [*_totals(records, judged), *_glance(judged), *_against(judged)]
-    parts += [*_studies(records), *_claims(judged)]
+    parts += [*_studies(records), *kept(folder / "index.md"), "", *_claims(judged)]
     files.write_text(folder / "index.md", "\n".join(parts).rstrip("\n") + "\n")
     return folder / "index.md"
 

@@ -8,6 +8,7 @@ import pytest
 
 from fed_pretrain.reporting import published
 from fed_pretrain.reporting.published import record
+from fed_pretrain.reporting.results import study_of
 from groundwork.errors import UserError
 from tests.fed_pretrain.reporting import toy_study
 
@@ -62,6 +63,13 @@ def test_what_a_person_wrote_stays_when_a_page_is_made_again(study_file, folder)
     page.write_text(page.read_text().replace("<!-- end -->", "## Why\n\nTested.\n<!-- end -->"))
     published.publish([study_file], folder)
     assert "<!-- written -->\n## Why\n\nTested.\n<!-- end -->\n" in page.read_text()
+
+
+def test_a_page_says_where_the_machine_did_much_else(study_file):
+    content = json.loads(study_file.read_text())
+    content["passes"][0]["load"] = 18.4
+    busy = study_of(content, study_file.parent)
+    assert "on 2 CPU cores that did much else (load 18)" in "; ".join(record.of_study(busy).meta)
 
 
 def test_a_study_made_again_is_compared_by_its_verdicts(study_file, folder, tmp_path):

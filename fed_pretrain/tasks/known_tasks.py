@@ -70,7 +70,8 @@ def get(name: str) -> TaskDefinition:
         return _all()[name]
     except KeyError:
         raise UserError(
-            f"--task is {name!r}, must be one of {', '.join(names())} (--task=help tells more)"
+            f"--task is {name!r}{nearest(name, names())}, must be one of {', '.join(names())}"
+            " (--task=help tells more)"
         ) from None
 
 

@@ -89,7 +89,10 @@ def test_every_program_ends_by_naming_the_next_command(program):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--task=digit", "--workdir=x"], "--task is 'digit', must be one of"),
+        (
+            ["--task=digit", "--workdir=x"],
+            "--task is 'digit' (did you mean 'digits'?), must be one",
+        ),
         (["--task=digits", "--model=edge", "--workdir=x"], "--model is 'edge'; task 'digits' has"),
     ],
 )

@@ -353,6 +353,10 @@ CASES: dict[str, Case] = {
         "image_folder", "x", _pictures(**{"a__cat__2.png": b"text"}), r"2\.png: .*it is no image",
         name=IMAGES,
     ),
+    "pictures of which none is one": Case(
+        "image_folder", "x", _pictures(**{"a__cat__1.png": b"text"}), "read .a/cat/1.png: it is no",
+        name=IMAGES,
+    ),
     "a picture cut short": Case(
         "image_folder", "x", _pictures(**{"a__cat__2.png": _png(40, 40)[:60]}), "unreadable_image",
         name=IMAGES,

@@ -199,13 +199,15 @@ def _shape(root: Path, found: list[Listed], options: Mapping[str, str]) -> tuple
         if not (height.isdigit() and width.isdigit() and int(height) and int(width)):
             raise UserError(f"--source_options=size={options['size']}: write it like 64x64")
         return int(height), int(width), channels
+    why = ""
     for entry in found:
         try:
             image = decode((root / entry.path).read_bytes())
-        except (UnreadableImage, OSError):
+        except (UnreadableImage, OSError) as error:
+            why = why or f"{entry.path}: {getattr(error, 'strerror', error)}"
             continue
         return image.size[1], image.size[0], channels
-    raise UserError(f"--input={root}: no image there can be read")
+    raise UserError(f"--input={root}: no image there can be read ({why})")
 
 
 SOURCE = Source(

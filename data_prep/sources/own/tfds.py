@@ -6,6 +6,8 @@ prepares it there first, where the data set allows it.
 
 import dataclasses
 import functools
+import logging
+import urllib.parse
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -133,8 +135,7 @@ def _builder(name: str, data_dir: str | None) -> Any:
     try:
         return tfds.builder(name, data_dir=data_dir, try_gcs=False)
     except Exception as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UserError(f"--source=tfds:{name}: no such data set ({first})") from error
+        raise UserError(f"--source=tfds:{name}: no such data set ({_why(error)})") from error
 
 
 def _prepare(builder: Any, name: str) -> None:
@@ -143,14 +144,23 @@ def _prepare(builder: Any, name: str) -> None:
     from tensorflow_datasets.core.download import downloader
 
     downloader.MAX_RETRIES = 2  # Its ten take over two minutes to notice that there is no network.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
     try:
         builder.download_and_prepare()
     except Exception as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(
             f"--source=tfds:{name}: it is not prepared in {builder.data_dir} and cannot be "
-            f"downloaded ({first}); prepare it elsewhere and name its data_dir with --input"
+            f"downloaded ({_why(error)}); prepare it elsewhere and name its data_dir with --input"
         ) from error
+
+
+def _why(error: Exception) -> str:
+    """In a few words: what requests says of a network that is not there fills five lines."""
+    import requests
+
+    if isinstance(error, requests.ConnectionError) and error.request is not None:
+        return f"{urllib.parse.urlsplit(error.request.url).hostname} cannot be reached"
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def _fields(info: Any, options: Mapping[str, str]) -> tuple[Field, ...]:

@@ -5,9 +5,11 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import requests
 import tensorflow_datasets as tfds
 
 from data_prep.sources import known_sources
+from data_prep.sources.own import tfds as own_tfds
 from data_prep.sources.public import chitchat
 from groundwork.errors import UserError
 
@@ -181,3 +183,10 @@ def test_every_source_of_the_plan_is_there():
         *("tfds", "text_files", "csv", "jsonl", "tfrecord", "image_folder"),
         *("digits", "mnist5k", "chitchat", "shakespeare"),
     }
+
+
+def test_a_network_that_is_not_there_is_a_few_words():
+    with pytest.raises(requests.ConnectionError) as refusal:
+        requests.get("http://127.0.0.1:9/file", timeout=5)
+    assert own_tfds._why(refusal.value) == "127.0.0.1 cannot be reached"
+    assert own_tfds._why(ValueError("one\ntwo")) == "one"

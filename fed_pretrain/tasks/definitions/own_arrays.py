@@ -3,6 +3,7 @@
 `fed_pretrain.clients(...)` and `prepare --source=arrays` make such datasets.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fed_pretrain.tasks.definition import ModelChoice, OpenTask, TaskDefaults, TaskDefinition
@@ -42,9 +43,6 @@ def build_model(task: OpenTask, num_classes: int) -> "tf.keras.Model":
     return tf.keras.Model(row, x, name="mlp")
 
 
-MODELS = (ModelChoice("mlp", build=build_model),)
-
-
 def measured(dataset: "PreparedDataset", options: "TaskOptions") -> ArrayEncoder | TableEncoder:
     """Of arrays, or of a table's columns where the dataset holds no array."""
     held = {feature.name for feature in dataset.manifest.features}
@@ -63,48 +61,39 @@ def binary_cross_entropy(task: OpenTask) -> "Objective":
     return BinaryCrossEntropy()
 
 
+MODELS = (ModelChoice("mlp", build=build_model),)
+_CLASSIFICATION = TaskDefinition(
+    name="classification",
+    title="your own arrays, one class an example",
+    kind="vector",
+    expects=(),
+    encoder=Arrays("classification"),
+    models=MODELS,
+    defaults=DEFAULTS,
+    build=build_model,
+)
+
 DEFINITIONS = (
-    TaskDefinition(
-        name="classification",
-        title="your own arrays, one class an example",
-        kind="vector",
-        expects=(),
-        encoder=Arrays("classification"),
-        models=MODELS,
-        defaults=DEFAULTS,
-        build=build_model,
-    ),
-    TaskDefinition(
+    _CLASSIFICATION,
+    replace(
+        _CLASSIFICATION,
         name="regression",
         title="your own arrays or table, numbers to be predicted",
-        kind="vector",
-        expects=(),
         encoder=measured,
-        models=MODELS,
-        defaults=DEFAULTS,
-        build=build_model,
         objective=squared_error,
         of_logits=False,
     ),
-    TaskDefinition(
+    replace(
+        _CLASSIFICATION,
         name="multilabel",
         title="your own arrays, several labels an example, each yes or no",
-        kind="vector",
-        expects=(),
         encoder=Arrays("multilabel"),
-        models=MODELS,
-        defaults=DEFAULTS,
-        build=build_model,
         objective=binary_cross_entropy,
     ),
-    TaskDefinition(
+    replace(
+        _CLASSIFICATION,
         name="next_token",
         title="your own rows of tokens, the next one at every place",
-        kind="vector",
-        expects=(),
         encoder=Arrays("next_token"),
-        models=MODELS,
-        defaults=DEFAULTS,
-        build=build_model,
     ),
 )

@@ -3,21 +3,10 @@
 import dataclasses
 
 from data_prep.store.reader import PreparedDataset
-from fed_pretrain.tasks.definition import (
-    ExpectedFeature,
-    ModelChoice,
-    TaskDefaults,
-    TaskDefinition,
-    TaskOptions,
-)
+from fed_pretrain.tasks.definition import ExpectedFeature, TaskDefaults, TaskDefinition
 from fed_pretrain.tasks.definitions import posts
 from fed_pretrain.tasks.encoders.images import class_names
-from fed_pretrain.tasks.encoders.text_labels import (
-    HashedWords,
-    LabelledWordpieces,
-    Labels,
-    wordpiece_vocabulary,
-)
+from fed_pretrain.tasks.encoders.text_labels import LabelledTexts, Labels
 
 WORDS = 20
 _CLASSIFIED_WORDS = 64
@@ -39,28 +28,15 @@ def labels(dataset: PreparedDataset) -> Labels:
     return Labels("label", class_names(dataset), numbered=True)
 
 
-def hashed_words(dataset: PreparedDataset, options: TaskOptions) -> HashedWords:
-    return HashedWords(labels(dataset), options.sequence_length or _CLASSIFIED_WORDS)
-
-
-def wordpieces(dataset: PreparedDataset, options: TaskOptions) -> LabelledWordpieces:
-    return LabelledWordpieces(
-        labels(dataset),
-        options.sequence_length or _CLASSIFIED_WORDS,
-        wordpiece_vocabulary(options),
-    )
-
+_LABELLED = LabelledTexts(labels, _CLASSIFIED_WORDS)
 
 TEXT_CLASSIFICATION = TaskDefinition(
     name="text_classification",
     title="your own labelled texts",
     kind="text",
     expects=(ExpectedFeature("text", "text"), ExpectedFeature("label", "int64")),
-    encoder=hashed_words,
-    models=(
-        ModelChoice("word_bag"),
-        ModelChoice("bert_encoder", encoder=wordpieces, start="package:minilm"),
-    ),
+    encoder=_LABELLED.hashed,
+    models=_LABELLED.models(),
     defaults=_TEXTS,
 )
 

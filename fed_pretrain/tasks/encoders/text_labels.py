@@ -2,13 +2,14 @@
 
 import dataclasses
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from data_prep.sources.parsing.vocabulary import split_as_stanford
+from data_prep.store.reader import PreparedDataset
 from fed_pretrain.clients.encoder import PADDING_LABEL, Encoder, Features, as_array, as_texts
-from fed_pretrain.tasks.definition import TaskOptions
+from fed_pretrain.tasks.definition import ModelChoice, TaskOptions
 from fed_pretrain.tasks.encoders.wordpieces import (
     CLASSIFY,
     SEPARATE,
@@ -113,6 +114,27 @@ class LabelledWordpieces(LabelledEncoder):
     def ids(self, text: str) -> list[int]:
         pieces = self.vocabulary.ids(text)[: self.length - 2]
         return [self.vocabulary.id(CLASSIFY), *pieces, self.vocabulary.id(SEPARATE)]
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelledTexts:
+    """A task's encoders of labelled texts, of `length` ids by default, and its models."""
+
+    labels: Callable[[PreparedDataset], Labels]
+    length: int
+
+    def hashed(self, dataset: PreparedDataset, options: TaskOptions) -> HashedWords:
+        return HashedWords(self.labels(dataset), options.sequence_length or self.length)
+
+    def wordpieces(self, dataset: PreparedDataset, options: TaskOptions) -> LabelledWordpieces:
+        length = options.sequence_length or self.length
+        return LabelledWordpieces(self.labels(dataset), length, wordpiece_vocabulary(options))
+
+    def models(self) -> tuple[ModelChoice, ...]:
+        return (
+            ModelChoice("word_bag"),
+            ModelChoice("bert_encoder", encoder=self.wordpieces, start="package:minilm"),
+        )
 
 
 def wordpiece_vocabulary(options: TaskOptions) -> WordpieceVocabulary:

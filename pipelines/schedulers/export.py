@@ -1,5 +1,6 @@
 """A study as a file that a scheduler takes: an Airflow DAG, a Slurm script, a makefile, ..."""
 
+import datetime
 import re
 import shlex
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import jinja2
 
+from data_prep.sources import interval
 from groundwork import files
 from groundwork.errors import UserError
 from groundwork.settings import setting
@@ -72,7 +74,11 @@ class ExportConfig:
         "With --image: CLAIM:/PATH, the persistent volume claim that holds the study's work"
         " directory, and where it is mounted.",
     )
-    schedule: str = setting("", "With --export: when to run, as five cron fields or @daily.")
+    schedule: str = setting(
+        "",
+        "With --export: when to run, as five cron fields or @daily; each run of a plan with"
+        " `intervals` adds the one that just ended.",
+    )
     pool: str = setting("", "With --export: the pool of workers (or devices) that steps take.")
 
 
@@ -98,6 +104,7 @@ def export(study: ListedStudy, config: ExportConfig) -> str:
         config=config,
         claim=claim,
         mount=mount,
+        growing=_growing(study) if config.schedule and study.intervals else None,
     )
     if config.output:
         try:
@@ -155,6 +162,20 @@ def _check_lines(study: ListedStudy) -> None:
             raise UserError(
                 f"--export=make: {word!r} has a line break, which no makefile can hold; rename it"
             )
+
+
+@dataclass(frozen=True)
+class _Growing:
+    """The first day of what a schedule adds; `form` names an interval, as strftime does."""
+
+    first: datetime.datetime
+    form: str
+
+
+def _growing(study: ListedStudy) -> _Growing:
+    last = study.intervals[-1]
+    end = datetime.datetime.fromtimestamp(interval.bounds(last)[1], datetime.UTC)
+    return _Growing(end, "-".join(("%Y", "%m", "%d")[: last.count("-") + 1]))
 
 
 def _arrays(study: ListedStudy) -> list[list[str]]:

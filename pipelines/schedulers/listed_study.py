@@ -24,7 +24,10 @@ class Task:
 
 @dataclass(frozen=True)
 class ListedStudy:
-    """`flags` are the study's own; relative paths in its plan begin at `folder`."""
+    """`flags` are the study's own; relative paths in its plan begin at `folder`.
+
+    intervals: of its data so far, in the order of time.
+    """
 
     name: str
     title: str
@@ -34,6 +37,7 @@ class ListedStudy:
     folder: str
     flags: tuple[str, ...]
     steps: tuple[Step, ...]
+    intervals: tuple[str, ...] = ()
 
     def lines(self, program: Sequence[str]) -> Iterator[str]:
         """A JSON object a line, inputs before the steps that read them."""
@@ -82,6 +86,7 @@ def listed(
             *(f"--set={override}" for override in overrides),
         ),
         steps=tuple(steps),
+        intervals=plan.intervals,
     )
 
 

@@ -23,22 +23,38 @@ PLAN = """\
 name: {name}
 title: A small study
 question: Does noise on the start matter?
-settings: {{rounds: 300, clients_per_round: 3, max_examples: 30, checkpoint_every: 20}}
+settings: {rounds: 300, clients_per_round: 3, max_examples: 30, checkpoint_every: 20}
 tasks:
   digits:
     task: digits
-    starts: {{random: {{start: random}}, noisy: {{start: random, start_noise: 0.5}}}}
+    starts: {random: {start: random}, noisy: {start: random, start_noise: 0.5}}
 algorithms:
-  fedavg: {{algorithm: fedavg}}
+  fedavg: {algorithm: fedavg}
+seeds: [0]
+"""
+GROWING = """\
+name: growing
+title: A study by month
+question: Is last month's model a good start?
+settings: {rounds: 3, clients_per_round: 3, max_examples: 20}
+intervals: ["2018-03"]
+tasks:
+  chat:
+    task: chitchat
+    dataset: {source: chitchat, split: by_example, split_fractions: "0.7,0.1,0.2"}
+    settings: {model: char_cnn, eval_examples: 100}
+    starts: {random: {start: random}, carried: {continue_from: random}}
+algorithms:
+  fedavg: {algorithm: fedavg}
 seeds: [0]
 """
 KILLED = "train/digits/random/fedavg/0"
 
 
-def study(folder: Path, name: str, *flags: str) -> list[str]:
+def study(folder: Path, name: str, *flags: str, text: str = PLAN) -> list[str]:
     folder.mkdir(exist_ok=True)
     plan = folder / f"{name}.yaml"
-    plan.write_text(PLAN.format(name=name))
+    plan.write_text(text.replace("{name}", name))
     program = [sys.executable, "-m", "pipelines.study", f"--plan={plan}"]
     return [*program, f"--workdir={folder / name}", *flags]
 
@@ -112,7 +128,7 @@ def states(environment: Mapping[str, str], dag: str) -> dict[str, str]:
     return {row["task_id"]: row["state"] for row in rows}
 
 
-def start_run(environment: Mapping[str, str], dag: str) -> None:
+def unpause(environment: Mapping[str, str], dag: str) -> None:
     command = [str(BIN / "airflow"), "dags"]
 
     def listed() -> bool:
@@ -123,7 +139,19 @@ def start_run(environment: Mapping[str, str], dag: str) -> None:
 
     until(listed, 180, f"{dag} is listed")
     run([*command, "unpause", dag], environment)
-    run([*command, "trigger", dag, "--run-id", "by_test"], environment)
+
+
+def start_run(environment: Mapping[str, str], dag: str) -> None:
+    unpause(environment, dag)
+    run([str(BIN / "airflow"), "dags", "trigger", dag, "--run-id", "by_test"], environment)
+
+
+def runs_of(environment: Mapping[str, str], dag: str) -> dict[str, str]:
+    """The states of a DAG's runs by the day at which their data begins."""
+    listed = run([str(BIN / "airflow"), "dags", "list-runs", dag, "-o", "json"], environment)
+    start = listed.find('[{"')
+    rows = json.loads(listed[start:]) if start >= 0 else []
+    return {row["logical_date"][:10]: row["state"] for row in rows}
 
 
 def process_of(step: str, workdir: Path) -> int | None:
@@ -204,3 +232,32 @@ def test_kfp_compiles_the_pipeline_and_airflow_parses_the_pods(tmp_path) -> None
     environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path / "home")}
     told = run([str(BIN / "python"), "-c", check], environment)
     assert "train--digits--random--fedavg--0" in told
+
+
+def test_a_schedule_adds_a_month_at_a_time_to_one_report(tmp_path) -> None:
+    dag = tmp_path / "dags" / "growing.py"
+    run(study(tmp_path, "growing", "--export=airflow", "--schedule=@monthly", f"--output={dag}",
+              text=GROWING))  # fmt: skip
+    # Two months of data; without an end it would go on to today.
+    text = dag.read_text().replace("catchup=True,", "catchup=True, end_date=END,")
+    end = "END = datetime.datetime(2018, 5, 1, tzinfo=datetime.UTC)"
+    dag.write_text(text.replace("\n\nwith DAG(", f"\n\n{end}\n\nwith DAG("))
+    with airflow(tmp_path / "home", tmp_path / "dags") as environment:
+        unpause(environment, "growing")
+        ended = until(
+            lambda: (
+                (r := runs_of(environment, "growing"))
+                and len(r) == 2
+                and set(r.values()) <= {"success", "failed"}
+                and r
+            ),
+            1000,
+            "both months are done",
+            pause=5,
+        )
+    assert ended == {"2018-04-01": "success", "2018-05-01": "success"}
+    steps = tmp_path / "growing" / "steps" / "train" / "chat"
+    assert sorted(p.name for p in steps.iterdir()) == ["2018-03", "2018-04", "2018-05"]
+    reports = (tmp_path / "growing" / "steps").glob("report@*/index.html")
+    report = max(reports, key=lambda page: page.stat().st_mtime)
+    assert "2018-05" in report.read_text()

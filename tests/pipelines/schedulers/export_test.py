@@ -1,6 +1,7 @@
 """Studies as files for schedulers, run by make, by bash with a stand-in for sbatch, by Python."""
 
 import ast
+import dataclasses
 import json
 import os
 import shlex
@@ -195,3 +196,23 @@ def _split(text: str) -> list[str]:
 def test_what_a_scheduler_cannot_take_is_refused(study, config, words) -> None:
     with pytest.raises(UserError, match=words):
         export(study, config)
+
+
+@pytest.mark.parametrize(
+    ("intervals", "first", "form"),
+    [
+        (("2018-04", "2018-12"), "2019, 1, 1", "%Y-%m"),
+        (("2018",), "2019, 1, 1", "%Y"),
+        (("2020-02-28",), "2020, 2, 29", "%Y-%m-%d"),
+    ],
+)
+def test_a_schedule_adds_the_interval_that_ended_to_a_growing_study(
+    study, intervals, first, form
+) -> None:
+    growing = dataclasses.replace(study, intervals=intervals)
+    text = export(growing, ExportConfig("airflow", schedule="@monthly"))
+    ast.parse(text)
+    assert f"start_date=datetime.datetime({first}, tzinfo" in text
+    assert f"--interval={{{{ data_interval_start.strftime('{form}') }}}}" in text
+    assert "--step" not in text
+    assert "--step" in export(growing, ExportConfig("airflow"))

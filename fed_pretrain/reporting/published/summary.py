@@ -18,11 +18,9 @@ from groundwork.progress import duration
 Judged = tuple[Record, Check]
 _AGAINST = (Verdict.FAILS, Verdict.EQUIVALENT, Verdict.NOT_SEEN)
 _INTRODUCTION = """\
-What the plans have found, each page by the command that it names: `python -m fed_pretrain.report
---index=runs --publish=docs/results` writes them and this page. The data and the networks are those
-that come with the package, which are small; a verdict speaks of them alone, and a page lists what
-its plan reduced. A verdict needs an adjusted p of at most 0.05 ([how it is
-reached](../science.md)); the interval is the row's own.
+What these studies have found; a page names the command that made it. A verdict speaks of its
+study's data, models and budget alone, and a page lists what its plan reduced. It needs an adjusted p
+of at most 0.05; the interval is the row's own.
 """
 
 
@@ -30,8 +28,8 @@ def write(folder: Path) -> Path:
     records = record.read_all(folder)
     judged = [(one, check) for one in records for check in one.checks]
     parts = ["# Results", "", _INTRODUCTION]
-    parts += [*_totals(records, judged), *_glance(judged), *_against(judged)]
-    parts += [*_studies(records), *kept(folder / "index.md"), "", *_claims(judged)]
+    parts += [*_totals(records, judged), *kept(folder / "index.md"), "", *_glance(judged)]
+    parts += [*_against(judged), *_studies(records), *_claims(judged)]
     files.write_text(folder / "index.md", "\n".join(parts).rstrip("\n") + "\n")
     return folder / "index.md"
 

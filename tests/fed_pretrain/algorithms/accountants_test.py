@@ -3,6 +3,8 @@
 import functools
 import itertools
 import math
+import re
+from pathlib import Path
 from typing import Any
 
 import dp_accounting
@@ -13,6 +15,8 @@ from scipy import stats
 from fed_pretrain.algorithms import accountants, correlation
 from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.clients import sampling
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def epsilon(
@@ -105,6 +109,14 @@ def test_cohorts_drawn_without_replacement_have_renyis_bound_of_wang_and_others(
     at_two = math.log1p(0.01**2 * min(4 * math.expm1(renyi), 2 * math.exp(renyi)))
     assert made._renyi_of_a_round[accountants._ORDERS.index(2.0)] == pytest.approx(at_two)
     assert epsilon("uniform", 10, 1000, 100) == pytest.approx(11.21, abs=0.01)
+
+
+def test_the_epsilons_on_the_page_are_those_of_the_accountants() -> None:
+    page = (ROOT / "docs" / "privacy.md").read_text()
+    shown = re.findall(r"^\| `(\w+)` \|.*\| ([\d.]+) \|$", page, re.MULTILINE)
+    assert {how for how, _ in shown} == set(sampling.WAYS)
+    for how, text in shown:
+        assert f"{epsilon(how, 10, 1000, 100):.2f}" == text, how
 
 
 def test_amplification_is_only_taken_where_it_helps() -> None:

@@ -19,8 +19,8 @@ Judged = tuple[Record, Check]
 _AGAINST = (Verdict.FAILS, Verdict.EQUIVALENT, Verdict.NOT_SEEN)
 _INTRODUCTION = """\
 What these studies have found; a page names the command that made it. A verdict speaks of its
-study's data, models and budget alone, and a page lists what its plan reduced. It needs an adjusted p
-of at most 0.05; the interval is the row's own.
+study's data, models and budget alone, and a page lists what its plan reduced. It needs an adjusted
+p of at most 0.05; the interval is the row's own.
 """
 
 

@@ -368,7 +368,7 @@ def _analyses(within: Mapping[str, Plan], task_name: str, task: TaskPlan) -> Ite
                 continue
             if analysis.of == "start":
                 yield from _start_analyses(plan, task_name, task, partition, name)
-            elif analysis.beside != partition:
+            elif not analysis.beside or analysis.beside != partition:
                 others = within[analysis.beside] if analysis.beside else None
                 yield from _run_analyses(plan, others, task_name, task, partition, name)
 

@@ -46,13 +46,11 @@ def fitted(
         _check_protected(form, config)
     layer = HeadLayer(start, task, executor, f"--start_head={config.head}")
     # Starts that differ in the draw of the head alone (by seed) have the same one here.
-    key: tuple[Json, ...] = ("one-pass head", id(task), _body_digest(start, layer.name))
-    key += (config.head, config.head_strength)
-    if protection.any:
-        key += (repr(protection), config.head_clip)
-    if form.from_mixtures:
-        key += (config.head_covariance, config.head_mixtures)
-    fit = session.cached(key, lambda: _Fit(start, config, form, layer, protection))
+    made_from = (_body_digest(start, layer.name), *_settings(config, form, protection))
+    fit = session.cached(
+        ("one-pass head", id(task), *made_from),
+        lambda: _Fit(start, config, form, layer, protection),
+    )
     report = dataclasses.replace(
         start.report,
         rows=tuple(
@@ -65,10 +63,26 @@ def fitted(
         warnings=(*start.report.warnings, *fit.warnings, _rate_warning(fit.facts)),
     )
     # Of what the head is made from, not of its bits: executors may round them differently.
-    digest = hashlib.sha256(json.dumps(key[2:]).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps(made_from).encode()).hexdigest()
     made = layer.exchanged(ModelArrays(*start.weights), fit.values)
     weights = (made.trainable, made.non_trainable)
     return dataclasses.replace(start, weights=weights, report=report, digest=digest)
+
+
+def _settings(config: StartConfig, form: ClosedForm, protection: Protection) -> tuple[Json, ...]:
+    """What beside the body decides the head."""
+    found: tuple[Json, ...] = (config.head, config.head_strength)
+    if protection.any:
+        found += (repr(protection), config.head_clip)
+    if form.from_mixtures:
+        found += (config.head_covariance, config.head_mixtures)
+    return found
+
+
+def norm_of_a_client(clip: float, moment: str | None) -> float:
+    """Of its sums: an example of phi of length one adds at most as much to each kind of them."""
+    kinds = 2 if moment is None else 3
+    return clip * float(kinds) ** 0.5
 
 
 def _check_protected(form: ClosedForm, config: StartConfig) -> None:
@@ -161,8 +175,7 @@ class _Fit:
         self._start, self._config, self._form = start, config, form
         self._layer, self._protection = layer, protection
         self._moment = config.head_covariance if form.from_mixtures else form.second_moment
-        # An example of phi of length one adds at most as much to each kind of sums.
-        self._norm = config.head_clip * (3.0 if self._moment else 2.0) ** 0.5
+        self._norm = norm_of_a_client(config.head_clip, self._moment)
         total, each = self._sums()
         head = form.fit(total, each, config.head_strength)
         scale, squared = self._second_pass(head)

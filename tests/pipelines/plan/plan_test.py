@@ -213,6 +213,21 @@ def test_runs_of_one_partition_stand_beside_those_of_the_others(tmp_path):
         assert step.inputs() == {run, other}
 
 
+def test_the_runs_of_a_task_without_partitions_are_analysed(tmp_path):
+    text = """
+name: alone
+title: One
+question: What?
+tasks:
+  digits: {task: digits, settings: {rounds: 1}, starts: {random: {start: random}}}
+algorithms: {fedavg: {client_update: sgd}}
+analyze: {tuned: {of: run, settings: {probes: baselines}}}
+seeds: [0]
+"""
+    steps = {step.kind: step for step in expand(plans.load(write(tmp_path, text)))}
+    assert steps["analyze"].inputs() == {steps["train"].step_id}
+
+
 def test_a_partition_to_stand_beside_is_one_of_the_tasks(tmp_path):
     text = TEXT[: TEXT.index("analyze:")] + BESIDE.lstrip()
     assert "no partition 'idd'" in refused(tmp_path, text.replace("beside: iid", "beside: idd"))

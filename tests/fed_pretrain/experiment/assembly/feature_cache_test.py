@@ -1,8 +1,12 @@
 """Runs of a head on kept features against the same runs through the whole model."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 
 from fed_pretrain.executors.executor_options import ExecutorOptions
+from fed_pretrain.experiment.assembly import feature_cache
 from fed_pretrain.experiment.assembly.assemble import assemble
 from fed_pretrain.experiment.assembly.feature_cache import FeatureEncoder
 from fed_pretrain.experiment.assembly.session import Session
@@ -68,3 +72,17 @@ def test_what_cannot_be_kept_is_refused_where_it_is_asked_for(tmp_path) -> None:
     with pytest.raises(UserError, match="--feature_cache=always: no frozen part"):
         _ = assemble(small(tmp_path, start=first, work={"feature_cache": "always"}), session).seen
     session.close()
+
+
+def test_features_are_kept_by_the_structure_and_the_frozen_weights_that_give_them() -> None:
+    def digest(model="small", moving=1.0, frozen=1.0, wanted="auto") -> str:
+        start = SimpleNamespace(
+            build_model=SimpleNamespace(identity=lambda: {"model": model}),
+            names=(["head/kernel"], ["conv/kernel"]),
+            weights=([np.full(2, moving)], [np.full(3, frozen)]),
+        )
+        return feature_cache._digest(start, None, wanted)
+
+    assert digest(moving=2.0) == digest()
+    others = [digest(), digest(model="large"), digest(frozen=2.0), digest(wanted="always")]
+    assert len(set(others)) == 4

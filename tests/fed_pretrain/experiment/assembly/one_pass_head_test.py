@@ -1,5 +1,7 @@
 """Heads in closed form on real digits. Oracle: Keras' features of all clients' rows, in NumPy."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -9,6 +11,7 @@ from fed_pretrain.algorithms import accountants
 from fed_pretrain.algorithms.aggregators import secure_sum
 from fed_pretrain.algorithms.protected_sums import Protection
 from fed_pretrain.executors.executor_options import ExecutorOptions
+from fed_pretrain.experiment.assembly import one_pass_head
 from fed_pretrain.experiment.assembly.assemble import assemble
 from fed_pretrain.experiment.assembly.session import Session
 from fed_pretrain.pretraining.central_training import PretrainConfig, pretrain
@@ -223,3 +226,33 @@ def test_what_it_cannot_do_is_refused(session, tmp_path) -> None:
         StartConfig(head="gaussian", head_covariance="full")
     with pytest.raises(UserError, match="pretrain has none"):
         pretrain(PretrainConfig("digits", str(tmp_path), start=StartConfig(head="ridge")))
+
+
+def a_start(**changed) -> SimpleNamespace:
+    weights = {"conv/kernel": np.ones(3), "head/kernel": np.ones(2), **changed}
+    recipe = SimpleNamespace(identity=lambda: {"model": "small"})
+    return SimpleNamespace(
+        build_model=recipe, names=(list(weights), []), weights=(list(weights.values()), [])
+    )
+
+
+def test_a_head_is_kept_by_all_it_is_made_from() -> None:
+    body = one_pass_head._body_digest(a_start(), "head")
+    assert one_pass_head._body_digest(a_start(**{"head/kernel": np.zeros(2)}), "head") == body
+    assert one_pass_head._body_digest(a_start(**{"conv/kernel": np.zeros(3)}), "head") != body
+    plain, secure = (Protection(None, secure, 0, 10) for secure in (False, True))
+    made = [
+        one_pass_head._settings(StartConfig(head=head, **settings), FORMS[head], protection)
+        for head, settings, protection in (
+            ("ridge", {}, plain),
+            ("ridge", {"head_strength": 0.5}, plain),
+            ("ridge", {}, secure),
+            ("ridge", {"head_clip": 3.0}, secure),
+            ("ridge", {}, Protection(1.0, False, 0, 10)),
+            ("ridge", {}, Protection(1.0, False, 1, 10)),
+            ("gaussian", {}, plain),
+            ("gaussian", {"head_mixtures": 2}, plain),
+            ("gaussian", {"head_covariance": "spherical"}, plain),
+        )
+    ]
+    assert len(set(made)) == len(made)

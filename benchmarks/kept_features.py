@@ -1,0 +1,108 @@
+"""What a round of a head costs with the features of its frozen body computed anew, and kept.
+
+    python -m benchmarks.kept_features           heads of SqueezeNet and of MiniLM
+    python -m benchmarks.kept_features --smoke   the head of a small CNN
+
+The same clients take part in every round, so that after the first one all features are kept.
+Figures are medians of the rounds after it, in wall seconds and in CPU seconds of this process: the
+latter hold on a busy machine, too.
+"""
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+from benchmarks import heads, machine, smoke
+from fed_pretrain.experiment.assembly.run_config import (
+    ALWAYS,
+    NEVER,
+    EvaluationConfig,
+    RunConfig,
+    SavingConfig,
+    WorkConfig,
+)
+from fed_pretrain.experiment.training.run import train
+from fed_pretrain.starts.start_config import StartConfig
+from fed_pretrain.tracking.follower import Follower, Row
+
+GOAL = 10.0
+
+
+class _Clock(Follower):
+    """The process' CPU seconds at the end of every round."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def row(self, row: Row) -> None:
+        self.times.append(time.process_time())
+
+
+def cost(name: str, folder: Path, wanted: str, rounds: int) -> tuple[float, float]:
+    """Median wall and CPU seconds of a round after the first; the last one evaluates, too."""
+    setting, clock = heads.setting_of(name), _Clock()
+    config = RunConfig(
+        task=setting.task,
+        dataset=str(heads.prepared(setting, folder)),
+        workdir=str(folder / wanted),
+        model=setting.model,
+        start=StartConfig(spec=setting.start, head="new", trainable="head"),
+        options=setting.options,
+        algorithm_name="fedavg",
+        work=WorkConfig(
+            rounds=rounds,
+            clients_per_round=8,
+            batch_size=8,
+            max_examples=24,
+            sampling="fixed",
+            feature_cache=wanted,
+        ),
+        evaluation=EvaluationConfig(evaluate_every=rounds, eval_examples=50),
+        saving=SavingConfig(checkpoint_every=1000, tensorboard=False),
+    )
+    rows = train(config, followers=[clock]).rows
+    wall = [row["seconds"] for row in rows[2:-1]]
+    spent = [after - before for before, after in zip(clock.times, clock.times[1:], strict=False)]
+    return statistics.median(wall), statistics.median(spent[:-1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=8)
+    smoke.add(parser)
+    arguments = parser.parse_args()
+    machine.announce()
+    names = [heads.SMOKE] if arguments.smoke else ["plays", "mnist5k"]
+    figures = {}
+    for name in names:
+        missing = heads.missing(name)
+        if missing is not None:
+            print(f"{name}: left out; `{missing}` fetches what it needs")
+            continue
+        model = heads.setting_of(name).model
+        with tempfile.TemporaryDirectory() as folder:
+            found = {
+                wanted: cost(name, Path(folder), wanted, arguments.rounds)
+                for wanted in (NEVER, ALWAYS)
+            }
+        for kind, (before, after) in zip(
+            ("wall", "CPU"), zip(found[NEVER], found[ALWAYS], strict=True), strict=True
+        ):
+            figures[f"{model} {kind}"] = before / after
+            print(
+                f"{model}, {kind} seconds of a round: {before:.3f} anew, {after:.3f} kept,"
+                f" {before / after:.1f} x (goal {GOAL:.0f})",
+                flush=True,
+            )
+    if arguments.smoke:
+        smoke.check(figures, 2)
+
+
+if __name__ == "__main__":
+    main()

@@ -118,7 +118,7 @@ def _work(study: Study, axis: str, point: str) -> float:
     return float(next((flags[name] for name in ("epochs", "local_steps") if name in flags), 0.0))
 
 
-def pretrained_bears_local_steps(where: Where) -> Finding | None:
+def pretrained_tolerates_local_steps(where: Where) -> Finding | None:
     block = _local_work(where, where.start)
     if block is None:
         return None
@@ -158,11 +158,11 @@ def learned(where: Where, block: Block, side: str, y: np.ndarray) -> list[findin
 
 LOCAL_STEPS = Claim(
     "local_steps",
-    "Bears more local steps",
+    "Tolerates more local steps",
     "Pre-trained runs tolerate more local steps without losing accuracy.",
     FIRST,
     f"final accuracy, pre-trained start: most minus fewest local steps, plus {MARGIN}",
-    pretrained_bears_local_steps,
+    pretrained_tolerates_local_steps,
 )
 
 

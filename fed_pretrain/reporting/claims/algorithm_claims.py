@@ -333,7 +333,7 @@ FULL_BATCH = Claim(
 _RIVALS = ("nova", "proximal", "mimelite")
 
 
-def plain_adam_bears_unequal_work(where: Where) -> Finding | None:
+def plain_adam_tolerates_unequal_work(where: Where) -> Finding | None:
     def wanted(run: Run) -> bool:
         return works_unequally(run) and is_adaptive(run) and client_of(run) in ("sgd", *_RIVALS)
 
@@ -361,7 +361,7 @@ UNEQUAL_WORK = Claim(
     " pre-trained start.",
     FIRST,
     "adaptive server, pre-trained start: SGD minus best of Nova, Proximal and MimeLite",
-    plain_adam_bears_unequal_work,
+    plain_adam_tolerates_unequal_work,
 )
 
 UNEQUAL_WORK_RANDOM = Claim(

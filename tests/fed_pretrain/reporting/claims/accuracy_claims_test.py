@@ -185,7 +185,7 @@ def test_local_steps_are_compared_from_fewest_to_most_whatever_the_plans_order(t
     assert found.guarded.down < 0.01
 
 
-def test_a_start_that_training_never_moved_bears_no_local_steps(tmp_path):
+def test_a_start_that_training_never_moved_tolerates_no_local_steps(tmp_path):
     stuck = dict.fromkeys(FINALS, 0.56)
     found = measured(steps_study(tmp_path, stuck, before=0.56), accuracy_claims.LOCAL_STEPS)
     assert found.sides.up < 0.05

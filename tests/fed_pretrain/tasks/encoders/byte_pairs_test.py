@@ -2,6 +2,8 @@
 
 import json
 import pickle
+import random
+import string
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from fed_pretrain.tasks.encoders.byte_pairs import (
     BytePairText,
     chunks,
     read_byte_pairs,
+    walked,
 )
 from groundwork.errors import UserError
 
@@ -42,6 +45,13 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
 )
 def test_text_is_cut_where_gpt2_cuts_it(text, expected):
     assert chunks(text) == expected
+
+
+def test_the_pattern_for_ascii_cuts_as_the_walk_over_characters_does():
+    random.seed(0)
+    for length in range(400):
+        text = "".join(random.choices(" '" * 9 + "strevdlm" + string.printable[:95], k=length % 40))
+        assert chunks(text) == list(walked(text)), text
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """BERT's subwords: values checked with the reference implementation when this was written."""
 
+import random
+import string
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from fed_pretrain.tasks.encoders.wordpieces import (
     WordpieceVocabulary,
     basic_tokens,
     read_vocabulary,
+    spaced_tokens,
 )
 from groundwork.errors import UserError
 
@@ -25,6 +28,13 @@ PIECES = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "un", "##aff", "##able", "a", "##a
 )
 def test_basic_tokens_are_berts(text, tokens):
     assert basic_tokens(text) == tokens
+
+
+def test_the_pattern_for_ascii_finds_the_tokens_that_the_tables_of_unicode_do():
+    random.seed(0)
+    for length in range(200):
+        text = "".join(random.choices("  " + string.printable[:95], k=length % 40))
+        assert basic_tokens(text) == spaced_tokens(text), text
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from groundwork.untyped import Json
 _LONGEST = 64 << 10
 _MOST_NODES = 100_000
 _LONGEST_WHY = 200
+_MERGE = "tag:yaml.org,2002:merge"
 
 # The keys that lead to a value, from the top; a number in a list is its index.
 Place = tuple[str | int, ...]
@@ -32,6 +33,8 @@ class Document:
     def _index(self, node: Json, place: Place) -> None:
         if isinstance(node, yaml.MappingNode):
             for key_node, child in node.value:
+                if key_node.tag == _MERGE:  # Its values are written, and counted, elsewhere.
+                    continue
                 key = str(yaml.safe_load(yaml.serialize(key_node)))
                 line = key_node.start_mark.line + 1
                 if (*place, key) in self._lines:

@@ -1,8 +1,8 @@
 import pytest
 
 from groundwork.errors import UserError
+from pipelines.plan import document, plan_checks
 from pipelines.plan import plan as plans
-from pipelines.plan import plan_checks
 from pipelines.plan.expansion import expand
 from pipelines.plan.steps import Input, key
 
@@ -428,3 +428,11 @@ def test_equal_rates_run_each_start_at_the_others_rates_too(tmp_path):
 def test_equal_rates_of_an_unknown_algorithm_are_refused(tmp_path):
     message = refused(tmp_path, EQUAL.replace("[fedadam]", "[fedadm]"))
     assert "did you mean 'fedadam'" in message
+
+
+def test_a_part_of_a_plan_may_be_taken_over_from_another(tmp_path):
+    text = "a: &first {b: 1, c: 2}\nd:\n  <<: *first\n  c: 3\n"
+    read = document.Document(tmp_path / "plan.yaml", text)
+    assert read.value["d"] == {"b": 1, "c": 3}
+    assert read.where(("d", "c")).endswith("line 4")
+    assert read.where(("d", "b")).endswith("line 2")

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 import tensorflow as tf
 
 from fed_pretrain.executors.border import tensorflow_private
-from fed_pretrain.executors.graphs import structures
+from fed_pretrain.executors.graphs import bounded_loops, structures
 from fed_pretrain.executors.graphs.graph_spec import GraphSpec
 from groundwork.errors import UserError
 from groundwork.untyped import Leaf, Nested, Proto
@@ -25,10 +25,13 @@ _ONE_ELEMENT_OPS = ("DatasetToSingleElement",)
 class ImportedGraph:
     """One import of a GraphSpec; `variables()` makes what a concurrent caller needs."""
 
-    def __init__(self, spec: GraphSpec, jit: bool = False) -> None:
+    def __init__(self, spec: GraphSpec, jit: bool = False, for_xla: bool = False) -> None:
+        """`jit`: compile it here; `for_xla`: whoever inlines it will."""
         self.spec = spec
         self._jit = jit
         self._graph_def = tf.compat.v1.GraphDef.FromString(spec.graph_def)
+        if jit or for_xla:
+            bounded_loops.bound(self._graph_def)
         _rename_functions(self._graph_def, f"_{next(_copies)}_{uuid.uuid4().hex[:8]}")
         self.shareable = _name_resources(self._graph_def)
         self._leaves = list(structures.leaves(spec.input_tree))

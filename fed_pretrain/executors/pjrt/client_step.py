@@ -92,7 +92,7 @@ class ClientStep:
         return self._lowered[forms]
 
     def _lower(self, carry: Arrays, own: Arrays, shared: Arrays, forms: Forms) -> LoweredStep:
-        work = ImportedGraph(self.work)
+        work = ImportedGraph(self.work, for_xla=True)
         if work.iterates_data:
             raise UserError(
                 "--executor=pjrt: this client work iterates a dataset, which XLA cannot compile; it"

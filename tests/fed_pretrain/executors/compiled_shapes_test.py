@@ -12,6 +12,8 @@ import pytest
 import tensorflow as tf
 import tensorflow_federated as tff
 
+from fed_pretrain.algorithms import compose
+from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.clients.local_work import LocalWork
 from fed_pretrain.clients.payload import make_payload, padded
 from fed_pretrain.executors.border import tensorflow_private
@@ -20,8 +22,11 @@ from fed_pretrain.executors.executor import ClientInput
 from fed_pretrain.executors.executor_options import ExecutorOptions
 from fed_pretrain.executors.graphs import graph_spec
 from fed_pretrain.executors.graphs.graph_import import ImportedGraph
+from fed_pretrain.tasks import known_tasks
+from fed_pretrain.tasks.definition import TaskOptions
 from groundwork.errors import UserError
 from tests.fed_pretrain.executors import digits
+from tests.fed_pretrain.tasks import miniature
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "sgd": {},
@@ -83,6 +88,29 @@ def test_a_compiled_round_is_the_plain_one_within_rounding(device, name):
     one, other = (o.metrics["client_work"]["train"] for o in (found, plain))
     for count in ("examples", "steps", "clients", "count"):
         assert one[count] == other[count]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["char_lstm", "word_lstm", "char_cnn_lm"])
+def test_a_compiled_round_of_a_recurrent_model_is_the_plain_one(device, tmp_path, model):
+    """Two layers, one layer, and two with dropout between them."""
+    clients = miniature.texts(("to be", "or not"), ("that is the question",), ("a",))
+    dataset = miniature.write(tmp_path, miniature.TEXT, {"train": clients})
+    (tmp_path / "words.txt").write_text("to\nbe\nor\nnot\nthat\nis\nthe\nquestion\n")
+    options = TaskOptions(sequence_length=8, vocabulary=str(tmp_path / "words.txt"))
+    task = known_tasks.load("chitchat", dataset, model, options)
+    config = ResolvedAlgorithm(population=3, clients_per_round=3, alignment="none")
+    made = compose.build(config, task.model_fn(), task.payload_spec(2), task.objective)
+    reader, work = task.reader("train"), LocalWork(2)
+    inputs = [ClientInput(name, reader.bind(name, work, 3, 1)) for name in reader.client_ids]
+    first = device.initialize(made.process)
+    with DeviceExecutor(ExecutorOptions(jit=True, clients_in_flight=2)) as compiled:
+        plain, found = (
+            executor.run_round(made, first, inputs).state.global_model_weights.trainable
+            for executor in (device, compiled)
+        )
+    assert digits.difference(plain, first.global_model_weights.trainable) > 1e-3
+    assert digits.difference(found, plain) < 1e-6
 
 
 def test_no_op_of_a_dataset_is_compiled(device):

@@ -19,7 +19,7 @@ class Names:
         titles = self._task(task).get("start_titles", {})
         if start in titles:
             return str(titles[start])
-        return "random weights" if self._study.is_random(task, start) else _readable(start)
+        return "random weights" if start == self._study.random_start(task) else _readable(start)
 
     def algorithm(self, name: str) -> str:
         return str(self._study.plan.get("algorithm_titles", {}).get(name, name))

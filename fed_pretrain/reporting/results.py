@@ -192,13 +192,17 @@ class Study:
     def is_random(self, task: str, start: str) -> bool:
         """Whether this start is the random one, by the flag, not by its name in the plan."""
         flags = self.plan["tasks"].get(task, {}).get("starts", {}).get(start, {})
-        return str(flags.get("start", "")) == "random"
+        return str(flags.get("start", "")).partition(":")[0] == "random"
 
     def random_start(self, task: str) -> str | None:
-        return next((s for s in self.starts(task) if self.is_random(task, s)), None)
+        return next(iter(self.random_starts(task)), None)
 
     def pretrained_starts(self, task: str) -> list[str]:
         return [start for start in self.starts(task) if not self.is_random(task, start)]
+
+    def random_starts(self, task: str) -> list[str]:
+        """The one that others are compared with, and further initialisations."""
+        return [start for start in self.starts(task) if self.is_random(task, start)]
 
 
 def unique(values: Iterable[Json]) -> list[Json]:

@@ -7,20 +7,22 @@ of any other weight, so that random starts of a study are paired.
 import numpy as np
 import tensorflow as tf
 
+from fed_pretrain.starts import schemes
 from fed_pretrain.starts.weight_names import NamedWeight
 from groundwork import randomness
 from groundwork.errors import UserError
 
 
-def draw(weight: NamedWeight, seed: int) -> tuple[np.ndarray, str]:
+def draw(weight: NamedWeight, seed: int, scheme: str = "") -> tuple[np.ndarray, str]:
     """The seeded initial value of a weight and the name of its initialiser."""
-    initializer = _initializer(weight)
+    chosen = schemes.SCHEMES[scheme](weight) if scheme else None
+    initializer = chosen or _initializer(weight)
     if initializer is None:
         raise UserError(
             f"weight {weight.name!r} cannot be drawn from --seed: its layer "
             f"({type(weight.holder).__name__}) has no attribute {weight.attribute}_initializer"
         )
-    if weight.attribute == "bias" and getattr(weight.holder, "unit_forget_bias", False):
+    if chosen is None and weight.attribute == "bias" and _opens_forget_gate(weight):
         return _lstm_bias(weight), "zeros, forget gate ones"
     config = dict(initializer.get_config())
     if "seed" in config:
@@ -37,6 +39,10 @@ def _initializer(weight: NamedWeight) -> "tf.keras.initializers.Initializer | No
         if initializer is not None:
             return tf.keras.initializers.get(initializer)
     return None
+
+
+def _opens_forget_gate(weight: NamedWeight) -> bool:
+    return bool(getattr(weight.holder, "unit_forget_bias", False))
 
 
 def _lstm_bias(weight: NamedWeight) -> np.ndarray:

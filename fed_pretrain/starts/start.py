@@ -20,6 +20,7 @@ from fed_pretrain.starts import (
     matching,
     personal_layers,
     quality,
+    schemes,
     start_config,
     weight_names,
 )
@@ -166,10 +167,12 @@ def _resolve_weights(config: StartConfig, task: "Task", seed: int) -> _Resolved:
     policy = config.batch_norm_policy()
     recipe = Recipe(task, task.num_classes, None, policy, config.trainable, lora=config.adapters())
     draw = functools.partial(initial_values.draw, seed=seed)
-    if config.spec == "random":
+    scheme = schemes.scheme_of(config.spec)
+    if scheme is not None:
         model = recipe()
+        draw = functools.partial(draw, scheme=scheme)
         values, rows = matching.drawn(weight_names.named_weights(model), draw)
-        return _Resolved(recipe, model, values, rows, {"start": "random", "seed": seed})
+        return _Resolved(recipe, model, values, rows, {"start": config.spec, "seed": seed})
     found = origin.read(config.spec, task)
     labels.check_vocabulary(task, found.metadata, found.file.path)
     recipe = dataclasses.replace(recipe, arguments=found.arguments)

@@ -121,12 +121,10 @@ def _task_steps(plan: Plan, task_name: str, task: TaskPlan) -> Iterator[Step]:
 
 def _equal_rates(plan: Plan, task_name: str, task: TaskPlan, partition: str) -> Iterator[Step]:
     """The random start at the rates of each other one, and that one at the random start's."""
-    is_random = {start: flags.get("start") == "random" for start, flags in task.starts.items()}
-    crossed = [
-        pair
-        for pair in itertools.permutations(task.starts, 2)
-        if is_random[pair[0]] != is_random[pair[1]]
-    ]
+    specs = {start: str(flags.get("start")) for start, flags in task.starts.items()}
+    first = [start for start, spec in specs.items() if spec == "random"][:1]
+    others = [start for start, spec in specs.items() if spec.partition(":")[0] != "random"]
+    crossed = [pair for a in first for b in others for pair in ((a, b), (b, a))]
     kept = {start: plan.within(task_name, partition, start).algorithms for start in task.starts}
     chosen = [name for name in plan.algorithms if name in task.equal_rates]
     for (start, rates), algorithm in itertools.product(crossed, chosen):

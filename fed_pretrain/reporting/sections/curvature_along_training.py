@@ -1,7 +1,7 @@
 """The top Hessian eigenvalue, the loss and 2/rate by round, and what they say of a table."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from fed_pretrain.reporting import captions
@@ -21,7 +21,6 @@ from fed_pretrain.reporting.numbers import listed, significant
 from fed_pretrain.reporting.part import Section
 from fed_pretrain.reporting.results import Run, Study, unique
 from fed_pretrain.reporting.table import Cell, Table
-from groundwork.untyped import Json
 
 TOP = "top_eigenvalue"
 # Of the pre-trained start, as a reading finds it.
@@ -166,32 +165,38 @@ class _Place:
         ]
 
     def readings(self) -> list[Reading]:
-        random_start, names = self.study.random_start(self.task), Names(self.study)
-        if random_start is None or random_start not in self.runs:
-            return []
+        known = self.study.random_starts(self.task)
+        random = [start for start in self.runs if start in known]
         moments = {
             "before training": _first,
             "once each loss is below guessing": self._below_guessing,
             "at the sharpest round": _sharpest,
             "after the last round": _last,
         }
-        found = []
-        for start in self.runs:
-            if start == random_start:
-                continue
-            for moment, of in moments.items():
-                sides = [_by_seed(self.runs[one], of) for one in (random_start, start)]
-                logs = [
-                    math.log(sides[0][seed] / sides[1][seed])
-                    for seed in sides[0]
-                    if seed in sides[1] and sides[0][seed] > 0 and sides[1][seed] > 0
-                ]
-                if logs:
-                    place = Reading(
-                        self.title, names.start(self.task, start), moment, estimate(logs)
-                    )
-                    found.append(place)
-        return found
+        pairs = [(one, other) for one in random for other in self.runs if other not in known]
+        found = [
+            self._reading(one, other, moment, of)
+            for one, other in pairs
+            for moment, of in moments.items()
+        ]
+        return [reading for reading in found if reading is not None]
+
+    def _reading(
+        self, random: str, start: str, moment: str, of: Callable[[Run], float]
+    ) -> Reading | None:
+        names = Names(self.study)
+        sides = [_by_seed(self.runs[one], of) for one in (random, start)]
+        logs = [
+            math.log(sides[0][seed] / sides[1][seed])
+            for seed in sides[0]
+            if seed in sides[1] and sides[0][seed] > 0 and sides[1][seed] > 0
+        ]
+        if not logs:
+            return None
+        several = len(self.study.random_starts(self.task)) > 1
+        against = f"against {names.start(self.task, random)}" if several else ""
+        place = ", ".join(filter(None, [self.title, against]))
+        return Reading(place, names.start(self.task, start), moment, estimate(logs))
 
     def _below_guessing(self, run: Run) -> float:
         classes = captions.classes(self.study, self.task)
@@ -222,7 +227,7 @@ def _sharpest(run: Run) -> float:
     return max(run.series(TOP)[1], default=math.nan)
 
 
-def _by_seed(runs: Sequence[Run], value: Json) -> dict[int, float]:
+def _by_seed(runs: Sequence[Run], value: Callable[[Run], float]) -> dict[int, float]:
     found = {int(run.coordinates["seed"]): value(run) for run in runs}
     return {seed: one for seed, one in found.items() if math.isfinite(one)}
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from fed_pretrain.models import keras_application
+from fed_pretrain.starts import schemes
 from fed_pretrain.starts.formats import detect
 from fed_pretrain.starts.formats.source_file import SourceFile
 from fed_pretrain.starts.origins import embedded_weights, hub, keras_weights, word_vectors
@@ -71,7 +72,7 @@ def _word_vectors(spec: str) -> Origin:
 
 def check(spec: str) -> None:
     """Refuses what no file could make right; the file itself may be still to come."""
-    if spec == "random" or "/" in spec.partition(":")[0]:
+    if schemes.scheme_of(spec) is not None or "/" in spec.partition(":")[0]:
         return
     kind, value = parse(spec)
     if kind in _CHECKS:
@@ -80,7 +81,7 @@ def check(spec: str) -> None:
 
 def model_of(spec: str) -> str | None:
     """The only model that the start fits, where its name says so."""
-    if spec == "random" or "/" in spec.partition(":")[0]:
+    if schemes.scheme_of(spec) is not None or "/" in spec.partition(":")[0]:
         return None
     kind, value = parse(spec)
     if kind == "keras":

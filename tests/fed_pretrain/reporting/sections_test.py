@@ -368,6 +368,29 @@ def test_each_reading_compares_the_starts_at_its_own_moment(tmp_path):
     assert level.value == pytest.approx(math.log(10))
 
 
+def test_a_pre_trained_start_is_read_against_each_initialisation(tmp_path):
+    tops = {"random": (8.0, 8.0), "keras": (1.0, 4.0), "digits": (2.0, 2.0)}
+    runs = [
+        curved(toy_study.run(tmp_path, 0.5, start=start, seed=seed), top, (3.0, 2.0))
+        for start, top in tops.items()
+        for seed in range(2)
+    ]
+    starts = {**toy_study.STARTS, "keras": {"start": "random:keras"}}
+    study = toy_study.study(runs, starts=starts)
+    assert study.pretrained_starts("toy") == ["digits"]
+    found = {
+        (row[0].rpartition("against ")[2], row[2]): row[4]
+        for row in curvature_along_training.along_training_section(study).tables[0].rows
+        if row[2] in ("before training", "after the last round")
+    }
+    assert found == {
+        ("random weights", "before training"): pytest.approx(4.0),
+        ("random weights", "after the last round"): pytest.approx(4.0),
+        ("keras", "before training"): pytest.approx(0.5),
+        ("keras", "after the last round"): pytest.approx(2.0),
+    }
+
+
 def test_two_over_the_rate_is_drawn_where_the_rate_is_known(tmp_path):
     runs = []
     for start, rate in (("random", 0.2), ("digits", 0.1)):

@@ -425,6 +425,19 @@ def test_equal_rates_run_each_start_at_the_others_rates_too(tmp_path):
     assert random.flags["start"] == "random"
 
 
+def test_equal_rates_leave_further_initialisations_alone(tmp_path):
+    text = EQUAL.replace("      warm:", "      glorot: {start: 'random:keras'}\n      warm:", 1)
+    crossed = [
+        step.coordinates
+        for step in steps_of(tmp_path, text).values()
+        if "rates" in step.coordinates
+    ]
+    assert {(one["start"], one["rates"]) for one in crossed} == {
+        ("random", "warm"),
+        ("warm", "random"),
+    }
+
+
 def test_equal_rates_of_an_unknown_algorithm_are_refused(tmp_path):
     message = refused(tmp_path, EQUAL.replace("[fedadam]", "[fedadm]"))
     assert "did you mean 'fedadam'" in message

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from data_prep.store.reader import PreparedDataset
-from fed_pretrain.starts import quality
+from fed_pretrain.starts import quality, schemes
 from fed_pretrain.starts.formats import detect
 from fed_pretrain.starts.origins import origin
 from fed_pretrain.starts.start_config import StartConfig
@@ -69,7 +69,9 @@ def pretrainings(start: StartConfig) -> list[ProxyPretraining]:
 
 
 def _beside(spec: str) -> Path | None:
-    kind, value = ("random", "") if spec == "random" else origin.parse(spec)
+    if schemes.scheme_of(spec) is not None:
+        return None
+    kind, value = origin.parse(spec)
     return Path(f"{detect.detect(value)[1]}.json") if kind == "checkpoint" else None
 
 

@@ -65,8 +65,8 @@ _NONE = type(None)
 _WORDS = {int: "a whole number", float: "a number", bool: "True or False", str: "a text"}
 
 
-def check_types(config: "DataclassInstance") -> None:
-    """Refuses a config that code made with a value of another type, in its sections as well."""
+def check(config: "DataclassInstance") -> None:
+    """What flags refuse, refused of a config that code made, in its sections as well."""
     hints = typing.get_type_hints(type(config))
     for field in dataclasses.fields(config):
         value, kinds = getattr(config, field.name), _classes(hints[field.name])
@@ -77,7 +77,8 @@ def check_types(config: "DataclassInstance") -> None:
             wanted = [_WORDS.get(kind, f"a {kind.__name__}") for kind in kinds if kind is not _NONE]
             raise UserError(f"{name}={value!r}: {' or '.join(wanted)} is wanted")
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            check_types(value)
+            check(value)
+    check_bounds(config)
 
 
 def _classes(hint: Any) -> tuple[type, ...]:

@@ -107,8 +107,12 @@ def _pipeline(runner: PipelineRunner | None, options: PipelineOptions) -> beam.P
     try:
         made = beam.Pipeline(runner=runner, options=options)
     except (ValueError, ImportError, AttributeError) as error:
-        why = "; ".join(str(error).split("\n"))
-        raise UserError(f"--runner: Beam cannot make it: {why}") from error
+        name = options.view_as(StandardOptions).runner
+        lines = [line.strip(" .") for line in str(error).splitlines() if not line.endswith(": ")]
+        raise UserError(
+            f"--runner={name}: Beam refuses it ({'; '.join(lines)}); what it needs goes beside"
+            " --runner, under the names that Beam gives its options"
+        ) from error
     # For transforms of other languages, of which we have none: a killed process would leave it.
     shutil.rmtree(made.local_tempdir, ignore_errors=True)
     return made

@@ -55,7 +55,7 @@ def _watch(job: Job, tasks: Sequence[Task], expected: int | None, stop: threadin
 def _in_one_piece(tasks: Sequence[Task]) -> str:
     """A compressed file cannot be entered in its middle: a kill costs what was read of it."""
     compressed = sum(unit.path.endswith(SUFFIXES) for task in tasks for unit in task.units)
-    return f", {compressed:,} compressed ones each in one piece" if compressed else ""
+    return f", {compressed:,} of them compressed, each in one piece" if compressed else ""
 
 
 def _examples(job: Job, stage: str) -> int:

@@ -314,6 +314,8 @@ class Place:
     """The folder of a run or study: the caller's, or a temporary one that goes with the result."""
 
     def __init__(self, workdir: str | os.PathLike[str] | None) -> None:
+        if not isinstance(workdir, (str, os.PathLike, type(None))):
+            raise ArgumentError(f"workdir is a {type(workdir).__name__}; a path is wanted")
         self._temporary = workdir is None
         self.folder = Path(workdir or tempfile.mkdtemp(prefix="fed_pretrain_")).absolute()
 

@@ -87,7 +87,7 @@ class Section:
 @dataclasses.dataclass(frozen=True)
 class Whole:
     folder: str = ""
-    count: int = settings.setting(1, "How many.", flag="how_many")
+    count: int = settings.setting(1, "How many.", flag="how_many", lower_bound=0)
     section: Section = dataclasses.field(default_factory=Section)
     anything: Any = None
 
@@ -97,6 +97,7 @@ class Whole:
     [
         (Whole(folder=Path("a")), r"--folder=PosixPath\('a'\): a text is wanted"),  # type: ignore[arg-type]
         (Whole(count="3"), "--how_many='3': a whole number is wanted"),  # type: ignore[arg-type]
+        (Whole(count=-1), "--how_many=-1: at least 0 is wanted"),
         (Whole(count=True), "--how_many=True: a whole number is wanted"),
         (Whole(section="all"), "^section='all': a Section is wanted"),  # type: ignore[arg-type]
         (Whole(section=Section(share="1")), "--share='1': a number is wanted"),  # type: ignore[arg-type]
@@ -104,12 +105,12 @@ class Whole:
         (Whole(section=Section(whole=1)), "--whole=1: True or False is wanted"),  # type: ignore[arg-type]
     ],
 )
-def test_a_value_of_another_type_in_a_config_that_code_made_is_refused(
+def test_a_value_of_another_type_or_size_in_a_config_that_code_made_is_refused(
     config: Whole, says: str
 ) -> None:
     with pytest.raises(UserError, match=says):
-        settings.check_types(config)
+        settings.check(config)
 
 
 def test_whole_numbers_are_numbers_and_what_has_no_type_may_be_anything() -> None:
-    settings.check_types(Whole(section=Section(share=1, names=("a",)), anything=Path("a")))
+    settings.check(Whole(section=Section(share=1, names=("a",)), anything=Path("a")))

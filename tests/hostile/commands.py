@@ -204,7 +204,9 @@ _FLAGS = {
     "evaluate_every": ("-1", "abc"),
 }  # fmt: skip
 SLOW: list[Command] = [
-    Command(PREPARE, (*_DIGITS, "--runner=NoSuchRunner"), "--runner"),
+    Command(PREPARE, (*_DIGITS, "--runner=NoSuchRunner"), "--runner=NoSuchRunner: Beam refuses it"),
+    Command(PREPARE, (*_DIGITS, "--runner=DataflowRunner"),
+            r"refuses it \(Missing GCS path option: temp_location; .*region\); what it needs"),
     Command(PREPARE, (*_DIGITS, "--min_examples=100000"), "nothing is left"),
     Command(PREPARE, (*_DIGITS, "--partition=labels_per_client", "--num_clients=9",
                       "--labels_per_client=11"), "10 labels only"),

@@ -24,7 +24,7 @@ def train(
     config: RunConfig, session: Session | None = None, followers: Sequence[Follower] = ()
 ) -> RunResult:
     """Runs or continues the run of `config.workdir` and returns when it is finished or stopped."""
-    settings.check_types(config)
+    settings.check(config)
     followers = [*known_trackers.followers(config.tracking), *followers]
     with (
         mirror.working(config.workdir, last=workdir.SUCCESS) as place,

@@ -44,6 +44,5 @@ def _strangers(
     ours = ", ".join(weight.name for weight in weights[:3])
     return (
         f"{source.path}: no tensor fits model {model_name!r}: {what} (the file has {theirs}, ...; "
-        f"the model has {ours}, ...); a model of your own becomes a task's by --plugin "
-        "(docs/extending.md)"
+        f"the model has {ours}, ...); a Keras model of your own trains by --model=keras:FILE"
     )

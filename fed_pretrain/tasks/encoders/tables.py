@@ -170,8 +170,8 @@ class Table:
             )
         if self.predicted == "class" and label.kind != "int64":
             raise UserError(
-                f"{where_}: its label is a number with decimals, not a class: --task=regression "
-                "predicts numbers"
+                f"{where_}: its label has numbers below 0 or with decimals, which are no classes:"
+                " --task=regression predicts numbers"
             )
         if self.predicted == "number" and dataset.manifest.label_names is not None:
             raise UserError(

@@ -67,6 +67,7 @@ def test_weights_that_are_given_are_where_the_run_begins(trained, six):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
+        ({"workdir": 5}, "workdir is a int; a path is wanted"),
         ({"start": [X]}, "start does not fit model: it has 1 arrays, and the model 4 weights"),
         ({"start": "ridgee"}, "start is 'ridgee', must be random"),
         ({"model": "edge_cn"}, "model is 'edge_cn'; task 'classification' has mlp"),

@@ -71,11 +71,12 @@ def build(
     averaged: Sequence[int] = (),
     head: Sequence[int] = (),
     personal: Sequence[int] = (),
+    fixed_shapes: bool = True,
 ) -> ClientProcess:
     """Server state: the round's number and the client update's part; both kept by TFF.
 
     `weights_type` is what the distributor sends; `head` and `personal` are positions of trainable
-    weights.
+    weights; `fixed_shapes`: see payload.batch_at.
     """
     if config.late_rounds and "lag" not in payload_spec:
         raise ValueError("with late_rounds the payload needs a lag: system.late_payload_spec")
@@ -86,7 +87,7 @@ def build(
     kept = KeptState(client_update.client_state_spec(specs), specs, tuple(personal), slots)
     payload_type = tff.SequenceType(tff.types.tensorflow_to_type(payload_spec))
     work = _ClientComputation(
-        client_update, config, model_fn, objective, specs, averaged, head, kept
+        client_update, config, model_fn, objective, specs, averaged, head, kept, fixed_shapes
     )
 
     @tff.tensorflow.computation
@@ -252,7 +253,9 @@ class _ClientComputation:
         averaged: Sequence[int],
         head: Sequence[int],
         kept: KeptState,
+        fixed_shapes: bool,
     ) -> None:
+        self._fixed_shapes = fixed_shapes
         self._client_update = client_update
         self._config = config
         self._model_fn = model_fn
@@ -315,6 +318,7 @@ class _ClientComputation:
             self._head,
             self._kept.personal,
             self._config.personal_steps,
+            self._fixed_shapes,
         )
 
         @Traced

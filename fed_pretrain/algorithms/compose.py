@@ -28,6 +28,7 @@ def build(
     head: Sequence[int] = (),
     personal: Sequence[int] = (),
     corrected: Sequence[Correction] = (),
+    fixed_shapes: bool = True,
 ) -> Algorithm:
     """The algorithm the config describes, for the model and payload of a task.
 
@@ -39,7 +40,7 @@ def build(
     (statistics_mean.py); all others stay as they are. `head` are the positions of the trainable
     weights that --head_learning_rate and --head_rounds are about, and `personal` those that stay
     at their client. `corrected` are the adapters whose kernels the server corrects
-    (adapter_correction.py).
+    (adapter_correction.py). `fixed_shapes` is what the executor needs (executor.py).
     """
     refusals.check(config)
     if config.moves_head_apart and not head:
@@ -65,7 +66,16 @@ def build(
     distribution = distributor.build(weights_type, config.late_rounds)
     received = distribution.next.type_signature.result.result.member
     work = client_process.build(
-        client_update, config, model_fn, payload_spec, objective, received, averaged, head, personal
+        client_update,
+        config,
+        model_fn,
+        payload_spec,
+        objective,
+        received,
+        averaged,
+        head,
+        personal,
+        fixed_shapes,
     )
     result_type = work.process.next.type_signature.result.result.member
     factory = aggregation.build(config, client_update, groups)

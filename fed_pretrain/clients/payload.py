@@ -54,11 +54,20 @@ def num_steps(payload: Mapping[str, tf.Tensor]) -> tf.Tensor:
     return tf.reduce_max(tf.concat([[0], tf.where(worked, numbers, 0)], axis=0))
 
 
-def batch_at(payload: Mapping[str, tf.Tensor], step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The (x, y) batch of a step; padded slots hold row 0 with labels that do not count."""
+def batch_at(
+    payload: Mapping[str, tf.Tensor], step: tf.Tensor, fixed_shapes: bool = True
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The (x, y) batch of a step.
+
+    fixed_shapes: batches of one size, as XLA needs them; padded slots hold row 0 with labels that
+    do not count. Otherwise a batch has as many rows as are real, which come first in a step.
+    """
     # Not a slice: XLA pads one from a varying place first.
     rows = tf.gather(payload["order"], step)
     real = rows >= 0
+    if not fixed_shapes:
+        rows = rows[: tf.reduce_sum(tf.cast(real, tf.int32))]
+        return tf.gather(payload["x"], rows), tf.gather(payload["y"], rows)
     safe = tf.maximum(rows, 0)
     y = tf.gather(payload["y"], safe)
     real = tf.reshape(real, tf.concat([tf.shape(real), tf.ones([tf.rank(y) - 1], tf.int32)], 0))

@@ -40,6 +40,8 @@ class Executor(abc.ABC):
 
     name: str
     server_device: str = "/CPU:0"
+    fixed_shapes: bool = True
+    """Whether batches are to have one size: XLA compiles, and a GPU prepares, each shape anew."""
     reads_elsewhere: bool = False
     """Whether clients are read in other processes than this one."""
 

@@ -23,6 +23,11 @@ class ExecutorOptions:
         " that it compiles a few times (slow for convolutions on CPU; always so on TPU, where this"
         " was never run).",
     )
+    pad_batches: bool = setting(
+        True,
+        "Fill the last batch of each pass over a client's rows up to the batch size. Without, a CPU"
+        " saves that work and results differ by rounding; GPUs, TPUs and XLA always fill it.",
+    )
     mixed_precision: bool = setting(
         False,
         "Multiply and convolve in bfloat16 in client training, on all but native; weights stay"

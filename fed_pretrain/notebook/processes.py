@@ -65,6 +65,7 @@ class ProcessSession(sessions.Session):
         start: Start,
         batch_size: int,
         build_model: Callable[[], KerasLayer],
+        fixed_shapes: bool,
     ) -> BuiltAlgorithm:
         from fed_pretrain.algorithms import foreign
 

@@ -40,11 +40,14 @@ class LocalTraining:
         head: Sequence[int] = (),
         first: Sequence[int] = (),
         first_steps: int = 0,
+        fixed_shapes: bool = True,
     ) -> None:
         """`head`: the positions of the trainable weights that move by the head's rate.
 
         `first`: of those that move alone in the `first_steps` of a round, and rest afterwards.
+        `fixed_shapes`: see payload.batch_at.
         """
+        self._fixed_shapes = fixed_shapes
         self._head, self._first, self._first_steps = frozenset(head), frozenset(first), first_steps
         with starting_at_zero():
             self._build(model_fn, objective, settings, anchored)
@@ -230,13 +233,12 @@ class LocalTraining:
     ) -> tuple[Gradients, tuple[tf.Tensor, ...]]:
         """The gradient of one batch and its statistics, of one forward pass."""
         model = model or self._model
-        x, y = payloads.batch_at(payload, index)
+        x, y = payloads.batch_at(payload, index, self._fixed_shapes)
         key = dropout.step_key(self.payload["key"], key_index)
         with dropout.keyed(key), tf.GradientTape() as tape:
             if self._objective is None:
                 # Whatever loss the model has, it knows nothing of padding.
-                real = payload["order"][index] >= 0
-                x, y = tf.boolean_mask(x, real), tf.boolean_mask(y, real)
+                x, y = payloads.batch_at(payload, index, fixed_shapes=False)
                 batch = collections.OrderedDict(x=x, y=y)
                 output = _traced_anew(model.forward_pass)(batch, training=True)
                 logits, loss = output.predictions, output.loss

@@ -49,6 +49,7 @@ class BeamExecutor(Executor):
     def __init__(self, options: ExecutorOptions = DEFAULT) -> None:
         self._options = options
         self.local = DeviceExecutor(options)
+        self.fixed_shapes = self.local.fixed_shapes
         self._programs: dict[int, tuple[Computation, tuple[MapReduceProgram, ServerProgram]]] = {}
         self._specs: dict[int, tuple[Computation, graph_spec.GraphSpec]] = {}
 

@@ -27,6 +27,8 @@ class DeviceExecutor(Executor):
         self.server_device = self.placement.server
         self.mixed_precision = options.mixed_precision
         self._compiled = options.jit or self.placement.on_tpu
+        on_cpu = self.placement.on_cpu and not self._compiled
+        self.fixed_shapes = options.pad_batches or not on_cpu
         self._pool = concurrent.futures.ThreadPoolExecutor(
             self.placement.clients_in_flight, thread_name_prefix="client"
         )

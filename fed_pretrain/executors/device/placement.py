@@ -25,6 +25,10 @@ class Placement:
         return self.devices[0]
 
     @property
+    def on_cpu(self) -> bool:
+        return all(device.startswith("/CPU") for device in self.devices)
+
+    @property
     def on_tpu(self) -> bool:
         """A TPU runs nothing but what XLA compiled."""
         return any(device.startswith("/TPU") for device in self.devices)

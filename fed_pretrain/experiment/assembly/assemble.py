@@ -69,6 +69,7 @@ class Assembly:
             self.start,
             config.work.batch_size,
             self.seen.build_model,
+            self.executor.fixed_shapes,
         )
 
     @functools.cached_property

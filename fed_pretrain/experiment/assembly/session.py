@@ -85,9 +85,13 @@ class Session:
         start: Start,
         batch_size: int,
         build_model: Callable[[], tf.keras.Model],
+        fixed_shapes: bool,
     ) -> Algorithm:
-        """`task` and `build_model` are what rounds see of the task's and the start's."""
-        key = (_compiled_of(config), structure(task, start), batch_size)
+        """`task` and `build_model` are what rounds see of the task's and the start's.
+
+        `fixed_shapes` is what the executor needs.
+        """
+        key = (_compiled_of(config), structure(task, start), batch_size, fixed_shapes)
         spec = task.payload_spec(batch_size)
         if config.late_rounds:
             spec = uneven_work.late_payload_spec(spec)
@@ -104,6 +108,7 @@ class Session:
                 corrected=start.corrected,
                 personal=start.personal_positions(config.personal),
                 head=start.head_positions if config.moves_head_apart else (),
+                fixed_shapes=fixed_shapes,
             ),
         )
         return dataclasses.replace(shared, config=config)

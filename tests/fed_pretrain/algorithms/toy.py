@@ -74,9 +74,18 @@ def build(
     dropout: float = 0.0,
     head: tuple[int, ...] = (),
     personal: tuple[int, ...] = (),
+    fixed_shapes: bool = True,
 ) -> Algorithm:
     make = functools.partial(model_fn, dropout)
-    return compose.build(config, make, payload_spec(), OBJECTIVE, head=head, personal=personal)
+    return compose.build(
+        config,
+        make,
+        payload_spec(),
+        OBJECTIVE,
+        head=head,
+        personal=personal,
+        fixed_shapes=fixed_shapes,
+    )
 
 
 class Run:

@@ -35,6 +35,17 @@ def test_batches_on_the_device_are_the_rows_the_order_names(y_shape):
                 np.testing.assert_array_equal(xs[step, slot], x[row])
 
 
+def test_a_batch_without_padding_holds_the_rows_the_order_names_and_no_more():
+    x = np.arange(14).reshape(7, 2)
+    payload = make_payload(x, np.arange(7, dtype=np.int32), LocalWork(3, epochs=2), 1, 2, "a")
+    for step, rows in enumerate(payload["order"]):
+        named = rows[rows >= 0]
+        found, labels = batch_at(payload, step, fixed_shapes=False)
+        np.testing.assert_array_equal(found, x[named])
+        np.testing.assert_array_equal(labels, named)
+    assert (payload["order"] < 0).any()
+
+
 def test_the_key_differs_by_seed_round_and_client():
     def key(*parts):
         payload = make_payload(np.zeros((1, 1)), np.zeros(1, np.int32), LocalWork(1), *parts)

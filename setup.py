@@ -62,6 +62,7 @@ setuptools.setup(
         "s3": ["s3fs"],
         "gcs": ["gcsfs"],
         "hdfs": ["pyarrow"],
+        "hub": ["huggingface-hub"],
         "mlflow": ["mlflow-skinny"],
         "wandb": ["wandb"],
     },

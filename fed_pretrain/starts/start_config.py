@@ -61,7 +61,8 @@ class StartConfig:
         "Initial weights: random (as the model says; random:keras, random:torchvision as these "
         "do), checkpoint:PATH (Keras, SavedModel, TensorFlow, PyTorch, "
         "safetensors, .npz or a run's own), package:NAME (ndf, efficientnet_lite0, textgenrnn, "
-        "glove, minilm), keras:NAME (keras.applications), hub:NAME (HuggingFace or torchvision).",
+        "glove, minilm), keras:NAME (keras.applications), hub:NAME[@REVISION] (HuggingFace or "
+        "torchvision).",
         flag="start",
         url=True,
     )

@@ -55,7 +55,7 @@ class TaskOptions:
     vocabulary: str | None = setting(
         None,
         "file of the text task's words, characters or subwords; 'glove' takes the words of the "
-        "embedded public vectors",
+        "embedded public vectors, and hub:NAME[@REVISION] the subwords of a published model",
         url=True,
     )
     vocabulary_size: int | None = setting(

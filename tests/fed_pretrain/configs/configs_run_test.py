@@ -14,7 +14,7 @@ from fed_pretrain.experiment.assembly import run_flags
 from fed_pretrain.experiment.training.run import train
 from fed_pretrain.experiment.workdir.metrics import read_rows
 from fed_pretrain.models import gpt2
-from fed_pretrain.starts.origins import hub
+from groundwork import hub
 from tests.fed_pretrain.configs import papers_miniature
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]

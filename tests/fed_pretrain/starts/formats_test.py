@@ -1,5 +1,6 @@
 """The same weights through every format give identical tensors and identical logits."""
 
+import json
 import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -92,6 +93,25 @@ def test_every_format_gives_the_same_tensors_and_logits(
     x = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 1)).astype(np.uint8)
     np.testing.assert_array_equal(start.model()(x), model(x))
     assert start.digest == trained.digest
+
+
+def test_shards_are_read_as_one_file(task: Task, trained: Start, tmp_path: Path) -> None:
+    import safetensors.numpy
+
+    arrays, names = values(trained), {}
+    for number, part in enumerate((sorted(arrays)[:2], sorted(arrays)[2:])):
+        names |= dict.fromkeys(part, f"model-{number}.safetensors")
+        some = {name: np.ascontiguousarray(arrays[name]) for name in part}
+        safetensors.numpy.save_file(some, tmp_path / f"model-{number}.safetensors")
+    index = {"metadata": {}, "weight_map": names}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
+    found = detect.read(str(tmp_path))
+    assert found.format == "safetensors in shards"
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(found.tensors[name], array)
+    (tmp_path / "model-1.safetensors").unlink()
+    with pytest.raises(UserError, match=r"its shard model-1\.safetensors is not beside it"):
+        detect.read(str(tmp_path))
 
 
 @pytest.mark.parametrize("format_name", ["h5", "keras", "saved_model", "tf_weights"])

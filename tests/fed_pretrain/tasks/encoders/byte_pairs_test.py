@@ -17,6 +17,7 @@ from fed_pretrain.tasks.encoders.byte_pairs import (
     read_byte_pairs,
     walked,
 )
+from groundwork import hub
 from groundwork.errors import UserError
 
 # Ġ is a blank, Ã and © are the two bytes of é.
@@ -88,6 +89,18 @@ def test_the_tables_do_not_travel_with_a_pickle(files):
 def test_both_files_must_be_given():
     with pytest.raises(UserError, match=r"--vocabulary=vocab\.json and --merges=merges\.txt"):
         BytePairText(8)(None, TaskOptions())
+
+
+def test_the_files_of_a_published_model_are_taken_by_its_name(files, tmp_path, monkeypatch):
+    monkeypatch.setenv(hub.FOLDER_VARIABLE, str(tmp_path / "hub"))
+    (tmp_path / "hub" / "me").mkdir(parents=True)
+    for file in files:
+        file.rename(tmp_path / "hub" / "me" / file.name)
+    encoder = BytePairText(8)(None, TaskOptions(vocabulary="hub:me"))
+    assert encoder.vocabulary.pieces == tuple(PIECES)
+    monkeypatch.setenv(hub.OFFLINE_VARIABLE, "1")
+    with pytest.raises(UserError, match="--vocabulary=hub:you: not on this machine"):
+        BytePairText(8)(None, TaskOptions(vocabulary="hub:you"))
 
 
 def test_files_that_do_not_fit_each_other_are_named(files):

@@ -1,4 +1,4 @@
-"""The memory of this process, in millions of bytes."""
+"""The memory of this process, in millions of bytes, and of this machine."""
 
 import os
 import resource
@@ -11,3 +11,7 @@ def peak_megabytes() -> float:
 def resident_megabytes() -> float:
     with open("/proc/self/statm", encoding="ascii") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def bytes_of_machine() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import h5py
 
+from groundwork import memory
 from groundwork.errors import UserError
 from groundwork.untyped import Json
 
@@ -35,8 +36,14 @@ def read(path: Path) -> "tf.keras.Model":
     described = _description(path)
     for part in _described_objects(described):
         _check(path, part)
+    text = json.dumps(described)
     try:
-        return tf.keras.models.model_from_json(json.dumps(described))
+        with tf.Graph().as_default():  # Here weights have shapes, and take no memory yet.
+            weights = tf.keras.models.model_from_json(text).weights
+            size = sum(weight.shape.num_elements() * weight.dtype.size for weight in weights)
+        if size > memory.bytes_of_machine():
+            raise ValueError(f"its weights take {size / 1e9:,.0f} GB, more than this machine has")
+        return tf.keras.models.model_from_json(text)
     except Exception as error:  # Keras raises whatever a layer's constructor does.
         why = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(f"--model=keras:{path}: Keras cannot build it ({why})") from error
@@ -95,9 +102,15 @@ def _check(path: Path, part: Json) -> None:
             f"--model=keras:{path} holds a {name}, which is code: no code of a file is run (use a "
             "layer of Keras' own, or give the model as an object in Python)"
         )
-    if name == "function" and not _is_function_of_keras(part.get("config")):
+    config = part.get("config")
+    if isinstance(config, dict) and isinstance(config.get("vocabulary"), str):
         raise UserError(
-            f"--model=keras:{path} names the function {part.get('config')!r}, which is not Keras' "
+            f"--model=keras:{path}: its {name} reads the words of another file: write them into "
+            "the model"
+        )
+    if name == "function" and not _is_function_of_keras(config):
+        raise UserError(
+            f"--model=keras:{path} names the function {config!r}, which is not Keras' "
             "own: give the model as an object in Python"
         )
     ours = isinstance(registered, str) and registered.startswith(_OURS)

@@ -37,6 +37,13 @@ def _root() -> Path:
     return cache_folder() / "stores" / "files"
 
 
+def made_private() -> Path:
+    """The folder of all that is here of stores: not for other users of this machine."""
+    folder = _root().parent
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
 def place(text: str | os.PathLike[str]) -> Path:
     """The local path that stands for `text`: itself, or the place of a URL."""
     if schemes.scheme_of(text) is None:
@@ -133,6 +140,7 @@ def _bring(path: Path, token: str) -> None:
     noted = _Note.of(path)
     if noted is not None and noted.token == token and noted.fits(path):
         return
+    made_private()
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".fetching-{uuid.uuid4().hex[:12]}")
     try:
@@ -246,6 +254,7 @@ def alone(text: str | os.PathLike[str]) -> Iterator[None]:
     if not is_remote(text):
         yield
         return
+    made_private()
     with lease.held(f"{address(place(text))}/{lease.FILE}", str(text)):
         yield
 

@@ -38,7 +38,7 @@ class RemoteFile:
     """A file of a store, of which the blocks that are read come here."""
 
     def __init__(self, url: str, sha256: str, size: int) -> None:
-        folder = mirror.cache_folder() / "stores" / "parts"
+        folder = mirror.made_private() / "parts"
         folder.mkdir(parents=True, exist_ok=True)
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
         self._url, self._size = url, size

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from groundwork import files
+from groundwork import files, memory
 from groundwork.errors import UserError
 from groundwork.locks import StepLock
 from groundwork.stores import mirror
@@ -287,7 +287,7 @@ class Execution:
         if line:
             answer = json.loads(line)
             code, message = answer["code"], answer["message"]
-            if answer["memory_mb"] * 1e6 > _WORKER_MEMORY_SHARE * _total_memory():
+            if answer["memory_mb"] * 1e6 > _WORKER_MEMORY_SHARE * memory.bytes_of_machine():
                 self._end(worker)
         else:
             self._end(worker)
@@ -352,10 +352,6 @@ def _ended(code: int) -> str:
     if code < 0:
         return f"its process was ended by signal {-code}"
     return f"its process ended with code {code}"
-
-
-def _total_memory() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def forget_stale_outputs(execution: Execution) -> int:

@@ -6,11 +6,13 @@ library that falls over ends that process and not the tests.
 
 import bz2
 import gzip
+import io
 import lzma
 import multiprocessing
 import os
 import pickle
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from data_prep.grouping import reading
 from data_prep.preparing import preparation, request
 from data_prep.preparing.preparation import PrepareConfig
 from fed_pretrain.starts.formats import detect
+from fed_pretrain.tasks import keras_file
 from groundwork.errors import UserError
 from pipelines.plan import plan as plans
 from tests.fed_pretrain.starts.torch_files import write_legacy, write_zip
@@ -89,17 +92,30 @@ DATA: dict[str, tuple[str, str, bytes]] = {
     ),
 }
 _PLAN = Path(plans.PLANS_FOLDER / "quickstart.yaml").read_bytes()
-KINDS = [*STARTS, *DATA, "plan"]
+_MODEL = "Keras description"
+KINDS = [*STARTS, *DATA, "plan", _MODEL]
 
 
 def _sound(kind: str, folder: Path) -> bytes:
     if kind == "plan":
         return _PLAN
+    if kind == _MODEL:
+        return _described_model()
     if kind in DATA:
         return DATA[kind][2]
     file, write = STARTS[kind]
     write(folder / file)
     return (folder / file).read_bytes()
+
+
+def _described_model() -> bytes:
+    import tensorflow as tf
+
+    layers = [tf.keras.Input((4,)), tf.keras.layers.Dense(3, "relu"), tf.keras.layers.Dropout(0.1)]
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("config.json", tf.keras.Sequential(layers).to_json())
+    return content.getvalue()
 
 
 def _read(kind: str, content: bytes, folder: Path) -> None:
@@ -118,6 +134,9 @@ def _read_as(kind: str, content: bytes, folder: Path) -> None:
     if kind == "plan":
         (folder / "plan.yaml").write_bytes(content)
         plans.load(str(folder / "plan.yaml"))
+    elif kind == _MODEL:
+        (folder / "a.keras").write_bytes(content)
+        keras_file.read(folder / "a.keras")
     elif kind in STARTS:
         path = folder / STARTS[kind][0]
         path.write_bytes(content)

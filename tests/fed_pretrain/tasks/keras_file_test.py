@@ -55,22 +55,43 @@ def test_a_class_of_another_module_is_refused_and_not_imported(tmp_path):
         keras_file.read(tmp_path / "a.keras")
 
 
-def test_a_function_that_is_not_of_keras_is_refused_and_not_called(tmp_path):
-    path = tmp_path / "a.keras"
-    config = json.loads(saved(path).to_json())
-    config["config"]["layers"][1]["config"]["activation"] = {
-        "module": "builtins",
-        "class_name": "function",
-        "config": "exit",
-        "registered_name": "function",
-    }
+def changed(path, **config):
+    """A sound file whose first layer says something else."""
+    described = json.loads(saved(path).to_json())
+    described["config"]["layers"][1]["config"] |= config
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("config.json", json.dumps(config))
+        archive.writestr("config.json", json.dumps(described))
+    return path
+
+
+def test_a_function_that_is_not_of_keras_is_refused_and_not_called(tmp_path):
+    function = {"module": "builtins", "class_name": "function", "config": "exit"}
+    path = changed(tmp_path / "a.keras", activation={**function, "registered_name": "function"})
     with pytest.raises(UserError, match="names the function 'exit', which is not Keras' own"):
         keras_file.read(path)
 
 
-@pytest.mark.parametrize("description", [["{}"] * 3, 4.0, h5py.Empty("S1"), "{}" * (5 << 20)])
+def test_a_model_larger_than_this_machine_is_refused_before_it_is_made(tmp_path):
+    path = changed(tmp_path / "a.keras", units=10**12)
+    with pytest.raises(UserError, match=r"its weights take 24,000 GB, more than this machine has"):
+        keras_file.read(path)
+
+
+def test_a_layer_that_reads_another_file_is_refused(tmp_path):
+    path = tmp_path / "a.keras"
+    words = {"class_name": "StringLookup", "config": {"name": "x", "vocabulary": "/etc/passwd"}}
+    with zipfile.ZipFile(path, "w") as archive:
+        config = {"class_name": "Sequential", "config": {"layers": [words]}}
+        archive.writestr("config.json", json.dumps(config))
+    with pytest.raises(UserError, match="its StringLookup reads the words of another file"):
+        keras_file.read(path)
+
+
+@pytest.mark.parametrize(
+    "description",
+    [["{}"] * 3, 4.0, h5py.Empty("S1"), "{}" * (5 << 20)],
+    ids=["texts", "number", "nothing", "long"],
+)
 def test_a_description_that_is_not_one_short_text_is_refused(tmp_path, description):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.attrs["model_config"] = description

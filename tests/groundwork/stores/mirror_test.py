@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -62,6 +63,13 @@ def test_another_machine_goes_on_from_what_the_store_holds(
     with mirror.working(URL) as folder:
         assert (folder / "deep" / "file").read_text() == "2"
         assert not (folder / "never published").exists(), "the store has the last word"
+
+
+def test_what_is_here_of_a_store_is_for_this_user_alone(
+    bucket: fsspec.AbstractFileSystem, tmp_path: Path
+) -> None:
+    with mirror.working(URL):
+        assert stat.S_IMODE((tmp_path / "cache" / "stores").stat().st_mode) == 0o700
 
 
 def test_what_is_here_already_is_not_fetched_again(

@@ -20,6 +20,7 @@ pytestmark = [
     pytest.mark.skipif(not (BIN / "moto_server").exists(), reason="`make test-stores` runs these"),
 ]
 BUCKET = "s3://bucket"
+SECRET = "5ecret0fTheTest"
 TRAIN = (
     "--task=digits", "--algorithm=fedavg", "--rounds=12", "--checkpoint_every=2",
     "--clients_per_round=4", "--seed=3", f"--dataset={BUCKET}/data/digits",
@@ -49,7 +50,7 @@ class Machine:
             "FED_PRETRAIN_CACHE": str(folder),
             "AWS_ENDPOINT_URL": endpoint,
             "AWS_ACCESS_KEY_ID": "key",
-            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_SECRET_ACCESS_KEY": SECRET,
             "AWS_DEFAULT_REGION": "us-east-1",
             "PYTHONPATH": str(ROOT),
         }
@@ -68,6 +69,7 @@ class Machine:
         process = self.start(module, *flags, **more)
         output, errors = process.communicate(timeout=600)
         assert process.returncode == code, f"{output}\n{errors}"
+        assert SECRET not in output + errors
         return output + errors
 
 
@@ -246,3 +248,13 @@ def test_a_store_that_is_not_there_or_has_no_bucket_is_one_sentence(other: Machi
         assert "Traceback" not in told
         assert "the store refused" in told or "there is no such bucket" in told
         assert "read and sort" not in told, "before anything was made"
+
+
+def test_no_file_of_all_this_holds_the_password(machine: Machine) -> None:
+    """After the other tests: of datasets, runs, studies and the cache."""
+    kept = objects(machine, "")
+    assert "runs/killed/config.json" in kept
+    here = {str(path): path.read_bytes() for path in machine.cache.rglob("*") if path.is_file()}
+    assert here
+    holding = [name for name, content in {**kept, **here}.items() if SECRET.encode() in content]
+    assert holding == []

@@ -131,7 +131,7 @@ def _attribute(attributes: h5py.AttributeManager, key: str, budget: _Budget) -> 
     count = math.prod(declared.shape)
     if count * declared.dtype.itemsize > budget.file_bytes:
         raise ValueError(f"the attribute {key!r} declares more than the file holds")
-    if not h5py.check_string_dtype(declared.dtype):  # of others the library may fall over
+    if count and not h5py.check_string_dtype(declared.dtype):  # of others the library may fall over
         raise ValueError(f"the attribute {key!r} holds no texts")
     budget.check(count * budget.longest_text)
     values: np.ndarray = attributes[key]

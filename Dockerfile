@@ -1,5 +1,5 @@
 # docker build -t fed-pretrain .
-# docker build -t fed-pretrain:gpu --build-arg ACTION=gpu .           (CUDA wheels, 2.5 GB more)
+# docker build -t fed-pretrain:gpu --build-arg ACTION=gpu .           (CUDA wheels, 3 GB more)
 # docker build -t fed-pretrain:worker --target beam-worker .          (of a Beam engine)
 # docker build -t fed-pretrain:prepare --target prepare-worker .      (the same, for preparing only)
 # docker run --rm -v "$PWD/runs:/studies/runs" fed-pretrain train --task=digits --workdir=runs/digits

@@ -13,12 +13,10 @@ PYTHON_WORKS := "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[0] != 3)' 
 # Of the peers' own environment is *_peers; the fault campaign takes hours.
 BENCHMARKS = peers $(filter-out %_peers faults,$(basename $(notdir $(shell grep -l "^if __name__" benchmarks/*.py))))
 PEERS := flower pfl fedjax fluke blazefl
-# The embedded data and weights of .venv, for an environment that has none.
-WITH_OUR_PACKAGES = FED_PRETRAIN_PACKAGES=$(CURDIR)/.venv/share/fed_pretrain/packages
 # Bytecode makes an import of TensorFlow Federated take 6 s in place of 24 s.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: site results-check test-stores quickstart test test-all test-airflow test-trackers engines test-engines test-image pages-test notebooks lint format bench bench-smoke peers bench-peers mutants doctor bazel-smoke generated architecture lock gpu pjrt pjrt-cuda pjrt-tpu test-pjrt device-check tf216 gpu-tf216 test-tf216 \
+.PHONY: site results-check test-stores quickstart test test-all test-airflow test-trackers engines test-engines test-image pages-test notebooks lint format bench bench-smoke peers bench-peers mutants doctor bazel-smoke generated architecture lock gpu pjrt pjrt-cuda pjrt-tpu test-pjrt device-check \
 	embedded-large fashion-mnist clean clean-all help .venv
 .DEFAULT_GOAL := help
 
@@ -123,20 +121,9 @@ bazel-smoke: .venv/.stamp  ## run and test through Bazel, offline
 	@$(PYTHON_WORKS)
 	@"$(PYTHON)" tools/environment.py install --installer=$(INSTALLER)
 
-gpu:  ## add the CUDA 11.8 wheels that TensorFlow 2.14 uses (about 2.5 GB)
+gpu:  ## add the CUDA 12.3 wheels that TensorFlow 2.16 uses (about 3 GB)
 	@$(PYTHON_WORKS)
 	@"$(PYTHON)" tools/environment.py gpu --installer=$(INSTALLER)
-
-tf216: .venv/.stamp  ## an environment of its own with everything on TensorFlow 2.16.2, in .cache/tf216
-	@"$(PYTHON)" tools/environment.py side tf216
-
-gpu-tf216:  ## the same with CUDA 12.3, for GPUs up to Hopper, in .cache/tf216-cuda (5 GB)
-	@$(PYTHON_WORKS)
-	@"$(PYTHON)" tools/environment.py side tf216-cuda
-
-test-tf216: tf216  ## the doctor and the fast tests on TensorFlow 2.16.2
-	@$(WITH_OUR_PACKAGES) .cache/tf216/bin/python -m fed_pretrain.doctor
-	@$(WITH_OUR_PACKAGES) .cache/tf216/bin/python -m pytest -q -n $(JOBS)
 
 pjrt:  ## an environment of its own for --executor=pjrt on CPUs (0.5 GB)
 pjrt-cuda:  ## the same for NVIDIA GPUs (5 GB)

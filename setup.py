@@ -14,7 +14,7 @@ import setuptools
 _HERE = Path(__file__).parent
 _VERSIONS = _HERE / "groundwork" / "versions.py"
 _FEDERATED = "tensorflow-federated"
-# What tensorflow-federated 0.87.0 asks for, with the jax of requirements-overrides.txt.
+# What tensorflow-federated 0.87.0 asks for, with the versions of requirements-overrides.txt.
 _OF_FEDERATED = [
     "attrs~=23.1",
     "cachetools~=5.3",
@@ -23,9 +23,9 @@ _OF_FEDERATED = [
     "googleapis-common-protos==1.61.0",
     "jax==0.4.13",
     "jaxlib==0.4.13",
-    "ml-dtypes~=0.2.0",
+    "ml-dtypes~=0.3.1",
     "portpicker~=1.6",
-    "tensorflow-model-optimization==0.7.5",
+    "tensorflow-model-optimization==0.8.0",
     "tensorflow-privacy==0.9.0",
     "typing-extensions>=4.12",
 ]

@@ -32,9 +32,6 @@ SIDE_LOCK = "requirements-{}.lock"
 """Of an environment of its own in .cache/NAME, for a server, a tool or a peer that tests run."""
 BESIDE = "-c requirements.lock"
 """A .in file with this line asks for packages that go with those of .venv."""
-TENSORFLOW_CUDA = "tf216-cuda"
-"""The one whose TensorFlow finds the CUDA wheels beside it by the library path alone."""
-OVERRIDES = "requirements-overrides.txt"
 NO_SIDES = (DEV_LOCK, GPU_LOCK, BOOTSTRAP_LOCK)
 EMBEDDED_LOCK = os.path.join("groundwork", "embedded.lock")
 GIGABYTES_NEEDED = 6
@@ -203,7 +200,7 @@ def install(installer, gpu, runtime=False):
     if not runtime:
         embedded()
     if gpu:
-        _install_gpu_hook(PYTHON)
+        _install_gpu_hook()
         _write(GPU_STAMP, "")
     _write(STAMP, digest)
     _remove(BEGUN)
@@ -236,8 +233,6 @@ def side(name):
     if not os.path.exists(python):
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     run([uv, "pip", "sync", "--python", python, "--require-hashes", lock], lock, name)
-    if name == TENSORFLOW_CUDA:
-        _install_gpu_hook(python)
     if BESIDE in _read(os.path.join(ROOT, lock.replace(".lock", ".in"))):
         with open(os.path.join(_packages(python), "beside.pth"), "w") as path:
             path.write(_packages(PYTHON) + "\n")
@@ -267,9 +262,9 @@ def _let_files_run():
         path.write(ROOT + "\n")
 
 
-def _install_gpu_hook(python):
+def _install_gpu_hook():
     """Lets every start of this Python put the CUDA wheels on the library path."""
-    packages = _packages(python)
+    packages = _packages(PYTHON)
     shutil.copy(os.path.join(ROOT, "tools", "cuda_library_path.py"), packages)
     with open(os.path.join(packages, "cuda_library_path.pth"), "w") as hook:
         hook.write("import cuda_library_path; cuda_library_path.ensure()\n")
@@ -284,22 +279,15 @@ def relock(upgrade):
     """Regenerates the lock files from their short .in files."""
     uv = os.path.join(bootstrap(), "uv")
     more = ["--upgrade"] if upgrade else []
+    overrides = ["--override", "requirements-overrides.txt"]
     for name in (LOCK, *NO_SIDES, *map(SIDE_LOCK.format, side_names())):
         source = name.replace(".lock", ".in")
-        overrides = [part for file in _overrides(name) for part in ("--override", file)]
-        run([uv, *COMPILE, *more, *overrides, source, "-o", name], name, name)
-
-
-def _overrides(name):
-    """What replaces TFF's own pins in a lock that holds TFF or goes with one that does."""
-    source = _read(os.path.join(ROOT, name.replace(".lock", ".in")))
-    own = [file for file in sorted(os.listdir(ROOT)) if _is_overrides_of(file, name)]
-    return [OVERRIDES, *own] if name == LOCK or BESIDE in source or own else []
-
-
-def _is_overrides_of(file, name):
-    family = file.removesuffix("-overrides.txt")
-    return file != OVERRIDES and family != file and name.startswith(family)
+        overriding = name == LOCK or BESIDE in _read(os.path.join(ROOT, source))
+        run(
+            [uv, *COMPILE, *more, *(overrides if overriding else []), source, "-o", name],
+            name,
+            name,
+        )
 
 
 def _digest(names):

@@ -18,14 +18,12 @@ from groundwork.errors import UserError
 
 PYTHON = (3, 11)
 VERSIONS = {
-    "tensorflow": "2.14.1",
+    "tensorflow": "2.16.2",
     "tensorflow-federated": "0.87.0",
     "apache-beam": "2.77.0",
     "tensorflow-datasets": "4.9.10",
     "numpy": "1.25.2",
 }
-# Of the environment `make tf216`.
-NEWER = {"tensorflow": "2.16.2"}
 # The same release without CUDA may take its place.
 ALTERNATIVES = {"tensorflow": "tensorflow-cpu"}
 DISK_GIGABYTES = 2.0
@@ -57,7 +55,7 @@ def version(distribution: str, wanted: str) -> Verdict:
             found = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-        if found not in (wanted, NEWER.get(distribution)):
+        if found != wanted:
             return verdict.fail(distribution, f"{found}, but {wanted} is needed", _INSTALL)
         return verdict.ok(distribution, found if name == distribution else f"{found} ({name})")
     return verdict.fail(distribution, f"not installed, {wanted} is needed", _INSTALL)

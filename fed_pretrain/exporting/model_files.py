@@ -39,7 +39,8 @@ _HARMLESS_MODULES = ("keras.layers", "keras.initializers", "keras.regularizers")
 # Layers that call a function which the file names or holds.
 _CALLING_LAYERS = ("Lambda", "TFOpLambda", "SlicingOpLambda", "TFSMLayer")
 _WEIGHTS = "model.weights.h5"
-_LAYERS = ("_layer_checkpoint_dependencies", "layers")
+# What a model's layers are filed under, by the Keras of TensorFlow 2.14 and by today's.
+_LAYERS_OF_2_14, _LAYERS = "_layer_checkpoint_dependencies", "layers"
 # Zip entries carry a time; a fixed one makes equal models equal files.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -139,20 +140,18 @@ def load(run: Path, which: str) -> tuple[tf.keras.Model, list[str]]:
                     f"{path}: refused, its part {part['class_name']!r} of {part.get('module')!r} "
                     "is neither a plain Keras layer nor one of ours, so it could run code"
                 )
-    with _with_our_names(path) as readable:
+    with _with_todays_names(path) as readable:
         return tf.keras.models.load_model(readable, compile=False), read_labels(path)
 
 
 @contextlib.contextmanager
-def _with_our_names(path: Path) -> Iterator[Path]:
-    """Keras 2.14 files the layers of a model under another name than 2.16; then a renamed copy."""
-    of_2_16 = tf.keras.layers.Layer.__module__.startswith("tf_keras")
-    theirs, ours = _LAYERS if of_2_16 else reversed(_LAYERS)
+def _with_todays_names(path: Path) -> Iterator[Path]:
+    """The file, or a renamed copy where TensorFlow 2.14 wrote it."""
     with zipfile.ZipFile(path) as archive:
         weights = io.BytesIO(archive.read(_WEIGHTS))
     with h5py.File(weights, "r+") as tree:
-        if renamed := theirs in tree:
-            _rename(tree, theirs, ours)
+        if renamed := _LAYERS_OF_2_14 in tree:
+            _rename_layers(tree)
     if not renamed:
         yield path
         return
@@ -164,13 +163,13 @@ def _with_our_names(path: Path) -> Iterator[Path]:
         yield copy
 
 
-def _rename(group: h5py.Group, theirs: str, ours: str) -> None:
+def _rename_layers(group: h5py.Group) -> None:
     """Of the model and of every model within it."""
     for part in group.values():
         if isinstance(part, h5py.Group):
-            _rename(part, theirs, ours)
-    if theirs in group:
-        group.move(theirs, ours)
+            _rename_layers(part)
+    if _LAYERS_OF_2_14 in group:
+        group.move(_LAYERS_OF_2_14, _LAYERS)
 
 
 def _parts(config: Any) -> Iterator[dict[str, Json]]:

@@ -79,27 +79,6 @@ def test_the_two_locks_of_the_environment_agree_where_they_overlap() -> None:
     assert not {"pytest", "ruff", "mypy", "hypothesis", "py7zr"} & set(run)
 
 
-def test_the_environment_of_tensorflow_2_16_differs_in_what_goes_with_tensorflow_alone() -> None:
-    ours, newer = pins("requirements.lock"), pins("requirements-tf216.lock")
-    other = {name for name in ours.keys() | newer.keys() if ours.get(name) != newer.get(name)}
-    of_tests = newer.keys() & pins("requirements-dev.lock").keys()
-    assert {
-        name for name in other - of_tests if not re.match("tensor|keras|tf-keras|ml-dtypes", name)
-    } <= {
-        *("google-auth", "google-auth-oauthlib", "requests-oauthlib", "oauthlib"),
-        *("pyasn1", "pyasn1-modules"),
-    }
-    cuda = pins("requirements-tf216-cuda.lock")
-    assert {name: cuda.get(name) for name in newer} == newer
-
-
-def test_a_lock_takes_the_overrides_of_its_family() -> None:
-    both = ["requirements-overrides.txt", "requirements-tf216-overrides.txt"]
-    assert environment._overrides("requirements-tf216-cuda.lock") == both
-    assert environment._overrides("requirements.lock") == both[:1]
-    assert environment._overrides("requirements-pjrt.lock") == []
-
-
 def pins(name: str) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / name).read_text(), re.MULTILINE))
 
@@ -123,15 +102,13 @@ def test_everything_the_code_imports_is_declared() -> None:
     assert undeclared == set()
 
 
-def test_the_gpu_lock_holds_this_tensorflows_cuda_wheels_without_tensorrt() -> None:
+def test_the_gpu_lock_holds_tensorflows_cuda_wheels_without_tensorrt() -> None:
     named = {
         requirement.split()[0]
         for requirement in metadata.requires("tensorflow") or []
         if "and-cuda" in requirement and "tensorrt" not in requirement
     }
-    newer = pins("requirements-tf216.lock")["tensorflow"] == metadata.version("tensorflow")
-    name = "requirements-tf216-cuda.lock" if newer else "requirements-gpu.lock"
-    text = (ROOT / name).read_text()
+    text = (ROOT / "requirements-gpu.lock").read_text()
     locked = set(re.findall(r"^(nvidia[a-z0-9-]+)==", text, re.MULTILINE))
     assert {name.split("==")[0].split("(")[0] for name in named} == locked
 

@@ -1,4 +1,4 @@
-"""Stands in for tensorflow_estimator, which ended before TensorFlow 2.16.
+"""Stands in for tensorflow_estimator, whose last release fails beside TensorFlow 2.16.
 
 tensorflow_privacy 0.9, which TFF imports, derives a few classes from it; nothing here uses them.
 """
@@ -29,6 +29,6 @@ def _empty_class(name: str) -> type:
 
 
 def provide() -> None:
-    """After all other finders: a tensorflow_estimator that is installed is used."""
+    """Before all other finders: one that pip has installed would be tried otherwise."""
     if not any(isinstance(finder, _StandIn) for finder in sys.meta_path):
-        sys.meta_path.append(_StandIn())
+        sys.meta_path.insert(0, _StandIn())

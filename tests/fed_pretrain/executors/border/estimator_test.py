@@ -1,4 +1,4 @@
-"""The stand-in serves what asks for tensorflow_estimator where that is not installed."""
+"""The stand-in serves what asks for tensorflow_estimator."""
 
 import importlib
 import sys
@@ -38,8 +38,8 @@ def test_it_answers_for_no_other_package() -> None:
         importlib.import_module("tensorflow_estimators")
 
 
-def test_it_is_provided_once_and_after_what_finds_installed_packages() -> None:
+def test_it_is_provided_once_and_before_what_finds_installed_packages() -> None:
     estimator.provide()
     finders = [getattr(finder, "__name__", type(finder).__name__) for finder in sys.meta_path]
     assert finders.count("_StandIn") == 1
-    assert finders.index("_StandIn") > finders.index("PathFinder")
+    assert finders.index("_StandIn") < finders.index("PathFinder")

@@ -44,9 +44,9 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 RUN useradd --create-home --uid 1000 researcher && mkdir /studies && chown researcher /studies
 WORKDIR /opt/fed_pretrain
-COPY requirements-prepare.lock ./
+COPY environments/prepare.lock ./
 RUN python3.11 -m venv .venv \
-    && .venv/bin/python -m pip install --no-cache-dir --no-deps --require-hashes -r requirements-prepare.lock
+    && .venv/bin/python -m pip install --no-cache-dir --no-deps --require-hashes -r prepare.lock
 COPY groundwork groundwork
 COPY data_prep data_prep
 ENV PATH=/opt/fed_pretrain/.venv/bin:/usr/local/bin:/usr/bin:/bin PYTHONPATH=/opt/fed_pretrain

@@ -13,7 +13,7 @@ import sys
 import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-LOCKS = ("requirements.lock", "requirements-notebooks.lock")
+LOCKS = ("requirements.lock", "environments/notebooks.lock")
 
 
 def main():

@@ -28,11 +28,11 @@ LOCK = "requirements.lock"
 DEV_LOCK = "requirements-dev.lock"
 GPU_LOCK = "requirements-gpu.lock"
 BOOTSTRAP_LOCK = "requirements-bootstrap.lock"
-SIDE_LOCK = "requirements-{}.lock"
+SIDES = "environments"
+SIDE_LOCK = os.path.join(SIDES, "{}.lock")
 """Of an environment of its own in .cache/NAME, for a server, a tool or a peer that tests run."""
-BESIDE = "-c requirements.lock"
+BESIDE = "-c ../requirements.lock"
 """A .in file with this line asks for packages that go with those of .venv."""
-NO_SIDES = (DEV_LOCK, GPU_LOCK, BOOTSTRAP_LOCK)
 EMBEDDED_LOCK = os.path.join("groundwork", "embedded.lock")
 GIGABYTES_NEEDED = 6
 COMPILE = (
@@ -240,14 +240,10 @@ def side(name):
 
 
 def side_names():
-    """The environments that a lock file in the root names."""
-    prefix, suffix = SIDE_LOCK.split("{}")
-    names = (
-        file.removeprefix(prefix).removesuffix(suffix)
-        for file in sorted(os.listdir(ROOT))
-        if file.startswith(prefix) and file.endswith(suffix)
-    )
-    return [name for name in names if SIDE_LOCK.format(name) not in NO_SIDES]
+    """The environments that have a lock file."""
+    folder = os.path.join(ROOT, SIDES)
+    files = sorted(os.listdir(folder)) if os.path.isdir(folder) else []  # the image has none
+    return [file.removesuffix(".lock") for file in files if file.endswith(".lock")]
 
 
 def embedded():
@@ -280,7 +276,7 @@ def relock(upgrade):
     uv = os.path.join(bootstrap(), "uv")
     more = ["--upgrade"] if upgrade else []
     overrides = ["--override", "requirements-overrides.txt"]
-    for name in (LOCK, *NO_SIDES, *map(SIDE_LOCK.format, side_names())):
+    for name in (LOCK, DEV_LOCK, GPU_LOCK, BOOTSTRAP_LOCK, *map(SIDE_LOCK.format, side_names())):
         source = name.replace(".lock", ".in")
         overriding = name == LOCK or BESIDE in _read(os.path.join(ROOT, source))
         run(

@@ -1,4 +1,4 @@
-"""The environment of requirements-prepare.lock, without TensorFlow, makes the same datasets."""
+"""The environment of environments/prepare.lock, without TensorFlow, makes the same datasets."""
 
 import json
 import re
@@ -19,7 +19,7 @@ def pins(name: str) -> dict[str, str]:
 
 
 def test_what_decides_bytes_has_the_same_version_in_both_locks() -> None:
-    slim, whole = pins("requirements-prepare.lock"), pins("requirements.lock")
+    slim, whole = pins("environments/prepare.lock"), pins("requirements.lock")
     for name in ("apache-beam", "numpy", "pyarrow", "zstandard", "pillow", "google-crc32c"):
         assert slim[name] == whole[name], name
     assert not [name for name in slim if name.startswith("tensorflow")]

@@ -11,7 +11,11 @@ import pytest
 from tools import environment, rooms
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = sorted(path.name for path in ROOT.glob("requirements*.lock"))
+LOCKS = [
+    path.relative_to(ROOT).as_posix()
+    for folder in (ROOT, ROOT / environment.SIDES)
+    for path in sorted(folder.glob("*.lock"))
+]
 ROOM = 10**12
 
 # What uv 0.13 and pip 23 print when one digit of a hash in the lock is changed.

@@ -41,5 +41,5 @@ def test_a_missing_environment_names_the_command_that_makes_it(monkeypatch, tmp_
 @pytest.mark.parametrize("name", ["pjrt", "pjrt-cuda", "pjrt-tpu"])
 def test_the_locks_pin_the_version_that_the_handshake_asks_for(name):
     for suffix in ("in", "lock"):
-        text = (ROOT / f"requirements-{name}.{suffix}").read_text()
+        text = (ROOT / "environments" / f"{name}.{suffix}").read_text()
         assert re.findall(r"^jax(?:\[\w+\])?==(\S+)", text, re.M) == [JAX]

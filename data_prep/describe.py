@@ -2,11 +2,14 @@
 
 from absl import flags
 
-from data_prep.inspection import describing
-from data_prep.store.reader import open_dataset
 from groundwork import command_line
-from groundwork.errors import UserError
-from groundwork.stores import mirror
+
+command_line.quiet_libraries()
+
+from data_prep.inspection import describing  # noqa: E402
+from data_prep.store.reader import open_dataset  # noqa: E402
+from groundwork.errors import UserError  # noqa: E402
+from groundwork.stores import mirror  # noqa: E402
 
 flags.DEFINE_string("dataset", None, "Folder of the prepared dataset.")
 flags.DEFINE_string("output", None, "Folder for the pictures; none are made without it.")

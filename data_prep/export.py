@@ -6,9 +6,12 @@ tff_sqlite: TFF's SQLite schema, for tff.simulation.datasets.load_and_parse_sql_
 
 from absl import flags
 
-from data_prep.inspection import exporting
 from groundwork import command_line
-from groundwork.errors import UserError
+
+command_line.quiet_libraries()
+
+from data_prep.inspection import exporting  # noqa: E402
+from groundwork.errors import UserError  # noqa: E402
 
 flags.DEFINE_string("dataset", None, "Folder of the prepared dataset.")
 flags.DEFINE_enum("layout", None, list(exporting.LAYOUTS), "How to write it.")

@@ -4,10 +4,14 @@ import sys
 
 from absl import flags
 
-from data_prep.grouping import beam_options
-from data_prep.preparing import estimation, preparation, prepare_flags
-from data_prep.sources import known_sources
-from groundwork import command_line, signals
+from groundwork import command_line
+
+command_line.quiet_libraries()
+
+from data_prep.grouping import beam_options  # noqa: E402
+from data_prep.preparing import estimation, preparation, prepare_flags  # noqa: E402
+from data_prep.sources import known_sources  # noqa: E402
+from groundwork import signals  # noqa: E402
 
 flags.DEFINE_bool("list_sources", False, "Print all sources with their options, and stop.")
 flags.DEFINE_bool("dry_run", False, "Print what would be done and how big it would be.")

@@ -2,11 +2,14 @@
 
 from absl import flags
 
-from data_prep.inspection import verification
-from data_prep.store import manifest
 from groundwork import command_line
-from groundwork.errors import UserError
-from groundwork.stores import mirror
+
+command_line.quiet_libraries()
+
+from data_prep.inspection import verification  # noqa: E402
+from data_prep.store import manifest  # noqa: E402
+from groundwork.errors import UserError  # noqa: E402
+from groundwork.stores import mirror  # noqa: E402
 
 flags.DEFINE_string("dataset", None, "Folder of the prepared dataset.")
 command_line.take_urls("dataset")

@@ -2,13 +2,17 @@
 
 from absl import flags
 
-from fed_pretrain.pretraining.pretrain_config import CentralConfig
-from fed_pretrain.starts.start_config import StartConfig
-from fed_pretrain.tasks import known_tasks
-from fed_pretrain.tasks.definition import TaskOptions
-from groundwork import command_line, settings
-from groundwork.errors import UserError
-from groundwork.stores import mirror
+from groundwork import command_line
+
+command_line.quiet_libraries()
+
+from fed_pretrain.pretraining.pretrain_config import CentralConfig  # noqa: E402
+from fed_pretrain.starts.start_config import StartConfig  # noqa: E402
+from fed_pretrain.tasks import known_tasks  # noqa: E402
+from fed_pretrain.tasks.definition import TaskOptions  # noqa: E402
+from groundwork import settings  # noqa: E402
+from groundwork.errors import UserError  # noqa: E402
+from groundwork.stores import mirror  # noqa: E402
 
 flags.DEFINE_string("task", None, "The task whose model is trained; --task=help lists them.")
 flags.DEFINE_string("model", None, "The task's model; default its first.")

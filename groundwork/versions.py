@@ -1,7 +1,6 @@
 """Which code, libraries and machine a result comes from."""
 
 import functools
-import importlib.metadata
 import os
 import platform
 import subprocess
@@ -57,6 +56,8 @@ def _sentence(record: Mapping[str, str], *, many: bool) -> str:
 
 
 def _libraries() -> dict[str, str]:
+    import importlib.metadata  # Takes long, and `--help` wants no versions.
+
     found = {}
     for name in _LIBRARIES:
         try:

@@ -13,12 +13,16 @@ from collections.abc import Mapping
 
 from absl import flags
 
-from groundwork import command_line, settings
-from groundwork.errors import UserError
-from groundwork.stores import mirror
-from pipelines import study_run
-from pipelines.plan import plan
-from pipelines.schedulers import export
+from groundwork import command_line
+
+command_line.quiet_libraries()
+
+from groundwork import settings  # noqa: E402
+from groundwork.errors import UserError  # noqa: E402
+from groundwork.stores import mirror  # noqa: E402
+from pipelines import study_run  # noqa: E402
+from pipelines.plan import plan  # noqa: E402
+from pipelines.schedulers import export  # noqa: E402
 
 _PLAN = flags.DEFINE_string(
     "plan", None, "Name of a shipped plan, a YAML file, or `help` for the list."

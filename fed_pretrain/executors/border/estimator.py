@@ -4,19 +4,24 @@ tensorflow_privacy 0.9, which TFF imports, derives a few classes from it; nothin
 """
 
 import sys
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 _PACKAGE = "tensorflow_estimator"
 
 
-class _StandIn(MetaPathFinder, Loader):
-    """Every module of the package, each with an empty class for every name but a module's."""
+class _StandIn:
+    """Every module of the package, each with an empty class for every name but a module's.
+
+    Finder and loader, without the bases of importlib.abc, whose import takes long.
+    """
 
     def find_spec(self, name: str, *_: object) -> ModuleSpec | None:
         ours = name.partition(".")[0] == _PACKAGE
-        return ModuleSpec(name, self, is_package=True) if ours else None
+        return ModuleSpec(name, self, is_package=True) if ours else None  # type: ignore[arg-type]
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """An ordinary module."""
 
     def exec_module(self, module: ModuleType) -> None:
         module.__getattr__ = _empty_class  # type: ignore[method-assign]

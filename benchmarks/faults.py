@@ -38,6 +38,7 @@ from benchmarks import machine, smoke
 from benchmarks.campaign import trial
 from benchmarks.campaign.rows import ROWS
 from groundwork import command_line, owners, versions
+from pipelines.execution import worker
 from tools import page_tables
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reliability.md"
@@ -99,8 +100,9 @@ def _run(name: str, times: int, stop: float, options: argparse.Namespace) -> Non
         return
     log = os.open(file.with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     sys.stdout.flush()
-    child = os.fork()
+    parent, child = os.getpid(), os.fork()
     if child == 0:
+        worker._end_with(parent)
         os.dup2(log, 1)
         os.dup2(log, 2)
         try:

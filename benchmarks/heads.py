@@ -2,11 +2,14 @@
 
     python -m benchmarks.heads --workdir=runs/heads            again, it goes on where it stopped
     python -m benchmarks.heads --workdir=runs/heads --page     and writes the table of docs/heads.md
+    python -m benchmarks.heads --workdir=runs/large --bodies=large   SqueezeNet's and MiniLM's
     python -m benchmarks.heads --smoke                         one task, two heads, one round
 
-Each cell is a file of the work directory. Bytes are those of all clients, down and up; seconds are
-wall time, with what is compiled. Fashion-MNIST is there after `make fashion-mnist`, and the texts,
-whose body is MiniLM, after `make embedded-large`; other tasks are left out with a sentence.
+Each cell is a file of the work directory. Small bodies are trained centrally on another of the
+tasks first; large ones are those of ImageNet and MiniLM (`make embedded-large`). Bytes are those of
+all clients, down and up; seconds are CPU time of the process, with what is traced and compiled.
+Fashion-MNIST is there after `make fashion-mnist`; a task that lacks its data is left out with a
+sentence.
 """
 
 import argparse
@@ -64,13 +67,18 @@ HEADS = (*ONE_PASS, KEPT, LP_FT, FEDADAM)
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """A task with its data, its model, and a task of the same classes to pre-train on."""
+    """A task with its data, its model, and what its body is pre-trained on.
+
+    body: a start; without one it is trained centrally on the task `proxy`, whose classes may be the
+    same.
+    """
 
     task: str
     model: str
-    start: str
     data: Callable[[Path], Mapping[str, Any]]
+    body: str | None = None
     proxy: str | None = None
+    same_classes: bool = False
     options: TaskOptions = dataclasses.field(default_factory=TaskOptions)
     clients_per_round: int = 8
 
@@ -81,8 +89,6 @@ def _embedded(**settings: Any) -> Callable[[Path], Mapping[str, Any]]:
 
 _CLIENTS = {"partition": "dirichlet", "num_clients": 30, "alpha": 0.1}
 _SPLIT = {"split": "by_example", "split_fractions": (0.7, 0.1, 0.2)}
-_SQUEEZENET = ("squeezenet1_1", "package:ndf")
-_MINILM = ("bert_encoder", "package:minilm")
 _SHORT = TaskOptions(sequence_length=16)
 _IMAGES, _TEXTS, _CLASSES, _SPEAKERS = 1_000, 600, 8, 30
 
@@ -148,34 +154,40 @@ def _rows(dataset: Path, label: str) -> Iterator[tuple[str, str, str]]:
                 yield str(client), text.decode(), name.decode()
 
 
-SETTINGS: Mapping[str, Setting] = {
-    "digits": Setting(
-        "digits", *_SQUEEZENET, _embedded(source="digits", partition="natural"), "mnist5k"
-    ),
-    "mnist5k": Setting(
-        "mnist5k", *_SQUEEZENET, _embedded(source="mnist5k", **_CLIENTS, **_SPLIT), "digits"
-    ),
-    "fashion_mnist": Setting("fashion_mnist", *_SQUEEZENET, _fashion),
-    "chat prompts": Setting(
-        *("text_classification", *_MINILM, _labelled_texts("chitchat", "prompt")),
-        options=_SHORT,
-        clients_per_round=4,
-    ),
-    "plays": Setting(
-        *("text_classification", *_MINILM, _labelled_texts("shakespeare", "title")),
-        options=_SHORT,
-        clients_per_round=4,
-    ),
+_DIGITS = _embedded(source="digits", partition="natural")
+_MNIST5K = _embedded(source="mnist5k", **_CLIENTS, **_SPLIT)
+_PROMPTS, _PLAYS = _labelled_texts("chitchat", "prompt"), _labelled_texts("shakespeare", "title")
+_IMAGE, _TEXT = ("squeezenet1_1", "package:ndf"), ("bert_encoder", "package:minilm")
+
+
+def _small(task: str, data: Callable[[Path], Mapping[str, Any]], **more: Any) -> Setting:
+    return Setting(task, "word_bag" if task == "text_classification" else "edge_cnn", data, **more)
+
+
+def _large(task: str, data: Callable[[Path], Mapping[str, Any]], **more: Any) -> Setting:
+    if task == "text_classification":
+        return Setting(task, _TEXT[0], data, _TEXT[1], options=_SHORT, clients_per_round=4)
+    return Setting(task, _IMAGE[0], data, _IMAGE[1], **more)
+
+
+def _settings(setting: Callable[..., Setting]) -> Mapping[str, Setting]:
+    same = {"same_classes": True}
+    return {
+        "digits": setting("digits", _DIGITS, proxy="mnist5k", **same),
+        "mnist5k": setting("mnist5k", _MNIST5K, proxy="digits", **same),
+        "fashion_mnist": setting("fashion_mnist", _fashion, proxy="mnist5k"),
+        "chat prompts": setting("text_classification", _PROMPTS, proxy="plays"),
+        "plays": setting("text_classification", _PLAYS, proxy="chat prompts"),
+    }
+
+
+BODIES: Mapping[str, Mapping[str, Setting]] = {
+    "small": _settings(_small),
+    "large": _settings(_large),
 }
-
-
+TASKS = tuple(BODIES["small"])
 # Small enough for a check that a benchmark works.
-SMOKE = "smoke"
-_SMOKE = Setting("digits", "edge_cnn", "random", SETTINGS["digits"].data)
-
-
-def setting_of(name: str) -> Setting:
-    return _SMOKE if name == SMOKE else SETTINGS[name]
+SMOKE = dataclasses.replace(BODIES["small"]["digits"], body="random")
 
 
 def prepared(setting: Setting, folder: Path) -> Path:
@@ -191,8 +203,9 @@ def prepared(setting: Setting, folder: Path) -> Path:
 class Cells:
     """The cells of one task; `rounds` of FedAdam, of which half are of the head alone in LP-FT."""
 
-    def __init__(self, setting: Setting, folder: Path, rounds: int) -> None:
-        self._setting, self._folder, self._rounds = setting, folder, rounds
+    def __init__(self, name: str, settings: Mapping[str, Setting], root: Path, rounds: int) -> None:
+        self._setting, self._settings, self._rounds = settings[name], settings, rounds
+        self._root, self._folder = root, _folder(root, name)
         self._session = Session()
 
     def measured(self, head: str) -> Mapping[str, Any]:
@@ -209,17 +222,19 @@ class Cells:
     def _measure(self, head: str) -> Mapping[str, Any]:
         if head in ONE_PASS:
             pre_trained, kind = ONE_PASS[head]
-            spec = self._setting.start if pre_trained else "random"
+            spec = self._body() if pre_trained else "random"
             return self._at_once(StartConfig(spec=spec, head=kind))
         if head == KEPT:
-            return self._kept()
-        start = StartConfig(spec=self._setting.start, head="new")
+            if not self._setting.same_classes:
+                return {"reason": "no weights know these classes"}
+            return self._at_once(StartConfig(spec=self._proxy(), head="keep"))
+        start = StartConfig(spec=self._body(), head="new")
         return self._trained(head, start, self._rounds // 2 if head == LP_FT else 0)
 
     def _at_once(self, start: StartConfig) -> Mapping[str, Any]:
-        began = time.perf_counter()
+        began = time.process_time()
         assembly = assemble(self._config(start, "unused"), self._session)
-        seconds = time.perf_counter() - began
+        seconds = time.process_time() - began
         facts = assembly.start.report.facts
         each = sum(facts.get(f"head_bytes_{way}_per_client", 0) for way in ("down", "up"))
         row = Evaluations(assembly).row(ModelArrays(*assembly.start.weights), [])
@@ -229,34 +244,36 @@ class Cells:
             "seconds": seconds,
         }
 
-    def _kept(self) -> Mapping[str, Any]:
-        """Central training on another task of the same classes, whose head stays."""
-        setting = self._setting
-        if setting.proxy is None:
-            return {"reason": "no weights know these classes"}
+    def _body(self) -> str:
+        return self._setting.body or self._proxy()
+
+    def _proxy(self) -> str:
+        """Central training on the proxy's data, done once."""
+        setting, name = self._setting, str(self._setting.proxy)
+        proxy = dataclasses.replace(self._settings[name], body=None)
         place = self._folder / "proxy"
-        began = time.perf_counter()
         pretrain(
             PretrainConfig(
-                setting.proxy,
+                proxy.task,
                 str(place),
+                dataset=str(prepared(proxy, _folder(self._root, name))),
                 model=setting.model,
-                start=StartConfig(spec=setting.start),
-                central=CentralConfig(epochs=3, proxy_examples=_IMAGES, learning_rate=3e-4),
+                options=setting.options,
+                start=StartConfig(spec=setting.body or "random"),
+                central=CentralConfig(epochs=5, proxy_examples=_IMAGES, batch_size=32),
             )
         )
-        found = self._at_once(StartConfig(spec=f"checkpoint:{place}", head="keep"))
-        return {**found, "seconds": time.perf_counter() - began}
+        return f"checkpoint:{place}"
 
     def _trained(self, head: str, start: StartConfig, probing: int) -> Mapping[str, Any]:
         settings = (("head_rounds", probing),) if probing else ()
-        began = time.perf_counter()
+        began = time.process_time()
         rows = train(self._config(start, head, settings), session=self._session).rows
         evaluated = [row for row in rows if row.get("eval_accuracy") is not None]
         return {
             "accuracy": evaluated[-1]["eval_accuracy"],
             "bytes": sum(row["bytes_down"] + row["bytes_up"] for row in rows),
-            "seconds": time.perf_counter() - began,
+            "seconds": time.process_time() - began,
             "curve": [[row["round"], row["eval_accuracy"]] for row in evaluated],
         }
 
@@ -284,18 +301,20 @@ class Cells:
         )
 
 
-def missing(name: str) -> str | None:
+def missing(name: str, setting: Setting) -> str | None:
     """The command that fetches what a task needs, where it is not there."""
-    if name in ("digits", "mnist5k", SMOKE):
-        return None
-    package, command = ("minilm", "make embedded-large")
-    if name == "fashion_mnist":
-        package, command = name, "make fashion-mnist"
+    needs = {"fashion_mnist": ("fashion_mnist", "make fashion-mnist")}
+    needs |= {name: ("minilm", "make embedded-large")} if setting.body == _TEXT[1] else {}
+    package, command = needs.get(name, ("digits", ""))
     try:
         embedded_packages.path(package)
     except UserError:
         return command
     return None
+
+
+def _folder(root: Path, name: str) -> Path:
+    return root / name.replace(" ", "_")
 
 
 def table(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
@@ -305,7 +324,14 @@ def table(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
         curve = cells.get(FEDADAM, {}).get("curve", [])
         for head, cell in cells.items():
             rows.append((name, head, *_figures(cell, curve if head != FEDADAM else None)))
-    header = ("task", "head", "accuracy", "MB sent", "seconds", "rounds of FedAdam that pass it")
+    header = (
+        "task",
+        "head",
+        "accuracy",
+        "MB sent",
+        "CPU seconds",
+        "rounds of FedAdam that pass it",
+    )
     return page_tables.markdown(header, rows)
 
 
@@ -323,7 +349,8 @@ def _figures(cell: Mapping[str, Any], curve: Sequence[Any] | None) -> tuple[str,
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workdir", type=Path, default=None)
-    parser.add_argument("--tasks", default=",".join(SETTINGS), help="some of the tasks")
+    parser.add_argument("--tasks", default=",".join(TASKS), help="some of the tasks")
+    parser.add_argument("--bodies", choices=tuple(BODIES), default="small")
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--page", action="store_true", help="write the table of docs/heads.md")
     smoke.add(parser)
@@ -333,31 +360,32 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         root = arguments.workdir or Path(temporary)
         if arguments.smoke:
-            cells = Cells(setting_of(SMOKE), root / "digits", rounds=1)
+            cells = Cells("smoke", {"smoke": SMOKE}, root, rounds=1)
             heads = ("ncm", FEDADAM)
             figures = {head: cells.measured(head)["accuracy"] for head in heads}
             cells.close()
             smoke.check(figures, len(heads))
             return
-        found = measured(root, arguments.tasks.split(","), arguments.rounds)
+        settings = BODIES[arguments.bodies]
+        found = measured(root, settings, arguments.tasks.split(","), arguments.rounds)
     print(table(found), flush=True)
     if arguments.page:
-        lines = f"{said['machine']}. {arguments.rounds} rounds of FedAdam.\n\n"
+        lines = f"{said['machine']}; `{said['command']}`\n\n"
         text = page_tables.fresh(PAGE.read_text(), {"heads": lambda: lines + table(found)})
         files.write_text(PAGE, text)
 
 
 def measured(
-    root: Path, tasks: Sequence[str], rounds: int
+    root: Path, settings: Mapping[str, Setting], tasks: Sequence[str], rounds: int
 ) -> dict[str, dict[str, Mapping[str, Any]]]:
     """Every cell that can be had."""
     found: dict[str, dict[str, Mapping[str, Any]]] = {}
     for name in tasks:
-        command = missing(name)
+        command = missing(name, settings[name])
         if command is not None:
             print(f"{name}: left out; `{command}` fetches what it needs", file=sys.stderr)
             continue
-        cells = Cells(SETTINGS[name], root / name.replace(" ", "_"), rounds)
+        cells = Cells(name, settings, root, rounds)
         found[name] = {}
         for head in HEADS:
             found[name][head] = cells.measured(head)

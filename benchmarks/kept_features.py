@@ -32,6 +32,7 @@ from fed_pretrain.starts.start_config import StartConfig
 from fed_pretrain.tracking.follower import Follower, Row
 
 GOAL = 10.0
+_TASKS = ("plays", "mnist5k")
 
 
 class _Clock(Follower):
@@ -44,20 +45,20 @@ class _Clock(Follower):
         self.times.append(time.process_time())
 
 
-def cost(name: str, folder: Path, wanted: str, rounds: int) -> tuple[float, float]:
+def cost(setting: heads.Setting, folder: Path, wanted: str, rounds: int) -> tuple[float, float]:
     """Median wall and CPU seconds of a round after the first; the last one evaluates, too."""
-    setting, clock = heads.setting_of(name), _Clock()
+    clock = _Clock()
     config = RunConfig(
         task=setting.task,
         dataset=str(heads.prepared(setting, folder)),
         workdir=str(folder / wanted),
         model=setting.model,
-        start=StartConfig(spec=setting.start, head="new", trainable="head"),
+        start=StartConfig(spec=str(setting.body), head="new", trainable="head"),
         options=setting.options,
         algorithm_name="fedavg",
         work=WorkConfig(
             rounds=rounds,
-            clients_per_round=8,
+            clients_per_round=4,
             batch_size=8,
             max_examples=24,
             sampling="fixed",
@@ -78,17 +79,18 @@ def main() -> None:
     smoke.add(parser)
     arguments = parser.parse_args()
     machine.announce()
-    names = [heads.SMOKE] if arguments.smoke else ["plays", "mnist5k"]
+    large = heads.BODIES["large"]
+    asked = {"smoke": heads.SMOKE} if arguments.smoke else {n: large[n] for n in _TASKS}
     figures = {}
-    for name in names:
-        missing = heads.missing(name)
+    for name, setting in asked.items():
+        missing = heads.missing(name, setting)
         if missing is not None:
             print(f"{name}: left out; `{missing}` fetches what it needs")
             continue
-        model = heads.setting_of(name).model
+        model = setting.model
         with tempfile.TemporaryDirectory() as folder:
             found = {
-                wanted: cost(name, Path(folder), wanted, arguments.rounds)
+                wanted: cost(setting, Path(folder), wanted, arguments.rounds)
                 for wanted in (NEVER, ALWAYS)
             }
         for kind, (before, after) in zip(

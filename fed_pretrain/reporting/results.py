@@ -191,8 +191,7 @@ class Study:
 
     def is_random(self, task: str, start: str) -> bool:
         """Whether this start is the random one, by the flag, not by its name in the plan."""
-        flags = self.plan["tasks"].get(task, {}).get("starts", {}).get(start, {})
-        return str(flags.get("start", "")).partition(":")[0] == "random"
+        return is_random(self.plan["tasks"].get(task, {}).get("starts", {}).get(start, {}))
 
     def random_start(self, task: str) -> str | None:
         return next(iter(self.random_starts(task)), None)
@@ -203,6 +202,13 @@ class Study:
     def random_starts(self, task: str) -> list[str]:
         """The one that others are compared with, and further initialisations."""
         return [start for start in self.starts(task) if self.is_random(task, start)]
+
+
+def is_random(flags: Mapping[str, Json]) -> bool:
+    """Whether a start's flags make it random weights, and not a fitted head on random features."""
+    head = str(flags.get("start_head", "auto"))
+    kind = str(flags.get("start", "")).partition(":")[0]
+    return kind == "random" and head in ("auto", "new")
 
 
 def unique(values: Iterable[Json]) -> list[Json]:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
+from fed_pretrain.reporting import results
 from groundwork.untyped import Json
 from pipelines.plan.document import Place
 from pipelines.plan.plan import Budget, Flags, Plan, TaskPlan
@@ -121,9 +122,9 @@ def _task_steps(plan: Plan, task_name: str, task: TaskPlan) -> Iterator[Step]:
 
 def _equal_rates(plan: Plan, task_name: str, task: TaskPlan, partition: str) -> Iterator[Step]:
     """The random start at the rates of each other one, and that one at the random start's."""
-    specs = {start: str(flags.get("start")) for start, flags in task.starts.items()}
-    first = [start for start, spec in specs.items() if spec == "random"][:1]
-    others = [start for start, spec in specs.items() if spec.partition(":")[0] != "random"]
+    random = [start for start, flags in task.starts.items() if results.is_random(flags)]
+    first = [start for start in random if task.starts[start]["start"] == "random"][:1]
+    others = [start for start in task.starts if start not in random]
     crossed = [pair for a in first for b in others for pair in ((a, b), (b, a))]
     kept = {start: plan.within(task_name, partition, start).algorithms for start in task.starts}
     chosen = [name for name in plan.algorithms if name in task.equal_rates]

@@ -77,3 +77,10 @@ def test_components_add_up_to_the_class_and_padding_counts_for_nothing(rows, kin
     np.testing.assert_allclose(squares.sum(0), expected)
     # The third class has one example, which one component has whole.
     assert sorted(counts[:, 2]) == [0.0, 1.0]
+
+
+def test_a_client_without_the_first_class_has_finite_sums_all_the_same(rows) -> None:
+    x, labels = rows
+    counts, sums, squares = fitted((x, np.where(labels == 0, 1, labels)), "diagonal")
+    assert all(np.isfinite(part).all() for part in (counts, sums, squares))
+    assert not counts[:, 0].any()

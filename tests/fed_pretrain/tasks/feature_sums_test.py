@@ -8,7 +8,9 @@ import tensorflow as tf
 
 from fed_pretrain.experiment.assembly.one_pass_head import norm_of_a_client
 from fed_pretrain.tasks import feature_sums
+from fed_pretrain.tasks.client_sums import Batch
 from fed_pretrain.tasks.feature_sums import SECOND_MOMENTS
+from tests.fed_pretrain.probes import small
 
 CLASSES, WIDTH = 3, 4
 LABELS = np.asarray([0, 2, 2, 0, 2])
@@ -68,3 +70,11 @@ def test_a_client_votes_for_its_least_loss_and_for_the_nearest_of_its_mean_squar
     assert voted([5.0, 2.0, 3.0], 180.0, 4.0) == ([0.0, 1.0, 0.0], [0.0, 0.0, 1.0])
     assert voted([5.0, 2.0, 3.0], 180.0, 10.0)[1] == [0.0, 1.0, 0.0]
     assert voted([0.0, 0.0, 0.0], 0.0, 0.0) == ([0.0] * 3, [0.0] * 3)
+
+
+def test_features_and_logits_are_of_one_pass_through_the_body() -> None:
+    model = small.conv_and_group_norm()
+    batch = Batch(None, model, [], [], tf.zeros([2, 8, 8, 1]), None)
+    graph = tf.function(lambda: feature_sums.features_and_logits(batch, model.layers[-1].name))
+    kinds = [op.type for op in graph.get_concrete_function().graph.get_operations()]
+    assert kinds.count("Conv2D") == 1

@@ -64,15 +64,16 @@ class Misalignment(Probe):
         build_model = self.subject.build_model
         filters = self.subject.cached("filters", lambda: Filters(build_model))
         class_means = ClassMeans(build_model, x, y, filters)
-        final_weights = snapshots[-1][1]()
+        *earlier, (_, read_final) = snapshots
+        final_weights = read_final()
         inputs = class_means.inputs_at(final_weights)
         final = class_means(final_weights, inputs)
+        found = [*(class_means(read(), inputs) for _, read in earlier), final]
         content: Content = {
             name: {"total": [], "layers": {layer: [] for layer in final[name]}}
             for name in DEFINITIONS
         }
-        for _, read in snapshots:
-            now = class_means(read(), inputs)
+        for now in found:
             for name in DEFINITIONS:
                 total, layers = fractions(now[name], final[name])
                 content[name]["total"].append(total)
@@ -81,7 +82,9 @@ class Misalignment(Probe):
         return {
             "rounds": [round_number for round_number, _ in snapshots],
             "total": content["live"]["total"],
-            "random_step": self._after_random_steps(class_means, snapshots, final_weights),
+            "random_step": self._after_random_steps(
+                class_means, snapshots, final_weights, found[0]["live"]
+            ),
             "definitions": content,
             "read_at": class_means.read_at,
             "classes": class_means.classes,
@@ -91,14 +94,16 @@ class Misalignment(Probe):
         }
 
     def _after_random_steps(
-        self, class_means: "ClassMeans", snapshots: Snapshots, final: Weights
+        self, class_means: "ClassMeans", snapshots: Snapshots, final: Weights, before: Means
     ) -> float | None:
-        """The mean over some draws; None for a run whose start was not kept."""
+        """The mean over some draws; None for a run whose start was not kept.
+
+        `before`: the means of the first of the snapshots.
+        """
         first_round, read = snapshots[0]
         if first_round != 0:
             return None
         start = read()
-        before = class_means(start)["live"]
         steps = (random_step(start, final, self.subject.seed, draw) for draw in range(_DRAWS))
         return float(np.mean([fractions(before, class_means(one)["live"])[0] for one in steps]))
 

@@ -118,6 +118,9 @@ class SavingConfig:
         lower_bound=1,
     )
     tensorboard: bool = setting(True, "Write TensorBoard scalars and hyperparameters.")
+    profile: tuple[int, ...] = setting(
+        (), "Rounds that TensorBoard shall show a profile of (this process alone, not its workers)."
+    )
     strict: bool = setting(
         False, "Refuse to continue a run that other versions of the code or its libraries made."
     )

@@ -16,7 +16,7 @@ from fed_pretrain.experiment.assembly import private_run, round_clients
 from fed_pretrain.experiment.assembly.assemble import Assembly
 from fed_pretrain.experiment.assembly.client_states import ClientStates
 from fed_pretrain.experiment.assembly.evaluations import Evaluations
-from fed_pretrain.experiment.training import idle_rounds, run_end, stopping
+from fed_pretrain.experiment.training import idle_rounds, profiling, run_end, stopping
 from fed_pretrain.experiment.training.costs import Traffic
 from fed_pretrain.experiment.training.result import RunResult
 from fed_pretrain.experiment.training.run_probes import RunProbes
@@ -54,6 +54,7 @@ class Training:
         self._follower = follower
         self._assembly = assembly
         self._config = assembly.config
+        profiling.check(self._config.saving.profile, self._rounds)
         self._folder = folder
         self._stop = stop
         self._began = time.monotonic()
@@ -206,7 +207,8 @@ class Training:
         # With privacy a round without clients adds noise too, or it would show that nobody came.
         ran = bool(inputs) or self._private
         if ran:
-            row |= self._train(round_number, inputs)
+            with profiling.of_round(self._folder, round_number, self._config.saving.profile):
+                row |= self._train(round_number, inputs)
         self._state = idle_rounds.after_round(
             self._layout, self._state, round_number, self._config.algorithm, ran=ran
         )

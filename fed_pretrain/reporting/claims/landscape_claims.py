@@ -117,8 +117,9 @@ def _unlike(block: Block, random: str, start: str) -> bool:
 
 def _asked(run: Run) -> tuple[object, ...]:
     """The examples a run is evaluated on, and the size of its last layer."""
-    tensors = (read_json(run.folder / "start.json") or {}).get("tensors") or [{}]
-    return run.config.get("dataset_fingerprint"), run.evaluated, tensors[-1].get("shape")
+    tensors = (read_json(run.folder / "start.json") or {}).get("tensors", ())
+    used = [tensor["shape"] for tensor in tensors if tensor.get("status") != "unused"]
+    return run.config.get("dataset_fingerprint"), run.evaluated, used[-1:]
 
 
 START_LOSS = Claim(

@@ -115,6 +115,10 @@ def test_losses_of_other_classes_or_other_examples_are_not_compared(tmp_path, na
         for seed in range(3)
     ]
     assert measured(toy_study.study(runs), landscape_claims.START_LOSS).guards == ()
+    # What a file has and the model does not take is no part of a start.
+    unused = {"tensors": [{"shape": [1000], "status": "unused"}]}
+    (runs[0].folder / "start.json").write_text(json.dumps(unused))
+    assert measured(toy_study.study(runs), landscape_claims.START_LOSS).guards == ()
     (runs[-1].folder / name).write_text(json.dumps(content))
     runs = [replace(run) for run in runs]  # What a run has read it keeps.
     found = measured(toy_study.study(runs), landscape_claims.START_LOSS)

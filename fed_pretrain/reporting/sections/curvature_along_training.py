@@ -25,6 +25,8 @@ from fed_pretrain.reporting.table import Cell, Table
 TOP = "top_eigenvalue"
 # Of the pre-trained start, as a reading finds it.
 FLATTER, SHARPER = "flatter", "sharper"
+# Comparisons that a heading names one by one.
+_FEW = 3
 _FRAME = Frame(330, 176, 40, 66, 8, 30, singles=False)
 
 
@@ -251,7 +253,8 @@ def _moments(readings: Sequence[Reading], verdict: str) -> list[str]:
         mine = [one for one in readings if one.moment == moment]
         places = [one.place for one in mine if one.verdict == verdict]
         if places:
-            told.append(moment if len(places) == len(mine) else f"{moment} ({listed(places)})")
+            where = listed(places) if len(mine) <= _FEW else f"{len(places)} of {len(mine)} times"
+            told.append(moment if len(places) == len(mine) else f"{moment} ({where})")
     return told
 
 

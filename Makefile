@@ -100,7 +100,7 @@ peers: .venv/.stamp  ## the environments of the frameworks that benchmarks/peers
 		grep -q __future__ $$file || sed -i -e '1i from __future__ import annotations' \
 			-e 's/^\(def [a-z_]*\)\[T\]/\1/' $$file; done
 
-bench-peers: peers  ## rounds by every framework in turn (14 minutes); writes docs/benchmarks.md
+bench-peers: peers  ## rounds by every framework in turn (11 minutes); writes docs/benchmarks.md
 	@$(VENV)/python -m benchmarks.peers
 
 bench-smoke: .venv/.stamp  ## every benchmark and the fault campaign with its smallest figures

@@ -1,7 +1,7 @@
 """Rounds of federated averaging by every framework at hand: the same work, in turn.
 
     make bench-peers                              their environments (6 GB), then all of it
-    python -m benchmarks.peers --minutes=14       all contestants whose environment is there
+    python -m benchmarks.peers --minutes=11       all contestants whose environment is there
     python -m benchmarks.peers --cases=cnn_10 --contestants=ours,pfl,flower
     python -m benchmarks.peers --page             writes docs/benchmarks.md anew from the last run
     python -m benchmarks.peers --smoke            two clients, ours and the bare TensorFlow loop
@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import machine, smoke
-from benchmarks.peers import cases, process
+from benchmarks.peers import cases, process, work
 from benchmarks.peers.contestants import CONTESTANTS, SMOKE
 from benchmarks.peers.process import ROOT, Failed, Process
 from groundwork import files
@@ -43,7 +43,7 @@ def main() -> None:
     wanted = [name for name in cases.CASES if name != SMOKE_CASE]
     parser.add_argument("--cases", default=",".join(wanted), help=f"of {', '.join(cases.CASES)}")
     parser.add_argument("--contestants", default=",".join(CONTESTANTS))
-    parser.add_argument("--minutes", type=float, default=14.0, help="of all cases together")
+    parser.add_argument("--minutes", type=float, default=11.0, help="of all cases together")
     parser.add_argument("--page", action="store_true", help="only write the page, from --output")
     parser.add_argument("--output", type=pathlib.Path, default=ROOT / "runs/benchmarks/peers")
     smoke.add(parser)
@@ -106,7 +106,8 @@ def _version(package: str, name: str) -> str:
 
 def case_file(name: str, folder: pathlib.Path) -> pathlib.Path:
     """Kept until the code that makes it changes."""
-    digest = hashlib.sha256(pathlib.Path(cases.__file__).read_bytes()).hexdigest()[:12]
+    code = b"".join(pathlib.Path(module.__file__).read_bytes() for module in (cases, work))
+    digest = hashlib.sha256(code).hexdigest()[:12]
     file = folder / f"{name}-{digest}.npz"
     if not file.exists():
         made = file.with_name("unfinished.npz")

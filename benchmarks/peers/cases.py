@@ -54,11 +54,11 @@ MODELS = {
 }
 CASES = {
     "cnn_10": Case("cnn", 10, 100),
-    "cnn_50": Case("cnn", 50, 100),
-    "cnn_50_lognormal": Case("cnn", 50, 100, lognormal=True),
+    "cnn_50": Case("cnn", 50, 40),
+    "cnn_50_lognormal": Case("cnn", 50, 40, lognormal=True),
     "cnn_500": Case("cnn", 500, 10, batch=10),
-    "resnet18_10": Case("resnet18", 10, 20),
-    "char_lstm_10": Case("char_lstm", 10, 100),
+    "resnet18_10": Case("resnet18", 10, 10, batch=10),
+    "char_lstm_10": Case("char_lstm", 10, 40),
     "smoke": Case("cnn", 2, 30),
 }
 

@@ -12,7 +12,7 @@ from benchmarks.peers.cases import CASES, Case, clients
 if TYPE_CHECKING:
     from benchmarks.rounds.ours import Ours
 
-CLIENTS, ROWS, WIDTHS, CORES = (10, 50, 250), (20, 100, 500), (64, 512, 4096), (1, 2)
+CLIENTS, ROWS, WIDTHS, CORES = (10, 30, 90), (20, 60, 180), (64, 512, 4096), (1, 2)
 FEW_CLIENTS, FEW_ROWS, REPEATS = 10, 20, 3
 HELD_OUT = "cnn_50"
 Point = dict[str, Any]

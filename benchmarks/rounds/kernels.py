@@ -64,7 +64,7 @@ def own_times(plane: Any, line: Any) -> Iterator[tuple[str, int]]:
         name, _, length = stack.pop()
         within = inside.pop()
         inside[-1] += length
-        if ":" in name and " " not in name:
+        if ":" in name and "::" not in name and " " not in name:
             yield name.rpartition(":")[2], length - within
 
     for event in sorted(line.events, key=lambda e: (e.offset_ps, -e.duration_ps)):

@@ -1,5 +1,6 @@
 """The part of docs/benchmarks.md about a round's own costs, from the figures of a run."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ PASSES = {
     "Conv2DBackpropFilter": "convolution, gradient of the filters",
     "Conv2DBackpropInput": "convolution, gradient of the input",
 }
-FUSED = {"_FusedConv2D": "Conv2D", "_MklFusedConv2D": "Conv2D", "_MklNativeFusedConv2D": "Conv2D"}
+FUSED = re.compile("^_|MklNative|Mkl|Fused|WithBias")
 SMALL = 0.01
 
 
@@ -66,7 +67,7 @@ def merged(shares: Mapping[str, float]) -> dict[str, float]:
     """A convolution with its bias and ReLU in one kernel counts as a convolution."""
     together: dict[str, float] = {}
     for kind, share in shares.items():
-        plain = FUSED.get(kind, kind)
+        plain = FUSED.sub("", kind)
         together[plain] = together.get(plain, 0.0) + share
     return together
 

@@ -12,7 +12,8 @@ from groundwork import versions
 def describe() -> dict[str, str]:
     cores = len(os.sched_getaffinity(0))
     load = " ".join(f"{value:.1f}" for value in os.getloadavg())
-    name = getattr(sys.modules["__main__"].__spec__, "name", sys.argv[0])
+    spec = sys.modules["__main__"].__spec__
+    name = getattr(spec, "name", sys.argv[0]).removesuffix(".__main__")
     return {
         "machine": f"{versions.processor()}, {cores} cores, load {load}, {platform.platform()}",
         "command": " ".join(["python -m", name, *sys.argv[1:]]),

@@ -44,25 +44,29 @@ def main() -> None:
     else:
         if not options.page:
             options.output.parent.mkdir(parents=True, exist_ok=True)
-            files.write_json(options.output, _all())
+            _all(options.output)
         from benchmarks.rounds import page
 
         page.write(json.loads(options.output.read_text()))
 
 
-def _all() -> dict[str, Any]:
+def _all(output: pathlib.Path) -> None:
+    """Written after each part, so that an interrupted run loses one."""
     from benchmarks.rounds import growth
 
     machine.announce()
-    return {
-        **machine.circumstances(),
-        "start": call("start.measure", CASE),
-        "kernels": call("kernels.measure", CASE),
-        "convolutions": call("convolutions.measure", CASE),
-        "cnn": call("growth.measure_cnn"),
-        "widths": [call("growth.measure_width", width) for width in growth.WIDTHS],
-        "cores": [call("growth.measure_cores", cores) for cores in growth.CORES],
+    found: dict[str, Any] = machine.circumstances()
+    parts = {
+        "start": lambda: call("start.measure", CASE),
+        "kernels": lambda: call("kernels.measure", CASE),
+        "convolutions": lambda: call("convolutions.measure", CASE),
+        "cnn": lambda: call("growth.measure_cnn"),
+        "widths": lambda: [call("growth.measure_width", width) for width in growth.WIDTHS],
+        "cores": lambda: [call("growth.measure_cores", cores) for cores in growth.CORES],
     }
+    for name, part in parts.items():
+        found[name] = part()
+        files.write_json(output, found)
 
 
 def call(function: str, *arguments: Any) -> Any:

@@ -134,4 +134,4 @@ def _panel(panel: Any, case: Mapping[str, Any]) -> None:
             panel.plot(values, [height] * len(values), "o", color=colour, markersize=3)
     panel.axvline(1, color="0.4", linewidth=0.8)
     panel.set_yticks(range(len(names)), [CONTESTANTS[name].title for name in names])
-    panel.set_title(case["title"], fontsize=9)
+    panel.set_title(case["title"].replace(", ", "\n", 1), fontsize=9)

@@ -69,3 +69,10 @@ def test_every_key_of_a_plan_is_explained() -> None:
     rows = " ".join(re.findall(r"^\| (`.*?) \|", page, re.MULTILINE))
     missing = [key for key in PLAN_SCHEMA["properties"] if not re.search(rf"`{key}\b", rows)]
     assert missing == []
+
+
+def test_pages_below_another_are_in_a_section_that_begins_with_it() -> None:
+    text = "nav:\n  - Science:\n      - first.md\n      - last.md\n"
+    below = site._below(text, "Results", "first.md", ["first.md", "second.md"])
+    expected = "      - Results:\n          - first.md\n          - second.md\n      - last.md\n"
+    assert below == f"nav:\n  - Science:\n{expected}"

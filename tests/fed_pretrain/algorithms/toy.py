@@ -2,6 +2,7 @@
 
 import collections
 import functools
+import operator
 from typing import Any
 
 import numpy as np
@@ -105,7 +106,7 @@ class Run:
         inputs = [
             ClientInput(
                 c,
-                lambda c=c: payloads[c],
+                functools.partial(operator.getitem, payloads, c),
                 self.client_states.get(c, self.algorithm.initial_client_state()),
             )
             for c in clients

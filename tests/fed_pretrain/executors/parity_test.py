@@ -1,6 +1,7 @@
 """The same rounds give the same weights whatever runs them."""
 
 import collections
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,9 +13,13 @@ from fed_pretrain.algorithms import compose
 from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates import known_updates
 from fed_pretrain.clients.local_work import LocalWork
-from fed_pretrain.executors.executor import ClientInput
+from fed_pretrain.executors.creation import create
+from fed_pretrain.executors.executor import ClientInput, Executor
+from fed_pretrain.executors.executor_options import ExecutorOptions
+from fed_pretrain.executors.pjrt import environment
 from fed_pretrain.tasks import known_tasks
 from fed_pretrain.tasks.definition import TaskOptions
+from tests.fed_pretrain.algorithms import adapters_test
 from tests.fed_pretrain.executors import digits
 from tests.fed_pretrain.tasks import miniature
 
@@ -156,3 +161,23 @@ def test_all_agree_on_a_model_that_predicts_at_every_place(native, beam, device,
     assert digits.difference(expected, first.global_model_weights.trainable) > 1e-3
     for weights in others:
         assert digits.difference(weights, expected) < SGD_BOUND
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["native", "beam", "pjrt"])
+def test_all_correct_kernels_by_what_the_means_of_adapters_leave_out_alike(device, request, name):
+    if name == "pjrt" and environment.missing():
+        pytest.skip("needs `make pjrt`")
+    other = request.getfixturevalue(name)
+    runs = [adapters_test.begun(one, 2, trains_a=True, corrects=True) for one in (device, other)]
+    for run in runs:
+        run.two_rounds()
+    reference, found = (adapters_test.factors_of(run) for run in runs)
+    assert np.abs(reference[0] - adapters_test.KERNEL).max() > 1e-4
+    assert digits.difference(found, reference) < SGD_BOUND
+
+
+@pytest.fixture
+def pjrt() -> Iterator[Executor]:
+    with create(ExecutorOptions(executor="pjrt", start_timeout=300)) as executor:
+        yield executor

@@ -149,9 +149,10 @@ class _Column:
         )
         name, ends = self.names.start(self.task, start), f"{fixed(first)} to {fixed(last)}"
         if self.study.is_random(self.task, start):
+            name = name[:1].upper() + name[1:]
             if not captions.left_chance(self.study, self.task, start):
-                return f"Random weights never leave chance ({ends})."
-            return f"Random weights go from {ends}."
+                return f"{name} never leave chance ({ends})."
+            return f"{name} go from {ends}."
         if abs(last - first) < _ALL_OF_IT:
             return (
                 f"From {name}, the start brings all of it: {fixed(first)} before the first round,"

@@ -25,8 +25,8 @@ from fed_pretrain.reporting.table import Cell, Table
 TOP = "top_eigenvalue"
 # Of the pre-trained start, as a reading finds it.
 FLATTER, SHARPER = "flatter", "sharper"
-# Comparisons that a heading names one by one.
-_FEW = 3
+# Letters of comparisons that a heading names one by one.
+_SHORT = 60
 _FRAME = Frame(330, 176, 40, 66, 8, 30, singles=False)
 
 
@@ -239,21 +239,22 @@ def _heading(readings: Sequence[Reading]) -> str:
     parts = [
         f"{word} {listed(found)}"
         for word, verdict in (("flatter", FLATTER), ("sharper", SHARPER))
-        if (found := _moments(readings, verdict))
+        if (found := _moments(readings, verdict, _SHORT))
     ]
     if not parts:
         return "No reading shows which start has the flatter loss"
     return f"Pre-trained weights are {'; they are '.join(parts)}"
 
 
-def _moments(readings: Sequence[Reading], verdict: str) -> list[str]:
-    """The moments with this verdict, and where, unless it is everywhere."""
+def _moments(readings: Sequence[Reading], verdict: str, longest: int = 1000) -> list[str]:
+    """The moments with this verdict, and where (how often, if that is long), or everywhere."""
     told = []
     for moment in unique(one.moment for one in readings):
         mine = [one for one in readings if one.moment == moment]
         places = [one.place for one in mine if one.verdict == verdict]
         if places:
-            where = listed(places) if len(mine) <= _FEW else f"{len(places)} of {len(mine)} times"
+            where = listed(places)
+            where = where if len(where) <= longest else f"{len(places)} of {len(mine)} times"
             told.append(moment if len(places) == len(mine) else f"{moment} ({where})")
     return told
 

@@ -1,5 +1,6 @@
 """What XLA compiles: no dataset, few shapes, and the same results. Run on CPUs, never on a TPU."""
 
+import collections
 import functools
 import os
 import pathlib
@@ -15,15 +16,17 @@ import tensorflow_federated as tff
 from fed_pretrain.algorithms import compose
 from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.clients.local_work import LocalWork
-from fed_pretrain.clients.payload import make_payload, padded
+from fed_pretrain.clients.payload import make_payload, padded, spec_of
 from fed_pretrain.executors.border import tensorflow_private
 from fed_pretrain.executors.device.device_executor import DeviceExecutor
 from fed_pretrain.executors.executor import ClientInput
 from fed_pretrain.executors.executor_options import ExecutorOptions
 from fed_pretrain.executors.graphs import graph_spec
 from fed_pretrain.executors.graphs.graph_import import ImportedGraph
+from fed_pretrain.models import known_models
 from fed_pretrain.tasks import known_tasks
 from fed_pretrain.tasks.definition import TaskOptions
+from fed_pretrain.tasks.objective import keras_loss
 from groundwork.errors import UserError
 from tests.fed_pretrain.executors import digits
 from tests.fed_pretrain.tasks import miniature
@@ -111,6 +114,44 @@ def test_a_compiled_round_of_a_recurrent_model_is_the_plain_one(device, tmp_path
         )
     assert digits.difference(plain, first.global_model_weights.trainable) > 1e-3
     assert digits.difference(found, plain) < 1e-6
+
+
+@pytest.mark.slow
+def test_a_compiled_round_with_dropout_is_the_plain_one_at_full_size(device):
+    """emnist_cnn on digits enlarged to 28x28, with batches that are not full."""
+    spec = spec_of(
+        tf.TensorSpec([None, 28, 28, 1], tf.uint8), tf.TensorSpec([None], tf.int32), digits.BATCH
+    )
+    images, labels = digits.all_digits()
+    large = np.kron(images[:, 1:, 1:], np.ones((1, 4, 4, 1), np.uint8))
+
+    def model_fn() -> Any:
+        pixels = tf.keras.Input([28, 28, 1], dtype=tf.uint8)
+        model = known_models.build("emnist_cnn", 10, input_shape=(28, 28, 1))
+        return tff.learning.models.from_keras_model(
+            tf.keras.Model(pixels, model(tf.keras.layers.Rescaling(1 / 255)(pixels))),
+            loss=keras_loss(digits.OBJECTIVE),
+            input_spec=collections.OrderedDict(x=spec["x"], y=spec["y"]),
+            metrics=[],
+        )
+
+    def read(rows: int) -> Any:
+        work = LocalWork(digits.BATCH, epochs=1)
+        return make_payload(large[:rows], labels[:rows], work, 3, 1, f"{rows}")
+
+    config = ResolvedAlgorithm(population=2, clients_per_round=2, alignment="none")
+    made = compose.build(config, model_fn, spec, digits.OBJECTIVE)
+    inputs = [ClientInput(f"{rows}", functools.partial(read, rows)) for rows in (20, 9)]
+    first = device.initialize(made.process)
+    start = first.global_model_weights.trainable
+    with DeviceExecutor(ExecutorOptions(jit=True, clients_in_flight=2)) as compiled:
+        plain, found = (
+            executor.run_round(made, first, inputs).state.global_model_weights.trainable
+            for executor in (device, compiled)
+        )
+    for before, expected, weights in zip(start, plain, found, strict=True):
+        way = digits.difference(expected, before)
+        assert digits.difference(weights, expected) < 1e-5 * way
 
 
 def test_no_op_of_a_dataset_is_compiled(device):

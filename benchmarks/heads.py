@@ -1,4 +1,4 @@
-"""Eight heads on five tasks: accuracy, bytes, seconds, and the rounds of FedAdam that pass them.
+"""Eight heads on five tasks: accuracy, bytes, seconds, and the round in which FedAdam passes them.
 
     python -m benchmarks.heads --workdir=runs/heads            again, it goes on where it stopped
     python -m benchmarks.heads --workdir=runs/heads --page     and writes the table of docs/heads.md
@@ -330,7 +330,7 @@ def table(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
         "accuracy",
         "MB sent",
         "CPU seconds",
-        "rounds of FedAdam that pass it",
+        "FedAdam passes it in round",
     )
     return page_tables.markdown(header, rows)
 

@@ -9,6 +9,7 @@ latter hold on a busy machine, too.
 """
 
 import argparse
+import dataclasses
 import os
 import statistics
 import tempfile
@@ -29,6 +30,7 @@ from fed_pretrain.experiment.assembly.run_config import (
 )
 from fed_pretrain.experiment.training.run import train
 from fed_pretrain.starts.start_config import StartConfig
+from fed_pretrain.tasks.definition import TaskOptions
 from fed_pretrain.tracking.follower import Follower, Row
 
 GOAL = 10.0
@@ -76,6 +78,7 @@ def cost(setting: heads.Setting, folder: Path, wanted: str, rounds: int) -> tupl
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--subwords", type=int, default=64, help="of a text, for MiniLM")
     smoke.add(parser)
     arguments = parser.parse_args()
     machine.announce()
@@ -88,6 +91,9 @@ def main() -> None:
             print(f"{name}: left out; `{missing}` fetches what it needs")
             continue
         model = setting.model
+        if setting.task == "text_classification":
+            options = TaskOptions(sequence_length=arguments.subwords)
+            setting = dataclasses.replace(setting, options=options)
         with tempfile.TemporaryDirectory() as folder:
             found = {
                 wanted: cost(setting, Path(folder), wanted, arguments.rounds)

@@ -155,27 +155,28 @@ ORDERS = (
 def figure(both: Sequence[Measured]) -> bytes:
     """A row a network: test error by tau from each start, a line a split."""
     made, axes = paper.grid(4, 2, 3.2, 2.3)
-    for row, measured in enumerate(both):
-        ends = [measured.mean(key) for key in measured.error]
-        for column, start in enumerate((RANDOM, PRETRAINED)):
-            axis = axes[2 * row + column]
-            for number, h in enumerate(measured.splits):
-                found = [estimate(measured.error[start, h, tau].values()) for tau in measured.taus]
-                ink = paper.ink(number).light
-                axis.plot(
-                    measured.taus, [one.mean for one in found], color=ink, label=f"h = {h:g}",
-                    marker="o", markersize=3,
-                )  # fmt: skip
-                low, high = [one.low for one in found], [one.high for one in found]
-                axis.fill_between(measured.taus, low, high, color=ink, alpha=0.15, linewidth=0)
-            axis.set_xscale("log")
-            axis.set_ylim(0, 1.1 * max(ends))
-            axis.set_title(f"{measured.title}: {start}")
-            axis.set_xlabel("local steps a round, at equal steps in all")
-            axis.set_ylabel("test error")
-    for axis in axes[1::2]:
-        axis.legend()
+    with paper.look():
+        for row, measured in enumerate(both):
+            for column, start in enumerate((RANDOM, PRETRAINED)):
+                _panel(axes[2 * row + column], measured, start)
     return dict(paper.files(NAME, made))[f"figures/{NAME}.svg"]
+
+
+def _panel(axis: paper.Axes, measured: Measured, start: str) -> None:
+    for number, h in enumerate(measured.splits):
+        found = [estimate(measured.error[start, h, tau].values()) for tau in measured.taus]
+        ink, means = paper.ink(number).light, [one.mean for one in found]
+        axis.plot(measured.taus, means, "o-", color=ink, label=f"h = {h:g}", markersize=3)
+        low, high = [one.low for one in found], [one.high for one in found]
+        axis.fill_between(measured.taus, low, high, color=ink, alpha=0.15, linewidth=0)
+    axis.set_xscale("log")
+    axis.minorticks_off()
+    axis.set_xticks(measured.taus, list(map(str, measured.taus)))
+    axis.set_ylim(0, 1.1 * max(map(measured.mean, measured.error)))
+    axis.set_title(start)
+    axis.set_xlabel("local steps a round, at equal steps in all")
+    axis.set_ylabel(f"test error\n{measured.title}")
+    axis.legend()
 
 
 def page(both: Sequence[Measured], study: Study) -> str:

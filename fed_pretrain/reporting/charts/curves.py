@@ -247,6 +247,7 @@ def _draw_paper(axes: paper.Axes, row: PanelRow, panel: Panel, x_name: str, sing
         axes.axhline(level.value, color="0.5", linestyle=":", linewidth=0.8)
     if row.logarithmic:
         axes.set_yscale("log")
+        paper.plain_ticks(axes.yaxis)
     if panel.ticks:
         axes.set_xticks([x for x, _ in panel.ticks], [text for _, text in panel.ticks])
     axes.set_title(panel.title)

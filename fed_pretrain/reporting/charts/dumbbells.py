@@ -133,6 +133,7 @@ class Dumbbells:
         axes.invert_yaxis()
         if self.logarithmic:
             axes.set_xscale("log")
+            paper.plain_ticks(axes.xaxis)
         axes.set_xlabel(self.quantity)
         axes.legend()
         return made

@@ -8,13 +8,15 @@ from contextlib import AbstractContextManager
 import matplotlib
 from markupsafe import Markup
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from fed_pretrain.reporting.charts.palette import place
 from groundwork.palette import INKS, Ink
 from groundwork.untyped import Json
 
-__all__ = ["Axes", "Figure", "files", "grid", "ink", "inline", "look"]
+__all__ = ["Axes", "Figure", "files", "grid", "ink", "inline", "look", "plain_ticks"]
 
 _SETTINGS: Json = {
     "axes.spines.right": False,
@@ -53,6 +55,12 @@ def grid(
     for unused in axes[panels:]:
         unused.set_visible(False)
     return made, axes
+
+
+def plain_ticks(axis: Axis) -> None:
+    """For a logarithmic axis, whose ticks would be formulas."""
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def ink(colour: int) -> Ink:

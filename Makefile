@@ -33,11 +33,11 @@ pages-test: .venv/.stamp  ## run the commands that README.md and docs/ show
 test-all: .venv/.stamp  ## every test, the slow ones too
 	@$(VENV)/python -m pytest -q -n $(JOBS) --slow
 
-test-airflow: .venv/.stamp  ## run a study under a real Airflow, in an environment of its own
+test-airflow: .venv/.stamp  ## run a study under a real Airflow, in its own environment
 	@"$(PYTHON)" tools/environment.py side airflow
 	@$(VENV)/python -m pytest -q --slow tests/pipelines/schedulers
 
-test-trackers: .venv/.stamp  ## send runs to a real MLflow server, and to W&B offline, in an environment of its own
+test-trackers: .venv/.stamp  ## send runs to a real MLflow server, and to W&B offline, in its own environment
 	@"$(PYTHON)" tools/environment.py side trackers
 	@"$(PYTHON)" tools/environment.py side mlflow
 	@$(VENV)/python -m pytest -q --slow tests/fed_pretrain/tracking
@@ -61,7 +61,7 @@ test-stores: .venv/.stamp  ## prepare, train and study on a server that speaks S
 	@"$(PYTHON)" tools/environment.py side prepare
 	@$(VENV)/python -m pytest -q --slow tests/groundwork/stores tests/data_prep/store tests/data_prep/slim_environment_test.py
 
-notebooks: .venv/.stamp  ## run the notebooks from start to end, in an environment of their own
+notebooks: .venv/.stamp  ## run the notebooks from start to end, in their own environment
 	@"$(PYTHON)" tools/environment.py side notebooks
 	@.cache/notebooks/bin/python tools/run_notebooks.py $(NOTEBOOKS)
 
@@ -125,7 +125,7 @@ gpu:  ## add the CUDA 12.3 wheels that TensorFlow 2.16 uses (about 3 GB)
 	@$(PYTHON_WORKS)
 	@"$(PYTHON)" tools/environment.py gpu --installer=$(INSTALLER)
 
-pjrt:  ## an environment of its own for --executor=pjrt on CPUs (0.5 GB)
+pjrt:  ## a separate environment for --executor=pjrt on CPUs (0.5 GB)
 pjrt-cuda:  ## the same for NVIDIA GPUs (5 GB)
 pjrt-tpu:  ## the same for TPUs (1 GB)
 pjrt pjrt-cuda pjrt-tpu:

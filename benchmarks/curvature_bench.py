@@ -6,7 +6,7 @@
 
 PYTHON is the interpreter of an environment with torch, pyhessian and hessian-eigenthings. The peers
 get the same weights and rows in one file, as many threads as we have, and the same goal: a residual
-||H v - value v|| below a thousandth of the value, checked by a product of their own (see
+||H v - value v|| below a thousandth of the value, checked by their own product (see
 curvature_peers.py, which names every difference). All take turns; figures are medians of the turns.
 Only ours count the product that checks the residual. Data: the embedded MNIST digits, Dirichlet
 clients, drawn in proportion to client size; random start; seed 0.

@@ -191,7 +191,7 @@ SMOKE = dataclasses.replace(BODIES["small"]["digits"], body="random")
 
 
 def prepared(setting: Setting, folder: Path) -> Path:
-    """The setting's dataset, in a folder of its own."""
+    """The setting's dataset, in its own folder."""
     output = folder / "dataset"
     if not (output / "manifest.json").exists():
         raw = folder / "raw"

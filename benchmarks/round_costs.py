@@ -4,7 +4,7 @@
     python -m benchmarks.round_costs --page     only the page, from the last run's figures
     python -m benchmarks.round_costs --smoke    the kernels of a round of two clients
 
-Each measurement is a process of its own. CPU seconds hold on a busy machine; the laws are made of
+Each measurement is its own process. CPU seconds hold on a busy machine; the laws are made of
 them.
 """
 

@@ -10,7 +10,7 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class UserError(Exception):
-    """A mistake of the user's, told in one sentence that names the flag, file or line to change."""
+    """A user's mistake, in one sentence that names the flag, file or line to change."""
 
 
 _PASSWORD = re.compile(r"(\w://)[^/@\s]*:[^/@\s]*@")

@@ -12,7 +12,7 @@ from groundwork.errors import NO_ROOM, UserError, of_system
 
 REQUEST = "request.txt"
 STOPPED = "stopped"
-"""Its presence tells the processes of a job that one of them has failed."""
+"""Its presence shows the processes of a job that one of them has failed."""
 
 
 AGAIN = "run the same command, which goes on from what is done"

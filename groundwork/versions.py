@@ -89,7 +89,7 @@ def _git(*arguments: str) -> str | None:
 
 @functools.cache
 def dirty() -> bool | None:
-    """Whether the checkout has changes of its own beside its commit; None without a checkout."""
+    """Whether the checkout differs from its commit; None without a checkout."""
     changes = _git("status", "--porcelain", "--untracked-files=no")
     return None if changes is None else bool(changes.strip())
 

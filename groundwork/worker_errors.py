@@ -13,7 +13,7 @@ _WHERE = re.compile(r"( \[while running|\\n|\" ).*")
 
 
 def raised(error: BaseException) -> UserError | None:
-    """The mistake that an engine's failure tells of; None where it failed by itself."""
+    """The user's mistake behind an engine's failure; None where it failed by itself."""
     if isinstance(error, UserError):
         return type(error)(_WHERE.sub("", str(error)))
     found = _RAISED.findall(str(error))

@@ -114,7 +114,7 @@ def with_intervals(config: StudyConfig) -> StudyConfig:
 
 
 def _begun(config: StudyConfig) -> tuple[Deciding, Execution]:
-    """The study as far as its finished steps tell what belongs to it."""
+    """The study as far as its finished steps show what belongs to it."""
     plan, steps = _checked_steps(config)
     parallel = config.parallel or plan.budget.parallel or room_for_cells(steps)
     deciding = Deciding(plan, steps, parallel)

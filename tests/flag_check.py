@@ -1,4 +1,4 @@
-"""Parses command lines with the flags of one binary, without running it; a process of its own.
+"""Parses command lines with the flags of one binary, without running it; its own process.
 
 `python tests/flag_check.py MODULE` reads a JSON list of argument lists and prints a JSON list that
 holds an error, or null, for each.

@@ -1,4 +1,4 @@
-"""A wheel gives a working tool in an environment of its own, outside any checkout."""
+"""A wheel gives a working tool in its own environment, outside any checkout."""
 
 import os
 import re

@@ -63,7 +63,7 @@ def make_environment(folder):
 
 
 def installed_uv():
-    """The pinned uv, in a folder of its own: nothing of the server's packages changes."""
+    """The pinned uv, in its own folder: nothing of the server's packages changes."""
     folder = tempfile.mkdtemp(prefix="uv_")
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     lock = os.path.join(ROOT, "requirements-bootstrap.lock")

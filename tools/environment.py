@@ -30,7 +30,7 @@ GPU_LOCK = "requirements-gpu.lock"
 BOOTSTRAP_LOCK = "requirements-bootstrap.lock"
 SIDES = "environments"
 SIDE_LOCK = os.path.join(SIDES, "{}.lock")
-"""Of an environment of its own in .cache/NAME, for a server, a tool or a peer that tests run."""
+"""Of a separate environment in .cache/NAME, for a server, a tool or a peer that tests run."""
 BESIDE = "-c ../requirements.lock"
 """A .in file with this line asks for packages that go with those of .venv."""
 EMBEDDED_LOCK = os.path.join("groundwork", "embedded.lock")
@@ -151,7 +151,7 @@ def _tell_time(label, started, finished):
 
 
 def bootstrap():
-    """The pinned installer in an environment of its own; returns its folder of programs."""
+    """The pinned installer in its own environment; returns its folder of programs."""
     done = os.path.join(BOOTSTRAP, ".stamp")
     programs = os.path.join(BOOTSTRAP, "bin")
     digest = _digest([BOOTSTRAP_LOCK])

@@ -1,6 +1,6 @@
 """Runs the notebooks from start to end and keeps what they show; `make notebooks`.
 
-Each runs in a folder of its own, below build/notebooks, where its executed copy and a page of it
+Each runs in its own folder, below build/notebooks, where its executed copy and a page of it
 are left. An error in a cell, and a notebook in git that holds outputs, end with code 1.
 """
 

@@ -240,7 +240,7 @@ surrogate](../science.md) in the other, where clients have the most even split a
 python -m pipelines.study --plan={plan} --workdir=runs/{plan}
 ```
 
-{made}. The study by itself is [a page of its own]({plan}.md). `python -m tools.{name}` runs
+{made}. The study by itself is [its own page]({plan}.md). `python -m tools.{name}` runs
 both networks and writes this page and its figure; the two-layer CNN is that of [the
 laboratory](../theory.md), with 10 seeds.
 """

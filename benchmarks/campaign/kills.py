@@ -24,7 +24,7 @@ Start = Callable[[Path], int]
 
 
 def command(row: Row, folder: Path, times: int, killed: Command) -> None:
-    """A command that runs in this process, once it has been killed as a process of its own."""
+    """A command that runs in this process, once it has been killed as its own process."""
 
     def fork(place: Path) -> int:
         child = os.fork()

@@ -6,7 +6,7 @@
     python -m benchmarks.peers --page             writes docs/benchmarks.md anew from the last run
     python -m benchmarks.peers --smoke            two clients, ours and the bare TensorFlow loop
 
-Each contestant is a process of its own (contestants/, README.md). It is started alone, and its
+Each contestant is its own process (contestants/, README.md). It is started alone, and its
 first round is compared with the same round in float64; one that is further away than 5 % did other
 work, and is not compared. Then all take turns, one round each, until the case's share of the
 minutes is over. The others idle meanwhile.

@@ -1,4 +1,4 @@
-"""A contestant in a process of its own: what its rounds take, and what it holds."""
+"""A contestant in its own process: what its rounds take, and what it holds."""
 
 import contextlib
 import os

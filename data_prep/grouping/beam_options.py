@@ -49,7 +49,7 @@ def _unknown_to_beam(options: Sequence[str]) -> list[str]:
     runner = PipelineOptions(list(options)).view_as(StandardOptions).runner or ""
     if "." in runner:
         try:
-            importlib.import_module(runner.rpartition(".")[0])  # It brings options of its own.
+            importlib.import_module(runner.rpartition(".")[0])  # It brings its own options.
         except ImportError:
             return []  # Beam refuses such a runner in its own words.
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)

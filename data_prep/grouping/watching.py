@@ -1,4 +1,4 @@
-"""Shows how far a local job is, by the pieces it keeps; an engine has a page of its own."""
+"""Shows how far a local job is, by the pieces it keeps; an engine has its own page."""
 
 import contextlib
 import threading

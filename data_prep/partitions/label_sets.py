@@ -60,7 +60,7 @@ class LabelSets:
             holders = self._holders[label]
             if not len(holders):
                 raise UserError(
-                    f"label {label} stands in the {split} split but not in the training data: "
+                    f"label {label} occurs in the {split} split but not in the training data: "
                     "--partition=labels_per_client has no client for it"
                 )
             dealt = np.repeat(holders, equal_sizes(len(rows), len(holders)))

@@ -142,7 +142,7 @@ def report(opened: Opened, guess: Estimate) -> str:
         f"output      {config.output}",
     ]
     if guess.output_bytes is None or guess.spill_bytes is None or guess.seconds is None:
-        lines.append("size        cannot be told without reading the input")
+        lines.append("size        is not known without reading the input")
     else:
         shards = config.shards or max(1, -(-guess.output_bytes // (config.shard_mb << 20)))
         lines += [

@@ -196,7 +196,7 @@ def _resolved_splits(source: Source, shipped: tuple[str, ...], splits: SplitConf
             "--split_fractions"
         )
     if splits.validation_share and "validation" in shipped:
-        raise UserError(f"--validation_share: {source.name} ships a validation split of its own")
+        raise UserError(f"--validation_share: {source.name} ships its own validation split")
     return splits
 
 

@@ -16,7 +16,7 @@ _FORM = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
 
 
 class Within:
-    """A reader of what another reads, and of that what lies within the interval."""
+    """A reader of what another reads, and of that what is within the interval."""
 
     def __init__(self, reader: SourceReader, interval: str) -> None:
         self.reader = reader
@@ -39,7 +39,7 @@ class Within:
         return {**self.reader.extra, "interval": self.interval}
 
     def units(self) -> list[WorkUnit]:
-        """How many of a unit's examples lie within is not known before they are read."""
+        """How many of a unit's examples are within is not known before they are read."""
         return [dataclasses.replace(unit, examples=None) for unit in self.reader.units()]
 
     def read(self, unit: WorkUnit) -> Iterator[Item]:

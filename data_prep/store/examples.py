@@ -194,7 +194,7 @@ def integer_of(record: bytes, feature: str) -> int:
 
 
 def _value(record: bytes, feature: str) -> tuple[int, int]:
-    """Where the content of a feature's list stands."""
+    """Where the content of a feature's list is."""
     wanted = feature.encode()
     _, start, end = _next_field(record, 0)
     while start < end:

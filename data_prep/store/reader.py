@@ -159,7 +159,7 @@ class PreparedDataset:
         place.check(found)
 
     def iterate(self, split: str) -> Iterator[tuple[str, Iterator[bytes]]]:
-        """All clients, in the order they lie on disk, each with the stream of its examples."""
+        """All clients, in their order on disk, each with the stream of its examples."""
         for client_id in self.index(split).client_ids:
             yield client_id, self.stream_client(split, client_id)
 

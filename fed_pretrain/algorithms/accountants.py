@@ -60,7 +60,7 @@ class Accountant(abc.ABC):
 class Poisson(Accountant):
     name = "privacy loss distribution of Gaussian noise on a Poisson sample"
     neighbours = ADDED
-    assumes = ("each client takes part by a draw of its own, which stays secret",)
+    assumes = ("each client takes part by its own draw, which stays secret",)
 
     def _epsilon(self, rounds: int) -> float:
         import dp_accounting

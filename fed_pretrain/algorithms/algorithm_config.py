@@ -211,12 +211,12 @@ class AlgorithmConfig:
 
     @property
     def moves_head_apart(self) -> bool:
-        """Whether the head has a rate of its own, in some round at least."""
+        """Whether the head has its own rate, in some round at least."""
         return self.head_learning_rate is not None or self.head_rounds > 0
 
     @property
     def personalised(self) -> bool:
-        """Whether clients keep layers of their own."""
+        """Whether clients keep their own layers."""
         return self.personal != NOT_PERSONAL
 
     @property

@@ -20,7 +20,7 @@ def cohort(
 ) -> list[str]:
     """The clients of a round, none of them twice.
 
-    uniform: `num` of them, every client alike. poisson: each by a draw of its own, `num` on
+    uniform: `num` of them, every client alike. poisson: each by its own draw, `num` on
     average and maybe none. weighted: one after another in proportion to `weights`. fixed: one
     uniform cohort for the whole run. in_turn: everyone once before anyone again, in an order drawn
     for the run. all: everyone, in the given order.

@@ -64,7 +64,7 @@ class PretrainConfig:
 
 @dataclasses.dataclass(frozen=True)
 class PretrainResult:
-    """Where the start lies, and the validation it was chosen by."""
+    """Where the start is, and the validation it was chosen by."""
 
     path: Path
     steps: int

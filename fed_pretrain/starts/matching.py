@@ -16,7 +16,7 @@ Draw = Callable[[NamedWeight], tuple[np.ndarray, str]]
 
 @dataclasses.dataclass(frozen=True)
 class Rules:
-    """What of a file is deliberately not taken, with the reason told in the report.
+    """What of a file is deliberately not taken, with the reason given in the report.
 
     head: the model's head layer; head_policy new, keep or slice; indices for slice.
     fresh: weights that start fresh whatever the file has (GroupNorm's affine), each with the

@@ -255,7 +255,7 @@ class ClientEvaluation:
     ) -> None:
         """`max_examples` bounds each client; by default as the task bounds a client's training.
 
-        Where clients keep layers of their own, `own` puts them into the weights, from a state of
+        Where clients keep their own layers, `own` puts them into the weights, from a state of
         `state_spec` beside the payload.
         """
         self._task = task

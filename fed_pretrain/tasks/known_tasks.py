@@ -71,7 +71,7 @@ def get(name: str) -> TaskDefinition:
     except KeyError:
         raise UserError(
             f"--task is {name!r}{nearest(name, names())}, must be one of {', '.join(names())}"
-            " (--task=help tells more)"
+            " (--task=help says more)"
         ) from None
 
 

@@ -117,7 +117,7 @@ class Task:
     def structure(self) -> Hashable:
         """Equal for tasks that make the same graphs, whatever their datasets hold.
 
-        They share what is compiled. A model or a loss that is made in a way of its own may read
+        They share what is compiled. A model or a loss that is made in its own way may read
         anything of its dataset, and is shared on that dataset alone.
         """
         choice, options = self.choice, dataclasses.replace(self.options, cache_megabytes=0)

@@ -41,7 +41,7 @@ class Problem:
         if self.dimension < 2 * self.directions:
             raise UserError(
                 f"dimension is {self.dimension}, must be at least {2 * self.directions}: the "
-                "signals and those of the pre-training need directions of their own"
+                "signals and those of the pre-training need their own directions"
             )
 
     @property

@@ -69,7 +69,7 @@ def names() -> list[str]:
 
 def get(name: str, given: Grids = AS_DEFINED) -> Sweep:
     if name not in _SWEEPS:
-        raise UserError(f"--sweep={name}: choose {', '.join(names())} (--sweep=help tells more)")
+        raise UserError(f"--sweep={name}: choose {', '.join(names())} (--sweep=help says more)")
     summary, make, defaults = _SWEEPS[name]
     return Sweep(name, summary, tuple(make(defaults.replaced(given, name))))
 

@@ -147,7 +147,7 @@ def _call(url: str, action: Callable[[FileSystem, str], Value], *, writes: bool 
             if not writes:
                 raise
             raise UserError(f"{url}: there is no such bucket or folder to write to") from error
-        except Exception as error:  # each library has exceptions of its own
+        except Exception as error:  # each library has its own exceptions
             if pause is None:
                 raise _refusal(url, error) from error
             time.sleep(pause)

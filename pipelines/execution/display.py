@@ -165,7 +165,7 @@ class Display:
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`standing` says how the study's question stands; empty where nothing is known."""
+        """`standing` says how far the study's question is decided; empty where nothing is known."""
         self._standing = standing
         self._name = name
         self._time_left = time_left

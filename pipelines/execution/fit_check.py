@@ -31,7 +31,7 @@ class _Data:
 
 
 def check(asked: Sequence[Step], steps: Sequence[Step], document: Document) -> None:
-    """Raises the mistake that stands first in the plan; `steps` are all, for what `asked` read."""
+    """Raises the first mistake in the plan; `steps` are all, for what `asked` read."""
     known = {step.step_id: step for step in steps}
     flag_check.refuse(_mistakes(asked, known), document)
 

@@ -41,7 +41,7 @@ class Mistake:
 
 
 def check(steps: Sequence[Step], document: Document, tuning: TuningPlan | None = None) -> None:
-    """Raises the mistake that stands first in the plan."""
+    """Raises the first mistake in the plan."""
     refuse(mistakes([with_tuned_rates(step, tuning) for step in steps]), document)
 
 
@@ -95,7 +95,7 @@ def _parsed(command_lines: Mapping[str, Sequence[object]]) -> dict[str, list[str
     processes = {module: _process(module) for module in command_lines}
     for module, process in processes.items():
         assert process.stdin is not None
-        # Of a process that has died, its exit code tells.
+        # Of a process that has died, its exit code is all there is.
         with contextlib.suppress(BrokenPipeError):
             process.stdin.write(json.dumps(command_lines[module]))
         with contextlib.suppress(BrokenPipeError):
@@ -105,7 +105,7 @@ def _parsed(command_lines: Mapping[str, Sequence[object]]) -> dict[str, list[str
         if process.returncode:
             raise UserError(
                 f"python -m {module} cannot be asked about its flags (exit code"
-                f" {process.returncode}; what it said stands above)"
+                f" {process.returncode}; see its output above)"
             )
     return {module: json.loads(text.splitlines()[-1]) for module, text in answers.items()}
 

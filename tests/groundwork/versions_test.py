@@ -10,7 +10,7 @@ from groundwork import versions
 
 
 def _asked_for_its_version(module: str) -> None:
-    """In a process of its own, which ends with 3 if it imported TensorFlow."""
+    """In its own process, which ends with 3 if it imported TensorFlow."""
     sys.argv = [module, "--version"]
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)

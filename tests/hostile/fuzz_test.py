@@ -1,6 +1,6 @@
 """Small sound files, changed at random: a reader gives what is there, or refuses in one sentence.
 
-The slow ones try for FED_PRETRAIN_FUZZ_SECONDS each (600 unless set), in a process of their own: a
+The slow ones try for FED_PRETRAIN_FUZZ_SECONDS each (600 unless set), in their own process: a
 library that falls over ends that process and not the tests.
 """
 

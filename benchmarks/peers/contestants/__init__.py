@@ -1,4 +1,4 @@
-"""Who takes part: one module each, run in a process of its own by the Python of its environment."""
+"""Who takes part: one module each, run in its own process by the Python of its environment."""
 
 import dataclasses
 

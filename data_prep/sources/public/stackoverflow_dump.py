@@ -100,13 +100,13 @@ def _attributes(line: bytes) -> dict[str, str]:
     except expat.ExpatError as error:
         raise fields.BadField("malformed_xml", f"no whole <row .../>: {error}") from None
     if len(found) != 1 or found[0][0] != "row":
-        raise fields.BadField("malformed_xml", "expected one <row .../> on a line of its own")
+        raise fields.BadField("malformed_xml", "expected one <row .../> on its own line")
     return found[0][1]
 
 
 def _refuse_doctype(*_: object) -> None:
     """Its entities could multiply a line by millions."""
-    raise fields.BadField("malformed_xml", "a document type has no place on a line of its own")
+    raise fields.BadField("malformed_xml", "a document type has no place on its own line")
 
 
 def open_dump(pattern: str, options: Mapping[str, str]) -> StackOverflowDumpReader:

@@ -108,7 +108,7 @@ class ClientUpdate(abc.ABC):
     """Why --client_momentum cannot go with it, if it cannot."""
 
     one_rate: ClassVar[str | None] = None
-    """Why the head cannot have a rate of its own, if it cannot."""
+    """Why the head cannot have its own rate, if it cannot."""
 
     own_gradient_steps: ClassVar[bool] = False
     """Whether its steps leave out local weight decay and clipping."""

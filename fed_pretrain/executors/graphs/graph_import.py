@@ -2,7 +2,7 @@
 
 Three rewrites make it so. Variables become inputs: each client in flight brings its own, where
 TFF's graphs would share them by name. A sequence of one element becomes its tensors: no tf.data.
-Library functions get names of their own, since TensorFlow's are global to the process.
+Library functions get their own names, since TensorFlow's are global to the process.
 """
 
 import contextlib

@@ -20,7 +20,7 @@ CLIENT_STATE = "client_state"
 
 @dataclasses.dataclass(frozen=True)
 class Tap:
-    """Where the client's new state stands among the leaves of its update."""
+    """Where the client's new state is among the leaves of its update."""
 
     start: int
     stop: int

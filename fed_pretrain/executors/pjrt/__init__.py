@@ -1,1 +1,1 @@
-"""Client work compiled by a current JAX, in worker processes with an environment of their own."""
+"""Client work compiled by a current JAX, in worker processes with their own environment."""

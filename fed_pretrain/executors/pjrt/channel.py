@@ -67,7 +67,7 @@ class Channel:
         self._placed = []
 
     def receive(self, timeout: float | None = None) -> tuple[Json, list[np.ndarray]]:
-        """The next message and views of its arrays; TimeoutError after so many seconds."""
+        """The next message and views of its arrays; TimeoutError after that many seconds."""
         self._socket.settimeout(timeout)
         try:
             length, files, _, _ = socket.recv_fds(self._socket, _LENGTH.size, 1)

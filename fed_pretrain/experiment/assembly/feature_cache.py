@@ -86,7 +86,7 @@ class FeatureEncoder(Encoder):
             input_signature=[tf.TensorSpec([None, *inner.x_shape], tf.as_dtype(inner.x_dtype))],
             autograph=False,
         )
-        # Traced now: Keras refuses it after TFF has built a model in a graph of its own.
+        # Traced now: Keras refuses it after TFF has built a model in its own graph.
         self._run.get_concrete_function()
         self._lock = threading.Lock()
         self.x_shape = tuple(body.output.shape[1:])

@@ -103,7 +103,7 @@ def is_labelled(task: Task) -> bool:
 
 
 def of(start: Start) -> str | None:
-    """The layer of the classes, if it has a kernel of its own."""
+    """The layer of the classes, if it has its own kernel."""
     head = start.build_model.head_of(start.build_model())
     return head if f"{head}/kernel" in start.names[0] + start.names[1] else None
 

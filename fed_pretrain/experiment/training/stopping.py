@@ -49,7 +49,7 @@ def handle_nonfinite(
 
 
 def culprits(assembly: Assembly, state: State, inputs: Sequence[ClientInput]) -> list[str]:
-    """The round's clients one by one: only sums leave a round, so the sums of one client tell."""
+    """The round's clients one by one: only sums leave a round, so one client's show it."""
     found = []
     for one in inputs:
         output = assembly.executor.run_round(assembly.algorithm, state, [one])

@@ -64,7 +64,7 @@ class Dumbbells:
         )
 
     def _legend(self) -> Markup:
-        """Unless each row is a start of its own."""
+        """Unless each row is its own start."""
         found = {(mark.name, mark.colour): None for row in self.rows for mark in row.marks}
         if any(mark.ring is not None for row in self.rows for mark in row.marks):
             return Markup("")

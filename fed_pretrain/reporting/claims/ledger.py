@@ -234,10 +234,10 @@ def _reason(one: _Examined, needed: int | None) -> tuple[str, str]:
         return "one seed has no interval", "seeds"
     if needed is None:
         most = one.looks.most if len(one.looks.sizes) > 1 else _MOST
-        return f"too small against the noise for {most} seeds to tell", "no effect"
+        return f"too small against the noise for {most} seeds to decide", "no effect"
     least = max((guard.p for guard in one.now.guards), default=0.0)
     unsure = next((guard for guard in one.now.guards if guard.p == least > LEVEL / 2), None)
-    told = f"about {needed} seeds would tell"
+    told = f"about {needed} seeds would decide it"
     return (f"{unsure.why}; {told}", "seeds") if unsure else (told, "seeds")
 
 

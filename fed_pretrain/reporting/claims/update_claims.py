@@ -1,6 +1,6 @@
 """Claims about the way from a start: how client updates agree, how far it is, what has to turn.
 
-All of these follow the learning rates, and the starts of a study have rates of their own. So they
+All of these follow the learning rates, and the starts of a study have their own rates. So they
 are judged where both starts ran at each of the two rates (a plan's `equal_rates`), and need the
 same answer at both. Without that control the sign is seen, or not, at the rates the starts had.
 """

@@ -87,7 +87,7 @@ def _ends(study: Study) -> str:
 
 _HELD_OUT = (
     "Accuracy is on held-out data, which takes no part in training; a plan that tunes its rates"
-    " does so on a validation split of its own."
+    " does so on its own validation split."
 )
 
 
@@ -131,7 +131,7 @@ class AlgorithmList:
 
     @cached_property
     def apart(self) -> set[tuple[int, int]]:
-        """The pairs, by their places in `labels`, that are told apart."""
+        """The pairs, by their places in `labels`, that differ clearly."""
         if len(self._array) < 2:
             return set()
         p, _ = order.pairs(self._array, self._floor)

@@ -15,7 +15,7 @@ from fed_pretrain.reporting.sections import findings
 from fed_pretrain.reporting.table import HIGHEST, LOWEST, Cell, Table, file_name
 
 PERSONAL = "eval_personal_accuracy"
-"""The columns of the models with layers of their own."""
+"""The columns of the models with their own layers."""
 _MODELS = ((SHARED, "shared"), (PERSONAL, "own layers"))
 
 
@@ -29,7 +29,7 @@ def left_behind_section(study: Study) -> Section | None:
         [
             "Every client of the test split by itself, each counting once, at the end: a model can"
             " be better on average and worse for some. The worst tenth are the clients with the"
-            " lowest accuracy, whoever they are in that run. With layers of their own, clients use"
+            " lowest accuracy, whoever they are in that run. With their own layers, clients use"
             " those they keep.",
         ],
         tables=tables,

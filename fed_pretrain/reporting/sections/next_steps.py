@@ -41,7 +41,7 @@ def study_command(study: Study) -> str:
 
 
 def without_folders(text: str) -> str:
-    """A page is passed on: it does not say where on a machine its study lies."""
+    """A page is passed on: it does not say where on a machine its study is."""
     return re.sub(r"(?<![\w.])/(?:[^\s/'\"=,;:]+/)*([^\s/'\"=,;:]*)", r"\1", text)
 
 

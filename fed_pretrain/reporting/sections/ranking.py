@@ -1,4 +1,4 @@
-"""Whether the order of the algorithms changes with the start, among pairs that are told apart."""
+"""Whether the order of the algorithms changes with the start, among pairs that differ clearly."""
 
 from collections.abc import Iterator
 from itertools import combinations

@@ -1,4 +1,4 @@
-"""Which name map a file needs: told from its tensors' names, never from their order."""
+"""Which name map a file needs: known from its tensors' names, never from their order."""
 
 from fed_pretrain.starts.formats.source_file import SourceFile
 from fed_pretrain.starts.mapping import (

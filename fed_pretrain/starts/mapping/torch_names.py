@@ -18,7 +18,7 @@ def recognises(tensors: Tensors) -> bool:
 
 
 def translate(tensors: Tensors) -> Translation:
-    """The rank of a weight tells its layer: 4 convolution, 2 linear, 1 a norm."""
+    """The rank of a weight shows its layer: 4 convolution, 2 linear, 1 a norm."""
     found = Translation("PyTorch modules by name")
     for module in dict.fromkeys(name.rpartition(".")[0] for name in tensors):
         layer = module.replace(".", "_")

@@ -42,7 +42,7 @@ class Origin:
 
 
 def read(spec: str, task: "Task") -> Origin:
-    """Reads what `--start` names; the task tells which vocabulary word vectors must follow."""
+    """Reads what `--start` names; the task says which vocabulary word vectors must follow."""
     kind, value = parse(spec)
     if kind == "checkpoint":
         file = detect.read(value)

@@ -57,7 +57,7 @@ def run(arguments: list[str], kill_at: str = "") -> subprocess.CompletedProcess[
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Files of over a megabyte each, so that each is a task of its own."""
+    """Files of over a megabyte each, so that each is its own task."""
     folder = table_of_digits.write(tmp_path_factory.mktemp("killed") / "table", files=3)
     for path in folder.iterdir():
         header, *rows = path.read_text().splitlines()

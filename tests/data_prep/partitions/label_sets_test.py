@@ -39,5 +39,5 @@ def test_what_cannot_be_is_refused_by_its_flag() -> None:
 def test_a_label_unseen_in_training_is_refused() -> None:
     config = PartitionConfig("labels_per_client", 5, labels_per_client=2)
     dealer = LabelSets(config, np.array([50, 50, 0]))
-    with pytest.raises(UserError, match="label 2 stands in the test split"):
+    with pytest.raises(UserError, match="label 2 occurs in the test split"):
         dealer.deal(np.array([0, 1, 2]), "test")

@@ -242,7 +242,7 @@ def test_a_full_disk_gives_one_sentence_and_the_same_command_goes_on(
 
 
 def three_files(folder: Path, last: str = "") -> PrepareConfig:
-    """Files of over a megabyte each, so that each is a task of its own."""
+    """Files of over a megabyte each, so that each is its own task."""
     (folder / "rows").mkdir()
     for number in range(3):
         rows = (f"c{n % 7},{n % 2},{'x' * 500}\n" for n in range(2400))

@@ -1,4 +1,4 @@
-"""Clients with layers, optimizers and rates of their own do on TFF's worker what they do here."""
+"""Clients with layers, optimizers and their own rates do on TFF's worker what they do here."""
 
 import numpy as np
 import pytest

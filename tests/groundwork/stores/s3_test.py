@@ -41,7 +41,7 @@ seeds: [0]
 
 
 class Machine:
-    """Programs with a cache of their own: all they share with others is the store."""
+    """Programs with their own cache: all they share with others is the store."""
 
     def __init__(self, folder: Path, endpoint: str) -> None:
         self.cache = folder

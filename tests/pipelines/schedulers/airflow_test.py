@@ -85,7 +85,7 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def airflow(home: Path, dags: Path) -> Iterator[dict[str, str]]:
-    """A standalone Airflow on a database of its own; gives the environment for its command."""
+    """A standalone Airflow on its own database; gives the environment for its command."""
     port = free_port()
     environment = {
         **os.environ,

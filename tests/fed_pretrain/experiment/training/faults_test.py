@@ -1,4 +1,4 @@
-"""What goes wrong on a disk or with a config is told in one sentence and damages nothing."""
+"""What goes wrong on a disk or with a config is reported in one sentence and damages nothing."""
 
 import contextlib
 import dataclasses

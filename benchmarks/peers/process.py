@@ -16,7 +16,7 @@ import psutil
 from benchmarks.peers.contestants import CONTESTANTS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-START_SECONDS, ROUND_SECONDS, SAMPLE_SECONDS = 120, 240, 0.2
+START_SECONDS, ROUND_SECONDS, SAMPLE_SECONDS = 300, 300, 0.2
 
 
 class Spent(NamedTuple):

@@ -28,12 +28,10 @@ def _of(part: Any, found: Mapping[str, Any]) -> Any:
 
 
 def start(found: Mapping[str, Any]) -> str:
-    parts = found["start"]
-    rows = [(name, f"{wall:.2f}", f"{cpu:.2f}") for name, (wall, cpu) in parts.items()]
-    first = [value for name, value in parts.items() if name != "second round"]
-    rows.insert(
-        -1, ("to the end of the first round", *(f"{sum(v):.2f}" for v in zip(*first, strict=True)))
-    )
+    *first, second = found["start"]
+    whole = ("to the end of the first round", *(sum(part[i] for part in first) for i in (1, 2)))
+    parts = [*first, whole, second]
+    rows = [(name, f"{wall:.2f}", f"{cpu:.2f}") for name, wall, cpu in parts]
     return page_tables.markdown(("part", "seconds", "CPU s"), rows)
 
 

@@ -15,7 +15,6 @@ import sys
 import types
 from typing import TYPE_CHECKING, Any
 
-from fed_pretrain.executors.border import estimator
 from groundwork import libraries
 
 if TYPE_CHECKING:
@@ -45,7 +44,6 @@ if TYPE_CHECKING:
     from fed_pretrain.tasks.definition import TaskOptions as TaskOptions
 
 libraries.prepare()
-estimator.provide()
 
 _HOMES = {
     "Algorithm": "fed_pretrain.notebook.algorithms",

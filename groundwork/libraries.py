@@ -1,8 +1,10 @@
-"""What the libraries read of the environment when they are first imported, in one place."""
+"""What the libraries need when they are first imported, in one place."""
 
 import os
 import types
 from collections.abc import Mapping
+
+from groundwork import estimator
 
 _NEEDED: Mapping[str, str] = types.MappingProxyType(
     {
@@ -22,3 +24,4 @@ def prepare() -> None:
     """Must run before TensorFlow is imported; what the user has set stays."""
     for name, value in _NEEDED.items():
         os.environ.setdefault(name, value)
+    estimator.provide()

@@ -58,7 +58,7 @@ def make_environment(folder):
         [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True
     ).strip()
     with open(os.path.join(packages, "fed_pretrain_checkout.pth"), "w") as path:
-        path.write(ROOT + "\n")
+        path.write(ROOT + "\nimport groundwork.libraries as ours; ours.prepare()\n")
     return python
 
 

@@ -253,9 +253,10 @@ def embedded():
 
 
 def _let_files_run():
-    """So that `python fed_pretrain/train.py` finds the project, from any folder."""
+    """So that `python fed_pretrain/train.py` finds the project from any folder, and whoever imports
+    TensorFlow Federated first finds what it needs."""
     with open(os.path.join(_packages(PYTHON), "fed_pretrain_checkout.pth"), "w") as path:
-        path.write(ROOT + "\n")
+        path.write(ROOT + "\nimport groundwork.libraries as ours; ours.prepare()\n")
 
 
 def _install_gpu_hook():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from data_prep.store.index import ClientIndex
+from groundwork import libraries
 from groundwork.untyped import Leaf
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def of_split(
     `shards` are the files with their sizes; `parse` stacks serialised examples. TensorFlow has no
     op for the records' checksums: `python -m data_prep.verify` checks them all.
     """
+    libraries.prepare()
     import tensorflow as tf
     import tensorflow_federated as tff
 

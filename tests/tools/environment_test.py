@@ -171,6 +171,19 @@ def test_a_program_runs_as_a_file_in_another_folder(
     assert finished.stdout.startswith("fed_pretrain"), finished.stderr
 
 
+def test_what_tensorflow_federated_needs_is_there_before_ours_is_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "_packages", lambda python: str(tmp_path))
+    environment._let_files_run()
+    run = "import os, site, sys; site.addsitedir(sys.argv[1]); import tensorflow_estimator;"
+    run += " print(os.environ['TF_USE_LEGACY_KERAS'], 'fed_pretrain' in sys.modules)"
+    told = subprocess.check_output(
+        [sys.executable, "-S", "-c", run, str(tmp_path)], cwd=tmp_path, env={}, text=True
+    )
+    assert told.split() == ["1", "False"]
+
+
 def test_an_interpreter_that_does_not_work_is_one_sentence_of_make(tmp_path: Path) -> None:
     (tmp_path / "Makefile").write_text((ROOT / "Makefile").read_text())
     (tmp_path / "groundwork").mkdir()

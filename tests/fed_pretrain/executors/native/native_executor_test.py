@@ -115,8 +115,8 @@ ENDINGS = {
     "SIGKILL": "time.sleep(600)",
 }
 SCRIPT = """
-import time, numpy as np, tensorflow_federated as tff
 from fed_pretrain.executors.creation import create
+import time, numpy as np, tensorflow_federated as tff
 from fed_pretrain.executors.executor_options import ExecutorOptions
 executor = create(ExecutorOptions(executor="native"))
 one = tff.tensorflow.computation(lambda: np.int32(1))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fed_pretrain.executors.border import estimator
+from groundwork import estimator
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ def test_the_target_accuracy_ends_a_run_with_success_and_what_it_took(tmp_path):
     assert success["rounds_to_target"] == 0
     assert success["bytes_to_target"] == 0
     assert "target accuracy 0.01 reached after round 0" in summary(result)
-    on = train(small(tmp_path / "run", limits={"target_accuracy": 2.0}))
+    on = train(small(tmp_path / "run", limits={"target_accuracy": 1.0}))
     assert rounds_of(on) == [0, 1, 2]
 
 

@@ -9,7 +9,7 @@
 Each contestant is its own process (contestants/, README.md). It is started alone, and its
 first round is compared with the same round in float64; one that is further away than 5 % did other
 work, and is not compared. Then all take turns, one round each, until the case's share of the
-minutes is over. The others idle meanwhile.
+minutes is over. The others idle meanwhile. A case that is not run keeps its last figures.
 """
 
 import argparse
@@ -81,15 +81,17 @@ def _measure(case_names: list[str], names: list[str], minutes: float, folder: pa
     machine.announce()
     for name in case_names:
         case_file(name, folder)
-    result = {**_circumstances(names), "cases": {}}
+    file = folder / "results.json"
+    result = json.loads(file.read_text()) if file.exists() else {}
+    made = _circumstances(names)
     end = time.monotonic() + 60 * minutes
     for number, name in enumerate(case_names):
         now = time.monotonic()
         until = now + (end - now) / (len(case_names) - number)
         print(f"\n{cases.CASES[name].title}", flush=True)
         found = race(name, names, until, folder)
-        result["cases"][name] = {"title": cases.CASES[name].title, "contestants": found}
-        files.write_json(folder / "results.json", result)
+        result[name] = {"title": cases.CASES[name].title, "contestants": found, "made": made}
+        files.write_json(file, result)
 
 
 def _circumstances(names: Iterable[str]) -> dict[str, Any]:

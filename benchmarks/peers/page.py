@@ -32,7 +32,7 @@ HEADER = (
 def write(result: Mapping[str, Any]) -> None:
     page_tables.rewrite(PAGE, blocks(result))
     with files.replacing(FIGURE) as path:
-        draw(result["cases"]).savefig(path, format="svg", metadata={"Date": None})
+        draw(result).savefig(path, format="svg", metadata={"Date": None})
 
 
 def blocks(result: Mapping[str, Any]) -> dict[str, Callable[[], str]]:
@@ -40,12 +40,8 @@ def blocks(result: Mapping[str, Any]) -> dict[str, Callable[[], str]]:
 
 
 def _parts(result: Mapping[str, Any]) -> list[str]:
-    found = result["cases"]
-    return [
-        f"### {found[name]['title']}\n\n{table(found[name]['contestants'])}"
-        for name in CASES
-        if name in found
-    ]
+    found = [result[name] for name in CASES if name in result]
+    return [f"### {one['title']}\n\n{table(one['contestants'])}" for one in found]
 
 
 def table(contestants: Mapping[str, Mapping[str, Any]]) -> str:
@@ -90,12 +86,15 @@ def _ratio(values: Sequence[float]) -> str:
 
 
 def _made(result: Mapping[str, Any]) -> str:
-    versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
-    rounds = [len(case["contestants"][OURS]["seconds"]) for case in result["cases"].values()]
-    return (
-        f"{circumstances(result)}{min(rounds)} to {max(rounds)} timed rounds of each contestant a "
-        f"case. Versions: {versions}.\n"
-    )
+    """A paragraph a run, and the cases that it made."""
+    runs: dict[str, list[str]] = {}
+    for name in filter(result.get, CASES):
+        made = result[name]["made"]
+        versions = ", ".join(f"{package} {one}" for package, one in made["versions"].items())
+        sentence = f"{circumstances(made)}Versions: {versions}."
+        rounds = len(result[name]["contestants"][OURS]["seconds"])
+        runs.setdefault(sentence, []).append(f"{CASES[name].title} ({rounds} timed rounds)")
+    return "\n".join(f"{sentence} Cases: {'; '.join(found)}.\n" for sentence, found in runs.items())
 
 
 def circumstances(result: Mapping[str, Any]) -> str:

@@ -8,13 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-RATE = 0.003
-"""Larger steps turn more of float32's rounding into ReLUs of another sign."""
-
 
 class Work(NamedTuple):
     model: str
     batch: int
+    rate: float
     clients: list[tuple[np.ndarray, np.ndarray]]
     weights: dict[str, np.ndarray]
 
@@ -24,7 +22,7 @@ def given() -> Work:
         x, y, offsets = file["x"], file["y"], file["offsets"]
         weights = {n.removeprefix("begin "): file[n] for n in file.files if n.startswith("begin ")}
         clients = [(x[a:b], y[a:b]) for a, b in itertools.pairwise(offsets)]
-        return Work(str(file["model"]), int(file["batch"]), clients, weights)
+        return Work(str(file["model"]), int(file["batch"]), float(file["rate"]), clients, weights)
 
 
 class Gate:

@@ -24,7 +24,7 @@ def measure_cnn() -> list[Point]:
 
     grid = [(n, FEW_ROWS) for n in CLIENTS] + [(FEW_CLIENTS, rows) for rows in ROWS[1:]]
     wanted = [Case("cnn", n, rows) for n, rows in grid]
-    ours = Ours("cnn", clients(wanted[0]), wanted[0].batch)
+    ours = Ours("cnn", clients(wanted[0]), wanted[0].batch, wanted[0].rate)
     return [point(ours, case) for case in [*wanted, CASES[HELD_OUT]]]
 
 
@@ -32,7 +32,7 @@ def measure_width(width: int) -> Point:
     from benchmarks.rounds.ours import Ours
 
     case = Case(f"perceptron_{width}", FEW_CLIENTS, FEW_ROWS)
-    return point(Ours(case.model, clients(case), case.batch), case)
+    return point(Ours(case.model, clients(case), case.batch, case.rate), case)
 
 
 def measure_cores(cores: int) -> Point:
@@ -40,7 +40,7 @@ def measure_cores(cores: int) -> Point:
 
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     case = CASES["cnn_10"]
-    return {"cores": cores, **point(Ours("cnn", clients(case), case.batch, cores), case)}
+    return {"cores": cores, **point(Ours("cnn", clients(case), case.batch, case.rate, cores), case)}
 
 
 def point(ours: "Ours", case: Case) -> Point:

@@ -19,7 +19,7 @@ def measure(case_name: str) -> dict[str, Any]:
     from benchmarks.rounds.ours import Ours
 
     case = cases.CASES[case_name]
-    ours = Ours(case.model, cases.clients(case), case.batch)
+    ours = Ours(case.model, cases.clients(case), case.batch, case.rate)
     ours.round()
     began, cpu = time.perf_counter(), time.process_time()
     for _ in range(ROUNDS):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow_federated as tff
 
-from benchmarks.peers import keras_work, work
+from benchmarks.peers import keras_work
 from fed_pretrain.algorithms import compose
 from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.clients import payload
@@ -22,11 +22,16 @@ Rows = tuple[np.ndarray, np.ndarray]
 
 class Ours:
     def __init__(
-        self, model: str, clients: Sequence[Rows], batch: int, in_flight: int = IN_FLIGHT
+        self,
+        model: str,
+        clients: Sequence[Rows],
+        batch: int,
+        rate: float,
+        in_flight: int = IN_FLIGHT,
     ) -> None:
         self._executor = creation.create(ExecutorOptions(clients_in_flight=in_flight))
         self._algorithm = compose.build(
-            ResolvedAlgorithm(client_learning_rate=work.RATE, alignment="none"),
+            ResolvedAlgorithm(client_learning_rate=rate, alignment="none"),
             functools.partial(keras_work.tff_model, model),
             payload.spec_of(*keras_work.spec(model), batch),
             CrossEntropy(),

@@ -22,7 +22,7 @@ def measure(case_name: str) -> list[Any]:
     case = cases.CASES[case_name]
     data = cases.clients(case)
     laps.end("import the rest, make the rows")
-    ours = Ours(case.model, data, case.batch)
+    ours = Ours(case.model, data, case.batch, case.rate)
     laps.end("build the learning process and its first state")
     ours.round()
     laps.end("compile and first round")

@@ -5,7 +5,7 @@ from blazefl.contrib import FedAvgBaseServerHandler, FedAvgThreadPoolClientTrain
 from torch.utils.data import DataLoader, TensorDataset
 
 from ..torch_network import Network, tensors
-from ..work import RATE, Gate, given
+from ..work import Gate, given
 
 IN_FLIGHT, FOREVER = 2, 10**6
 torch.set_num_threads(1)
@@ -30,7 +30,7 @@ class Clients:
 common = {"model_selector": Models(), "model_name": work.model, "dataset": Clients()}
 common |= {"device": "cpu", "num_clients": len(data), "batch_size": work.batch, "seed": 0}
 server = FedAvgBaseServerHandler(**common, global_round=FOREVER, sample_ratio=1.0)
-trainer = FedAvgThreadPoolClientTrainer(**common, epochs=1, lr=RATE, num_parallels=IN_FLIGHT)
+trainer = FedAvgThreadPoolClientTrainer(**common, epochs=1, lr=work.rate, num_parallels=IN_FLIGHT)
 while True:
     gate.begin()
     chosen = server.sample_clients()

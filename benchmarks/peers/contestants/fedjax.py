@@ -7,7 +7,7 @@ import numpy as np
 from fedjax.algorithms import fed_avg
 
 from ..jax_network import apply
-from ..work import RATE, Gate, given
+from ..work import Gate, given
 
 work = given()
 gate = Gate()
@@ -30,7 +30,7 @@ batches = fedjax.ShuffleRepeatBatchHParams(
     batch_size=work.batch, num_epochs=1, drop_remainder=False, seed=0, skip_shuffle=True
 )
 algorithm = fed_avg.federated_averaging(
-    fedjax.model_grad(model), optimizers.sgd(RATE), optimizers.sgd(1.0), batches
+    fedjax.model_grad(model), optimizers.sgd(work.rate), optimizers.sgd(1.0), batches
 )
 data = {client: {"x": x, "y": y} for client, (x, y) in enumerate(work.clients)}
 sampler = fedjax.client_samplers.UniformGetClientSampler(

@@ -10,7 +10,7 @@ from flwr.simulation import run_simulation
 from torch.utils.data import DataLoader, TensorDataset
 
 from ..torch_network import Network, arrays, kept_tensors
-from ..work import RATE, Gate, given
+from ..work import Gate, given
 
 FOREVER = 10**6
 client_app, server_app = ClientApp(), ServerApp()
@@ -21,7 +21,7 @@ def train(message, context):
     work, data = kept_tensors()
     net, rows = Network(work), TensorDataset(*data[context.node_config["partition-id"]])
     net.load_state_dict(message.content["arrays"].to_torch_state_dict())
-    optimizer = torch.optim.SGD(net.parameters(), RATE)
+    optimizer = torch.optim.SGD(net.parameters(), work.rate)
     for x, y in DataLoader(rows, work.batch):
         optimizer.zero_grad()
         F.cross_entropy(net(x), y).backward()
@@ -45,7 +45,7 @@ def main(grid, context):
     chosen = {"fraction_train": 1.0, "fraction_evaluate": 0.0}
     strategy = Rounds(**chosen, min_train_nodes=clients, min_available_nodes=clients)
     begin = ArrayRecord(Network(given()).state_dict())
-    settings = ConfigRecord({"lr": RATE})
+    settings = ConfigRecord({"lr": given().rate})
     strategy.start(grid, begin, num_rounds=FOREVER, train_config=settings)
 
 

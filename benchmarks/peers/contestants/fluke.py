@@ -6,7 +6,7 @@ from fluke.data import FastDataLoader
 from fluke.evaluation import ClassificationEval
 
 from ..torch_network import Network, tensors
-from ..work import RATE, Gate, given
+from ..work import Gate, given
 
 FOREVER = 10**6
 work = given()
@@ -45,7 +45,7 @@ client = DDict(
     batch_size=work.batch,
     local_epochs=1,
     loss="CrossEntropyLoss",
-    optimizer=DDict(name="SGD", lr=RATE),
+    optimizer=DDict(name="SGD", lr=work.rate),
     scheduler=DDict(name="StepLR", step_size=FOREVER, gamma=1.0),
 )
 server = DDict(weighted=True, lr=1.0)

@@ -5,7 +5,7 @@ from benchmarks.rounds.ours import Ours
 
 given = work.given()
 gate = work.Gate()
-ours = Ours(given.model, given.clients, given.batch)
+ours = Ours(given.model, given.clients, given.batch, given.rate)
 ours.begin_from(list(given.weights.values()))
 while True:
     gate.begin()

@@ -14,7 +14,7 @@ from pfl.metrics import Metrics
 from pfl.model.pytorch import PyTorchModel
 
 from ..torch_network import Network, tensors
-from ..work import RATE, Gate, given
+from ..work import Gate, given
 
 FOREVER = 10**6
 work = given()
@@ -52,7 +52,7 @@ FederatedAveraging().run(
     backend=backend,
     model=PyTorchModel(net, torch.optim.SGD, torch.optim.SGD(net.parameters(), 1.0)),
     model_train_params=NNTrainHyperParams(
-        local_learning_rate=RATE, local_num_epochs=1, local_batch_size=work.batch
+        local_learning_rate=work.rate, local_num_epochs=1, local_batch_size=work.batch
     ),
     model_eval_params=NNEvalHyperParams(local_batch_size=work.batch),
     callbacks=[Rounds()],

@@ -39,7 +39,7 @@ def dataset(path):
 optimizers = tff.learning.optimizers
 process = tff.learning.algorithms.build_weighted_fed_avg(
     functools.partial(keras_work.tff_model, given.model),
-    optimizers.build_sgdm(work.RATE),
+    optimizers.build_sgdm(given.rate),
     optimizers.build_sgdm(1.0),
 )
 folder = tempfile.mkdtemp(dir=os.path.dirname(os.environ["PEERS_WEIGHTS"]))

@@ -30,7 +30,7 @@ def local_training():
             with tf.GradientTape() as tape:
                 loss = tf.reduce_mean(loss_of(y[rows], model(x[rows], training=True)))
             for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
-                variable.assign_sub(work.RATE * tf.convert_to_tensor(gradient))
+                variable.assign_sub(given.rate * tf.convert_to_tensor(gradient))
         return [tf.cast(count, tf.float32) * variable for variable in variables]
 
     return train

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from ..torch_network import Network, tensors
-from ..work import RATE, Gate, given
+from ..work import Gate, given
 
 IN_FLIGHT = 2
 torch.set_num_threads(1)
@@ -22,7 +22,7 @@ def client(rows):
     for xb, yb in zip(x.split(work.batch), y.split(work.batch), strict=True):
         gradients = torch.autograd.grad(F.cross_entropy(local(xb), yb), weights)
         with torch.no_grad():
-            torch._foreach_add_(weights, gradients, alpha=-RATE)
+            torch._foreach_add_(weights, gradients, alpha=-work.rate)
     with torch.no_grad():
         return torch._foreach_mul(weights, len(y))
 

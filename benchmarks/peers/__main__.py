@@ -25,10 +25,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+import psutil
 
 from benchmarks import machine, smoke
 from benchmarks.peers import cases, process, work
-from benchmarks.peers.contestants import CONTESTANTS, SMOKE
+from benchmarks.peers.contestants import CONTESTANTS, OURS, SMOKE
 from benchmarks.peers.process import ROOT, Failed, Process
 from groundwork import files
 
@@ -124,16 +125,27 @@ def race(name: str, names: Iterable[str], until: float, folder: pathlib.Path) ->
     case, found = case_file(name, folder), {}
     with contextlib.ExitStack() as stack:
         scratch = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        running = {}
+        running: dict[str, Process] = {}
         for contestant in names:
             found[contestant] = one = _first(contestant, case, scratch, stack)
-            if (started := one.pop("process", None)) is not None:
-                running[contestant] = started
             print(f"  {contestant:16} {_short(one)}", flush=True)
+            if (started := one.pop("process", None)) is None:
+                continue
+            running[contestant] = started
+            if contestant != OURS and _memory_is_short():
+                pair = {n: running[n] for n in (OURS, contestant) if n in running}
+                _take_turns(pair, found, time.monotonic())
+                running.pop(contestant).close()
         _take_turns(running, found, until)
-    for contestant in running:
+    for contestant in filter(lambda n: "failed" not in found[n], found):
         print(f"  {contestant:16} {_short(found[contestant])}", flush=True)
     return found
+
+
+def _memory_is_short() -> bool:
+    """The next contestant may need as much as the largest."""
+    memory = psutil.virtual_memory()
+    return memory.available < memory.total / 2
 
 
 def _first(
@@ -154,6 +166,7 @@ def _first(
         "proportional": started.proportional,
         "seconds": [],
         "cpu_seconds": [],
+        "ours": [],
     }
 
 
@@ -168,12 +181,14 @@ def _error(case: pathlib.Path, weights: Mapping[str, np.ndarray]) -> float:
     return (wrong / moved) ** 0.5
 
 
-def _take_turns(running: dict[str, Process], found: dict[str, Any], until: float) -> None:
+def _take_turns(running: Mapping[str, Process], found: dict[str, Any], until: float) -> None:
+    """Each round's figures, beside those of the round of ours before it."""
     longest = 0.0
     for turn in range(MOST_TURNS):
         began = time.monotonic()
         if turn >= LEAST_TURNS and began + longest > until:
             break
+        ours = None
         for name, contestant in running.items():
             if "failed" in found[name]:
                 continue
@@ -182,8 +197,11 @@ def _take_turns(running: dict[str, Process], found: dict[str, Any], until: float
             except Failed as failure:
                 found[name]["failed"] = str(failure)
                 continue
+            ours = spent if name == OURS else ours
             found[name]["seconds"].append(spent.seconds)
             found[name]["cpu_seconds"].append(spent.cpu_seconds)
+            if ours:
+                found[name]["ours"].append(ours)
         longest = max(longest, time.monotonic() - began)
 
 

@@ -4,11 +4,12 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import matplotlib
 from matplotlib.figure import Figure
 
 from benchmarks.peers.cases import CASES
 from benchmarks.peers.contestants import CONTESTANTS, OURS
-from benchmarks.peers.process import ROOT
+from benchmarks.peers.process import ROOT, Spent
 from groundwork import files, palette
 from tools import page_tables
 
@@ -31,7 +32,8 @@ HEADER = (
 
 def write(result: Mapping[str, Any]) -> None:
     page_tables.rewrite(PAGE, blocks(result))
-    with files.replacing(FIGURE) as path:
+    # Without a salt Matplotlib names the parts of each SVG otherwise.
+    with matplotlib.rc_context({"svg.hashsalt": "peers"}), files.replacing(FIGURE) as path:
         draw(result).savefig(path, format="svg", metadata={"Date": None})
 
 
@@ -51,7 +53,7 @@ def table(contestants: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _row(name: str, contestants: Mapping[str, Mapping[str, Any]]) -> Sequence[str]:
-    title, one, ours = CONTESTANTS[name].title, contestants[name], contestants.get(OURS, {})
+    title, one = CONTESTANTS[name].title, contestants[name]
     if "failed" in one:
         return (title, *["—"] * (len(HEADER) - 2), one["failed"])
     same = one["error"] <= SAME_WORK
@@ -59,9 +61,9 @@ def _row(name: str, contestants: Mapping[str, Mapping[str, Any]]) -> Sequence[st
     return (
         title,
         _seconds(one["seconds"]) if rounds else "—",
-        _ratio(ratios(one, ours, "seconds")) if rounds else "—",
+        _ratio(ratios(one, "seconds")) if rounds else "—",
         _seconds(one["cpu_seconds"]) if rounds else "—",
-        _ratio(ratios(one, ours, "cpu_seconds")) if rounds else "—",
+        _ratio(ratios(one, "cpu_seconds")) if rounds else "—",
         f"{one['first_seconds']:.1f}",
         f"{one['first_cpu_seconds']:.1f}",
         f"{one['resident']:,.0f} ({one['proportional']:,.0f})",
@@ -69,9 +71,9 @@ def _row(name: str, contestants: Mapping[str, Mapping[str, Any]]) -> Sequence[st
     )
 
 
-def ratios(one: Mapping[str, Any], ours: Mapping[str, Any], kind: str) -> list[float]:
-    """Of neighbouring rounds: what slows the machine slows both."""
-    pairs = zip(one.get(kind, ()), ours.get(kind, ()), strict=False)
+def ratios(one: Mapping[str, Any], kind: str) -> list[float]:
+    """To the neighbouring rounds of ours: what slows the machine slows both."""
+    pairs = zip(one[kind], (Spent(*ours)._asdict()[kind] for ours in one["ours"]), strict=False)
     return [theirs / mine for theirs, mine in pairs if mine > 0]
 
 
@@ -126,7 +128,7 @@ def _panel(panel: Any, case: Mapping[str, Any]) -> None:
     for height, name in enumerate(names):
         if found[name].get("error", 1) > SAME_WORK:
             continue
-        values = ratios(found[name], found[OURS], "seconds")
+        values = ratios(found[name], "seconds")
         if values:
             colour = palette.INKS[1 if name == OURS else 0].light
             panel.barh(height, statistics.median(values), color=colour, alpha=0.35)

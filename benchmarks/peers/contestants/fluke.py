@@ -16,10 +16,8 @@ gate = Gate()
 
 class Clients:
     def assign(self, n_clients, batch_size):
-        loaders = [
-            FastDataLoader(x, y, num_labels=classes, batch_size=batch_size, shuffle=False)
-            for x, y in tensors(work)
-        ]
+        options = {"num_labels": classes, "shuffle": False, "skip_singleton": False}
+        loaders = [FastDataLoader(*c, batch_size=batch_size, **options) for c in tensors(work)]
         return (loaders, [None] * n_clients), None
 
 

@@ -10,8 +10,7 @@ tf.config.threading.set_intra_op_parallelism_threads(1)
 from benchmarks.peers import cases, work  # noqa: E402
 
 IN_FLIGHT = 2
-given = work.given()
-gate = work.Gate()
+given, gate = work.given(), work.Gate()
 loss_of = tf.nn.sparse_softmax_cross_entropy_with_logits
 
 
@@ -49,7 +48,7 @@ for _ in range(IN_FLIGHT):
     free.put(local_training())
 add = tf.function(lambda total, more: [t + m for t, m in zip(total, more, strict=True)])
 total_rows = float(sum(len(y) for _, y in given.clients))
-weights = [tf.constant(w) for w in given.weights.values()]
+weights = list(map(tf.constant, given.weights.values()))
 pool = concurrent.futures.ThreadPoolExecutor(IN_FLIGHT)
 while True:
     gate.begin()

@@ -61,22 +61,21 @@ def binary_cross_entropy(task: OpenTask) -> "Objective":
     return BinaryCrossEntropy()
 
 
-MODELS = (ModelChoice("mlp", build=build_model),)
-_CLASSIFICATION = TaskDefinition(
+CLASSIFICATION = TaskDefinition(
     name="classification",
     title="your own arrays, one class an example",
     kind="vector",
     expects=(),
     encoder=Arrays("classification"),
-    models=MODELS,
+    models=(ModelChoice("mlp", build=build_model),),
     defaults=DEFAULTS,
     build=build_model,
 )
 
 DEFINITIONS = (
-    _CLASSIFICATION,
+    CLASSIFICATION,
     replace(
-        _CLASSIFICATION,
+        CLASSIFICATION,
         name="regression",
         title="your own arrays or table, numbers to be predicted",
         encoder=measured,
@@ -84,14 +83,14 @@ DEFINITIONS = (
         of_logits=False,
     ),
     replace(
-        _CLASSIFICATION,
+        CLASSIFICATION,
         name="multilabel",
         title="your own arrays, several labels an example, each yes or no",
         encoder=Arrays("multilabel"),
         objective=binary_cross_entropy,
     ),
     replace(
-        _CLASSIFICATION,
+        CLASSIFICATION,
         name="next_token",
         title="your own rows of tokens, the next one at every place",
         encoder=Arrays("next_token"),

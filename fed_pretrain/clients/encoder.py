@@ -3,6 +3,7 @@
 import abc
 import math
 from collections.abc import Mapping
+from typing import Protocol
 
 import numpy as np
 
@@ -49,11 +50,30 @@ class Encoder(abc.ABC):
         return {}
 
 
-class TokenRows(Encoder):
-    """x: `length` tokens; y: for each of them the one that follows."""
+class Vocabulary(Protocol):
+    """Ids from 0 to below `size`; the accuracy leaves out those in `unscored`."""
 
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def unscored(self) -> tuple[int, ...]: ...
+
+
+class TokenRows(Encoder):
+    """x: `length` tokens of a vocabulary; y: for each of them the one that follows."""
+
+    vocabulary: Vocabulary
     length: int
     x_dtype = "int32"
+
+    @property
+    def num_classes(self) -> int:  # type: ignore[override]
+        return self.vocabulary.size
+
+    @property
+    def unscored(self) -> tuple[int, ...]:  # type: ignore[override]
+        return self.vocabulary.unscored
 
     @property
     def x_shape(self) -> tuple[int, ...]:  # type: ignore[override]

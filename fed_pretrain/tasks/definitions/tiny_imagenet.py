@@ -11,7 +11,7 @@ def images_by_wordnet_id(dataset: PreparedDataset, options: TaskOptions) -> Imag
     """Classes named by WordNet id, by which an ImageNet head is sliced."""
     encoder = LabelledImages()(dataset, options)
     wnids = dataset.manifest.extra.get("wnids")
-    return encoder if wnids is None else dataclasses.replace(encoder, names=tuple(wnids))
+    return encoder if wnids is None else dataclasses.replace(encoder, label_names=tuple(wnids))
 
 
 TINY_IMAGENET = TaskDefinition(

@@ -9,7 +9,7 @@ F_+ - F_-.
 from typing import TYPE_CHECKING
 
 from fed_pretrain.tasks.definition import ModelChoice, OpenTask, TaskDefaults, TaskDefinition
-from fed_pretrain.tasks.encoders.vectors import LabelledVectors, expected_vectors
+from fed_pretrain.tasks.encoders.images import LabelledVectors, expected_vectors
 
 if TYPE_CHECKING:
     import tensorflow as tf

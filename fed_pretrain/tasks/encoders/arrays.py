@@ -31,39 +31,15 @@ class ArrayEncoder(Encoder):
     centre: the mean of the measurements, an output each.
     """
 
-    kind: LabelKind
     x_field: str
     y_field: str
-    shape: tuple[int, ...]
-    stored: str
-    labels: tuple[int, ...]
-    outputs: int
-    names: tuple[str, ...] | None = None
+    x_shape: tuple[int, ...]
+    x_dtype: str
+    y_shape: tuple[int, ...]
+    num_classes: int
+    y_dtype: str
+    label_names: tuple[str, ...] | None = None
     centre: tuple[float, ...] = ()
-
-    @property
-    def x_shape(self) -> tuple[int, ...]:  # type: ignore[override]
-        return self.shape
-
-    @property
-    def x_dtype(self) -> str:  # type: ignore[override]
-        return _ROWS[self.stored]
-
-    @property
-    def y_shape(self) -> tuple[int, ...]:  # type: ignore[override]
-        return self.labels
-
-    @property
-    def y_dtype(self) -> str:  # type: ignore[override]
-        return "float32" if self.kind == "regression" else "int32"
-
-    @property
-    def num_classes(self) -> int:  # type: ignore[override]
-        return self.outputs
-
-    @property
-    def label_names(self) -> tuple[str, ...] | None:  # type: ignore[override]
-        return self.names
 
     @property
     def scale(self) -> float:  # type: ignore[override]
@@ -71,8 +47,8 @@ class ArrayEncoder(Encoder):
         return 1 / 255 if self.x_dtype == "uint8" else 1.0
 
     def encode(self, features: Features) -> tuple[np.ndarray, np.ndarray]:
-        x = as_array(features[self.x_field]).reshape(-1, *self.shape)
-        y = as_array(features[self.y_field]).reshape(-1, *self.labels)
+        x = as_array(features[self.x_field]).reshape(-1, *self.x_shape)
+        y = as_array(features[self.y_field]).reshape(-1, *self.y_shape)
         return x.astype(self.x_dtype), y.astype(self.y_dtype)
 
 
@@ -90,16 +66,12 @@ class Arrays:
         names = dataset.manifest.label_names
         labels = (1,) if self.kind == "regression" and not y.shape else y.shape
         return ArrayEncoder(
-            self.kind,
-            x.name,
-            y.name,
-            shape,
-            x.dtype,
-            labels,
-            self._outputs(y, names, extra.get("classes")),
+            x.name, y.name, shape, _ROWS[x.dtype],
+            labels, self._outputs(y, names, extra.get("classes")),
+            "float32" if self.kind == "regression" else "int32",
             names if self.kind == "classification" else None,
             self._centre(labels, extra.get("y_mean")),
-        )
+        )  # fmt: skip
 
     def _check(self, x: FeatureSpec, y: FeatureSpec, shape: Sequence[int]) -> None:
         fits = {

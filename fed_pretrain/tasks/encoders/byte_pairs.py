@@ -41,6 +41,10 @@ class BytePairs:
     def end_of_text(self) -> int:
         return self._numbers[END_OF_TEXT]
 
+    @property
+    def unscored(self) -> tuple[int, ...]:
+        return (self.end_of_text,)
+
     def ids(self, text: str) -> list[int]:
         return [number for chunk in chunks(text) for number in self._chunk(chunk)]
 
@@ -180,14 +184,6 @@ class BytePairSequences(TokenRows):
 
     vocabulary: BytePairs
     length: int
-
-    @property
-    def num_classes(self) -> int:  # type: ignore[override]
-        return self.vocabulary.size
-
-    @property
-    def unscored(self) -> tuple[int, ...]:  # type: ignore[override]
-        return (self.vocabulary.end_of_text,)
 
     def encode(self, features: Features) -> tuple[np.ndarray, np.ndarray]:
         texts = as_texts(features["text"])

@@ -30,14 +30,6 @@ class CharacterRows(TokenRows):
     length: int = DEFAULT_LENGTH
     field: str = "text"
 
-    @property
-    def num_classes(self) -> int:  # type: ignore[override]
-        return self.vocabulary.size
-
-    @property
-    def unscored(self) -> tuple[int, ...]:  # type: ignore[override]
-        return (self.vocabulary.boundary,)
-
     def encode(self, features: Features) -> tuple[np.ndarray, np.ndarray]:
         texts = as_texts(features[self.field])
         x = np.full((len(texts), self.length), PADDING, np.int32)

@@ -8,11 +8,10 @@ import string
 import numpy as np
 
 from data_prep.store.reader import PreparedDataset
-from fed_pretrain.clients.encoder import PADDING_LABEL, Encoder, Features, as_texts
+from fed_pretrain.clients.encoder import PADDING_LABEL, Features, TokenRows, as_texts
 from fed_pretrain.tasks.definition import TaskOptions
 from groundwork import embedded_packages
 from groundwork.errors import UserError
-from groundwork.untyped import Json
 
 PADDING = 0
 UNKNOWN = 0
@@ -31,6 +30,10 @@ class CharacterVocabulary:
     @property
     def boundary(self) -> int:
         return len(self.characters) + 1
+
+    @property
+    def unscored(self) -> tuple[int, ...]:
+        return (self.boundary,)
 
     @property
     def size(self) -> int:
@@ -88,47 +91,31 @@ def read_vocabulary(file: str) -> CharacterVocabulary:
 
 
 @dataclasses.dataclass(frozen=True)
-class CharacterWindows(Encoder):
-    """x: the last `window` ids, padded on the left; y: the id that comes next.
+class CharacterWindows(TokenRows):
+    """x: the last `length` ids, padded on the left; y: the id that comes next.
 
     A text is its characters between two boundaries; a next character outside the vocabulary does
     not count.
     """
 
     vocabulary: CharacterVocabulary
-    window: int = DEFAULT_WINDOW
+    length: int = DEFAULT_WINDOW
     field: str = "text"
 
-    x_dtype = "int32"
     y_shape = ()
-
-    @property
-    def x_shape(self) -> tuple[int, ...]:  # type: ignore[override]
-        return (self.window,)
-
-    @property
-    def num_classes(self) -> int:  # type: ignore[override]
-        return self.vocabulary.size
-
-    @property
-    def unscored(self) -> tuple[int, ...]:  # type: ignore[override]
-        return (self.vocabulary.boundary,)
 
     def encode(self, features: Features) -> tuple[np.ndarray, np.ndarray]:
         pairs = [self._windows(text) for text in as_texts(features[self.field])]
         if not pairs:
-            return np.zeros((0, self.window), np.int32), np.zeros(0, np.int32)
+            return np.zeros((0, self.length), np.int32), np.zeros(0, np.int32)
         return np.concatenate([x for x, _ in pairs]), np.concatenate([y for _, y in pairs])
-
-    def model_arguments(self) -> dict[str, Json]:
-        return {"vocab_size": self.vocabulary.size, "sequence_length": self.window}
 
     def _windows(self, text: str) -> tuple[np.ndarray, np.ndarray]:
         ids = self.vocabulary.ids(text)
         edge = np.array([self.vocabulary.boundary], np.int32)
-        left = np.concatenate([np.zeros(self.window - 1, np.int32), edge, ids])
+        left = np.concatenate([np.zeros(self.length - 1, np.int32), edge, ids])
         following = np.concatenate([ids, edge])
-        windows = np.lib.stride_tricks.sliding_window_view(left, self.window)
+        windows = np.lib.stride_tricks.sliding_window_view(left, self.length)
         return windows, np.where(following == UNKNOWN, PADDING_LABEL, following)
 
 

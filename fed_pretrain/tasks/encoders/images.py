@@ -1,4 +1,4 @@
-"""Labelled images as rows: uint8 stays uint8, the model does the rest on the device."""
+"""Labelled images and vectors as rows as they are stored: the model does the rest."""
 
 import dataclasses
 
@@ -15,29 +15,22 @@ MOST_CLASSES = 10_000
 
 @dataclasses.dataclass(frozen=True)
 class ImageEncoder(Encoder):
-    """x: the stored uint8 pixels; y: the label."""
+    """x: the stored uint8 pixels, or the floats of another field; y: the label."""
 
-    image_shape: tuple[int, int, int]
-    names: tuple[str, ...]
+    x_shape: tuple[int, ...]
+    label_names: tuple[str, ...]
+    field: str = "image"
+    x_dtype: str = "uint8"
 
-    x_dtype = "uint8"
     y_shape = ()
 
     @property
-    def x_shape(self) -> tuple[int, ...]:  # type: ignore[override]
-        return self.image_shape
-
-    @property
     def num_classes(self) -> int:  # type: ignore[override]
-        return len(self.names)
-
-    @property
-    def label_names(self) -> tuple[str, ...]:  # type: ignore[override]
-        return self.names
+        return len(self.label_names)
 
     def encode(self, features: Features) -> tuple[np.ndarray, np.ndarray]:
-        pixels = as_array(features["image"])
-        return pixels.reshape(-1, *self.image_shape), as_array(features["label"]).astype(np.int32)
+        rows = as_array(features[self.field]).reshape(-1, *self.x_shape)
+        return rows, as_array(features["label"]).astype(np.int32)
 
 
 def expected_images(
@@ -57,18 +50,27 @@ class LabelledImages:
     """
 
     names: tuple[str, ...] | None = None
+    field, dtype = "image", "uint8"
 
     def __call__(self, dataset: PreparedDataset, options: TaskOptions) -> ImageEncoder:
-        height, width, channels = next(
-            feature.shape for feature in dataset.manifest.features if feature.name == "image"
-        )
-        return ImageEncoder((height, width, channels), self._names(dataset))
+        stored = {feature.name: tuple(feature.shape) for feature in dataset.manifest.features}
+        return ImageEncoder(stored[self.field], self._names(dataset), self.field, self.dtype)
 
     def _names(self, dataset: PreparedDataset) -> tuple[str, ...]:
         stored = dataset.manifest.label_names
         if self.names is not None:
             return stored if stored is not None and len(stored) == len(self.names) else self.names
         return class_names(dataset)
+
+
+def expected_vectors(*shape: int | None) -> tuple[ExpectedFeature, ...]:
+    return (ExpectedFeature("x", "float32", shape), ExpectedFeature("label", "int64"))
+
+
+class LabelledVectors(LabelledImages):
+    """The same of arrays of floats: features computed elsewhere, or a theory's data."""
+
+    field, dtype = "x", "float32"
 
 
 def class_names(dataset: PreparedDataset) -> tuple[str, ...]:

@@ -89,7 +89,7 @@ class TableEncoder(Encoder):
     """x: the columns side by side; y: a class, or one number, whose mean and spread are known."""
 
     columns: tuple[Column, ...]
-    names: tuple[str, ...] = ()
+    label_names: tuple[str, ...] | None = None
     target: NumberColumn | None = None
 
     x_dtype = "float32"
@@ -108,11 +108,7 @@ class TableEncoder(Encoder):
 
     @property
     def num_classes(self) -> int:  # type: ignore[override]
-        return len(self.names) if self.target is None else 1
-
-    @property
-    def label_names(self) -> tuple[str, ...] | None:  # type: ignore[override]
-        return self.names if self.target is None else None
+        return 1 if self.label_names is None else len(self.label_names)
 
     @property
     def scale(self) -> list[float]:  # type: ignore[override]

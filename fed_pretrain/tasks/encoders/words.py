@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.sources.parsing import vocabulary
+from data_prep.sources.parsing.vocabulary import split_at_spaces
 from data_prep.store.reader import PreparedDataset
 from fed_pretrain.clients.encoder import PADDING_LABEL, Features, TokenRows, as_texts
 from fed_pretrain.tasks.definition import TaskOptions, where
@@ -45,6 +46,10 @@ class WordVocabulary:
         return len(self.words) + 3
 
     @property
+    def unscored(self) -> tuple[int, ...]:
+        return self.oov, self.bos, self.eos
+
+    @property
     def size(self) -> int:
         return len(self.words) + 4
 
@@ -70,19 +75,11 @@ class WordSequences(TokenRows):
     dataset holds LEAF's own sequences (a field `target`), they are taken as they are.
     """
 
-    words: WordVocabulary
+    vocabulary: WordVocabulary
     length: int
     split_long: bool = False
-    tokenizer: Tokenizer = vocabulary.split_at_spaces
+    tokenizer: Tokenizer = split_at_spaces
     leaf_sequences: bool = False
-
-    @property
-    def num_classes(self) -> int:  # type: ignore[override]
-        return self.words.size
-
-    @property
-    def unscored(self) -> tuple[int, ...]:  # type: ignore[override]
-        return (self.words.oov, self.words.bos, self.words.eos)
 
     def encode(self, features: Features) -> tuple[np.ndarray, np.ndarray]:
         rows, y = self.token_rows(features)
@@ -114,7 +111,7 @@ class WordSequences(TokenRows):
     def _ids(self, rows: list[list[str]]) -> np.ndarray:
         ids = np.zeros((len(rows), self.length), np.int32)
         for number, row in enumerate(rows):
-            ids[number, : len(row)] = self.words.ids(row)
+            ids[number, : len(row)] = self.vocabulary.ids(row)
         return ids
 
 

@@ -95,6 +95,6 @@ def test_your_own_lines_of_text_train_with_a_vocabulary_counted_on_the_way(tmp_p
         tmp_path, source="jsonl", input=str(tmp_path / "chat.jsonl"), vocabulary="count:4"
     )
     task = known_tasks.load("stackoverflow", dataset)
-    assert set(task.encoder.words.words) >= {"hello", "!"}
+    assert set(task.encoder.vocabulary.words) >= {"hello", "!"}
     x, _ = task.reader("train").rows("ann")
-    assert x[0, 1] == task.encoder.words.ids(["hello"])[0]
+    assert x[0, 1] == task.encoder.vocabulary.ids(["hello"])[0]

@@ -13,7 +13,7 @@ from fed_pretrain.clients.local_work import LocalWork
 from fed_pretrain.clients.payload import batch_at
 from fed_pretrain.tasks import known_tasks
 from fed_pretrain.tasks.definition import ModelChoice, TaskDefinition, TaskOptions
-from fed_pretrain.tasks.encoders.vectors import LabelledVectors, expected_vectors
+from fed_pretrain.tasks.encoders.images import LabelledVectors, expected_vectors
 from groundwork.errors import UserError
 from tests.fed_pretrain.tasks import miniature
 

@@ -17,7 +17,7 @@ from groundwork.errors import UserError
 
 
 def test_a_window_holds_what_came_before_and_the_target_is_what_comes_next():
-    encoder = CharacterWindows(CharacterVocabulary("abc"), window=3)
+    encoder = CharacterWindows(CharacterVocabulary("abc"), length=3)
     x, y = encoder.encode({"text": np.array([b"abca", b""])})
     edge = 4
     assert x.tolist() == [
@@ -35,7 +35,7 @@ def test_a_window_holds_what_came_before_and_the_target_is_what_comes_next():
 
 
 def test_a_character_outside_the_vocabulary_is_padding_to_read_and_no_target():
-    encoder = CharacterWindows(CharacterVocabulary("ab"), window=2)
+    encoder = CharacterWindows(CharacterVocabulary("ab"), length=2)
     x, y = encoder.encode({"text": np.array(["a\N{GRINNING FACE}b".encode()])})
     assert x.tolist() == [[0, 3], [3, 1], [1, 0], [0, 2]]
     assert y.tolist() == [1, -1, 2, 3]

@@ -17,10 +17,7 @@ from groundwork import embedded_packages, files
 from groundwork.errors import UserError, of_system
 
 _HERE = Path(__file__).parent
-LOCKS: Mapping[bool, Path] = {
-    False: _HERE / "embedded.lock",
-    True: _HERE / "embedded-large.lock",
-}
+LOCKS: Mapping[bool, Path] = {False: _HERE / "embedded.lock", True: _HERE / "embedded-large.lock"}
 """By whether it pins the large packages."""
 _METADATA_ONLY = _HERE / "metadata_only"
 _LOCK_LINE = re.compile(

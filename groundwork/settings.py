@@ -154,9 +154,7 @@ def define(
 
 
 def build(
-    config: type[Config],
-    flag_values: flags.FlagValues = flags.FLAGS,
-    **others: Json,
+    config: type[Config], flag_values: flags.FlagValues = flags.FLAGS, **others: Json
 ) -> Config:
     """The dataclass with the flags' values; `others` fills the fields that have no flag."""
     values = {

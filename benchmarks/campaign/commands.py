@@ -48,30 +48,12 @@ def train(*more: str) -> Command:
 
 # A title, and the flags.
 TRAININGS: Mapping[str, Sequence[str]] = {
-    "fedavg": (
-        "FedAvg",
-        "--algorithm=fedavg",
-    ),
-    "fedadam": (
-        "FedAdam",
-        "--algorithm=fedadam",
-    ),
-    "scaffold": (
-        "SCAFFOLD",
-        "--algorithm=scaffold",
-    ),
-    "feddyn": (
-        "FedDyn",
-        "--algorithm=feddyn",
-    ),
-    "mime": (
-        "Mime",
-        "--algorithm=mime",
-    ),
-    "fednova": (
-        "FedNova",
-        "--algorithm=fednova",
-    ),
+    "fedavg": ("FedAvg", "--algorithm=fedavg"),
+    "fedadam": ("FedAdam", "--algorithm=fedadam"),
+    "scaffold": ("SCAFFOLD", "--algorithm=scaffold"),
+    "feddyn": ("FedDyn", "--algorithm=feddyn"),
+    "mime": ("Mime", "--algorithm=mime"),
+    "fednova": ("FedNova", "--algorithm=fednova"),
     "late": ("with late clients", "--algorithm=fedavg", "--late_rounds=2", "--notensorboard"),
     "private": (
         "with privacy",

@@ -73,9 +73,7 @@ ROWS: Mapping[str, Kind] = {
     ),
     "disk_train": Kind("the disk full under `train`", _damage("full_disks", _PLAIN)),
     "disk_prepare": Kind(
-        "the disk full under `prepare`",
-        _damage("full_disks", commands.PREPARE),
-        imports=_PREPARING,
+        "the disk full under `prepare`", _damage("full_disks", commands.PREPARE), imports=_PREPARING
     ),
     "worker": Kind("TFF's worker killed, cut off or stopped", _worker),
 }

@@ -61,12 +61,7 @@ _PRINTED = {"server_epsilon": 1e-3, "server_beta2": 0.99}
 _BY_SERVER = {
     "fedavg": UsualAlgorithm("sgd", "sgd", "McMahan et al. 2017", _RANDOM, _PRETRAINED),
     "fedavgm": UsualAlgorithm(
-        "sgd",
-        "sgd",
-        "Hsu et al. 2019",
-        _RANDOM,
-        _PRETRAINED,
-        {"server_momentum": 0.5},
+        "sgd", "sgd", "Hsu et al. 2019", _RANDOM, _PRETRAINED, {"server_momentum": 0.5}
     ),
     "fedadam": UsualAlgorithm(
         "sgd", "adam", _TFF, _ADAPTIVE_RANDOM, _ADAPTIVE_PRETRAINED, _ADAPTIVE
@@ -80,20 +75,10 @@ _BY_SERVER = {
         {**_ADAPTIVE, "server_weight_decay": 0.01},
     ),
     "fedyogi": UsualAlgorithm(
-        "sgd",
-        "yogi",
-        _TFF,
-        _ADAPTIVE_RANDOM,
-        _ADAPTIVE_PRETRAINED,
-        _ADAPTIVE,
+        "sgd", "yogi", _TFF, _ADAPTIVE_RANDOM, _ADAPTIVE_PRETRAINED, _ADAPTIVE
     ),
     "fedadagrad": UsualAlgorithm(
-        "sgd",
-        "adagrad",
-        _TFF,
-        _ADAGRAD_RANDOM,
-        _ADAGRAD_PRETRAINED,
-        _ADAPTIVE,
+        "sgd", "adagrad", _TFF, _ADAGRAD_RANDOM, _ADAGRAD_PRETRAINED, _ADAPTIVE
     ),
     "fedadam_reddi": UsualAlgorithm(
         "sgd", "adam_reddi", _REDDI, _ADAPTIVE_RANDOM, _ADAPTIVE_PRETRAINED, _PRINTED

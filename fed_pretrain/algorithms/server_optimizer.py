@@ -9,13 +9,7 @@ import tensorflow_federated as tff
 
 from fed_pretrain.algorithms import known_server_optimizers, schedule
 from fed_pretrain.algorithms.algorithm_config import SETTINGS, ResolvedAlgorithm
-from fed_pretrain.algorithms.values import (
-    Numbers,
-    in_state,
-    named,
-    single,
-    with_numbers,
-)
+from fed_pretrain.algorithms.values import Numbers, in_state, named, single, with_numbers
 from groundwork.untyped import Nested, Optimizer, Process, Spec, State, TffType, Weights
 
 

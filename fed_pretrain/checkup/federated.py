@@ -29,9 +29,7 @@ def devices(timeout_seconds: float) -> Iterator[Verdict]:
         found = ask("devices", timeout_seconds)["devices"]
     except ChildFailed as failure:
         yield verdict.fail(
-            "devices",
-            f"TensorFlow cannot start: {failure}",
-            "install requirements.lock anew",
+            "devices", f"TensorFlow cannot start: {failure}", "install requirements.lock anew"
         )
         return
     for name, answer in found.items():

@@ -64,11 +64,7 @@ def fisher(batch: Batch) -> Found:
     return pull(error * tf.reduce_sum(error * moved, axis=-1, keepdims=True)), sums
 
 
-BY_KIND: dict[str, Product] = {
-    "hessian": hessian,
-    "gauss_newton": gauss_newton,
-    "fisher": fisher,
-}
+BY_KIND: dict[str, Product] = {"hessian": hessian, "gauss_newton": gauss_newton, "fisher": fisher}
 
 
 def _linearised(batch: Batch) -> tuple[tf.Tensor, tf.Tensor, Callable[[tf.Tensor], Tensors]]:
@@ -152,10 +148,7 @@ def check_model(model: tf.keras.Model) -> None:
 
 
 def curvature_computation(
-    task: Task,
-    build_model: BuildModel,
-    positions: Sequence[int],
-    product: Product = hessian,
+    task: Task, build_model: BuildModel, positions: Sequence[int], product: Product = hessian
 ) -> tff.Computation:
     """`((weights, vector), client data) -> (product, loss_sum, count)`, sums over the client.
 

@@ -2,10 +2,7 @@
 
 import importlib
 
-_HOMES = {
-    "ModelSpec": "known_models",
-    "register": "known_models",
-}
+_HOMES = {"ModelSpec": "known_models", "register": "known_models"}
 
 
 def __getattr__(name: str) -> object:

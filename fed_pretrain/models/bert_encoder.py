@@ -66,10 +66,7 @@ def build(
 
 def _embedded(ids: tf.Tensor, vocab_size: int, sizes: Size) -> tf.Tensor:
     x = tf.keras.layers.Embedding(
-        vocab_size,
-        sizes.width,
-        embeddings_initializer=_normal(),
-        name="embeddings_word_embeddings",
+        vocab_size, sizes.width, embeddings_initializer=_normal(), name="embeddings_word_embeddings"
     )(ids)
     x = PositionEmbedding(
         2, row=0, embeddings_initializer=_normal(), name="embeddings_token_type_embeddings"

@@ -10,9 +10,7 @@ from fed_pretrain.models.norm import norm as norm_layer
 
 
 def linear(
-    num_classes: int,
-    input_shape: tuple[int, ...] = (28, 28, 1),
-    inputs: tf.Tensor | None = None,
+    num_classes: int, input_shape: tuple[int, ...] = (28, 28, 1), inputs: tf.Tensor | None = None
 ) -> tf.keras.Model:
     """Takes images or plain vectors."""
     start = image_input(input_shape, inputs)

@@ -398,11 +398,7 @@ class _Record:
         return f"{number + 1}/{len(self._cells)} {cell.start} {cell.algorithm} seed {cell.seed}"
 
     def update(self, number: int, status: str, seconds: float, message: str = "") -> None:
-        self._steps[number] |= {
-            "status": status,
-            "message": message,
-            "seconds": round(seconds, 3),
-        }
+        self._steps[number] |= {"status": status, "message": message, "seconds": round(seconds, 3)}
         done = {
             "command": "fed_pretrain.compare(...)",
             "begin": self._begin,

@@ -15,11 +15,7 @@ class CentralConfig:
 
     epochs: int = setting(10, "Passes over the proxy data.", lower_bound=1)
     batch_size: int = setting(64, "Rows in a step.", lower_bound=1)
-    optimizer: str = setting(
-        "adam",
-        "Optimizer; sgd has momentum 0.9.",
-        choices=OPTIMIZERS,
-    )
+    optimizer: str = setting("adam", "Optimizer; sgd has momentum 0.9.", choices=OPTIMIZERS)
     learning_rate: float = setting(1e-3, "Step size.", lower_bound=0.0)
     schedule: str = setting("constant", "Step size over the training.", choices=SCHEDULES)
     weight_decay: float = setting(

@@ -133,11 +133,7 @@ def barrier(shares: Sequence[float], values: Sequence[float]) -> float:
 
 
 def interpolate(
-    first: Weights,
-    second: Weights,
-    evaluate: Evaluate,
-    points: int = 11,
-    beyond: float = 0.0,
+    first: Weights, second: Weights, evaluate: Evaluate, points: int = 11, beyond: float = 0.0
 ) -> Content:
     """`evaluate` gives the figures (loss, accuracy) of weights; the ends count as points.
 

@@ -34,10 +34,7 @@ _MARKERS = "osD"
 class PlaneOptions:
     grid: int = dataclasses.field(
         default=9,
-        metadata={
-            "help": "Of plane: points a side; each costs two evaluations.",
-            "lower_bound": 2,
-        },
+        metadata={"help": "Of plane: points a side; each costs two evaluations.", "lower_bound": 2},
     )
 
 

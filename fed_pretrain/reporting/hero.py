@@ -8,14 +8,7 @@ from markupsafe import Markup
 
 from fed_pretrain.reporting import captions, verdicts
 from fed_pretrain.reporting.answer import ACCURACY
-from fed_pretrain.reporting.charts.curves import (
-    Curves,
-    Level,
-    Line,
-    Panel,
-    PanelRow,
-    line_of,
-)
+from fed_pretrain.reporting.charts.curves import Curves, Level, Line, Panel, PanelRow, line_of
 from fed_pretrain.reporting.charts.palette import place
 from fed_pretrain.reporting.charts.scale import Scale, covering
 from fed_pretrain.reporting.charts.strip import ruler, strip

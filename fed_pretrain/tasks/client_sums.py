@@ -61,10 +61,7 @@ class Finding:
 
 
 def client_sums(
-    task: Task,
-    build_model: BuildModel,
-    finding: Finding,
-    positions: Sequence[int] | None = None,
+    task: Task, build_model: BuildModel, finding: Finding, positions: Sequence[int] | None = None
 ) -> tff.Computation:
     """`((weights, vector), client data) -> sums` over each row of the client once.
 

@@ -73,13 +73,7 @@ def _measure(sweep: sweeps.Sweep, config: TheoryConfig) -> list[tables.Row]:
         each = part.problem.steps * config.seeds
         show = functools.partial(_show, progress, part.name, before, each)
         results = (three_layers.run if part.problem.hidden else run)(
-            part.problem,
-            part.settings,
-            seeds,
-            part.records,
-            dtype,
-            part.every_test,
-            show,
+            part.problem, part.settings, seeds, part.records, dtype, part.every_test, show
         )
         table += tables.rows(part.name, results)
         before += len(part.settings) * each

@@ -150,8 +150,7 @@ def _client(case: Case, program: MapReduceProgram, drawn: _Drawn, number: int) -
     labels = generator.randint(0, case.classes, rows).astype(np.int32)
     work = LocalWork(case.batch, steps=case.steps)
     client = ClientInput(
-        str(number),
-        lambda: payload.make_payload(images, labels, work, 1, 1, str(number)),
+        str(number), lambda: payload.make_payload(images, labels, work, 1, 1, str(number))
     )
     arrays = own_arrays(
         program.data_tree, client_slots.client_arguments(program.data_tree, pad=True)(client)

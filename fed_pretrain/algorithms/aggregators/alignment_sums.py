@@ -58,8 +58,7 @@ class AlignmentFactory(tff.aggregators.WeightedAggregationFactory):
         def initialize() -> Federated:
             return tff.federated_zip(
                 collections.OrderedDict(
-                    inner=inner.initialize(),
-                    last=tff.federated_eval(nothing_yet, tff.SERVER),
+                    inner=inner.initialize(), last=tff.federated_eval(nothing_yet, tff.SERVER)
                 )
             )
 

@@ -24,12 +24,7 @@ class KeyedSumFactory(tff.aggregators.UnweightedAggregationFactory):
     Rounds count from 0.
     """
 
-    def __init__(
-        self,
-        inner: Factory,
-        key: np.ndarray,
-        at_server: Step,
-    ) -> None:
+    def __init__(self, inner: Factory, key: np.ndarray, at_server: Step) -> None:
         self._inner = inner
         self._key = key
         self._at_server = at_server

@@ -15,18 +15,7 @@ from groundwork.errors import UserError
 
 Update = TypeVar("Update", bound=type[ClientUpdate])
 
-_BUILT_IN = (
-    Sgd,
-    Proximal,
-    Nova,
-    NovaAuthors,
-    MimeLite,
-    Mime,
-    Scaffold,
-    FedDyn,
-    Gd,
-    FedSgd,
-)
+_BUILT_IN = (Sgd, Proximal, Nova, NovaAuthors, MimeLite, Mime, Scaffold, FedDyn, Gd, FedSgd)
 _known: dict[str, type[ClientUpdate]] = {update.name: update for update in _BUILT_IN}
 
 

@@ -27,10 +27,7 @@ class Evaluations:
         return round_number % every == 0 or round_number == self._assembly.config.work.rounds
 
     def row(
-        self,
-        model: ModelArrays,
-        cohort: Sequence[str],
-        on_client: OnClient | None = None,
+        self, model: ModelArrays, cohort: Sequence[str], on_client: OnClient | None = None
     ) -> dict[str, Json]:
         """The evaluation columns; `cohort` is empty in round 0.
 

@@ -113,9 +113,7 @@ class LimitConfig:
 class SavingConfig:
     checkpoint_every: int = setting(10, "Rounds between checkpoints.", lower_bound=1)
     keep_checkpoints: int = setting(
-        3,
-        "Newest checkpoints kept, beside round 0, the best and those probes need.",
-        lower_bound=1,
+        3, "Newest checkpoints kept, beside round 0, the best and those probes need.", lower_bound=1
     )
     tensorboard: bool = setting(True, "Write TensorBoard scalars and hyperparameters.")
     profile: tuple[int, ...] = setting(

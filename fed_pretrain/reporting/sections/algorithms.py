@@ -50,7 +50,7 @@ def algorithms_section(study: Study) -> Section | None:
     text = [
         "Best first in each list; every other row is its paired difference to the first, with the"
         " 95 % interval over seeds. Algorithms that share a letter cannot be told apart (paired t"
-        " tests, their level divided by the number of pairs of a list).",
+        " tests, their level divided by the number of pairs of a list)."
     ]
     return Section(
         "accuracy",

@@ -36,7 +36,7 @@ def fine_tuning_section(study: Study) -> Section | None:
         " everybody's examples; and the federated model, as it is and fine-tuned by every client."
         " All are judged on the clients' own held-out examples, which share the client's skew: a"
         " model that has only learned which classes its client has does well there, too. Megabytes"
-        " count both ways; those of the one server are the examples themselves.",
+        " count both ways; those of the one server are the examples themselves."
     ]
     return Section(
         "fine_tuning",

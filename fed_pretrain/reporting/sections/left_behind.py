@@ -30,7 +30,7 @@ def left_behind_section(study: Study) -> Section | None:
             "Every client of the test split by itself, each counting once, at the end: a model can"
             " be better on average and worse for some. The worst tenth are the clients with the"
             " lowest accuracy, whoever they are in that run. With their own layers, clients use"
-            " those they keep.",
+            " those they keep."
         ],
         tables=tables,
         topic="Who is left behind",

@@ -19,7 +19,7 @@ def ranking_section(study: Study) -> Section | None:
     turned = sum(int(str(row[4])) for row in rows)
     text = [
         "A pair of algorithms is turned round where one is ahead from random weights, the other is"
-        " ahead from the pre-trained start, and both differences can be told from seed noise.",
+        " ahead from the pre-trained start, and both differences can be told from seed noise."
     ]
     pairs = counted(turned, "pair") if turned else "No pair"
     title = f"{pairs} of algorithms {'is' if turned < 2 else 'are'} turned round"

@@ -42,16 +42,8 @@ CHITCHAT = TaskDefinition(
     models=(
         ModelChoice("char_lstm", start="package:textgenrnn"),
         ModelChoice("char_cnn", encoder=character_rows, defaults=_ROWS),
-        ModelChoice(
-            "word_lstm",
-            encoder=Words(WORDS),
-            defaults=_MESSAGES,
-        ),
-        ModelChoice(
-            "char_cnn_lm",
-            encoder=SpelledWords(WORDS),
-            defaults=_MESSAGES,
-        ),
+        ModelChoice("word_lstm", encoder=Words(WORDS), defaults=_MESSAGES),
+        ModelChoice("char_cnn_lm", encoder=SpelledWords(WORDS), defaults=_MESSAGES),
     ),
     defaults=_CHARACTERS,
     prepare=PREPARE,

@@ -3,18 +3,7 @@
 from fed_pretrain.tasks.definition import ModelChoice, TaskDefaults, TaskDefinition
 from fed_pretrain.tasks.encoders.images import LabelledImages, expected_images
 
-CLASSES = (
-    "airplane",
-    "automobile",
-    "bird",
-    "cat",
-    "deer",
-    "dog",
-    "frog",
-    "horse",
-    "ship",
-    "truck",
-)
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 CIFAR10 = TaskDefinition(
     name="cifar10",

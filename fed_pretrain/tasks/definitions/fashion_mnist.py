@@ -26,12 +26,7 @@ FASHION_MNIST = TaskDefinition(
     # The CIFAR-10 settings of "Where to Begin?" (see cifar10.py), fewer rounds: ours.
     defaults=TaskDefaults(clients_per_round=10, batch_size=32, rounds=200, evaluate_every=10),
     # 100 clients and alpha 0.1: as the paper's CIFAR-10.
-    prepare={
-        "source": "fashion_mnist",
-        "partition": "dirichlet",
-        "num_clients": 100,
-        "alpha": 0.1,
-    },
+    prepare={"source": "fashion_mnist", "partition": "dirichlet", "num_clients": 100, "alpha": 0.1},
 )
 
 DEFINITIONS = (FASHION_MNIST,)

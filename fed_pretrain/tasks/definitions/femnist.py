@@ -19,11 +19,7 @@ FEMNIST = TaskDefinition(
         # Both papers' models need more than 28 pixels and three channels.
         ModelChoice("squeezenet1_0", preprocessing="mnist", input_size=32, channels=3),
         ModelChoice(
-            "squeezenet1_1",
-            preprocessing="mnist",
-            input_size=32,
-            channels=3,
-            start="package:ndf",
+            "squeezenet1_1", preprocessing="mnist", input_size=32, channels=3, start="package:ndf"
         ),
         ModelChoice("resnet18", preprocessing="mnist", input_size=32, channels=3),
         ModelChoice(

@@ -12,7 +12,6 @@ Only ours count the product that checks the residual. Data: the embedded MNIST d
 clients, drawn in proportion to client size; random start; seed 0.
 """
 
-import argparse
 import collections
 import contextlib
 import json
@@ -40,11 +39,10 @@ Figures = dict[str, float]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = smoke.parser(__doc__)
     parser.add_argument("--examples", type=int, default=2000)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--peers", default="", help="Python of the peers' environment")
-    smoke.add(parser)
     arguments = parser.parse_args()
     if arguments.smoke:
         arguments.examples, arguments.repeats = 64, 1
@@ -128,11 +126,13 @@ class Problem:
         """The peers get rows as the first convolution sees them."""
         import tensorflow as tf
 
+        from benchmarks.peers import cases
+
         model = self._start.build_model()
         payloads = [client.read() for client in self._clients]
         raw = np.concatenate([payload["x"] for payload in payloads])
         x = tf.keras.Model(model.inputs, model.get_layer("conv1").input)(raw).numpy()
-        named = {f"weight{i}": value for i, value in enumerate(self._weights.trainable)}
+        named = dict(zip(cases.weight_names(model), self._weights.trainable, strict=True))
         np.savez(file, x=x, y=np.concatenate([p["y"] for p in payloads]), **named)
 
     def _operator(self, product: Any) -> Any:

@@ -3,9 +3,9 @@
     python benchmarks/curvature_peers.py problem.npz THREADS
 
 Prints the libraries' names, then solves once for each name it reads. What differs from their own
-examples: the weights and the preprocessed rows come from the file; the two-convolution CNN is
-written out below (feature maps are flattened with channels last, as ours); no dropout; batches of
-100 rows. Both run until the true residual is below 1e-3 of the eigenvalue:
+examples: the weights and the preprocessed rows come from the file; the two-convolution CNN is that
+of benchmarks/peers; no dropout; batches of 100 rows. Both run until the true residual is below 1e-3
+of the eigenvalue:
 
 - PyHessian iterates powers and would stop when its estimate changes by less than a tolerance, which
   bounds no residual: its tolerance is 0, and it is stopped by the product that shows the residual.
@@ -22,27 +22,11 @@ import hessian_eigenthings as eigenthings
 import numpy as np
 import torch
 from hessian_eigenthings.algorithms.lanczos import lanczos_tridiagonal
+from peers.torch_network import Network
+from peers.work import Work
 from pyhessian import hessian
 
 TOLERANCE, BATCH, MOST = 1e-3, 100, 100
-
-
-class Network(torch.nn.Module):
-    def __init__(self, weights):
-        super().__init__()
-        conv1, bias1, conv2, bias2, dense, bias3, head, bias4 = map(torch.from_numpy, weights)
-        convolutions = (conv1.permute(3, 2, 0, 1), bias1), (conv2.permute(3, 2, 0, 1), bias2)
-        self.conv1, self.conv2 = (torch.nn.Conv2d(1, 32, 3), torch.nn.Conv2d(32, 64, 3))
-        self.dense, self.head = torch.nn.Linear(*dense.shape), torch.nn.Linear(*head.shape)
-        layers = (self.conv1, self.conv2, self.dense, self.head)
-        values = (*convolutions, (dense.T, bias3), (head.T, bias4))
-        for layer, (kernel, bias) in zip(layers, values, strict=True):
-            layer.weight.data, layer.bias.data = kernel.contiguous(), bias
-
-    def forward(self, x):
-        x = torch.relu(self.conv2(torch.relu(self.conv1(x))))
-        x = torch.nn.functional.max_pool2d(x, 2).permute(0, 2, 3, 1).flatten(1)
-        return self.head(torch.relu(self.dense(x)))
 
 
 class EigenThings:
@@ -126,7 +110,8 @@ def figures(value, residual, seconds, cpu_seconds, matvecs):
 def main(path, threads):
     torch.set_num_threads(int(threads))
     saved = np.load(path)
-    model = Network([saved[f"weight{i}"] for i in range(8)]).eval()
+    weights = {name: saved[name] for name in saved.files if name not in ("x", "y")}
+    model = Network(Work("cnn", BATCH, 0.0, [], weights)).eval()
     x = torch.from_numpy(saved["x"]).permute(0, 3, 1, 2).contiguous()
     y = torch.from_numpy(saved["y"].astype(np.int64))
     batches = list(zip(x.split(BATCH), y.split(BATCH), strict=True))

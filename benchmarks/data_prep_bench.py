@@ -1,22 +1,19 @@
-"""Speed and memory of data preparation: writer alone, Beam beside it, many clients, random reads.
+"""Speed of the store: the writer by itself, and random reads beside TFF's own readers.
 
-python -m benchmarks.data_prep_bench                 # all, about three minutes on two cores
-python -m benchmarks.data_prep_bench --only=writer
-python -m benchmarks.data_prep_bench --clients=20000 # smaller
-python -m benchmarks.data_prep_bench --smoke         # seconds; reads are ours alone, without TFF
+python -m benchmarks.data_prep_bench          # a minute on two cores
+python -m benchmarks.data_prep_bench --smoke  # seconds; reads are ours alone, without TFF
+
+What a whole preparation costs, in time and memory, is measured by benchmarks/scale.py.
 """
 
-import argparse
-import itertools
 import multiprocessing
 import os
 import random
 import resource
-import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,22 +21,17 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from benchmarks import machine, smoke
-from data_prep.grouping.runs import RunSpiller, merged
+from benchmarks import machine, scale, smoke
 from data_prep.inspection import exporting
-from data_prep.preparing import preparation, request
-from data_prep.sources.source import Item, Record, Source, WorkUnit
+from data_prep.preparing.preparation import PrepareConfig, prepare
 from data_prep.store.examples import ExampleEncoder
 from data_prep.store.features import FeatureSpec
-from data_prep.store.reader import PreparedDataset, open_dataset
+from data_prep.store.reader import PreparedDataset
 from data_prep.store.writer import ShardWriter
 
 PROCESSES = 2
 EACH_AT_MOST = 64
-SPILL_MB = 16
-IMAGES = (FeatureSpec("image", "image", (28, 28, 1)), FeatureSpec("label", "int64"))
-TEXTS = (FeatureSpec("text", "text"), FeatureSpec("created", "int64"))
-WORDS = ("federated learning begins where the clients are and every word counts " * 3).split()
+Make = Callable[[int], Iterator[dict[str, Any]]]
 
 
 def images(count: int) -> Iterator[dict[str, Any]]:
@@ -50,203 +42,82 @@ def images(count: int) -> Iterator[dict[str, Any]]:
 
 
 def texts(count: int) -> Iterator[dict[str, Any]]:
-    lines = [" ".join(random.Random(seed).choices(WORDS, k=20)) for seed in range(256)]
+    words = ("federated learning begins where the clients are and every word counts " * 3).split()
+    lines = [" ".join(random.Random(seed).choices(words, k=20)) for seed in range(256)]
     for number in range(count):
         yield {"text": lines[number & 255], "created": 1_500_000_000 + number}
 
 
-def write_shard(
-    folder: Path,
-    features: tuple[FeatureSpec, ...],
-    make: Callable[[int], Iterator[dict[str, Any]]],
-    count: int,
-) -> int:
-    """Encode, frame, checksum, hash, write: what the store does; returns the bytes."""
+KINDS: dict[str, tuple[tuple[FeatureSpec, ...], Make]] = {
+    "images": ((FeatureSpec("image", "image", (28, 28, 1)), FeatureSpec("label", "int64")), images),
+    "texts": ((FeatureSpec("text", "text"), FeatureSpec("created", "int64")), texts),
+}
+
+
+def write_shard(folder: Path, kind: str, count: int) -> None:
+    """Encode, frame, checksum, hash, write: what the store does."""
+    features, make = KINDS[kind]
     encode = ExampleEncoder(features).encode
     with ShardWriter(folder / f"{os.getpid()}.tfrecord") as writer:
         for number, values in enumerate(make(count)):
             writer.add(f"client_{number // 100}", encode(values))
-        return writer.close().bytes
+        writer.close()
 
 
-def bench_writer(folder: Path, examples: int) -> dict[str, float]:
-    """Examples a second, by what they hold."""
-    found = {}
-    for name, features, make in (("images", IMAGES, images), ("texts", TEXTS, texts)):
+def bench_writer(kind: str, count: int) -> dict[str, float]:
+    """Examples a second; CPU time does not depend on what else the machine does."""
+    with tempfile.TemporaryDirectory() as folder:
         started, before = time.perf_counter(), children_cpu()
         processes = [
-            multiprocessing.Process(target=write_shard, args=(folder, features, make, examples))
+            multiprocessing.Process(target=write_shard, args=(Path(folder), kind, count))
             for _ in range(PROCESSES)
         ]
         for process in processes:
             process.start()
         for process in processes:
             process.join()
-        seconds = time.perf_counter() - started
-        size = sum(path.stat().st_size for path in folder.glob("*.tfrecord"))
-        total = examples * PROCESSES
-        found[f"writer {name}"] = total / seconds
-        print(
-            f"store writer, {name}: {total / seconds:,.0f} examples/s, "
-            f"{size / seconds / 1e6:,.0f} MB/s ({PROCESSES} processes, {total:,} examples; "
-            f"{(children_cpu() - before) / total * 1e6:.1f} microseconds of CPU each)"
-        )
-        for path in folder.glob("*.tfrecord"):
-            path.unlink()
-    return found
+        seconds, total = time.perf_counter() - started, count * PROCESSES
+        size = sum(path.stat().st_size for path in Path(folder).iterdir())
+    print(
+        f"store writer, {kind}: {total / seconds:,.0f} examples/s, {size / seconds / 1e6:,.0f} MB/s"
+        f" ({PROCESSES} processes, {total:,} examples; "
+        f"{(children_cpu() - before) / total * 1e6:.1f} microseconds of CPU each)"
+    )
+    return {f"writer {kind}": total / seconds}
 
 
 def children_cpu() -> float:
-    """What finished child processes computed: it does not depend on what else the machine does."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
 
-class ManyClients:
-    """`clients` authors with `each` short records, in an order that scatters every client."""
-
-    label_names = None
-    extra: Mapping[str, Any] = {}
-    features = TEXTS
-
-    def __init__(self, clients: int, each: int, units: int) -> None:
-        self.clients, self.each, self.pieces = clients, each, units
-
-    def units(self) -> list[WorkUnit]:
-        total = self.clients * self.each
-        borders = [total * piece // self.pieces for piece in range(self.pieces + 1)]
-        return [
-            WorkUnit(f"piece{n}", start=a, stop=b, size=(b - a) * 200, examples=b - a)
-            for n, (a, b) in enumerate(itertools.pairwise(borders))
-        ]
-
-    def read(self, unit: WorkUnit) -> Iterator[Item]:
-        line = " ".join(WORDS[:12])
-        for number in range(unit.start, unit.stop or 0):
-            client = f"user_{number * 7919 % self.clients:06d}"
-            text = f"{number} {line}"
-            yield Record(client, None, {"text": text, "created": number}, order=number)
-
-
-def prepare_many(
-    folder: Path, clients: int, each: int, workers: int, shard_mb: int, spill_mb: int = 128
-) -> Path:
-    output = folder / f"many{workers}-{shard_mb}"
-    reader = ManyClients(clients, each, 16)
-    config = request.PrepareConfig(
-        source="many",
-        output=str(output),
-        split="none",
-        workers=workers,
-        shard_mb=shard_mb,
-        spill_mb=spill_mb,
-    )
-    source = Source("many", "synthetic authors", lambda pattern, options: reader, needs_input=False)
-    opened = request.Opened(
-        config,
-        source,
-        {},
-        reader,
-        tuple(reader.units()),
-        config.partition_config(),
-        config.split_config(),
-        None,
-        config.vocabulary,
-    )
-    preparation.prepare_opened(opened)
-    return output
-
-
-def bench_many(folder: Path, clients: int, each: int) -> Path:
-    started = time.perf_counter()
-    output = prepare_many(folder, clients, each, PROCESSES, 128)
-    seconds = time.perf_counter() - started
-    records = clients * each
-    print(
-        f"prepare {clients:,} clients x {each} records with {PROCESSES} Beam workers: "
-        f"{seconds:.1f} s, {records / seconds:,.0f} records/s"
-    )
-    alone = bench_without_beam(folder, clients, each)
-    print(f"the same work without Beam, one process: {alone:.1f} s")
-    return output
-
-
-def bench_without_beam(folder: Path, clients: int, each: int) -> float:
-    """Spill, merge and write by direct calls: what is left of a run is Beam's."""
-    started = time.perf_counter()
-    reader = ManyClients(clients, each, 16)
-    encode = ExampleEncoder(TEXTS).encode
-    runs = folder / "runs"
-    runs.mkdir()
-    spiller = RunSpiller(runs, 128 << 20)
-    for unit in reader.units():
-        for item in reader.read(unit):
-            assert isinstance(item, Record)
-            assert item.client_id is not None
-            spiller.add(item.client_id.encode(), item.order, encode(item.features), 0, 0, 1)
-    spiller.flush()
-    with ShardWriter(folder / "alone.tfrecord") as writer:
-        for entry in merged([runs / name for name in spiller.runs], 0, 1 << 64):
-            writer.add(entry.client.decode(), entry.payload)
-        writer.close()
-    shutil.rmtree(runs)
-    return time.perf_counter() - started
-
-
-def bench_memory(folder: Path, clients: int, each: int) -> None:
-    """Peak memory of a process that prepares, against the shard size and the client count."""
-    for count, shard_mb in ((clients // 4, 32), (clients, 32), (clients, 128)):
-        pid = os.fork()
-        if pid == 0:
-            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            prepare_many(folder / f"memory{count}-{shard_mb}", count, each, 1, shard_mb, SPILL_MB)
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            print(
-                f"memory, one process, {count:,} clients, shards of {shard_mb} MiB, "
-                f"runs of {SPILL_MB} MiB: peak "
-                f"{peak / 1024:,.0f} MiB ({before / 1024:,.0f} MiB before)",
-                flush=True,
-            )
-            os._exit(0)
-        os.waitpid(pid, 0)
-
-
-def bench_reads(folder: Path, output: Path, reads: int, *, tff: bool = True) -> dict[str, float]:
+def bench_reads(folder: Path, clients: int, reads: int, *, tff: bool = True) -> dict[str, float]:
     """Median seconds of a random read, by reader."""
-    started = time.perf_counter()
-    dataset = open_dataset(output)
-    index = dataset.index("train")
-    ids = index.client_ids
-    index.position(ids[0])
-    print(f"open {len(ids):,} clients: {time.perf_counter() - started:.3f} s")
+    scale.comments(folder, 10 * clients)
+    output, dump = str(folder / "data"), str(folder / "RC_2017-12")
+    dataset = prepare(PrepareConfig(source="reddit_pushshift", input=dump, output=output))
+    ids = dataset.index("train").client_ids
     chosen = random.Random(0).sample(ids, min(reads, len(ids)))
     readers: dict[str, Callable[[str], Any]] = {
         "ours": lambda client: dataset.read_client("train", client),
         **(tff_readers(folder, dataset, chosen) if tff else {}),
     }
     seconds: dict[str, list[float]] = {name: [] for name in readers}
-    # In turn, so that whatever else the machine does meets all three alike.
-    for warm, clients in ((True, chosen[:5]), (False, chosen)):
-        for client in clients:
-            for name, read in readers.items():
-                took = timed(lambda read=read, client=client: read(client))
-                if not warm:
-                    seconds[name].append(took)
-    medians = {name: statistics.median(all_seconds) for name, all_seconds in seconds.items()}
-    ours = medians["ours"]
-    for name, all_seconds in seconds.items():
-        median, worst = medians[name], sorted(all_seconds)[-len(chosen) // 100]
+    # In turn, so that whatever else the machine does meets all three alike; a few to warm up.
+    for client in (*chosen[:5], *chosen):
+        for name, read in readers.items():
+            started = time.perf_counter()
+            read(client)
+            seconds[name].append(time.perf_counter() - started)
+    found = {name: sorted(spent[5:]) for name, spent in seconds.items()}
+    medians = {name: statistics.median(spent) for name, spent in found.items()}
+    for name, spent in found.items():
         print(
-            f"random read of a client, {name}: median {median * 1e3:.3f} ms, "
-            f"99 % {worst * 1e3:.3f} ms, {median / ours:.1f} times ours"
+            f"random read of a client of {len(ids):,}, {name}: median {medians[name] * 1e3:.3f} ms,"
+            f" 99 % {spent[-1 - len(spent) // 100] * 1e3:.3f} ms,"
+            f" {medians[name] / medians['ours']:.1f} times ours"
         )
     return {f"read by {name}": median for name, median in medians.items()}
-
-
-def timed(call: Callable[[], Any]) -> float:
-    started = time.perf_counter()
-    call()
-    return time.perf_counter() - started
 
 
 def tff_readers(
@@ -257,24 +128,22 @@ def tff_readers(
     import tensorflow_federated as tff
 
     description = {
-        "text": tf.io.FixedLenFeature((), tf.string),
-        "created": tf.io.FixedLenFeature((), tf.int64),
+        spec.name: tf.io.FixedLenFeature((), tf.string if spec.kind == "text" else tf.int64)
+        for spec in dataset.manifest.features
     }
     exporting.export(str(dataset.path), "tff_sqlite", str(folder / "sqlite"))
-    database = str(folder / "sqlite" / exporting.SQLITE_FILE)
-    started = time.perf_counter()
     sql = tff.simulation.datasets.load_and_parse_sql_client_data(
-        database, {k: tf.TensorSpec(v.shape, v.dtype) for k, v in description.items()}, "train"
+        str(folder / "sqlite" / exporting.SQLITE_FILE),
+        {name: tf.TensorSpec(one.shape, one.dtype) for name, one in description.items()},
+        "train",
     )
-    print(f"open TFF SqlClientData: {time.perf_counter() - started:.3f} s")
-    files = folder / "files"
-    frame = exporting.Framer().frame
-    files.mkdir()
-    for client in chosen:
-        content = b"".join(map(frame, dataset.read_records("train", client)))
-        (files / client).write_bytes(content)
+    files = {client: folder / "files" / client for client in chosen}
+    (folder / "files").mkdir()
+    for client, file in files.items():
+        frames = map(exporting.Framer().frame, dataset.read_records("train", client))
+        file.write_bytes(b"".join(frames))
     per_file = tff.simulation.datasets.FilePerUserClientData(
-        {client: str(files / client) for client in chosen},
+        {client: str(file) for client, file in files.items()},
         lambda path: tf.data.TFRecordDataset(path).map(
             lambda record: tf.io.parse_single_example(record, description)
         ),
@@ -292,31 +161,18 @@ def tff_readers(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=("writer", "many", "memory"))
+    parser = smoke.parser(__doc__)
     parser.add_argument("--examples", type=int, default=200_000)
-    parser.add_argument("--clients", type=int, default=200_000)
-    parser.add_argument("--each", type=int, default=20)
+    parser.add_argument("--clients", type=int, default=20_000)
     parser.add_argument("--reads", type=int, default=100)
-    smoke.add(parser)
-    values = parser.parse_args()
+    asked = parser.parse_args()
     machine.announce()
-    folder = Path(tempfile.mkdtemp(prefix="data_prep_bench"))
-    try:
-        if values.smoke:
-            found = bench_writer(folder, 500)
-            found |= bench_reads(folder, bench_many(folder, 200, 5), 20, tff=False)
-            smoke.check(found, count=3)
-            return
-        if values.only in (None, "writer"):
-            bench_writer(folder, values.examples)
-        if values.only in (None, "memory"):
-            bench_memory(folder, values.clients, values.each)
-        if values.only in (None, "many"):
-            output = bench_many(folder, values.clients, values.each)
-            bench_reads(folder, output, values.reads)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    sizes = (500, 200, 20) if asked.smoke else (asked.examples, asked.clients, asked.reads)
+    found = bench_writer("images", sizes[0]) | bench_writer("texts", sizes[0])
+    with tempfile.TemporaryDirectory(prefix="data_prep_bench") as folder:
+        found |= bench_reads(Path(folder), *sizes[1:], tff=not asked.smoke)
+    if asked.smoke:
+        smoke.check(found, count=3)
 
 
 if __name__ == "__main__":

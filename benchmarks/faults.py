@@ -50,15 +50,12 @@ _FOLDER = "faults-"
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = smoke.parser(__doc__)
     parser.add_argument("--times", type=int, default=100, help="trials of each row, in all")
     parser.add_argument("--only", default="", help="rows, separated by commas")
     parser.add_argument("--minutes", type=float, default=600.0, help="at most, for all rows")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, default=Path("runs/benchmarks/faults"))
-    smoke.add(parser)
     parser.add_argument("--table", action="store_true", help="only rewrite docs/reliability.md")
     options = parser.parse_args()
     if options.table:

@@ -9,7 +9,6 @@ setting says: CIFAR-10's images are synthetic, in the published binary archive a
 Seconds are of the CPU, so a busy machine does not move them much. --output keeps the figures.
 """
 
-import argparse
 import io
 import json
 import os
@@ -262,10 +261,9 @@ def _figures(done: object, smallest: bool) -> Iterator[tuple[str, dict[str, floa
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = smoke.parser(__doc__)
     parser.add_argument("--output", type=Path, default=ROOT / "runs" / "benchmarks")
     parser.add_argument("--table", action="store_true", help="only rewrite the page's tables")
-    smoke.add(parser)
     asked = parser.parse_args()
     if asked.table:
         found = json.loads((asked.output / "paper_scale.json").read_text())

@@ -25,15 +25,12 @@ CASE = "cnn_10"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = smoke.parser(__doc__)
     parser.add_argument("--page", action="store_true", help="only write the page, from --output")
     parser.add_argument(
         "--output", type=pathlib.Path, default=ROOT / "runs/benchmarks/round_costs.json"
     )
     parser.add_argument("--measure", nargs=3, help=argparse.SUPPRESS)
-    smoke.add(parser)
     options = parser.parse_args()
     if options.measure:
         _measure(*options.measure)

@@ -7,6 +7,15 @@ from collections.abc import Mapping
 HELP = "the smallest figures, in seconds; fails unless all are there"
 
 
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """One of a benchmark, with the flag."""
+    made = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add(made)
+    return made
+
+
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--smoke", action="store_true", help=HELP)
 

@@ -7,7 +7,6 @@ The default sweep is run whole (goal: under 3 minutes). The growth is measured o
 seeds x 100 local steps, the best of three repetitions after one that compiles.
 """
 
-import argparse
 import dataclasses
 import os
 import tempfile
@@ -42,9 +41,8 @@ def seconds(problem: Problem, repeats: int = 3) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = smoke.parser(__doc__)
     parser.add_argument("--growth_only", action="store_true", help="leave the default sweep out")
-    smoke.add(parser)
     options = parser.parse_args()
     machine.announce()
     if options.smoke:

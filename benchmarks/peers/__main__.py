@@ -12,7 +12,6 @@ work, and is not compared. Then all take turns, one round each, until the case's
 minutes is over. The others idle meanwhile. A case that is not run keeps its last figures.
 """
 
-import argparse
 import contextlib
 import hashlib
 import json
@@ -38,16 +37,13 @@ SMOKE_CASE = "smoke"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = smoke.parser(__doc__)
     wanted = [name for name in cases.CASES if name != SMOKE_CASE]
     parser.add_argument("--cases", default=",".join(wanted), help=f"of {', '.join(cases.CASES)}")
     parser.add_argument("--contestants", default=",".join(CONTESTANTS))
     parser.add_argument("--minutes", type=float, default=11.0, help="of all cases together")
     parser.add_argument("--page", action="store_true", help="only write the page, from --output")
     parser.add_argument("--output", type=pathlib.Path, default=ROOT / "runs/benchmarks/peers")
-    smoke.add(parser)
     options = parser.parse_args()
     if options.smoke:
         _smoke()

@@ -45,32 +45,30 @@ if TYPE_CHECKING:
 
 libraries.prepare()
 
-_HOMES = {
-    "Algorithm": "fed_pretrain.notebook.algorithms",
-    "ArgumentError": "fed_pretrain.notebook.argument_errors",
-    "Comparison": "fed_pretrain.notebook.study",
-    "Clients": "fed_pretrain.notebook.clients",
-    "Start": "fed_pretrain.notebook.starts",
-    "TrainedRun": "fed_pretrain.notebook.run",
-    "algorithm": "fed_pretrain.notebook.algorithms",
-    "compare": "fed_pretrain.notebook.study",
-    "clients": "fed_pretrain.notebook.clients",
-    "learning_process": "fed_pretrain.notebook.processes",
-    "start": "fed_pretrain.notebook.starts",
-    "train": "fed_pretrain.notebook.run",
-    "AlgorithmConfig": "fed_pretrain.algorithms.algorithm_config",
-    "EvaluationConfig": "fed_pretrain.experiment.assembly.run_config",
-    "ExecutorOptions": "fed_pretrain.executors.executor_options",
-    "LimitConfig": "fed_pretrain.experiment.assembly.run_config",
-    "ProbeConfig": "fed_pretrain.experiment.assembly.run_config",
-    "RunConfig": "fed_pretrain.experiment.assembly.run_config",
-    "RunResult": "fed_pretrain.experiment.training.result",
-    "SavingConfig": "fed_pretrain.experiment.assembly.run_config",
-    "StartConfig": "fed_pretrain.starts.start_config",
-    "SystemConfig": "fed_pretrain.clients.uneven_work",
-    "TaskOptions": "fed_pretrain.tasks.definition",
-    "WorkConfig": "fed_pretrain.experiment.assembly.run_config",
+_NAMES = {
+    "notebook.algorithms": ("Algorithm", "algorithm"),
+    "notebook.argument_errors": ("ArgumentError",),
+    "notebook.study": ("Comparison", "compare"),
+    "notebook.clients": ("Clients", "clients"),
+    "notebook.starts": ("Start", "start"),
+    "notebook.run": ("TrainedRun", "train"),
+    "notebook.processes": ("learning_process",),
+    "algorithms.algorithm_config": ("AlgorithmConfig",),
+    "experiment.assembly.run_config": (
+        "EvaluationConfig",
+        "LimitConfig",
+        "ProbeConfig",
+        "RunConfig",
+        "SavingConfig",
+        "WorkConfig",
+    ),
+    "executors.executor_options": ("ExecutorOptions",),
+    "experiment.training.result": ("RunResult",),
+    "starts.start_config": ("StartConfig",),
+    "clients.uneven_work": ("SystemConfig",),
+    "tasks.definition": ("TaskOptions",),
 }
+_HOMES = {name: f"{__name__}.{home}" for home, names in _NAMES.items() for name in names}
 
 __all__ = [*_HOMES]
 

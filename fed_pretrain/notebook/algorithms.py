@@ -26,11 +26,8 @@ class Algorithm:
 
 def algorithm(name: str | None = None, **settings: Json) -> Algorithm:
     """`algorithm("fedadam", server_learning_rate=0.01)`; settings are those of AlgorithmConfig."""
-    known = {field.name: field for field in dataclasses.fields(AlgorithmConfig)}
-    for key, value in settings.items():
-        if key not in known:
-            raise ArgumentError(f"there is no argument {key!r}{nearest(key, list(known))}")
-        settings[key] = arguments.checked(AlgorithmConfig, known[key], key, value)
+    by_config = arguments.by_config([AlgorithmConfig], settings, arguments.by_own_name)
+    settings = by_config[AlgorithmConfig]
     if name is not None and name not in known_algorithms.names():
         names = known_algorithms.names()
         raise ArgumentError(

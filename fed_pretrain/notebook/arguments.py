@@ -4,9 +4,10 @@ import dataclasses
 import os
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
 from fed_pretrain.experiment.assembly import run_flags
 from fed_pretrain.notebook.argument_errors import ArgumentError
 from groundwork import settings
@@ -25,34 +26,42 @@ def sections(given: Mapping[str, Json], without: tuple[str, ...] = ("start",)) -
     Arguments that are None count as not given.
     """
     given = {name: value for name, value in given.items() if value is not None}
-    known = {
-        flag: (section, field)
-        for section, config, _ in run_flags.SECTIONS
-        if section not in without
-        for field, flag in fields(config)
-    }
-    for name in given:
-        if name not in known:
-            raise ArgumentError(f"there is no argument {name!r}{nearest(name, list(known))}")
-    found: dict[str, Json] = {}
-    for section, config, _ in run_flags.SECTIONS:
-        values = {
-            known[name][1].name: checked(config, known[name][1], name, value)
-            for name, value in given.items()
-            if known[name][0] == section
-        }
-        if section == "algorithm":
-            found["algorithm_settings"] = tuple(sorted(values.items()))
-        elif section not in without:
-            found[section] = config(**values)
-    return found
+    kinds = {config: name for name, config, _ in run_flags.SECTIONS if name not in without}
+    found = by_config(kinds, given)
+    chosen = found.pop(AlgorithmConfig, {})
+    made = {kinds[config]: config(**values) for config, values in found.items()}
+    return {"algorithm_settings": tuple(sorted(chosen.items())), **made}
 
 
-def fields(config: type["DataclassInstance"]) -> list[tuple["dataclasses.Field[Json]", str]]:
+Fields = list[tuple["dataclasses.Field[Json]", str]]
+
+
+def fields(config: type["DataclassInstance"]) -> Fields:
     """Each setting with the name of its flag."""
     flags = settings.flag_names(config)
     own = [one for one in dataclasses.fields(config) if one.metadata.get("flag", "") is not None]
     return list(zip(own, flags, strict=True))
+
+
+def by_own_name(config: type["DataclassInstance"]) -> Fields:
+    """Each setting with its own name; `spec` is an argument by itself."""
+    return [(field, field.name) for field in dataclasses.fields(config) if field.name != "spec"]
+
+
+def by_config(
+    configs: Iterable[type["DataclassInstance"]],
+    given: Mapping[str, Json],
+    named: Callable[[type["DataclassInstance"]], Fields] = fields,
+) -> dict[type, dict[str, Json]]:
+    """The values of each config's settings, checked; every argument has to be one of them."""
+    found: dict[type, dict[str, Json]] = {config: {} for config in configs}
+    known = {name: (config, field) for config in found for field, name in named(config)}
+    for name, value in given.items():
+        if name not in known:
+            raise ArgumentError(f"there is no argument {name!r}{nearest(name, list(known))}")
+        config, field = known[name]
+        found[config][field.name] = checked(config, field, name, value)
+    return found
 
 
 def checked(

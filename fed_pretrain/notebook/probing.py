@@ -11,9 +11,8 @@ from fed_pretrain.experiment.analysis import run_analysis
 from fed_pretrain.experiment.analysis.analyze_config import AnalyzeConfig, OtherRun
 from fed_pretrain.experiment.assembly.run_config import RunConfig
 from fed_pretrain.notebook import arguments
-from fed_pretrain.notebook.argument_errors import ArgumentError
 from fed_pretrain.probes import known_probes
-from groundwork.errors import nearest
+from fed_pretrain.probes.probe import Probe
 from groundwork.untyped import Json
 
 if TYPE_CHECKING:
@@ -70,12 +69,13 @@ def measured(
     settings: Mapping[str, Json],
 ) -> Measured:
     """Probes of the weights that the run in `folder` kept of a round."""
-    options = _options(settings)
+    found = arguments.by_config(known_probes.options(), settings)
+    options = [kind(**values) for kind, values in found.items()]
     curvature = next((one for one in options if isinstance(one, CurvatureConfig)), config.curvature)
     asked = dataclasses.replace(config, workdir="", curvature=curvature)
-    found = run_analysis.analyze(
+    written = run_analysis.analyze(
         AnalyzeConfig(
-            run=dataclasses.replace(asked),
+            run=asked,
             probes=tuple(names),
             options=tuple(options),
             run_folder=str(folder),
@@ -86,42 +86,21 @@ def measured(
             ),
         )
     )
-    probes = known_probes.at_checkpoints()
-    return Measured(
-        {
-            name: json.loads((found / f"{probes[name].file}.json").read_text(encoding="utf-8"))
-            for name in names
-        }
-    )
-
-
-def _options(settings: Mapping[str, Json]) -> list[object]:
-    """The probes' settings by their flags."""
-    known = {
-        flag: (config, field)
-        for config in known_probes.options()
-        for field, flag in arguments.fields(config)
-    }
-    given: dict[type, dict[str, Json]] = {}
-    for name, value in settings.items():
-        if name not in known:
-            raise ArgumentError(f"there is no argument {name!r}{nearest(name, list(known))}")
-        config, field = known[name]
-        checked = arguments.checked(config, field, name, value)
-        given.setdefault(config, {})[field.name] = checked
-    return [config(**given.get(config, {})) for config in known_probes.options()]
+    return _read(written, {name: known_probes.at_checkpoints()[name] for name in names})
 
 
 def of_run(folder: Path) -> Measured:
     """What the probes of a run wrote at its end."""
-    files = {
-        name: folder / "probes" / f"{probe.file}.json"
-        for name, probe in known_probes.in_rounds().items()
-    }
+    return _read(folder / "probes", known_probes.in_rounds())
+
+
+def _read(folder: Path, probes: Mapping[str, type[Probe]]) -> Measured:
+    """Those that have a file."""
+    files = {name: folder / f"{probe.file}.json" for name, probe in probes.items()}
     return Measured(
         {
-            name: json.loads(file.read_text(encoding="utf-8"))
-            for name, file in files.items()
+            n: json.loads(file.read_text(encoding="utf-8"))
+            for n, file in files.items()
             if file.exists()
         }
     )

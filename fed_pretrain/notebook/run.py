@@ -179,23 +179,7 @@ def train(clients: RunConfig) -> RunResult: ...
 
 
 @overload
-def train(
-    clients: Nested,
-    *,
-    model: Model = None,
-    start: Given = "random",
-    algorithm: str | Algorithm = "fedavg",
-    rounds: int | None = None,
-    seed: int = 0,
-    clients_per_round: int | None = None,
-    batch_size: int | None = None,
-    epochs: int | None = None,
-    loss: Loss | None = None,
-    process: Process = None,
-    on_round: OnRound | None = None,
-    workdir: str | os.PathLike[str] | None = None,
-    **settings: Json,
-) -> TrainedRun: ...
+def train(clients: Nested, **arguments: Json) -> TrainedRun: ...
 
 
 def train(

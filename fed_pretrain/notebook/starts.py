@@ -19,7 +19,6 @@ from fed_pretrain.starts.origins import origin
 from fed_pretrain.starts.start_config import StartConfig
 from fed_pretrain.tasks import known_tasks
 from groundwork import files
-from groundwork.errors import nearest
 from groundwork.untyped import Json
 
 if TYPE_CHECKING:
@@ -52,18 +51,11 @@ def start(weights: "str | os.PathLike[str] | Arrays" = "random", **settings: Jso
     allow_partial, ... and those of AlgorithmConfig that this start shall have of its own, such as
     client_learning_rate.
     """
-    own = {field.name: field for field in dataclasses.fields(StartConfig) if field.name != "spec"}
-    rates = {field.name: field for field in dataclasses.fields(AlgorithmConfig)}
-    for name, value in settings.items():
-        if name not in own | rates:
-            raise ArgumentError(f"there is no argument {name!r}{nearest(name, [*own, *rates])}")
-        config = StartConfig if name in own else AlgorithmConfig
-        arguments.checked(config, (own | rates)[name], name, value)
-    kept = {name: value for name, value in settings.items() if name in own}
+    kinds = (StartConfig, AlgorithmConfig)
+    found = arguments.by_config(kinds, settings, arguments.by_own_name)
     with naming():
-        StartConfig(**kept)
-    others = {name: value for name, value in settings.items() if name not in own}
-    return Start(weights, tuple(sorted(kept.items())), tuple(sorted(others.items())))
+        StartConfig(**found[StartConfig])
+    return Start(weights, *(tuple(sorted(found[kind].items())) for kind in kinds))
 
 
 def rates(given: "Given") -> dict[str, Json]:

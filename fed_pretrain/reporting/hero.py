@@ -3,13 +3,13 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from markupsafe import Markup
 
 from fed_pretrain.reporting import captions, verdicts
 from fed_pretrain.reporting.answer import ACCURACY
-from fed_pretrain.reporting.charts.curves import Curves, Level, Line, Panel, PanelRow, line_of
-from fed_pretrain.reporting.charts.palette import place
+from fed_pretrain.reporting.charts.curves import Curves, Level, Line, Panel, PanelRow
 from fed_pretrain.reporting.charts.scale import Scale, covering
 from fed_pretrain.reporting.charts.strip import ruler, strip
 from fed_pretrain.reporting.claims.row import Row
@@ -17,7 +17,8 @@ from fed_pretrain.reporting.estimates import over_seeds
 from fed_pretrain.reporting.naming import Names
 from fed_pretrain.reporting.numbers import fixed, listed, signed, span
 from fed_pretrain.reporting.part import Html
-from fed_pretrain.reporting.results import FINAL, Study
+from fed_pretrain.reporting.results import FINAL, Run, Study, begun, final
+from fed_pretrain.reporting.shown import Shown, shown
 
 # A start this near to its end brings everything that the run has.
 _ALL_OF_IT = 0.01
@@ -59,39 +60,29 @@ class _Column:
     task: str
     rows: list[Row]
 
-    @property
-    def starts(self) -> list[str]:
-        return ordered_starts(self.study, self.task)
+    @cached_property
+    def starts(self) -> list[Shown]:
+        return shown(self.study, self.task)
 
     @property
     def effects(self) -> list[Row]:
-        found = (verdicts.of(self.rows, ACCURACY, self.task, start) for start in self.starts)
+        found = (verdicts.of(self.rows, ACCURACY, self.task, one.start) for one in self.starts)
         return [row for row in found if row is not None]
 
     @property
     def panel(self) -> Panel:
-        starts = self.starts
-        means = [line for index, start in enumerate(starts) if (line := self._line(index, start))]
+        means = [line for one in self.starts if (line := _line(one, one.subjects()))]
         several = self.study.values("algorithm", task=self.task)
         single = [
             line
-            for index, start in enumerate(starts)
+            for one in self.starts
             for algorithm in (several if len(several) > 1 else ())
-            if (line := self._line(index, start, algorithm))
+            if (line := _line(one, one.subjects(algorithm=algorithm), algorithm))
         ]
         chance = captions.chance(self.study, self.task)
         levels = (Level(chance.words, chance.level),) if chance is not None and means else ()
         ends = (0, len(means) - 1) if len(means) == 2 and means[0].colour == 0 else None
         return Panel(self.names.task(self.task), (*means, *single), levels, bracket=ends)
-
-    def _line(self, colour: int, start: str, algorithm: str = "") -> Line | None:
-        wanted = {"algorithm": algorithm} if algorithm else {}
-        runs = captions.subjects(self.study, self.task, start=start, **wanted)
-        line = line_of(
-            runs, lambda run: run.series(FINAL), self.names.start(self.task, start),
-            colour_of(self.study, self.task, start), algorithm,
-        )  # fmt: skip
-        return line if line is not None and len(line.x) > 1 else None
 
     def html(self, chart: Curves, scale: Scale) -> Markup:
         row = chart.rows[0]
@@ -108,10 +99,8 @@ class _Column:
         parts = []
         for row in self.effects:
             interval = span(*row.interval) if row.interval is not None else "one seed"
-            named = Markup('<span class="of s{}">{}</span> ').format(
-                place(colour_of(self.study, self.task, row.start)),
-                self.names.start(self.task, row.start),
-            )
+            start = Shown(self.study, self.task, row.start)
+            named = Markup('<span class="of {}">{}</span> ').format(start.ink, start.name)
             parts.append(
                 Markup('<p class="big{}">{}<b>{}</b> <span class="iv">{}</span> {}</p>{}').format(
                     " many" if several else "",
@@ -132,18 +121,14 @@ class _Column:
         return Markup('<div class="eff">{}</div>').format(Markup("").join(parts))
 
     def sentence(self) -> str:
-        return " ".join(self._told(start) for start in self.starts)
+        return " ".join(map(self._told, self.starts))
 
-    def _told(self, start: str) -> str:
-        runs = captions.subjects(self.study, self.task, start=start)
-        first, last = (
-            over_seeds(runs, value).mean
-            for value in (lambda run: run.first(FINAL), lambda run: run.last(FINAL))
-        )
-        name, ends = self.names.start(self.task, start), f"{fixed(first)} to {fixed(last)}"
-        if self.study.is_random(self.task, start):
+    def _told(self, start: Shown) -> str:
+        first, last = (over_seeds(start.subjects(), value).mean for value in (begun, final))
+        name, ends = start.name, f"{fixed(first)} to {fixed(last)}"
+        if self.study.is_random(self.task, start.start):
             name = name[:1].upper() + name[1:]
-            if not captions.left_chance(self.study, self.task, start):
+            if not captions.left_chance(self.study, self.task, start.start):
                 return f"{name} never leave chance ({ends})."
             return f"{name} go from {ends}."
         if abs(last - first) < _ALL_OF_IT:
@@ -157,22 +142,13 @@ class _Column:
         random_start = self.study.random_start(self.task)
         if random_start is None:
             return ""
-        runs = captions.subjects(self.study, self.task, start=random_start)
-        end = over_seeds(runs, lambda run: run.last(FINAL)).mean
+        end = over_seeds(Shown(self.study, self.task, random_start).subjects(), final).mean
         return "; it begins above where random weights end" if first > end else ""
 
 
-def ordered_starts(study: Study, task: str) -> list[str]:
-    """The random start first, then the pre-trained ones in the plan's order."""
-    random_start = study.random_start(task)
-    first = [random_start] if random_start is not None else []
-    return first + [start for start in study.starts(task) if start != random_start]
-
-
-def colour_of(study: Study, task: str, start: str) -> int:
-    """0 is random weights; the pre-trained starts of a task follow in the plan's order."""
-    others = [one for one in study.starts(task) if one != study.random_start(task)]
-    return 0 if start not in others else 1 + others.index(start)
+def _line(start: Shown, runs: Sequence[Run], algorithm: str = "") -> Line | None:
+    line = start.line(runs, FINAL, algorithm)
+    return line if line is not None and len(line.x) > 1 else None
 
 
 def _scale(rows: Sequence[Row]) -> Scale:

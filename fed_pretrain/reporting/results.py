@@ -114,6 +114,15 @@ class Run:
         return {}
 
 
+def begun(run: Run) -> float:
+    """Accuracy before the first round."""
+    return run.first(FINAL)
+
+
+def final(run: Run) -> float:
+    return run.last(FINAL)
+
+
 @dataclass(frozen=True)
 class Analysis:
     """The output of one `analyze` step."""

@@ -9,18 +9,17 @@ import numpy as np
 from markupsafe import Markup
 
 from fed_pretrain.reporting import captions, guessing
-from fed_pretrain.reporting.charts.palette import place
 from fed_pretrain.reporting.charts.scale import Scale, covering
 from fed_pretrain.reporting.charts.strip import strip
 from fed_pretrain.reporting.estimates import Estimate, by_seed, estimate, over_seeds, paired
-from fed_pretrain.reporting.hero import colour_of, ordered_starts
 from fed_pretrain.reporting.inference import order
 from fed_pretrain.reporting.inference.looks import LEVEL
-from fed_pretrain.reporting.naming import Names, cells
+from fed_pretrain.reporting.naming import Names
 from fed_pretrain.reporting.numbers import counted, fixed, listed, signed, span
 from fed_pretrain.reporting.part import Html, Section
-from fed_pretrain.reporting.results import FINAL, Study
-from fed_pretrain.reporting.table import HIGHEST, Cell, Table, file_name
+from fed_pretrain.reporting.results import Study, final
+from fed_pretrain.reporting.shown import Shown, shown, table
+from fed_pretrain.reporting.table import HIGHEST, Cell, Table
 
 # A difference in accuracy below it is as good as none.
 MARGIN = 0.02
@@ -31,9 +30,7 @@ def algorithms_section(study: Study) -> Section | None:
     if not tables:
         return None
     lists = [
-        AlgorithmList(study, task, start)
-        for task in study.tasks
-        for start in ordered_starts(study, task)
+        AlgorithmList(study, task, one.start) for task in study.tasks for one in shown(study, task)
     ]
     lists = [one for one in lists if len(one.labels) > 1]
     if not lists:
@@ -76,10 +73,9 @@ def _ends(study: Study) -> str:
     parts = []
     for task in study.tasks:
         means = [
-            f"{fixed(over_seeds(runs, lambda run: run.last(FINAL)).mean)} from"
-            f" {names.start(task, start)}"
-            for start in ordered_starts(study, task)
-            if (runs := captions.subjects(study, task, start=start))
+            f"{fixed(over_seeds(runs, final).mean)} from {one.name}"
+            for one in shown(study, task)
+            if (runs := one.subjects())
         ]
         parts.append(f"{names.task(task)}: {listed(means)}")
     return "; ".join(parts)
@@ -99,13 +95,14 @@ class AlgorithmList:
     task: str
     start: str
 
+    @property
+    def shown(self) -> Shown:
+        return Shown(self.study, self.task, self.start)
+
     @cached_property
     def _finals(self) -> dict[str, dict[int, float]]:
         found = {
-            Names(self.study).algorithm(name): by_seed(
-                captions.subjects(self.study, self.task, start=self.start, algorithm=name),
-                lambda run: run.last(FINAL),
-            )
+            Names(self.study).algorithm(name): by_seed(self.shown.subjects(algorithm=name), final)
             for name in self.study.values("algorithm", task=self.task)
         }
         return {label: values for label, values in found.items() if values}
@@ -158,19 +155,17 @@ class AlgorithmList:
         return found
 
     def html(self, scale: Scale) -> Markup:
-        names = Names(self.study)
         rows = Markup("").join(
             self._row(scale, label, letters)
             for label, letters in zip(self.labels, self.letters(), strict=True)
         )
-        kind = f"s{place(colour_of(self.study, self.task, self.start))}"
-        ring = " ring" if self.study.is_random(self.task, self.start) else ""
+        task, start = Names(self.study).task(self.task), self.shown
         return Markup(
             '<h4><span class="key {}{}"></span>{}, from {}</h4><table class="al"><thead><tr>'
             '<th scope="col">algorithm</th><th scope="col">mean</th><th class="pl" scope="col">'
             '<span class="vh">difference drawn</span></th><th scope="col">to first, ± 95 %</th>'
             '<th scope="col">group</th></tr></thead><tbody>{}</tbody></table>'
-        ).format(kind, ring, names.task(self.task), names.start(self.task, self.start), rows)
+        ).format(start.ink, start.ring, task, start.name, rows)
 
     def _row(self, scale: Scale, label: str, letters: str) -> Markup:
         first = label == self.labels[0]
@@ -191,21 +186,8 @@ class AlgorithmList:
 
 
 def _table(study: Study, task: str) -> Table:
-    """A row a cell, a column a start."""
-    names, starts = Names(study), ordered_starts(study, task)
-    rows: list[list[Cell]] = []
-    for label, wanted in cells(study, task):
-        row: list[Cell] = [label]
-        for start in starts:
-            runs = study.select(task=task, start=start, **wanted)
-            row.append(estimate(by_seed(runs, lambda run: run.last(FINAL)).values()))
-        rows.append(row)
-    header = ["", *(names.start(task, start) for start in starts)]
-    setting = captions.setting(study, task)
-    caption = f"{names.task(task)}: final accuracy with its 95 % interval; {setting}"
-    return Table(
-        file_name(f"accuracy_{task}"), caption, header, rows, dict.fromkeys(header[1:], HIGHEST)
-    )
+    told = f"final accuracy with its 95 % interval; {captions.setting(study, task)}"
+    return table(study, task, "accuracy", told, HIGHEST, final)
 
 
 def _lists_table(lists: Sequence[AlgorithmList]) -> Table:
@@ -213,7 +195,7 @@ def _lists_table(lists: Sequence[AlgorithmList]) -> Table:
     for one in lists:
         names = Names(one.study)
         for label, letters in zip(one.labels, one.letters(), strict=True):
-            place = [names.task(one.task), names.start(one.task, one.start), label]
+            place = [names.task(one.task), one.shown.name, label]
             rows.append([*place, one.mean(label), one.behind(label), letters])
     header = ["task", "start", "algorithm", "accuracy", "difference to first", "group"]
     caption = "Algorithms, best first; those that share a letter cannot be told apart"

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from fed_pretrain.reporting import captions, verdicts
-from fed_pretrain.reporting.charts.curves import Curves, Frame, Line, Panel, PanelRow, line_of
+from fed_pretrain.reporting.charts.curves import Curves, Frame, Panel, PanelRow
 from fed_pretrain.reporting.claims import ledger
 from fed_pretrain.reporting.claims.row import Row
-from fed_pretrain.reporting.hero import colour_of, ordered_starts
 from fed_pretrain.reporting.naming import Names
 from fed_pretrain.reporting.part import Section
 from fed_pretrain.reporting.results import Study
 from fed_pretrain.reporting.sections import findings
+from fed_pretrain.reporting.shown import Shown, lines, shown
 
 SMALL = Frame(300, 150, 40, 8, 6, 30, singles=False, labelled=False)
 
@@ -88,25 +88,10 @@ def _measured(study: Study, task: str, quantity: _Quantity) -> bool:
 
 
 def _panel(study: Study, rows: list[Row], task: str, quantity: _Quantity) -> Panel | None:
-    lines = panel_lines(study, task, quantity.column)
-    if not lines:
+    drawn = lines(((one, one.subjects()) for one in shown(study, task)), quantity.column)
+    if not drawn:
         return None
-    return Panel(Names(study).task(task), lines, tag=tags(study, rows, task, quantity.claim))
-
-
-def panel_lines(study: Study, task: str, column: str) -> tuple[Line, ...]:
-    """A line a start, over the runs that are the subject of the task."""
-    names = Names(study)
-    lines = (
-        line_of(
-            captions.subjects(study, task, start=start),
-            lambda run: run.series(column),
-            names.start(task, start),
-            colour_of(study, task, start),
-        )
-        for start in ordered_starts(study, task)
-    )
-    return tuple(line for line in lines if line is not None)
+    return Panel(Names(study).task(task), drawn, tag=tags(study, rows, task, quantity.claim))
 
 
 def tags(study: Study, rows: list[Row], task: str, claim: str) -> Markup:
@@ -116,6 +101,7 @@ def tags(study: Study, rows: list[Row], task: str, claim: str) -> Markup:
     if len(there) == 1:
         return verdicts.tag(there[0])
     return Markup(" ").join(
-        verdicts.mark(row, Names(study).start(task, row.start), colour_of(study, task, row.start))
+        verdicts.mark(row, one.name, one.colour)
         for row in there
+        for one in [Shown(study, task, row.start)]
     )

@@ -4,11 +4,11 @@ from fed_pretrain.reporting import captions
 from fed_pretrain.reporting.charts.curves import Curves, Line, Panel, PanelRow
 from fed_pretrain.reporting.claims.landscape_claims import barriers, lines_between
 from fed_pretrain.reporting.estimates import estimate
-from fed_pretrain.reporting.hero import colour_of, ordered_starts
 from fed_pretrain.reporting.naming import Names
 from fed_pretrain.reporting.part import Section
 from fed_pretrain.reporting.results import Study
 from fed_pretrain.reporting.sections import findings
+from fed_pretrain.reporting.shown import shown
 from fed_pretrain.reporting.table import LOWEST, Cell, Table
 
 _ENDS = ((0.0, "IID model"), (1.0, "non-IID model"))
@@ -45,30 +45,28 @@ def basin_section(study: Study) -> Section | None:
 
 
 def _panel(study: Study, task: str, column: str) -> Panel:
-    names, lines = Names(study), []
-    for start in ordered_starts(study, task):
+    drawn = []
+    for one in shown(study, task):
         found = [
             line
-            for several in lines_between(study, task, start).values()
+            for several in lines_between(study, task, one.start).values()
             for line in several
             if column in line
         ]
         if found:
             shares = tuple(map(float, found[0]["shares"]))
             values = tuple(tuple(map(float, line[column])) for line in found)
-            lines.append(
-                Line(names.start(task, start), colour_of(study, task, start), shares, values)
-            )
-    return Panel(names.task(task), tuple(lines), ticks=_ENDS)
+            drawn.append(Line(one.name, one.colour, shares, values))
+    return Panel(Names(study).task(task), tuple(drawn), ticks=_ENDS)
 
 
 def _table(study: Study, tasks: list[str]) -> Table:
     names = Names(study)
     rows: list[list[Cell]] = [
-        [names.task(task), names.start(task, start), estimate(found.values())]
+        [names.task(task), one.name, estimate(found.values())]
         for task in tasks
-        for start in ordered_starts(study, task)
-        if (found := barriers(study, task, start))
+        for one in shown(study, task)
+        if (found := barriers(study, task, one.start))
     ]
     caption = "Barrier between the IID and the non-IID model, with its 95 % interval over seeds"
     return Table(

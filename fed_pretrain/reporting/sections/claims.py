@@ -14,12 +14,12 @@ from fed_pretrain.reporting.claims import ledger
 from fed_pretrain.reporting.claims.claim import Claim
 from fed_pretrain.reporting.claims.row import Row, Verdict
 from fed_pretrain.reporting.estimates import Estimate
-from fed_pretrain.reporting.hero import colour_of
 from fed_pretrain.reporting.naming import Names
 from fed_pretrain.reporting.numbers import counted, signed, significant, span
 from fed_pretrain.reporting.part import Block, Html, Section
 from fed_pretrain.reporting.results import Study, unique
 from fed_pretrain.reporting.sections import next_steps
+from fed_pretrain.reporting.shown import Shown
 from fed_pretrain.reporting.table import Cell, Table, file_name
 
 
@@ -294,7 +294,7 @@ class _PaperForest:
         made, (axes,) = paper.grid(1, 1, 6.0, 0.6 + 0.2 * len(self.rows))
         for height, row in enumerate(self.rows):
             far = _own_scale(row).high
-            ink = paper.ink(colour_of(self.study, row.task, row.start))
+            ink = paper.ink(Shown(self.study, row.task, row.start).colour)
             if row.interval is not None:
                 axes.plot([end / far for end in row.interval], [height] * 2, color=ink.light)
             face = ink.light if row.decided else "white"

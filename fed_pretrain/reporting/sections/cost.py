@@ -10,13 +10,12 @@ from markupsafe import Markup
 from fed_pretrain.experiment.workdir.metrics import bytes_to_target, rounds_to_target
 from fed_pretrain.reporting import captions
 from fed_pretrain.reporting.captions import left_chance
-from fed_pretrain.reporting.charts.palette import place
 from fed_pretrain.reporting.estimates import estimate, over_seeds
-from fed_pretrain.reporting.hero import colour_of, ordered_starts
 from fed_pretrain.reporting.naming import Names, cells
 from fed_pretrain.reporting.numbers import fixed, listed, significant
 from fed_pretrain.reporting.part import Html, Section
-from fed_pretrain.reporting.results import FINAL, Run, Study
+from fed_pretrain.reporting.results import FINAL, Run, Study, final
+from fed_pretrain.reporting.shown import Shown, shown
 from fed_pretrain.reporting.table import Cell, Table
 
 
@@ -24,13 +23,11 @@ def target(study: Study, task: str) -> float:
     """Nine tenths of the best mean accuracy with a random start that learned, or with any."""
     random_start = study.random_start(task)
     learned = random_start is not None and left_chance(study, task, random_start)
-    starts = [random_start] if learned else study.starts(task)
     means = [
-        over_seeds(
-            captions.subjects(study, task, start=start, **wanted), lambda run: run.last(FINAL)
-        ).mean
+        over_seeds(start.subjects(**wanted), final).mean
         for _, wanted in cells(study, task)
-        for start in starts
+        for start in shown(study, task)
+        if not learned or start.start == random_start
     ]
     return 0.9 * max((mean for mean in means if mean == mean), default=math.nan)
 
@@ -92,8 +89,8 @@ class _TaskCost:
         return target(self.study, self.task)
 
     @cached_property
-    def starts(self) -> list[str]:
-        return ordered_starts(self.study, self.task)
+    def starts(self) -> list[Shown]:
+        return shown(self.study, self.task)
 
     @property
     def last_round(self) -> int:
@@ -101,17 +98,14 @@ class _TaskCost:
         return max((int(run.rows[-1]["round"]) for run in runs if run.rows), default=0)
 
     @cached_property
-    def rows(self) -> list[tuple[str, dict[str, Reached]]]:
+    def rows(self) -> list[tuple[str, dict[Shown, Reached]]]:
         return [
-            (label, {
-                start: reached(self.study.select(task=self.task, start=start, **wanted), self.goal)
-                for start in self.starts
-            })
+            (label, {one: reached(one.runs(**wanted), self.goal) for one in self.starts})
             for label, wanted in cells(self.study, self.task)
-        ]  # fmt: skip
+        ]
 
     @property
-    def subjects(self) -> list[dict[str, Reached]]:
+    def subjects(self) -> list[dict[Shown, Reached]]:
         """The rows without those of an IID control."""
         control = captions.has_iid_pair(self.study, self.task)
         places = [wanted.get("partition") for _, wanted in cells(self.study, self.task)]
@@ -122,44 +116,37 @@ class _TaskCost:
         ]
 
     def html(self) -> Markup:
-        names = Names(self.study)
         heads = Markup("").join(
             Markup('<th scope="col"><span class="key {}{}"></span>{}</th>').format(
-                self._kind(start), self._ring(start), names.start(self.task, start)
+                one.ink, one.ring, one.name
             )
-            for start in self.starts
+            for one in self.starts
         )
         rows = Markup("").join(self._row(label, found) for label, found in self.rows)
         return Markup(
             '<h4>{}: to accuracy {}</h4><div class="wide"><table class="co sortable"><thead><tr>'
             '<th scope="col">algorithm</th><th class="pl" scope="col">round 0 to {}</th>{}</tr>'
             "</thead><tbody>{}</tbody></table></div>"
-        ).format(names.task(self.task), fixed(self.goal), self.last_round, heads, rows)
+        ).format(Names(self.study).task(self.task), fixed(self.goal), self.last_round, heads, rows)
 
-    def _kind(self, start: str) -> str:
-        return f"s{place(colour_of(self.study, self.task, start))}"
-
-    def _ring(self, start: str) -> str:
-        return " ring" if self.study.is_random(self.task, start) else ""
-
-    def _row(self, label: str, found: dict[str, Reached]) -> Markup:
+    def _row(self, label: str, found: dict[Shown, Reached]) -> Markup:
         values = Markup("").join(_cell(one) for one in found.values())
         return Markup('<tr><th scope="row">{}</th><td class="pl">{}</td>{}</tr>').format(
             label, self._dots(found), values
         )
 
-    def _dots(self, found: dict[str, Reached]) -> Markup:
+    def _dots(self, found: dict[Shown, Reached]) -> Markup:
         parts = [Markup('<line class="base" x1="0" x2="100%" y1="11" y2="11"/>')]
         for index, (start, one) in enumerate(found.items()):
             parts.append(self._dot(start, one, 11 + (index - (len(found) - 1) / 2) * 6))
         drawn = '<svg class="cst" width="100%" height="22" aria-hidden="true">{}</svg>'
         return Markup(drawn).format(Markup("").join(parts))
 
-    def _dot(self, start: str, one: Reached, y: float) -> Markup:
-        kind = self._kind(start)
+    def _dot(self, start: Shown, one: Reached, y: float) -> Markup:
+        kind = start.ink
         if not one.rounds:
             return Markup('<text class="miss {}" x="98%" y="{}">×</text>').format(kind, y + 4)
-        kind += self._ring(start) + ("" if len(one.rounds) == one.runs else " faint")
+        kind += start.ring + ("" if len(one.rounds) == one.runs else " faint")
         at = round(100 * one.round / self.last_round, 1)
         return Markup('<circle class="d {}" cx="{}%" cy="{}" r="3.4"/>').format(kind, at, y)
 
@@ -181,7 +168,7 @@ def _heading(tasks: Sequence[_TaskCost]) -> str:
     for one in tasks:
         names, random_start = Names(one.study), one.study.random_start(one.task)
         for start in one.study.pretrained_starts(one.task):
-            mine = [found[start] for found in one.subjects]
+            mine = [found[Shown(one.study, one.task, start)] for found in one.subjects]
             place = names.place(one.task, start)
             if mine and all(found.at_start for found in mine):
                 at_once.append(place)
@@ -204,15 +191,15 @@ def _sooner(cost: _TaskCost, start: str, random_start: str) -> bool:
         missing = one.runs - len(one.rounds)
         return sum(one.rounds) + missing * 2.0 * cost.last_round
 
-    return all(rounds(found[start]) < rounds(found[random_start]) for found in cost.subjects)
+    ends = [Shown(cost.study, cost.task, one) for one in (start, random_start)]
+    return all(rounds(found[ends[0]]) < rounds(found[ends[1]]) for found in cost.subjects)
 
 
 def _table(tasks: Sequence[_TaskCost]) -> Table:
     rows: list[list[Cell]] = [
         [
-            Names(one.study).task(one.task), label, Names(one.study).start(one.task, start),
-            one.goal, found.round, estimate(found.megabytes).mean, len(found.rounds), found.runs,
-            one.last_round,
+            Names(one.study).task(one.task), label, start.name, one.goal, found.round,
+            estimate(found.megabytes).mean, len(found.rounds), found.runs, one.last_round,
         ]
         for one in tasks
         for label, by_start in one.rows

@@ -7,12 +7,12 @@ from markupsafe import Markup
 
 from fed_pretrain.reporting.charts.dumbbells import Dumbbell, Dumbbells, Mark
 from fed_pretrain.reporting.claims.landscape_claims import top_eigenvalue
-from fed_pretrain.reporting.hero import colour_of, ordered_starts
 from fed_pretrain.reporting.naming import Names
 from fed_pretrain.reporting.numbers import counted, significant
 from fed_pretrain.reporting.part import Html, Section
 from fed_pretrain.reporting.results import Study
 from fed_pretrain.reporting.sections import findings
+from fed_pretrain.reporting.shown import shown
 
 # Table 1 of "Where to Begin?": top Hessian eigenvalue at the start (procedure not published).
 PAPER = (
@@ -77,18 +77,16 @@ def paper_table() -> Dumbbells:
 
 
 def _row(study: Study, task: str) -> Dumbbell | None:
-    names, seeds = Names(study), sorted({int(a.coordinates["seed"]) for a in study.analyses})
-    marks = []
-    for start in ordered_starts(study, task):
+    seeds, marks = sorted({int(a.coordinates["seed"]) for a in study.analyses}), []
+    for one in shown(study, task):
         values = tuple(
-            value for seed in seeds if (value := top_eigenvalue(study, task, start, seed)) > 0
+            value for seed in seeds if (value := top_eigenvalue(study, task, one.start, seed)) > 0
         )
         if values:
-            name, colour = names.start(task, start), colour_of(study, task, start)
-            marks.append(Mark(name, colour, values))
+            marks.append(Mark(one.name, one.colour, values))
     if not marks:
         return None
-    return Dumbbell(names.task(task), tuple(marks), _ratio(marks))
+    return Dumbbell(Names(study).task(task), tuple(marks), _ratio(marks))
 
 
 def _ratio(marks: list[Mark]) -> str:

@@ -5,21 +5,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from fed_pretrain.reporting import captions
-from fed_pretrain.reporting.charts.curves import (
-    Curves,
-    Frame,
-    Level,
-    Line,
-    Panel,
-    PanelRow,
-    line_of,
-)
+from fed_pretrain.reporting.charts.curves import Curves, Frame, Level, Line, Panel, PanelRow
 from fed_pretrain.reporting.estimates import Estimate, estimate
-from fed_pretrain.reporting.hero import colour_of, ordered_starts
 from fed_pretrain.reporting.naming import Names, cells
 from fed_pretrain.reporting.numbers import listed, significant
 from fed_pretrain.reporting.part import Section
 from fed_pretrain.reporting.results import Run, Study, unique
+from fed_pretrain.reporting.shown import Shown, lines, shown
 from fed_pretrain.reporting.table import Cell, Table
 
 TOP = "top_eigenvalue"
@@ -99,7 +91,7 @@ def _places(study: Study, task: str) -> Iterator["_Place"]:
     """Each cell with every start at its own rates and, where there are controls, at equal ones."""
     names, several = Names(study), len(cells(study, task)) > 1
     for label, wanted in cells(study, task):
-        own = {s: study.select(task=task, start=s, **wanted) for s in ordered_starts(study, task)}
+        own = {one.start: one.runs(**wanted) for one in shown(study, task)}
         parts = [names.task(task)] if len(study.tasks) > 1 else []
         parts += [label] if several else []
         crossed = [run for run in study.controls if _matches(run, {"task": task, **wanted})]
@@ -133,17 +125,8 @@ class _Place:
         return any(len(run.series(TOP)[0]) > 1 for runs in self.runs.values() for run in runs)
 
     def _lines(self, column: str) -> tuple[Line, ...]:
-        names = Names(self.study)
-        lines = (
-            line_of(
-                self.runs[start],
-                lambda run: run.series(column),
-                names.start(self.task, start),
-                colour_of(self.study, self.task, start),
-            )
-            for start in self.runs
-        )
-        return tuple(line for line in lines if line is not None)
+        starts = {Shown(self.study, self.task, one): runs for one, runs in self.runs.items()}
+        return lines(starts.items(), column)
 
     def eigenvalues(self) -> Panel:
         return Panel(self.title, self._lines(TOP), tuple(self._edges()))
@@ -163,7 +146,7 @@ class _Place:
         if len(set(found.values())) == 1:
             return [_edge(next(iter(found.values())))]
         return [
-            _edge(edge, colour_of(self.study, self.task, start)) for start, edge in found.items()
+            _edge(edge, Shown(self.study, self.task, start).colour) for start, edge in found.items()
         ]
 
     def readings(self) -> list[Reading]:

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from fed_pretrain.reporting.captions import span
 from fed_pretrain.reporting.estimates import Estimate, estimate
-from fed_pretrain.reporting.hero import ordered_starts
 from fed_pretrain.reporting.naming import Names
 from fed_pretrain.reporting.numbers import listed
 from fed_pretrain.reporting.part import Section
 from fed_pretrain.reporting.results import Analysis, Study
+from fed_pretrain.reporting.shown import shown
 from fed_pretrain.reporting.table import HIGHEST, Cell, Table, file_name
 from groundwork.untyped import Json
 
@@ -57,7 +57,7 @@ def _best(table: Table) -> str:
 
 
 def _table(study: Study, task: str, measured: Sequence[_Measured]) -> Table:
-    names, starts = Names(study), ordered_starts(study, task)
+    names, starts = Names(study), shown(study, task)
     several = len({analysis.coordinates.get("algorithm") for analysis, _ in measured}) > 1
     found: dict[str, dict[str, list[Mapping[str, Json]]]] = {}
     for analysis, content in measured:
@@ -69,7 +69,7 @@ def _table(study: Study, task: str, measured: Sequence[_Measured]) -> Table:
     rows: list[list[Cell]] = [
         [
             label,
-            *(estimate(row["accuracy"] for row in by_start.get(start, ())) for start in starts),
+            *(estimate(row["accuracy"] for row in by_start.get(one.start, ())) for one in starts),
             _megabytes(by_start),
         ]
         for label, by_start in found.items()
@@ -79,7 +79,7 @@ def _table(study: Study, task: str, measured: Sequence[_Measured]) -> Table:
         f"{names.task(task)}: accuracy over the own held-out examples of {clients} clients, with"
         " its 95 % interval over seeds"
     )
-    header = ["", *(names.start(task, start) for start in starts), "megabytes sent"]
+    header = ["", *(one.name for one in starts), "megabytes sent"]
     best = dict.fromkeys(header[1:-1], HIGHEST)
     return Table(file_name(f"fine_tuning_{task}"), caption, header, rows, best)
 

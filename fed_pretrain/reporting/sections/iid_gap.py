@@ -6,11 +6,11 @@ from fed_pretrain.reporting import captions
 from fed_pretrain.reporting.captions import IID_NAMES, has_iid_pair
 from fed_pretrain.reporting.claims.pairing import pairs
 from fed_pretrain.reporting.estimates import Estimate, estimate, over_seeds
-from fed_pretrain.reporting.hero import ordered_starts
 from fed_pretrain.reporting.naming import Names
 from fed_pretrain.reporting.part import Section
-from fed_pretrain.reporting.results import FINAL, Run, Study
+from fed_pretrain.reporting.results import Study, final
 from fed_pretrain.reporting.sections import findings
+from fed_pretrain.reporting.shown import shown
 from fed_pretrain.reporting.table import LOWEST, Cell, Table, file_name
 
 
@@ -23,10 +23,9 @@ def iid_gap(study: Study, task: str, start: str, algorithm: str) -> tuple[Estima
     sides = [study.select(partition=name, **wanted) for name in (iid, other)]
     by_seed: dict[object, list[float]] = {}
     for first, second in pairs(sides[0], sides[1], "partition"):
-        difference = first.last(FINAL) - second.last(FINAL)
-        by_seed.setdefault(first.coordinates["seed"], []).append(difference)
+        by_seed.setdefault(first.coordinates["seed"], []).append(final(first) - final(second))
     gap = estimate(sum(several) / len(several) for several in by_seed.values())
-    return (*(over_seeds(side, _final) for side in sides), gap)
+    return (*(over_seeds(side, final) for side in sides), gap)
 
 
 def _controlled(study: Study, task: str) -> list[str]:
@@ -38,23 +37,15 @@ def _controlled(study: Study, task: str) -> list[str]:
     return [name for name, seen in found.items() if len({one in IID_NAMES for one in seen}) == 2]
 
 
-def _final(run: Run) -> float:
-    return run.last(FINAL)
-
-
 def iid_section(study: Study) -> Section | None:
     names, tables, text = Names(study), [], []
     for task in study.tasks:
         if not has_iid_pair(study, task):
             continue
         rows: list[list[Cell]] = [
-            [
-                names.algorithm(algorithm),
-                names.start(task, start),
-                *iid_gap(study, task, start, algorithm),
-            ]
+            [names.algorithm(algorithm), one.name, *iid_gap(study, task, one.start, algorithm)]
             for algorithm in _controlled(study, task)
-            for start in ordered_starts(study, task)
+            for one in shown(study, task)
         ]
         for algorithm in _controlled(study, task):
             text += _closed_share(study, task, algorithm)

@@ -3,15 +3,14 @@
 import operator
 from collections.abc import Sequence
 
-from fed_pretrain.reporting import captions
 from fed_pretrain.reporting.claims.client_claims import SHARED
 from fed_pretrain.reporting.estimates import Estimate, over_seeds
-from fed_pretrain.reporting.hero import ordered_starts
 from fed_pretrain.reporting.naming import Names
 from fed_pretrain.reporting.numbers import fixed, listed
 from fed_pretrain.reporting.part import Section
 from fed_pretrain.reporting.results import Run, Study
 from fed_pretrain.reporting.sections import findings
+from fed_pretrain.reporting.shown import shown
 from fed_pretrain.reporting.table import HIGHEST, LOWEST, Cell, Table, file_name
 
 PERSONAL = "eval_personal_accuracy"
@@ -47,11 +46,11 @@ def _lowest(tables: Sequence[Table]) -> str:
 
 def _table(study: Study, task: str) -> Table:
     names, rows = Names(study), []
-    for start in ordered_starts(study, task):
-        runs = captions.subjects(study, task, start=start)
+    for one in shown(study, task):
+        runs = one.subjects()
         for algorithm in dict.fromkeys(run.algorithm for run in runs):
             chosen = [run for run in runs if run.algorithm == algorithm]
-            rows += _rows_of(chosen, [names.start(task, start), names.algorithm(algorithm)])
+            rows += _rows_of(chosen, [one.name, names.algorithm(algorithm)])
     header = ["start", "algorithm", "model", "mean client", "deviation", "worst tenth"]
     return Table(
         file_name(f"left_behind_{task}"),

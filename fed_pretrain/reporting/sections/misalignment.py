@@ -3,15 +3,13 @@
 from fed_pretrain.reporting import captions
 from fed_pretrain.reporting.charts.curves import Curves, Panel, PanelRow
 from fed_pretrain.reporting.claims.block import first
-from fed_pretrain.reporting.estimates import over_seeds
-from fed_pretrain.reporting.hero import ordered_starts
 from fed_pretrain.reporting.naming import Names, cells
 from fed_pretrain.reporting.part import Section
 from fed_pretrain.reporting.results import Study
 from fed_pretrain.reporting.sections import findings
 from fed_pretrain.reporting.sections.alignment import SMALL
-from fed_pretrain.reporting.sections.learning import by_start
-from fed_pretrain.reporting.table import LOWEST, Cell, Table, file_name
+from fed_pretrain.reporting.shown import lines, shown, table
+from fed_pretrain.reporting.table import LOWEST, Table, file_name
 
 SHARE = "misaligned_share"
 
@@ -41,7 +39,8 @@ def misalignment_section(study: Study) -> Section | None:
 
 def _chart(study: Study, task: str) -> Curves:
     panels = tuple(
-        Panel(label, by_start(study, task, SHARE, **wanted)) for label, wanted in cells(study, task)
+        Panel(label, lines(((one, one.runs(**wanted)) for one in shown(study, task)), SHARE))
+        for label, wanted in cells(study, task)
     )
     caption = (
         f"{Names(study).task(task)}: share of misaligned (filter, class) pairs;"
@@ -52,18 +51,5 @@ def _chart(study: Study, task: str) -> Curves:
 
 
 def _table(study: Study, task: str) -> Table:
-    names, starts = Names(study), ordered_starts(study, task)
-    rows: list[list[Cell]] = [
-        [
-            label,
-            *(
-                over_seeds(study.select(task=task, start=start, **wanted), first(SHARE))
-                for start in starts
-            ),
-        ]
-        for label, wanted in cells(study, task)
-    ]
-    caption = f"{names.task(task)}: misaligned share at round 0, with its 95 % interval over seeds"
-    header = ["", *(names.start(task, start) for start in starts)]
-    best = dict.fromkeys(header[1:], LOWEST)
-    return Table(f"misaligned_at_start_{task}", caption, header, rows, best)
+    told = "misaligned share at round 0, with its 95 % interval over seeds"
+    return table(study, task, "misaligned_at_start", told, LOWEST, first(SHARE))

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from fed_pretrain.reporting import captions
 from fed_pretrain.reporting.charts.dumbbells import Dumbbell, Dumbbells, Mark
 from fed_pretrain.reporting.estimates import by_seed, estimate, over_seeds
-from fed_pretrain.reporting.hero import colour_of, ordered_starts
 from fed_pretrain.reporting.naming import Names
 from fed_pretrain.reporting.numbers import fixed, listed
 from fed_pretrain.reporting.part import Section
-from fed_pretrain.reporting.results import FINAL, Study
+from fed_pretrain.reporting.results import Study, begun, final
 from fed_pretrain.reporting.sections import findings
+from fed_pretrain.reporting.shown import Shown, shown
 from fed_pretrain.reporting.table import file_name
 
 
@@ -51,18 +51,13 @@ def _lower_and_higher(rows: Sequence[Dumbbell]) -> str:
 
 
 def _losses(study: Study, task: str) -> Dumbbell:
-    return Dumbbell(Names(study).task(task), _marks(study, task, "eval_loss"))
-
-
-def _marks(study: Study, task: str, column: str) -> tuple[Mark, ...]:
     """Runs of one seed share their start, whatever the algorithm."""
-    names, marks = Names(study), []
-    for start in ordered_starts(study, task):
-        runs = study.select(task=task, start=start)
-        values = tuple(by_seed(runs, lambda run: run.first(column)).values())
+    marks = []
+    for one in shown(study, task):
+        values = tuple(by_seed(one.runs(), lambda run: run.first("eval_loss")).values())
         if values:
-            marks.append(Mark(names.start(task, start), colour_of(study, task, start), values))
-    return tuple(marks)
+            marks.append(Mark(one.name, one.colour, values))
+    return Dumbbell(Names(study).task(task), tuple(marks))
 
 
 def quality_section(study: Study) -> Section | None:
@@ -85,29 +80,26 @@ def quality_section(study: Study) -> Section | None:
 
 
 def _highest(study: Study, task: str) -> str:
-    names, ends = Names(study), {}
-    for start in study.starts(task):
-        runs = captions.subjects(study, task, start=start)
-        ends[start] = over_seeds(runs, lambda run: run.last(FINAL)).mean
-    best = max(ends, key=lambda start: (ends[start] == ends[start], ends[start]))
-    return f"{names.task(task)} ends highest from {names.start(task, best)}: {fixed(ends[best])}"
+    starts = [Shown(study, task, start) for start in study.starts(task)]
+    ends = {one.name: over_seeds(one.subjects(), final).mean for one in starts}
+    best = max(ends, key=lambda name: (ends[name] == ends[name], ends[name]))
+    return f"{Names(study).task(task)} ends highest from {best}: {fixed(ends[best])}"
 
 
 def _quality(study: Study, task: str) -> Dumbbells:
-    names, rows = Names(study), []
+    rows = []
     for start in study.starts(task):
-        colour, runs = colour_of(study, task, start), captions.subjects(study, task, start=start)
-        before = by_seed(study.select(task=task, start=start), lambda run: run.first(FINAL))
-        after = by_seed(runs, lambda run: run.last(FINAL))
+        one = Shown(study, task, start)
+        before, after = by_seed(one.runs(), begun), by_seed(one.subjects(), final)
         marks = (
-            Mark("before", colour, tuple(before.values()), ring=True),
-            Mark("after", colour, tuple(after.values()), ring=False),
+            Mark("before", one.colour, tuple(before.values()), ring=True),
+            Mark("after", one.colour, tuple(after.values()), ring=False),
         )
-        rows.append(Dumbbell(names.start(task, start), marks))
+        rows.append(Dumbbell(one.name, marks))
     caption = "; ".join([captions.setting(study, task), *captions.told(study, task)])
     return Dumbbells(
         file_name(f"start_quality_{task}"),
-        f"{names.task(task)}: accuracy on held-out data.",
+        f"{Names(study).task(task)}: accuracy on held-out data.",
         caption,
         tuple(rows),
         quantity="accuracy",

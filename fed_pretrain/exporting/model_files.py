@@ -356,4 +356,6 @@ def _copy_weights(model: tf.keras.Model, copy: tf.keras.Model, lora: Adapters | 
 
 
 def _plain(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
-    return _PLAIN.get(type(layer), type(layer)).from_config(layer.get_config())
+    copy = _PLAIN.get(type(layer), type(layer)).from_config(layer.get_config())
+    copy._name = layer.name  # A subclassed model's configuration leaves its name out.
+    return copy

@@ -113,8 +113,9 @@ def clients(
     """Clients out of what holds their data.
 
     Args:
-      source: `{client: (x, y)}`, `{client: tf.data.Dataset}`, a ClientData of TFF's, a pandas
-        DataFrame, the folder of a prepared dataset, or the name of an embedded one ("digits").
+      source: `{client: (x, y)}`, a list of `(client, x, y)`, `{client: tf.data.Dataset}`, a
+        ClientData of TFF's, a pandas DataFrame, the folder of a prepared dataset, or the name of an
+        embedded one ("digits").
       test: the share of the examples that is held out (0.2), or held-out data of the same form as
         `source`, or one pair (x, y).
       task: what is learned; by default it follows from the labels: `classification`,
@@ -179,10 +180,16 @@ def _rows(source: Nested, argument: str, client: str | None, x: Json, y: Json) -
         return sources.of_frame(source, argument, client, x, y)
     if isinstance(source, Mapping):
         return sources.of_mapping(source, argument, x, y)
+    if isinstance(source, Sequence) and source and all(_is_triple(one) for one in source):
+        return sources.of_triples(source, argument)
     raise ArgumentError(
-        f"{argument} is a {type(source).__name__}; {{client: (x, y)}}, a ClientData, a DataFrame or"
-        " a prepared dataset is wanted"
+        f"{argument} is a {type(source).__name__}; {{client: (x, y)}}, a list of (client, x, y), a"
+        " ClientData, a DataFrame or a prepared dataset is wanted"
     )
+
+
+def _is_triple(one: Nested) -> bool:
+    return isinstance(one, tuple) and len(one) == 3
 
 
 def _test(test: Json, client: str | None, x: Json, y: Json) -> tuple[float, Rows | None]:
@@ -203,12 +210,21 @@ def _test(test: Json, client: str | None, x: Json, y: Json) -> tuple[float, Rows
 
 def _kind(rows: Rows) -> str:
     """What the labels are of."""
+    if _one_hot(rows.y) or rows.y.dtype.kind in "US":
+        return "classification"
     if rows.y.dtype.kind == "f":
         return "regression"
-    if rows.y.ndim == 1 or rows.y.dtype.kind in "US":
+    if rows.y.ndim == 1:
         return "classification"
     tokens = rows.x.dtype.kind in "iu" and rows.x.shape == rows.y.shape
     return "next_token" if tokens else "multilabel"
+
+
+def _one_hot(y: np.ndarray) -> bool:
+    """Whether each row names one class, by a 1 in its column."""
+    if y.ndim != 2 or y.shape[1] < 2 or y.dtype.kind not in "biuf":
+        return False
+    return bool(np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all())
 
 
 def _columns(
@@ -218,6 +234,8 @@ def _columns(
     if len({(rows.x.shape[1:], rows.y.shape[1:]) for rows in parts.values()}) > 1:
         raise ArgumentError("test: its examples have another shape than those of clients")
     y = np.concatenate([rows.y for rows in parts.values()])
+    if kind == "classification" and _one_hot(y):
+        classes, y = classes or y.shape[1], y.argmax(axis=1)
     if y.dtype.kind in "OUS" and kind == "classification":
         found, y = np.unique(y.astype(str), return_inverse=True)
         names = tuple(found) if names is None else names

@@ -123,6 +123,8 @@ class TrainedRun:
     def plot(self, column: str = "eval_accuracy", ax: "Axes | None" = None) -> "Figure":
         """A column of the rows by round."""
         points = [(row["round"], row[column]) for row in self.rows if row.get(column) is not None]
+        if not points:
+            raise ArgumentError(f"column={column!r}: no row has it")
         return figures.curve(points, column, ax)
 
     @property

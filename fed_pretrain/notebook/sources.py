@@ -53,6 +53,11 @@ def of_mapping(source: Mapping[Json, Nested], argument: str, x: Json, y: Json) -
     )
 
 
+def of_triples(source: Sequence[tuple[Json, Nested, Nested]], argument: str) -> Rows:
+    """A list of (client, x, y); a client may have several parts."""
+    return Rows.of(((name, (x, y)) for name, x, y in source), argument)
+
+
 def of_client_data(source: Nested, argument: str, x: Json, y: Json) -> Rows:
     """A `tff.simulation.datasets.ClientData`."""
     return Rows.of(

@@ -82,10 +82,12 @@ def weighted_layers(model: "tf.keras.Model") -> list[str]:
 
 
 def _inner_path(layer_name: str, variable_name: str) -> list[str]:
-    parts = variable_name.split(":")[0].split("/")
-    if layer_name in parts:
-        parts = parts[parts.index(layer_name) + 1 :] or parts[-1:]
-    return [*(_COUNTER.sub("", part) for part in parts[:-1]), parts[-1]]
+    *path, attribute = variable_name.split(":")[0].split("/")
+    stems, stem = [_COUNTER.sub("", part) for part in path], _COUNTER.sub("", layer_name)
+    # A layer that was renamed after its weights were made is in their paths by its old number.
+    places = [path.index(layer_name)] if layer_name in path else []
+    places += [stems.index(stem)] if stem in stems else []
+    return [*(stems[places[0] + 1 :] if places else stems), attribute]
 
 
 def _variables_of(

@@ -95,13 +95,21 @@ def test_the_temporary_dataset_goes_with_the_object():
     ("labels", "kind"),
     [
         (Y.astype(np.float32), "regression"),
-        (np.eye(3, dtype=int)[Y], "multilabel"),
+        (np.eye(3, dtype=int)[Y], "classification"),
+        (1 - np.eye(3, dtype=int)[Y], "multilabel"),
         (Y > 0, "classification"),
         (Y.astype(str), "classification"),
     ],
 )
 def test_the_task_follows_from_the_labels(labels, kind):
     assert module._kind(module._rows({"a": (X, labels)}, "clients", None, None, None)) == kind
+
+
+def test_one_hot_rows_and_lists_of_triples_are_the_same_clients():
+    mapping = fp.clients({"a": (X, Y), "b": (X[:9], Y[:9])}, test=0.2, seed=1)
+    hot = np.eye(3, dtype=np.float32)[Y]
+    listed = fp.clients([("a", X, hot), ("b", X[:9], hot[:9])], test=0.2, seed=1)
+    assert listed.dataset.manifest.fingerprint == mapping.dataset.manifest.fingerprint
 
 
 TWO = {"a": (X, Y), "b": (X, Y)}

@@ -40,6 +40,10 @@ def span(low: float, high: float, digits: int = 2) -> str:
     return f"{signed(low, digits)} to {signed(high, digits)}"
 
 
+def probability(value: float) -> str:
+    return "below 0.0001" if value < 1e-4 else significant(value)
+
+
 def counted(number: int, noun: str, plural: str = "") -> str:
     """`1 seed`, `2 seeds`."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -1,6 +1,6 @@
 """The pieces of a report: sections, and what they show, each also as files beside the page."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,19 +17,20 @@ __all__ = ["Block", "Html", "NamedFigure", "Section", "Table"]
 class Block(Protocol):
     """A figure or a table: its part of the page, and its files, named from the report's folder."""
 
-    def html(self) -> Markup: ...
+    def html(self) -> Markup:
+        return Markup("")
 
-    def tables(self) -> Iterator[tuple[str, str]]:
+    def tables(self) -> Iterable[tuple[str, str]]:
         """As CSV and LaTeX."""
-        ...
+        return ()
 
-    def figures(self) -> Iterator[tuple[str, bytes]]:
+    def figures(self) -> Iterable[tuple[str, bytes]]:
         """As PDF and SVG, for papers."""
-        ...
+        return ()
 
 
 @dataclass(frozen=True)
-class NamedFigure:
+class NamedFigure(Block):
     """A Matplotlib figure of a section of one's own."""
 
     name: str
@@ -43,9 +44,6 @@ class NamedFigure:
         return Markup('<figure class="own">{}<figcaption>{}</figcaption></figure>').format(
             drawn, self.caption
         )
-
-    def tables(self) -> Iterator[tuple[str, str]]:
-        yield from ()
 
     def figures(self) -> Iterator[tuple[str, bytes]]:
         from fed_pretrain.reporting.charts import paper

@@ -46,8 +46,8 @@ class Table:
         ]
         return Markup("<tr>{}</tr>").format(Markup("").join(cells))
 
-    def figures(self) -> Iterator[tuple[str, bytes]]:
-        yield from ()
+    def figures(self) -> tuple[()]:
+        return ()
 
     def tables(self) -> Iterator[tuple[str, str]]:
         yield f"tables/{file_name(self.name)}.csv", self.csv()

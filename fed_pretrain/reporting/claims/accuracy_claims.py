@@ -8,7 +8,7 @@ from fed_pretrain.reporting.claims.block import Block
 from fed_pretrain.reporting.claims.claim import FIRST, MARGIN, Claim, Where
 from fed_pretrain.reporting.claims.finding import Finding
 from fed_pretrain.reporting.claims.guards import Ends
-from fed_pretrain.reporting.results import Study
+from fed_pretrain.reporting.results import Run, Study, begun
 
 
 def by_seed(block: Block, z: np.ndarray) -> dict[int, float]:
@@ -39,18 +39,23 @@ ACCURACY = Claim(
 )
 
 
-def gap_shrinks(where: Where) -> Finding | None:
-    if not has_iid_pair(where.study, where.task):
-        return None
-    sides = {
+def with_iid(where: Where, study: Study) -> dict[str, list[Run]]:
+    """Both starts, each on IID and on non-IID data."""
+    return {
         f"{where.called(start)}, {kind}": [
             run
-            for run in where.everything.select(task=where.task, start=start)
+            for run in study.select(task=where.task, start=start)
             if (run.coordinates.get("partition") in IID_NAMES) == (kind == "IID")
         ]
         for start in where.both
         for kind in ("IID", "non-IID")
     }
+
+
+def gap_shrinks(where: Where) -> Finding | None:
+    if not has_iid_pair(where.study, where.task):
+        return None
+    sides = with_iid(where, where.everything)
     block = where.aligned(sides, ["start", "partition"])
     if not block:
         return None
@@ -149,10 +154,9 @@ def learned(where: Where, block: Block, side: str, y: np.ndarray) -> list[findin
     """The reference of an "about as good": it has been trained, and has left its start."""
     name = where.called(where.start)
     name = name if side == where.start else f"{name} ({side})"
-    _, y_before = guards.rise_of(block, side)
     return [
         guards.trained(name, y, where.chance),
-        guards.moved(name, y, y_before, MARGIN, where.chance),
+        guards.moved(name, y, block.values(side, begun), MARGIN, where.chance),
     ]
 
 

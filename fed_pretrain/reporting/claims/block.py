@@ -5,17 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fed_pretrain.reporting.results import FINAL, Run, unique
+from fed_pretrain.reporting.results import FINAL, Run, final, unique
 
 Measure = Callable[[Run], float]
-
-
-def final(run: Run) -> float:
-    return run.last(FINAL)
-
-
-def before(run: Run) -> float:
-    return run.first(FINAL)
 
 
 def first(column: str) -> Measure:

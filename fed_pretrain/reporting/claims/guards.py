@@ -8,7 +8,7 @@ import scipy.stats
 
 from fed_pretrain.reporting import guessing
 from fed_pretrain.reporting.claims import finding
-from fed_pretrain.reporting.claims.block import Block, before
+from fed_pretrain.reporting.claims.block import Block
 from fed_pretrain.reporting.claims.claim import Where
 from fed_pretrain.reporting.claims.finding import Finding, Guard
 from fed_pretrain.reporting.guessing import Chance
@@ -66,10 +66,7 @@ Ends = Mapping[str, np.ndarray]
 
 
 def over_seeds_that_train(
-    where: Where,
-    block: Block,
-    test: Callable[[Block, Ends], Finding],
-    sides: Sequence[str] | None = None,
+    where: Where, block: Block, test: Callable[[Block, Ends], Finding]
 ) -> Finding:
     """A row of accuracies: `test` on the seeds whose runs all trained.
 
@@ -77,19 +74,18 @@ def over_seeds_that_train(
     same where failed runs count as runs at chance.
     """
     chance = where.chance
-    sides = list(sides or block.cells)
-    failed = failures(block, sides, chance)
+    failed = failures(block, list(block.cells), chance)
     bad = set.union(*failed.values())
     good = block.of_seeds(seed for seed in block.seeds if seed not in bad)
     notes = [*block.left_out, *failure_note(where, failed, len(block.seeds))]
     if not good:
         return finding.nothing("no seed is without a failed run").beside(notes=notes)
-    result = test(good, {side: good.values(side) for side in sides}).beside(notes=notes)
+    result = test(good, {side: good.values(side) for side in block.cells}).beside(notes=notes)
     if not bad:
         return result.beside(_unchanging(good, result))
     filled = {
         side: np.where(np.isfinite(y) & (y >= chance.line), y, chance.accuracy)
-        for side, y in ((side, block.values(side)) for side in sides)
+        for side, y in ((side, block.values(side)) for side in block.cells)
     }
     everywhere = test(block, filled).estimate
     if everywhere * result.estimate < 0:
@@ -150,8 +146,3 @@ def other_examples(where: Where, ends: Ends) -> list[str]:
     deviation = math.sqrt(sum(a * (1 - a) for a in accuracies) / where.chance.rows)
     number = f"{where.chance.rows:,}"
     return [f"{number} other test examples would move it by about {deviation:.3f}, at most"]
-
-
-def rise_of(block: Block, side: str) -> tuple[np.ndarray, np.ndarray]:
-    """Accuracies at the end and before training."""
-    return block.values(side), block.values(side, before)

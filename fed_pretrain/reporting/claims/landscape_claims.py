@@ -7,7 +7,7 @@ import numpy as np
 
 from fed_pretrain.reporting.captions import IID_NAMES
 from fed_pretrain.reporting.claims import finding, guards
-from fed_pretrain.reporting.claims.accuracy_claims import by_seed
+from fed_pretrain.reporting.claims.accuracy_claims import by_seed, with_iid
 from fed_pretrain.reporting.claims.block import Block, first
 from fed_pretrain.reporting.claims.claim import FIRST, THIRD, Claim, Where
 from fed_pretrain.reporting.claims.finding import Finding, Guard
@@ -55,15 +55,7 @@ def same_basin(where: Where) -> Finding | None:
     # It holds where the barrier is low and lower, and fails where one of these is refuted.
     up = np.maximum(lower.sides.up, low.sides.up)
     down = np.minimum(1.0, 2 * np.minimum(lower.sides.down, low.sides.down))
-    ends = {
-        f"{where.called(one)}, {kind}": [
-            run
-            for run in where.study.select(task=where.task, start=one)
-            if (run.coordinates.get("partition") in IID_NAMES) == (kind == "IID")
-        ]
-        for one in where.both
-        for kind in ("IID", "non-IID")
-    }
+    ends = with_iid(where, where.study)
     return Finding(
         lower.values,
         lower.estimate,

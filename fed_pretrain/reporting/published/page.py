@@ -9,7 +9,7 @@ from fed_pretrain.reporting import answer
 from fed_pretrain.reporting.claims import ledger
 from fed_pretrain.reporting.hero import hero
 from fed_pretrain.reporting.made import Made
-from fed_pretrain.reporting.numbers import signed, significant, span
+from fed_pretrain.reporting.numbers import probability, signed, span
 from fed_pretrain.reporting.part import Block, Section
 from fed_pretrain.reporting.published.record import Check, Record
 from fed_pretrain.reporting.results import Study, unique
@@ -24,7 +24,7 @@ MOST_FIGURES = 3
 MOST_BYTES = 200_000
 # A table of single rounds or runs is for a computer: it is in the report's files.
 _MOST_ROWS = 40
-_HEADER = ("check", "where", "verdict", "effect", "95 % interval", "unit", "seeds", "adjusted p")
+_HEADER = ("check", "where", "verdict", "effect", "95 % interval", "unit", "seeds", "p, adjusted")
 _WRITTEN = re.compile(r"<!-- written -->\n(.*?)<!-- end -->\n", re.DOTALL)
 
 
@@ -87,17 +87,7 @@ def _ledger(study: Study, record: Record) -> Iterator[str]:
     if not record.checks:
         return
     yield from (f"## {answer.counts(ledger.rows(study))}", "")
-    header = (
-        "check",
-        "where",
-        "verdict",
-        "effect",
-        "95 % interval",
-        "unit",
-        "seeds",
-        "p, adjusted",
-    )
-    yield table(header, [_cells(check) for check in record.checks])
+    yield table(_HEADER, [_cells(check) for check in record.checks])
     for claim, sentence, paper in unique((c.short, c.sentence, c.paper) for c in record.checks):
         yield f"- *{claim}*: {plain(sentence)} ({paper})"
     for remark in unique(remark for check in record.checks for remark in check.remarks):
@@ -114,7 +104,7 @@ def _cells(check: Check) -> tuple[str, ...]:
     return (
         check.short, f"{check.task}, from {check.start}", verdict(check), effect(check),
         interval(check), check.unit, str(check.seeds),
-        "" if check.adjusted_p is None else _p(check.adjusted_p),
+        "" if check.adjusted_p is None else probability(check.adjusted_p),
     )  # fmt: skip
 
 
@@ -130,10 +120,6 @@ def interval(check: Check) -> str:
     if check.low is None or check.high is None:
         return "none"
     return span(check.low, check.high)
-
-
-def _p(value: float) -> str:
-    return "below 0.0001" if value < 1e-4 else significant(value)
 
 
 def _section(section: Section, figures: _Figures) -> Iterator[str]:

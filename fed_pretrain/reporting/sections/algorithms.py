@@ -11,6 +11,7 @@ from markupsafe import Markup
 from fed_pretrain.reporting import captions, guessing
 from fed_pretrain.reporting.charts.scale import Scale, covering
 from fed_pretrain.reporting.charts.strip import strip
+from fed_pretrain.reporting.claims.claim import MARGIN
 from fed_pretrain.reporting.estimates import Estimate, by_seed, estimate, over_seeds, paired
 from fed_pretrain.reporting.inference import order
 from fed_pretrain.reporting.inference.looks import LEVEL
@@ -20,9 +21,6 @@ from fed_pretrain.reporting.part import Html, Section
 from fed_pretrain.reporting.results import Study, final
 from fed_pretrain.reporting.shown import Shown, shown, table
 from fed_pretrain.reporting.table import HIGHEST, Cell, Table
-
-# A difference in accuracy below it is as good as none.
-MARGIN = 0.02
 
 
 def algorithms_section(study: Study) -> Section | None:

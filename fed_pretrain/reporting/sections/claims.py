@@ -15,7 +15,7 @@ from fed_pretrain.reporting.claims.claim import Claim
 from fed_pretrain.reporting.claims.row import Row, Verdict
 from fed_pretrain.reporting.estimates import Estimate
 from fed_pretrain.reporting.naming import Names
-from fed_pretrain.reporting.numbers import counted, signed, significant, span
+from fed_pretrain.reporting.numbers import counted, probability, signed, span
 from fed_pretrain.reporting.part import Block, Html, Section
 from fed_pretrain.reporting.results import Study, unique
 from fed_pretrain.reporting.sections import next_steps
@@ -85,14 +85,11 @@ def _lead(rows: Sequence[Row]) -> str:
     adjusted = [row.adjusted_p for row in rows if row.adjusted_p is not None]
     if not adjusted:
         return text
+    smallest = probability(min(adjusted))
     return (
         f"{text} A verdict holds for all {counted(len(rows), 'check')} together: it needs a p of at"
-        f" most 0.05 after correction for their number (the smallest is {_p(min(adjusted))})."
+        f" most 0.05 after correction for their number (the smallest is {smallest})."
     )
-
-
-def _p(value: float) -> str:
-    return "below 0.0001" if value < 1e-4 else significant(value)
 
 
 def anchor(row: Row) -> str:
@@ -277,17 +274,11 @@ def _by_seed(study: Study, rows: Sequence[Row]) -> Table:
 
 
 @dataclass(frozen=True)
-class _PaperForest:
+class _PaperForest(Block):
     """The forest as a figure for papers: every row in units of its own largest value."""
 
     study: Study
     rows: Sequence[Row]
-
-    def html(self) -> Markup:
-        return Markup("")
-
-    def tables(self) -> Iterator[tuple[str, str]]:
-        yield from ()
 
     def figures(self) -> Iterator[tuple[str, bytes]]:
         names = Names(self.study)

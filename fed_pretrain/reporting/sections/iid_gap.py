@@ -1,14 +1,14 @@
 """What non-IID data costs, and how far apart its solutions are from those of the IID control."""
 
 import math
+from collections.abc import Iterable
 
 from fed_pretrain.reporting import captions
 from fed_pretrain.reporting.captions import IID_NAMES, has_iid_pair
-from fed_pretrain.reporting.claims.pairing import pairs
 from fed_pretrain.reporting.estimates import Estimate, estimate, over_seeds
 from fed_pretrain.reporting.naming import Names
 from fed_pretrain.reporting.part import Section
-from fed_pretrain.reporting.results import Study, final
+from fed_pretrain.reporting.results import Run, Study, final
 from fed_pretrain.reporting.sections import findings
 from fed_pretrain.reporting.shown import shown
 from fed_pretrain.reporting.table import LOWEST, Cell, Table, file_name
@@ -26,6 +26,16 @@ def iid_gap(study: Study, task: str, start: str, algorithm: str) -> tuple[Estima
         by_seed.setdefault(first.coordinates["seed"], []).append(final(first) - final(second))
     gap = estimate(sum(several) / len(several) for several in by_seed.values())
     return (*(over_seeds(side, final) for side in sides), gap)
+
+
+def pairs(first: Iterable[Run], second: Iterable[Run], apart: str) -> list[tuple[Run, Run]]:
+    """Runs at the same place of the grid but for the coordinate they are compared in."""
+
+    def place(run: Run) -> frozenset[tuple[str, object]]:
+        return frozenset((k, v) for k, v in run.coordinates.items() if k != apart)
+
+    others = {place(run): run for run in second}
+    return [(run, others[place(run)]) for run in first if place(run) in others]
 
 
 def _controlled(study: Study, task: str) -> list[str]:

@@ -32,6 +32,7 @@ from fed_pretrain.starts.start import Start
 from fed_pretrain.starts.start_config import StartConfig
 from fed_pretrain.tasks import embedded_datasets, known_tasks
 from fed_pretrain.tasks.definition import TaskOptions
+from fed_pretrain.tasks.evaluation import batches
 from fed_pretrain.tasks.task import Task
 from groundwork import array_file, files, plugins, randomness, versions
 from groundwork.errors import UserError
@@ -204,16 +205,10 @@ class _Training:
         )
 
     def _validation_sums(self) -> dict[str, float]:
-        size = self._batch
         sums: dict[str, float] = {}
-        x, y = self._proxy.validation_x, self._proxy.validation_y
-        for first in range(0, len(x), size):
-            _add(
-                sums,
-                self._step.evaluate(
-                    *_padded(x[first : first + size], y[first : first + size], size)
-                ),
-            )
+        rows = iter([(self._proxy.validation_x, self._proxy.validation_y)])
+        for x, y in batches(rows, self._batch):
+            _add(sums, self._step.evaluate(x, y))
         return sums
 
     def _patience_is_out(self) -> bool:
@@ -276,17 +271,6 @@ class _Training:
 def _add(sums: dict[str, float], more: Mapping[str, float]) -> None:
     for name, value in more.items():
         sums[name] = sums.get(name, 0.0) + value
-
-
-def _padded(x: np.ndarray, y: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    from fed_pretrain.clients.encoder import padding_of
-
-    short = size - len(x)
-    if short == 0:
-        return x, y
-    more = np.zeros((short, *x.shape[1:]), x.dtype)
-    unlabelled = np.full((short, *y.shape[1:]), padding_of(y.dtype.name), y.dtype)
-    return np.concatenate([x, more]), np.concatenate([y, unlabelled])
 
 
 def _announcement(proxy: Proxy, steps: int) -> str:

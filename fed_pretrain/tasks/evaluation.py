@@ -312,11 +312,7 @@ def client_sums(
         def evaluate(
             weights: Weights, payload: Mapping[str, tf.Tensor], kept: Nested
         ) -> Mapping[str, tf.Tensor]:
-            weights = weights if own is None else own(weights, kept)
-            variables = [*model.trainable_variables, *model.non_trainable_variables]
-            values = [*weights.trainable, *weights.non_trainable]
-            for variable, value in zip(variables, values, strict=True):
-                variable.assign(value)
+            assign(model, weights if own is None else own(weights, kept))
             return _summed(task, model, payload)
 
         return evaluate(weights, payload, kept)

@@ -9,10 +9,9 @@ from fed_pretrain.experiment.assembly import private_run
 from fed_pretrain.experiment.assembly.assemble import Assembly
 from fed_pretrain.experiment.assembly.run_subject import run_subject
 from fed_pretrain.experiment.workdir import workdir
-from fed_pretrain.experiment.workdir.checkpoints import SNAPSHOTS
+from fed_pretrain.experiment.workdir.checkpoints import SNAPSHOTS, CheckpointFolder
 from fed_pretrain.models.weights import ModelArrays, Weights
 from fed_pretrain.probes.probe import RoundObservation
-from groundwork import array_file, files
 
 
 class RunProbes:
@@ -24,12 +23,12 @@ class RunProbes:
         self._rounds = assembly.config.work.rounds
         self._assembly = assembly
         self._folder = folder / "probes"
-        self._snapshots = self._folder / SNAPSHOTS
         self._names = assembly.start.names
         self._moving = bool(assembly.start.moving)
         subject = run_subject(assembly, self._folder)
         self._probes = [probe(subject) for probe in private_run.probes(assembly.config)]
         self._of_snapshots = [probe for probe in self._probes if probe.of_snapshots]
+        self._snapshots = CheckpointFolder(self._folder / SNAPSHOTS) if self._of_snapshots else None
 
     def at_start(self, model: ModelArrays) -> dict[str, float]:
         self._snapshot(0, model)
@@ -50,47 +49,36 @@ class RunProbes:
 
     def at_end(self, last_round: int, model: ModelArrays) -> None:
         """Files of the probes; a run that ended early gets its last round as the final one."""
-        if not self._of_snapshots:
+        if self._snapshots is None:
             return
-        if last_round not in self._kept():
+        if last_round not in self._snapshots.rounds():
             self._snapshot(last_round, model)
-        snapshots = [(r, self._reader(r)) for r in self._kept()]
+        snapshots = [(r, self._reader(self._snapshots, r)) for r in self._snapshots.rounds()]
         provenance = workdir.of_round(self._assembly, last_round)
         for probe in self._of_snapshots:
             workdir.write(self._folder, probe.file, probe.at_end(snapshots), provenance)
 
     def forget_after(self, round_number: int) -> None:
         """Drops snapshots of rounds that a resumed run will do again."""
-        for kept in self._kept():
-            if kept > round_number:
-                files.remove(self._path(kept))
+        if self._snapshots is not None:
+            self._snapshots.remove_leftovers()
+            self._snapshots.forget_after(round_number)
         for probe in self._probes:
             probe.forget_after(round_number)
 
-    def _path(self, round_number: int) -> Path:
-        return self._snapshots / f"round-{round_number:06d}.ckpt"
-
-    def _kept(self) -> list[int]:
-        if not self._snapshots.exists():
-            return []
-        for leftover in self._snapshots.glob(f"{files.TEMPORARY_PREFIX}*"):
-            leftover.unlink()
-        return sorted(int(path.stem.split("-")[1]) for path in self._snapshots.glob("round-*"))
-
     def _snapshot(self, round_number: int, model: Weights) -> None:
-        if not self._of_snapshots:
+        if self._snapshots is None:
             return
-        self._snapshots.mkdir(exist_ok=True)
         arrays = _named("model/trainable", self._names[0], model.trainable)
         # Frozen tensors are those of round 0, one copy is enough, unless some move.
         if round_number == 0 or self._moving:
             arrays |= _named("model/non_trainable", self._names[1], model.non_trainable)
-        array_file.save(self._path(round_number), {"round": round_number}, arrays)
+        self._snapshots.save(round_number, {}, arrays)
 
-    def _reader(self, round_number: int) -> Callable[[], ModelArrays]:
+    def _reader(self, kept: CheckpointFolder, round_number: int) -> Callable[[], ModelArrays]:
         def read() -> ModelArrays:
-            trainable = array_file.load(self._path(round_number)).arrays
-            frozen = array_file.load(self._path(round_number if self._moving else 0)).arrays
+            trainable = kept.load(round_number).arrays
+            frozen = kept.load(round_number if self._moving else 0).arrays
             return ModelArrays(
                 [trainable[f"model/trainable/{name}"] for name in self._names[0]],
                 [frozen[f"model/non_trainable/{name}"] for name in self._names[1]],

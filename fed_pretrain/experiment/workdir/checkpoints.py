@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,8 +78,13 @@ class CheckpointFolder:
     def thin(self, keep_last: int, always: Iterable[int]) -> None:
         """Removes all but the last `keep_last` rounds and those of `always`."""
         present = self.rounds()
-        kept = {*present[-keep_last:], *always}
-        for round_number in present:
+        self._keep({*present[-keep_last:], *always})
+
+    def forget_after(self, round_number: int) -> None:
+        self._keep({one for one in self.rounds() if one <= round_number})
+
+    def _keep(self, kept: Container[int]) -> None:
+        for round_number in self.rounds():
             if round_number not in kept:
                 files.remove(self.path(round_number))
 

@@ -27,13 +27,13 @@ def cohort_of(assembly: Assembly, round_number: int) -> list[str]:
 
 
 def counted(assembly: Assembly, round_number: int) -> list[str]:
-    """The clients that a row counts: those chosen, but with privacy as many as are planned.
+    """The clients that a row counts: those that worked, but with privacy as many as are planned.
 
     How many came, and whether they had come before, is exact where accountants take it for secret.
     """
     algorithm, seed = assembly.config.algorithm, assembly.config.seed
     if not algorithm.private:
-        return cohort_of(assembly, round_number)
+        return [plan.client_id for plan in _plans(assembly, round_number)]
     planned = algorithm.planned_clients
     return sampling.cohort(assembly.client_ids, planned, seed, round_number, "in_turn")
 
@@ -51,23 +51,26 @@ def inputs(
     assembly: Assembly, round_number: int, states: ClientStates | None = None
 ) -> list[ClientInput]:
     """The round's clients with their work; heterogeneity may shorten or drop it."""
-    config = assembly.config
     states = states or ClientStates(assembly.algorithm)
     reader = assembly.seen.task.reader(TRAIN_SPLIT)
-    late_rounds = assembly.algorithm.config.late_rounds
-    plans = uneven_work.plan_round(
+    late_rounds = assembly.config.algorithm.late_rounds
+    found = []
+    for plan in _plans(assembly, round_number):
+        read = reader.bind(plan.client_id, plan.work, assembly.config.seed, plan.began)
+        read = uneven_work.late_read(read, plan.lag) if late_rounds else read
+        found.append(ClientInput(plan.client_id, read, states.get(plan.client_id)))
+    return found
+
+
+def _plans(assembly: Assembly, round_number: int) -> list[uneven_work.ClientPlan]:
+    config = assembly.config
+    return uneven_work.plan_round(
         config.system,
         _work_of(assembly, round_number),
         cohort_of(assembly, round_number),
         assembly.task.dataset.index(TRAIN_SPLIT),
         config.seed,
         round_number,
-        late_rounds,
+        config.algorithm.late_rounds,
         lambda earlier: cohort_of(assembly, earlier),
     )
-    found = []
-    for plan in plans:
-        read = reader.bind(plan.client_id, plan.work, config.seed, plan.began)
-        read = uneven_work.late_read(read, plan.lag) if late_rounds else read
-        found.append(ClientInput(plan.client_id, read, states.get(plan.client_id)))
-    return found

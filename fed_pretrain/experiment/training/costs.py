@@ -16,8 +16,12 @@ class Traffic:
 
     `models_down` and `models_up` are in units of what trains (SCAFFOLD sends two). In the first
     `head_rounds` rounds that is the head, of `head_bytes`, and the rest is as good as frozen.
-    `beside_down` and `beside_up` are bytes of what moves without training: kernels that the server
-    corrects come down, averaged statistics go both ways.
+    `beside` are the bytes of statistics that are averaged without training, both ways.
+
+    `corrections` are of the kernels that the server corrects after a round (FedEx-LoRA), each by
+    sum_i p_i a_i (b_i - mean b): for n clients a product of n - 1 times the rank columns, since the
+    sum of p_i (b_i - mean b) is zero. It comes down as these factors, of each round that a client
+    missed, or as the kernel where that is less: (bytes of one client's factors, of the kernel).
     """
 
     trainable_bytes: int
@@ -26,24 +30,30 @@ class Traffic:
     models_up: float
     head_rounds: int = 0
     head_bytes: int = 0
-    beside_down: int = 0
-    beside_up: int = 0
-    _seen: set[str] = field(default_factory=set)
+    beside: int = 0
+    corrections: Sequence[tuple[int, int]] = ()
+    _factors: int = 0
+    _seen: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, assembly: Assembly) -> Traffic:
         start, algorithm = assembly.start, assembly.algorithm
         probing = assembly.config.algorithm.head_rounds
-        heads = [start.weights[0][i].nbytes for i in start.head_positions] if probing else []
+        training, resting = start.weights
+        heads = [training[i].nbytes for i in start.head_positions] if probing else []
+        averaged = start.bytes_of(start.averaged)
         return cls(
             start.report.trainable_bytes,
-            start.report.frozen_bytes - start.bytes_of(start.moving),
+            start.report.frozen_bytes - averaged,
             algorithm.models_down,
             algorithm.models_up,
             probing,
             sum(heads),
-            start.bytes_of(start.moving),
-            start.bytes_of(start.averaged),
+            averaged,
+            [
+                (training[one.a].nbytes + training[one.b].nbytes, resting[one.kernel].nbytes)
+                for one in start.corrected
+            ],
         )
 
     @property
@@ -53,15 +63,25 @@ class Traffic:
 
     def round(self, number: int, clients: Sequence[str]) -> tuple[int, int]:
         """(bytes down, bytes up) of this cohort; remembers who has what does not train."""
-        new = set(clients) - self._seen
-        self._seen |= new
+        new = set(clients) - self._seen.keys()
+        missed = sum(self._corrected(client) for client in clients if client not in new)
+        self._remember(clients)
         moving = self.head_bytes if number <= self.head_rounds else self.trainable_bytes
         still = self.resting_bytes + self.trainable_bytes - moving
-        down = round(len(clients) * (self.models_down * moving + self.beside_down))
-        up = round(len(clients) * (self.models_up * moving + self.beside_up))
-        return down + len(new) * still, up
+        down = round(len(clients) * (self.models_down * moving + self.beside))
+        up = round(len(clients) * (self.models_up * moving + self.beside))
+        return down + missed + len(new) * still, up
 
     def replay(self, cohorts: Sequence[Sequence[str]]) -> None:
         """Makes a resumed run remember the rounds before it."""
         for cohort in cohorts:
-            self._seen |= set(cohort)
+            self._remember(cohort)
+
+    def _corrected(self, client: str) -> int:
+        """Bytes of what became of the kernels since the client had them."""
+        factors = self._factors - self._seen[client]
+        return sum(min(factors * each, kernel) for each, kernel in self.corrections)
+
+    def _remember(self, clients: Sequence[str]) -> None:
+        self._seen |= dict.fromkeys(clients, self._factors)
+        self._factors += max(0, len(clients) - 1)

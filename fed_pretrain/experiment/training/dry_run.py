@@ -111,11 +111,13 @@ def _cost_lines(assembly: Assembly, trial: _Trial) -> list[str]:
     config = assembly.config
     rounds = config.work.rounds or 0
     cohort = len(round_clients.inputs(assembly, 1))
-    down, up = Traffic.of(assembly).round(rounds, [str(number) for number in range(cohort)])
+    traffic = Traffic.of(assembly)
+    numbers = range(1, rounds + 1)
+    sent = sum(sum(traffic.round(r, round_clients.counted(assembly, r))) for r in numbers)
     disk = _disk_bytes(assembly)
     _check_disk(mirror.place(config.workdir), disk)
     lines = [
-        f"{rounds:,} rounds of {cohort} clients: about {_gigabytes((down + up) * rounds)} sent,"
+        f"{rounds:,} rounds of {cohort} clients: about {_gigabytes(sent)} sent,"
         f" {_gigabytes(disk)} on disk, {peak_megabytes():,.0f} MB of memory so far"
     ]
     if trial.clients:

@@ -49,7 +49,7 @@ def model_fn(lora: Adapters):
     )
 
 
-def built(rank: int, *, trains_a: bool, corrects: bool, scale: float = SCALE, **settings):
+def built(rank: int, trains_a: bool, corrects: bool, scale: float = SCALE, **settings):
     lora = Adapters(rank, scale, "", trains_a, corrects)
     config = ResolvedAlgorithm(alignment="none", **settings)
     corrected = CORRECTED if corrects else ()
@@ -57,9 +57,8 @@ def built(rank: int, *, trains_a: bool, corrects: bool, scale: float = SCALE, **
     return compose.build(config, make, payload_spec(), OBJECTIVE, corrected=corrected)
 
 
-def begun(executor, rank: int, *, trains_a: bool, corrects: bool, scale: float = SCALE) -> Run:
-    made = built(rank, trains_a=trains_a, corrects=corrects, scale=scale)
-    run = Run(made, executor)
+def begun(executor, rank: int, trains_a: bool, corrects: bool, scale: float = SCALE, **settings):
+    run = Run(built(rank, trains_a, corrects, scale, **settings), executor)
     a, b = first_factors(rank)
     training, resting = ([a, b], []) if trains_a else ([b], [a])
     weights = tff.learning.models.ModelWeights(training, [KERNEL, BIAS, *resting])
@@ -85,12 +84,15 @@ def trained(kernel, a, b, client: str, number: int, trains_a: bool):
     return a, b
 
 
-def expected(rank: int, trains_a: bool, corrects: bool):
+def expected(rank: int, trains_a: bool, corrects: bool, clip: float | None = None):
+    """`clip`: the norm to which updates are shortened; clients then count alike."""
     kernel, (a, b) = KERNEL.astype(np.float64), first_factors(rank)
     for number, clients in enumerate(COHORTS, 1):
-        weights = np.array(oracle.sizes(clients), np.float64)
+        weights = np.array(oracle.sizes(clients) if clip is None else np.ones(len(clients)))
         weights /= weights.sum()
         found = [trained(kernel, a, b, client, number, trains_a) for client in clients]
+        if clip is not None:
+            found = [shortened(a, b, *factors, clip) for factors in found]
         whole = sum(
             w * (kernel + SCALE * of_a @ of_b)
             for w, (of_a, of_b) in zip(weights, found, strict=True)
@@ -99,9 +101,40 @@ def expected(rank: int, trains_a: bool, corrects: bool):
         b = sum(w * of_b for w, (_, of_b) in zip(weights, found, strict=True))
         if corrects:
             kernel = whole - SCALE * a @ b
-        elif not trains_a:
+        elif not trains_a and clip is None:
             np.testing.assert_allclose(kernel + SCALE * a @ b, whole, atol=1e-12)
     return kernel, a, b
+
+
+def shortened(a, b, of_a, of_b, clip: float):
+    share = min(1.0, clip / np.sqrt(((a - of_a) ** 2).sum() + ((b - of_b) ** 2).sum()))
+    return a + share * (of_a - a), b + share * (of_b - b)
+
+
+PRIVATE = {
+    "dp_noise_multiplier": 1e-9,  # Hardly any: what is left is the clipping.
+    "dp_clip_norm": 0.05,
+    "weighting": "uniform",
+    "population": 6,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("trains_a", [True, False], ids=["fedit", "ffa"])
+@pytest.mark.parametrize(
+    "settings",
+    [{"secure_aggregation": True}, PRIVATE, {**PRIVATE, "secure_aggregation": True}],
+    ids=["secure", "private", "both"],
+)
+def test_secure_sums_and_privacy_cover_adapters_like_any_update(
+    executor, trains_a, settings
+) -> None:
+    run = begun(executor, 2, trains_a, corrects=False, clients_per_round=3, **settings)
+    run.two_rounds()
+    wanted = expected(2, trains_a, corrects=False, clip=settings.get("dp_clip_norm"))
+    for found, oracles in zip(factors_of(run), wanted, strict=True):
+        np.testing.assert_allclose(found, oracles, atol=2e-6)
+    assert np.abs(factors_of(run)[2]).max() > 0.01
 
 
 @pytest.mark.parametrize(
@@ -113,7 +146,7 @@ def expected(rank: int, trains_a: bool, corrects: bool):
     ],
 )
 def test_two_rounds_of_adapters_are_those_of_numpy(executor, trains_a, corrects) -> None:
-    run = begun(executor, 2, trains_a=trains_a, corrects=corrects)
+    run = begun(executor, 2, trains_a, corrects)
     run.two_rounds()
     for found, wanted in zip(factors_of(run), expected(2, trains_a, corrects), strict=True):
         np.testing.assert_allclose(found, wanted, atol=2e-6)
@@ -122,7 +155,7 @@ def test_two_rounds_of_adapters_are_those_of_numpy(executor, trains_a, corrects)
 
 
 def test_ffa_at_full_rank_and_a_scale_of_one_takes_the_steps_of_the_kernel_itself(executor) -> None:
-    run = begun(executor, FEATURES, trains_a=False, corrects=False, scale=1.0)
+    run = begun(executor, FEATURES, False, False, scale=1.0)
     run.two_rounds()
     kernel, a, b = factors_of(run)
     whole = KERNEL.astype(np.float64)
@@ -143,6 +176,7 @@ def test_ffa_at_full_rank_and_a_scale_of_one_takes_the_steps_of_the_kernel_itsel
     ("settings", "named"),
     [
         ({"secure_aggregation": True}, "--secure_aggregation does not let the server see them"),
+        ({**PRIVATE, "clients_per_round": 3}, "--dp_noise_multiplier does not let the server see"),
         ({"compression": "quantize"}, "--compression=quantize does not"),
         ({"late_rounds": 1}, "--late_rounds does not"),
         ({"server_optimizer": "adam"}, "--server_optimizer=sgd with --server_learning_rate=1"),

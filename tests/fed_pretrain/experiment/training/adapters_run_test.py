@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from fed_pretrain.experiment.assembly.run_config import RunConfig
 from fed_pretrain.experiment.training.run import train
-from fed_pretrain.starts.start_config import StartConfig
+from fed_pretrain.starts.start_config import LORA_AVERAGES, StartConfig
 from groundwork import array_file
 from groundwork.errors import UserError
 from tests.fed_pretrain.experiment.small_runs import rounds_of, same_weights, small
@@ -20,7 +20,8 @@ X = np.random.default_rng(0).integers(0, 16, (5, 8, 8, 1), dtype=np.uint8)
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> RunConfig:
-    config = small(tmp_path_factory.mktemp("adapters") / "run", start=ADAPTED)
+    folder = tmp_path_factory.mktemp("adapters") / "run"
+    config = small(folder, start=ADAPTED, work={"sampling": "fixed"})
     train(config)
     return config
 
@@ -46,9 +47,13 @@ def test_a_run_of_adapters_stopped_half_way_ends_with_the_same_bytes(
 
     up = size("lora_a", "lora_b") + size("head/kernel", "head/bias")
     assert again.rows[1]["bytes_up"] == 3 * up
-    # The kernels that the server corrects come down in every round, what rests in the first.
-    down = up + size("conv1/kernel", "conv2/kernel")
-    assert again.rows[1]["bytes_down"] == 3 * (down + size("conv1/bias", "conv2/bias"))
+    resting = [f"{layer}/{part}" for layer in ("conv1", "conv2") for part in ("kernel", "bias")]
+    assert again.rows[1]["bytes_down"] == 3 * (up + size(*resting))
+    # Three clients' corrections of the kernels have twice the rank.
+    factors = [2 * size(f"{layer}/lora_a", f"{layer}/lora_b") for layer in ("conv1", "conv2")]
+    kernels = [size(f"{layer}/kernel") for layer in ("conv1", "conv2")]
+    corrections = sum(map(min, factors, kernels))
+    assert again.rows[2]["bytes_down"] == 3 * (up + corrections)
 
 
 @pytest.mark.slow
@@ -74,6 +79,28 @@ def test_its_model_is_plain_and_others_start_from_it(run: RunConfig, tmp_path: P
     assert started(str(folder / "final.keras"), "from the file") == pytest.approx(ended, abs=1e-5)
     lora = {"trainable": "lora", "lora_rank": 3}
     assert started(str(folder), "adapters anew", **lora) == pytest.approx(ended, abs=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("average", LORA_AVERAGES)
+def test_heads_stay_with_their_clients_and_the_server_has_the_adapters(
+    tmp_path: Path, average: str
+) -> None:
+    config = small(
+        tmp_path,
+        start=dataclasses.replace(ADAPTED, lora_average=average),
+        algorithm=None,
+        algorithm_settings=(("personal", "head"),),
+        work={"sampling": "fixed"},
+    )
+    rows = train(config).rows
+    before, after = arrays(tmp_path, 0), arrays(tmp_path, 2)
+    moved = {name for name, value in after.items() if not np.array_equal(value, before[name])}
+    parts = {"fedit": ["lora_a"], "ffa": [], "fedex": ["lora_a", "kernel"]}[average]
+    assert moved == {f"{conv}/{part}" for conv in ("conv1", "conv2") for part in ["lora_b", *parts]}
+    sent = sum(after[name].nbytes for name in moved if "lora" in name)
+    assert rows[2]["bytes_up"] == 3 * sent
+    assert rows[2]["eval_personal_accuracy_mean"] != rows[0]["eval_personal_accuracy_mean"]
 
 
 def test_settings_of_adapters_without_adapters_are_refused() -> None:

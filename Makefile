@@ -16,7 +16,7 @@ PEERS := flower pfl fedjax fluke blazefl
 # Bytecode makes an import of TensorFlow Federated take 6 s in place of 24 s.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: site results-check test-stores quickstart test test-all test-airflow test-trackers engines test-engines test-image pages-test notebooks lint format bench bench-smoke peers bench-peers mutants doctor bazel-smoke generated architecture lock gpu pjrt pjrt-cuda pjrt-tpu test-pjrt device-check \
+.PHONY: site results-check test-stores test-hub quickstart test test-all test-airflow test-trackers engines test-engines test-image pages-test notebooks lint format bench bench-smoke peers bench-peers mutants doctor bazel-smoke generated architecture lock gpu pjrt pjrt-cuda pjrt-tpu test-pjrt device-check \
 	embedded-large fashion-mnist clean clean-all help .venv
 .DEFAULT_GOAL := help
 
@@ -60,6 +60,10 @@ test-stores: .venv/.stamp  ## prepare, train and study on a server that speaks S
 	@"$(PYTHON)" tools/environment.py side stores
 	@"$(PYTHON)" tools/environment.py side prepare
 	@$(VENV)/python -m pytest -q --slow tests/groundwork/stores tests/data_prep/store tests/data_prep/slim_environment_test.py
+
+test-hub: .venv/.stamp  ## download a model by huggingface_hub, in its own environment
+	@"$(PYTHON)" tools/environment.py side hub
+	@$(VENV)/python -m pytest -q --slow tests/groundwork/real_hub_test.py
 
 notebooks: .venv/.stamp  ## run the notebooks from start to end, in their own environment
 	@"$(PYTHON)" tools/environment.py side notebooks

@@ -4,6 +4,8 @@ No global generator, no Python `hash()`, no dependence on the order of calls: th
 made by every process, worker and resumed run.
 """
 
+from __future__ import annotations
+
 import hashlib
 
 import numpy as np

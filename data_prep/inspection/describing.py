@@ -1,5 +1,7 @@
 """What is in a dataset: a table of sizes, and pictures of client sizes and labels."""
 
+from __future__ import annotations
+
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -98,20 +100,20 @@ def pictures(dataset: PreparedDataset, folder: Path) -> list[Path]:
     return written
 
 
-def _figure(width: float, height: float) -> "Figure":
+def _figure(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _save(path: Path, figure: "Figure") -> Path:
+def _save(path: Path, figure: Figure) -> Path:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120, metadata={"Software": None})
     files.write_bytes(path, buffer.getvalue())
     return path
 
 
-def _sizes(split: str, sizes: np.ndarray) -> "Figure":
+def _sizes(split: str, sizes: np.ndarray) -> Figure:
     figure = _figure(6, 3.6)
     axes = figure.add_subplot()
     if sizes.max() > 20 * max(1, sizes.min()):
@@ -126,7 +128,7 @@ def _sizes(split: str, sizes: np.ndarray) -> "Figure":
     return figure
 
 
-def _labels(split: str, counts: np.ndarray, names: list[str]) -> "Figure":
+def _labels(split: str, counts: np.ndarray, names: list[str]) -> Figure:
     """Clients (evenly chosen) by label: a dot's area is the share of the client's examples."""
     chosen = np.unique(np.linspace(0, len(counts) - 1, _MOST_LABEL_CLIENTS).round().astype(int))
     shares = counts[chosen] / np.maximum(1, counts[chosen].sum(axis=1, keepdims=True))

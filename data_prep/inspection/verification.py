@@ -1,5 +1,7 @@
 """Checks every byte of a dataset against its manifest, and the account against itself."""
 
+from __future__ import annotations
+
 import hashlib
 import os
 from collections.abc import Callable, Iterator

@@ -1,5 +1,7 @@
 """What gives each example its client and its split, as settings."""
 
+from __future__ import annotations
+
 import dataclasses
 from typing import ClassVar, Protocol, TypeVar
 
@@ -38,7 +40,7 @@ class OwnPartition(Dealer, Protocol):
     name: ClassVar[str]
     uses: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, config: "PartitionConfig", histogram: np.ndarray) -> None:
+    def __init__(self, config: PartitionConfig, histogram: np.ndarray) -> None:
         """`histogram` counts the training examples of each label."""
 
 

@@ -1,5 +1,7 @@
 """The client index: one Parquet row a client, so that 342,477 clients open in under a second."""
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 import hashlib
@@ -115,7 +117,7 @@ class ClientIndex:
         labels = self._table.schema.field("label_counts").type.list_size
         return column.flatten().to_numpy().reshape(len(self), labels).astype(np.int64)
 
-    def without(self, client_ids: Set[str]) -> "ClientIndex":
+    def without(self, client_ids: Set[str]) -> ClientIndex:
         """The index of the other clients, in the same order."""
         kept = [client_id not in client_ids for client_id in self.client_ids]
         return ClientIndex(self._table.filter(pa.array(kept, pa.bool_())))

@@ -8,6 +8,8 @@ of the root of the prefix sums (Fichtenberger, Henzinger and Upadhyay 2022), ban
 McKenna, Upadhyay and Lampert 2025. One band is independent noise.
 """
 
+from __future__ import annotations
+
 import numpy as np
 
 

@@ -1,5 +1,7 @@
 """How a client's stored examples become the rows a model trains on."""
 
+from __future__ import annotations
+
 import abc
 import math
 from collections.abc import Mapping

@@ -4,6 +4,8 @@ Epochs, shuffling, an exact number of steps and a deadline are all the same arra
 `order[step, slot]` is a row of the client, or -1 where the batch is padded.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import math
 

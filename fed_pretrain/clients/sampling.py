@@ -1,5 +1,7 @@
 """Which clients take part in a round: a pure function of (seed, round)."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 import numpy as np

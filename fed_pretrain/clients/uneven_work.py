@@ -11,6 +11,8 @@ says how many rounds back it began: its update is computed from that older model
 receives it, which gives the same numbers as having waited for it.
 """
 
+from __future__ import annotations
+
 import collections
 import dataclasses
 import functools
@@ -126,7 +128,7 @@ def drawn_epochs(
 
 def late_read(
     read: Callable[[], Nested], lag: int
-) -> Callable[[], "collections.OrderedDict[str, np.ndarray]"]:
+) -> Callable[[], collections.OrderedDict[str, np.ndarray]]:
     """The client's reader, its payload saying how many rounds back it began; picklable."""
     return functools.partial(_with_lag, read, lag)
 
@@ -138,7 +140,7 @@ def late_payload_spec(payload_spec: Spec) -> Spec:
     return collections.OrderedDict(payload_spec, lag=tf.TensorSpec([], tf.int32))
 
 
-def _with_lag(read: Callable[[], Nested], lag: int) -> "collections.OrderedDict[str, np.ndarray]":
+def _with_lag(read: Callable[[], Nested], lag: int) -> collections.OrderedDict[str, np.ndarray]:
     return collections.OrderedDict(read(), lag=np.int32(lag))
 
 

@@ -1,5 +1,7 @@
 """Extreme eigenvalues by Lanczos with full re-orthogonalisation and honest residuals."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal

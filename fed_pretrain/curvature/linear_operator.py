@@ -1,5 +1,7 @@
 """A symmetric matrix known only by its products: what the eigenvalue algorithms work on."""
 
+from __future__ import annotations
+
 from typing import Protocol
 
 import numpy as np

@@ -1,5 +1,7 @@
 """The spectral density by stochastic Lanczos quadrature (Ghorbani et al. 2019, sec. 2)."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,5 +1,7 @@
 """What an executor is: three verbs over a cohort of clients, whatever runs them."""
 
+from __future__ import annotations
+
 import abc
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,7 +11,7 @@ import numpy as np
 
 from groundwork.untyped import Computation, Nested, Process, State
 
-Payload = Mapping[str, np.ndarray]
+Payload = Mapping[str, "np.ndarray"]
 Value = TypeVar("Value")
 
 
@@ -81,7 +83,7 @@ class Executor(abc.ABC):
     def close(self) -> None:
         """Ends every process and thread the executor started."""
 
-    def __enter__(self) -> "Executor":
+    def __enter__(self) -> Executor:
         return self
 
     def __exit__(self, *unused: object) -> None:

@@ -6,6 +6,8 @@ that a plain step of B moves the product by scale^2 times the projection of W's 
 columns of A; at full rank and a scale of one it is that step.
 """
 
+from __future__ import annotations
+
 import dataclasses
 from collections.abc import Mapping, Sequence
 

@@ -1,5 +1,7 @@
 """A model's weights as arrays: mixed, moved and flattened."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol

@@ -11,6 +11,8 @@ An undefined value is NaN, never 0. After the fact the cosine between every two 
 measured, with the clients by name.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -53,7 +55,7 @@ class Alignment(Probe):
         return {**content, **coming.provenance()}
 
     @staticmethod
-    def draw(content: Mapping[str, Json]) -> "Figure":
+    def draw(content: Mapping[str, Json]) -> Figure:
         from fed_pretrain.probes import drawing
 
         title = f"cosine between clients' updates ({content['client_update']})"

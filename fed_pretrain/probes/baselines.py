@@ -5,6 +5,8 @@ one server on all clients' rows, and, of a run, the federated model as it is and
 client: judged on the clients' own held-out rows, with the bytes each way would have sent.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
@@ -54,7 +56,7 @@ class Baselines(Probe):
         return content
 
     @staticmethod
-    def draw(content: Mapping[str, Json]) -> "Figure":
+    def draw(content: Mapping[str, Json]) -> Figure:
         """Accuracy, with what each way of training would have sent."""
         from fed_pretrain.probes import drawing
 
@@ -139,7 +141,7 @@ def table(content: Mapping[str, Json]) -> str:
     return "\n".join(lines)
 
 
-def _summarised(task: "Task", row: dict[str, Json]) -> dict[str, Json]:
+def _summarised(task: Task, row: dict[str, Json]) -> dict[str, Json]:
     """The pooled figures, and how accuracy spreads over the clients where each is by itself."""
     from fed_pretrain.tasks import evaluation
 
@@ -149,13 +151,13 @@ def _summarised(task: "Task", row: dict[str, Json]) -> dict[str, Json]:
     return {**task.summarise(row.pop("sums")), **own, **row}
 
 
-def _as_it_is(name: str, result: "FineTuned", down: int, up: int = 0) -> dict[str, Json]:
+def _as_it_is(name: str, result: FineTuned, down: int, up: int = 0) -> dict[str, Json]:
     """Before any fine-tuning."""
     each = [sums["before"] for sums in result.each]
     return {"name": name, "sums": result.before, "each": each, "bytes_down": down, "bytes_up": up}
 
 
-def _row(result: "FineTuned") -> dict[str, Json]:
+def _row(result: FineTuned) -> dict[str, Json]:
     return {
         "name": result.name,
         "sums": result.after,
@@ -195,7 +197,7 @@ class _Reads:
         return ClientInput(POOLED, read), int(train[0].nbytes + train[1].nbytes)
 
     @property
-    def _pair(self) -> "tuple[ClientReader, ClientReader]":
+    def _pair(self) -> tuple[ClientReader, ClientReader]:
         return self._train, self._held
 
     @property
@@ -204,7 +206,7 @@ class _Reads:
 
 
 def _read(
-    readers: Sequence["ClientReader"], client_id: str, work: LocalWork, seed: int
+    readers: Sequence[ClientReader], client_id: str, work: LocalWork, seed: int
 ) -> Mapping[str, np.ndarray]:
     from fed_pretrain.algorithms.local_fine_tuning import held_out_payload
 
@@ -212,7 +214,7 @@ def _read(
     return held_out_payload(train, held, work, seed, client_id)
 
 
-def _pooled(train: "Rows", held: "Rows", work: LocalWork, seed: int) -> Mapping[str, np.ndarray]:
+def _pooled(train: Rows, held: Rows, work: LocalWork, seed: int) -> Mapping[str, np.ndarray]:
     from fed_pretrain.algorithms.local_fine_tuning import held_out_payload
 
     return held_out_payload(train, held, work, seed, POOLED)

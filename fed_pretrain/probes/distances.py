@@ -5,6 +5,8 @@ For two solutions reached from one start, with d_1 = w_1 - w_0 and d_2 = w_2 - w
 trainable weights and layer by layer.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Tensors = Sequence[np.ndarray]
+Tensors = Sequence["np.ndarray"]
 _MOST_LAYERS = 24
 _UNIT = (
     "Euclidean norm over all trainable weights; relative: apart as a share of the mean distance"
@@ -80,7 +82,7 @@ class Distances(Probe):
         }
 
     @staticmethod
-    def draw(content: Mapping[str, Json]) -> "Figure":
+    def draw(content: Mapping[str, Json]) -> Figure:
         from fed_pretrain.probes import drawing
 
         if "between" in content:
@@ -157,7 +159,7 @@ def _figures(products: np.ndarray) -> dict[str, float]:
     }
 
 
-def _draw_between(content: Mapping[str, Json]) -> "Figure":
+def _draw_between(content: Mapping[str, Json]) -> Figure:
     """The triangle of start and solutions, to scale; and the angle layer by layer."""
     from fed_pretrain.probes import drawing
 
@@ -168,7 +170,7 @@ def _draw_between(content: Mapping[str, Json]) -> "Figure":
     return made
 
 
-def _triangle(plot: "Axes", content: Mapping[str, Json]) -> None:
+def _triangle(plot: Axes, content: Mapping[str, Json]) -> None:
     from fed_pretrain.probes import drawing
 
     whole = content["whole"]
@@ -207,7 +209,7 @@ def _triangle(plot: "Axes", content: Mapping[str, Json]) -> None:
     plot.margins(0.2)
 
 
-def _angles(plot: "Axes", layers: list[Mapping[str, Json]]) -> None:
+def _angles(plot: Axes, layers: list[Mapping[str, Json]]) -> None:
     """The layers that are farthest apart, in the model's order."""
     from fed_pretrain.probes import drawing
 

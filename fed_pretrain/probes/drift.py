@@ -11,6 +11,8 @@ update, p_i its share of the round's weights, and m the mean of x_i under p:
 m is what a server with plain averaging and rate 1 would adopt.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -65,7 +67,7 @@ class Drift(Probe):
         }
 
     @staticmethod
-    def draw(content: Mapping[str, Json]) -> "Figure":
+    def draw(content: Mapping[str, Json]) -> Figure:
         """What each client's model reaches beside their mean, and how far it went."""
         from fed_pretrain.probes import drawing
 
@@ -139,7 +141,7 @@ def _squared(tensors: Sequence[np.ndarray]) -> float:
     return sum(float(np.sum(np.square(np.asarray(t, np.float64)))) for t in tensors)
 
 
-def evaluation(subject: Subject) -> "GlobalEvaluation":
+def evaluation(subject: Subject) -> GlobalEvaluation:
     """Every local model is evaluated, so on few examples: a fixed draw of the split."""
     from fed_pretrain.tasks.evaluation import GlobalEvaluation
 

@@ -4,6 +4,8 @@ With v of length one, s = <grad F(w), v> and c = <v, H v>, the quadratic model i
 q(a) = F(w) + s a + c a^2 / 2. Where F(w + a v) leaves q, c no longer describes the loss.
 """
 
+from __future__ import annotations
+
 import collections
 import dataclasses
 import sys
@@ -97,7 +99,7 @@ class Eigenvector(Probe):
         }
 
     @staticmethod
-    def draw(content: Mapping[str, Json]) -> "Figure":
+    def draw(content: Mapping[str, Json]) -> Figure:
         """The loss, and the parabola that the eigenvalue and the slope make."""
         from fed_pretrain.probes import drawing
 
@@ -129,14 +131,14 @@ def reach(loss: float, curvature: float) -> float:
     return float(np.sqrt(2.0 * max(loss, _LEAST_LOSS) / abs(curvature)))
 
 
-def loss_and_slope(task: "Task", build_model: "BuildModel") -> "tff.Computation":
+def loss_and_slope(task: Task, build_model: BuildModel) -> tff.Computation:
     """`((weights, vector), client data) -> sums` of loss, slope and accuracy over the client."""
     from fed_pretrain.tasks.client_sums import Finding, client_sums
 
     return client_sums(task, build_model, Finding(_found, _zeros))
 
 
-def _found(batch: "Batch") -> "Sums":
+def _found(batch: Batch) -> Sums:
     import tensorflow as tf
 
     from fed_pretrain.curvature.loss_operators import inner_product
@@ -148,7 +150,7 @@ def _found(batch: "Batch") -> "Sums":
     return collections.OrderedDict({name: sums[name] for name in _STATISTICS}, slope_sum=slope)
 
 
-def _zeros(vector: "Vector") -> "Sums":
+def _zeros(vector: Vector) -> Sums:
     import tensorflow as tf
 
     names = (*_STATISTICS, "slope_sum")
@@ -157,7 +159,7 @@ def _zeros(vector: "Vector") -> "Sums":
 
 def along(
     executor: Executor,
-    computation: "tff.Computation",
+    computation: tff.Computation,
     weights: Weights,
     vector: Sequence[np.ndarray],
     clients: Sequence[ClientInput],

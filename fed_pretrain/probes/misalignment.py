@@ -14,6 +14,8 @@ The share at round 0 grows with the length of the way that training takes, whate
 So beside it is the share (live) that a step as long in a random direction would leave.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -41,7 +43,7 @@ HELD_BYTES = 1 << 30
 _BATCH = 64
 _DRAWS = 5
 # Means (filters, classes) of one layer, by layer name.
-Means = dict[str, np.ndarray]
+Means = dict[str, "np.ndarray"]
 
 
 class Misalignment(Probe):
@@ -94,7 +96,7 @@ class Misalignment(Probe):
         }
 
     def _after_random_steps(
-        self, class_means: "ClassMeans", snapshots: Snapshots, final: Weights, before: Means
+        self, class_means: ClassMeans, snapshots: Snapshots, final: Weights, before: Means
     ) -> float | None:
         """The mean over some draws; None for a run whose start was not kept.
 
@@ -120,7 +122,7 @@ class Misalignment(Probe):
         return x, y
 
     @staticmethod
-    def draw(content: Mapping[str, Json]) -> "Figure":
+    def draw(content: Mapping[str, Json]) -> Figure:
         from fed_pretrain.probes import drawing
 
         title = "misaligned filters (surrogate)"
@@ -161,7 +163,7 @@ def fractions(now: Means, final: Means) -> tuple[float, dict[str, float]]:
 class Filters:
     """The convolutions of a model, compiled once for all weights and runs."""
 
-    def __init__(self, build_model: "BuildModel") -> None:
+    def __init__(self, build_model: BuildModel) -> None:
         import tensorflow as tf
 
         from fed_pretrain.models.tracing import Traced
@@ -177,7 +179,7 @@ class Filters:
         self._inputs_of = Traced(self._run).get_concrete_function(specs[0])
         self._means_of = Traced(self._means).get_concrete_function(*specs[1:])
 
-    def inputs_of(self, weights: Weights, x: np.ndarray) -> "list[tf.Tensor]":
+    def inputs_of(self, weights: Weights, x: np.ndarray) -> list[tf.Tensor]:
         """What enters each convolution of the model with these weights, which it is left with."""
         import tensorflow as tf
 
@@ -187,16 +189,16 @@ class Filters:
         found: list[tf.Tensor] = list(self._inputs_of(tf.constant(x)))
         return found
 
-    def means(self, inputs: "Sequence[tf.Tensor]") -> list[tuple[np.ndarray, np.ndarray]]:
+    def means(self, inputs: Sequence[tf.Tensor]) -> list[tuple[np.ndarray, np.ndarray]]:
         """By layer: the means over places of what enters the ReLU, and of the filters alone."""
         flat = [one.numpy() for one in self._means_of(*inputs)]
         return list(zip(flat[::2], flat[1::2], strict=True))
 
-    def _run(self, x: "tf.Tensor") -> "list[tf.Tensor]":
+    def _run(self, x: tf.Tensor) -> list[tf.Tensor]:
         outputs = self._inputs(x, training=False)
         return outputs if isinstance(outputs, list) else [outputs]
 
-    def _means(self, *inputs: "tf.Tensor") -> "list[tf.Tensor]":
+    def _means(self, *inputs: tf.Tensor) -> list[tf.Tensor]:
         import tensorflow as tf
 
         found = []
@@ -215,7 +217,7 @@ class ClassMeans:
 
     def __init__(
         self,
-        build_model: "BuildModel",
+        build_model: BuildModel,
         x: np.ndarray,
         y: np.ndarray,
         filters: Filters | None = None,
@@ -230,11 +232,11 @@ class ClassMeans:
             for layer in self._layers
         }
 
-    def inputs_at(self, weights: Weights) -> "HeldInputs":
+    def inputs_at(self, weights: Weights) -> HeldInputs:
         """The layer inputs of the model with these weights, for the `fixed` means."""
         return HeldInputs(lambda rows: self._layer_inputs(weights, rows))
 
-    def __call__(self, weights: Weights, held: "HeldInputs | None" = None) -> dict[str, Means]:
+    def __call__(self, weights: Weights, held: HeldInputs | None = None) -> dict[str, Means]:
         """`live` and `patch` means, and `fixed` ones on the inputs held."""
         sums: dict[str, Means] = {name: {} for name in DEFINITIONS}
         for first in range(0, len(self._x), _BATCH):
@@ -249,14 +251,14 @@ class ClassMeans:
                 self._add(sums["fixed"], layer, entering, rows)
         return {name: means for name, means in sums.items() if means}
 
-    def _layer_inputs(self, weights: Weights, rows: slice) -> "list[tf.Tensor]":
+    def _layer_inputs(self, weights: Weights, rows: slice) -> list[tf.Tensor]:
         """Leaves the model with these weights."""
         return self._filters.inputs_of(weights, self._x[rows])
 
-    def _held(self, inputs: "Sequence[tf.Tensor]") -> list[tuple[np.ndarray, np.ndarray]]:
+    def _held(self, inputs: Sequence[tf.Tensor]) -> list[tuple[np.ndarray, np.ndarray]]:
         return self._filters.means(inputs) if inputs else []
 
-    def _add(self, sums: Means, layer: "FilterLayer", means: np.ndarray, rows: slice) -> None:
+    def _add(self, sums: Means, layer: FilterLayer, means: np.ndarray, rows: slice) -> None:
         """Adds per class; dividing by the class' size would not change a sign."""
         labels = self._y[rows]
         added = np.stack([means[labels == c].sum(axis=0) for c in self.classes], axis=1)
@@ -266,12 +268,12 @@ class ClassMeans:
 class HeldInputs:
     """The layer inputs of one model, batch by batch: computed once, while they fit `HELD_BYTES`."""
 
-    def __init__(self, compute: Callable[[slice], "list[tf.Tensor]"]) -> None:
+    def __init__(self, compute: Callable[[slice], list[tf.Tensor]]) -> None:
         self._compute = compute
         self._held: dict[int, list[tf.Tensor]] = {}
         self._bytes = 0
 
-    def at(self, rows: slice) -> "list[tf.Tensor]":
+    def at(self, rows: slice) -> list[tf.Tensor]:
         if rows.start in self._held:
             return self._held[rows.start]
         inputs = self._compute(rows)
@@ -286,14 +288,14 @@ class HeldInputs:
 class FilterLayer:
     """A convolution and the layer whose output enters the ReLU: itself or the norm behind it."""
 
-    convolution: "tf.keras.layers.Layer"
-    norm: "tf.keras.layers.Layer | None"
+    convolution: tf.keras.layers.Layer
+    norm: tf.keras.layers.Layer | None
 
     @property
     def name(self) -> str:
         return str(self.convolution.name)
 
-    def patch_response(self, x: "tf.Tensor") -> "tf.Tensor":
+    def patch_response(self, x: tf.Tensor) -> tf.Tensor:
         """The filter on its input, without bias."""
         import tensorflow as tf
 
@@ -304,14 +306,14 @@ class FilterLayer:
             return tf.nn.depthwise_conv2d(x, layer.depthwise_kernel, strides, padding)
         return layer.convolution_op(x, layer.kernel)
 
-    def entering(self, response: "tf.Tensor") -> "tf.Tensor":
+    def entering(self, response: tf.Tensor) -> tf.Tensor:
         """What enters the ReLU, of what `patch_response` gives."""
         if self.convolution.use_bias:
             response += self.convolution.bias
         return response if self.norm is None else self.norm(response)
 
 
-def filter_layers(model: "tf.keras.Model") -> list[FilterLayer]:
+def filter_layers(model: tf.keras.Model) -> list[FilterLayer]:
     """Every convolution of a functional model, in the model's order."""
     import tensorflow as tf
 
@@ -324,7 +326,7 @@ def filter_layers(model: "tf.keras.Model") -> list[FilterLayer]:
     return found
 
 
-def _norm_behind(layer: "tf.keras.layers.Layer") -> "tf.keras.layers.Layer | None":
+def _norm_behind(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer | None:
     import tensorflow as tf
 
     if tf.keras.activations.serialize(layer.activation) != "linear":

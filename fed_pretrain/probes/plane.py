@@ -4,6 +4,8 @@ Its coordinates are orthonormal: distances on the figure are Euclidean distances
 weights. The first model is the origin and the second lies on the first axis.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import sys
 from collections.abc import Callable, Mapping
@@ -76,7 +78,7 @@ class Plane(Probe):
         }
 
     @staticmethod
-    def draw(content: Mapping[str, Json]) -> "Figure":
+    def draw(content: Mapping[str, Json]) -> Figure:
         """A column a split; loss above, accuracy below; the three models marked."""
         from fed_pretrain.probes import drawing
 
@@ -183,8 +185,8 @@ def _displacement(first: Weights, second: Weights) -> np.ndarray:
 
 
 def _contours(
-    made: "Figure",
-    plot: "Axes",
+    made: Figure,
+    plot: Axes,
     content: Mapping[str, Json],
     values: Json,
     title: str,

@@ -4,6 +4,8 @@
 TensorFlow and Matplotlib inside its methods only, so that names, help and refusals cost neither.
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -99,7 +101,7 @@ class Probe:
         return self.at_end(self.subject.snapshots)
 
     @staticmethod
-    def draw(content: Mapping[str, Json]) -> "Figure | None":
+    def draw(content: Mapping[str, Json]) -> Figure | None:
         """The figure of a content read back from JSON; None when it has nothing to show."""
         return None
 

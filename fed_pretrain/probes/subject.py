@@ -1,5 +1,7 @@
 """What a probe looks at: a model in its run, at the start, in rounds or after the fact."""
 
+from __future__ import annotations
+
 import dataclasses
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 Snapshots = Sequence[tuple[int, Callable[[], Weights]]]
 """Rounds in order, the last one at the end, and how to read their weights."""
-Updates = Iterator[tuple[list[np.ndarray], float]]
+Updates = Iterator[tuple[list["np.ndarray"], float]]
 """Each client's update and its weight in the round's mean, in the cohort's order."""
 OnClient = Callable[[str, Mapping[str, float]], None]
 """Receives each client's id and figures, in order."""
@@ -118,8 +120,8 @@ class Subject:
     `eigenpairs` holds what one probe leaves for the others of the same call.
     """
 
-    task: "Task"
-    build_model: "BuildModel"
+    task: Task
+    build_model: BuildModel
     names: Sequence[str]
     executor: Executor
     seed: int
@@ -142,7 +144,7 @@ class Subject:
     calibrated: Callable[[], Calibration] = _only_at_a_checkpoint
     sent: Callable[[], tuple[int, int]] = _only_at_a_checkpoint
     one_pass: Callable[[], OnePass | None] = lambda: None
-    eigenpairs: dict[str, "LanczosResult"] = dataclasses.field(default_factory=dict)
+    eigenpairs: dict[str, LanczosResult] = dataclasses.field(default_factory=dict)
 
     def option(self, kind: type[Value]) -> Value:
         """The options of this dataclass as the flags set them."""

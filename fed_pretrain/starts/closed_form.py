@@ -14,6 +14,8 @@ Rows of W but the last's are scaled to length one, so that no class wins by its 
 bias. All of them are scaled by one factor that makes the loss of the training examples least.
 """
 
+from __future__ import annotations
+
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 

@@ -1,5 +1,7 @@
 """A start of controlled quality: weights pushed off by noise, or blended with another start."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping
 

@@ -1,5 +1,7 @@
 """A head that the server trains on features it draws from Gaussians of the clients' classes."""
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 import numpy as np

@@ -1,5 +1,7 @@
 """A study as a file that a scheduler takes: an Airflow DAG, a Slurm script, a makefile, ..."""
 
+from __future__ import annotations
+
 import datetime
 import re
 import shlex

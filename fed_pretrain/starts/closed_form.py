@@ -24,9 +24,6 @@ import numpy as np
 from fed_pretrain.starts import virtual_features
 from fed_pretrain.starts.virtual_features import Gaussians, Head
 
-SCALES = np.geomspace(1e-2, 1e4, 121)
-"""The factors that are tried; neighbours are 12 % apart."""
-
 
 @dataclasses.dataclass(frozen=True)
 class ClassSums:

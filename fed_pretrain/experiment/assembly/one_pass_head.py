@@ -29,6 +29,8 @@ from groundwork.untyped import Json, Nested
 
 # Of the inverse of the largest curvature in the head; of that rate in the body.
 _HEAD_STEP, _BODY_STEP = 0.2, 0.01
+# Factors of the head that are tried; neighbours are 12 % apart.
+_SCALES = np.geomspace(1e-2, 1e4, 121)
 # Squared lengths of phi that clients vote for, and the norm of a client's two votes.
 _LENGTHS = [float(length) for length in np.geomspace(1e-2, 1e6, 33)]
 _VOTES = 2.0**0.5
@@ -218,14 +220,14 @@ class _Fit:
         weights = layer.exchanged(ModelArrays(*self._start.weights), layer.values(head))
         if self._protection.any:
             return self._voted(weights)
-        computation = layer.computation(feature_sums.losses_by_scale, list(closed_form.SCALES))
+        computation = layer.computation(feature_sums.losses_by_scale, list(_SCALES))
         found = layer.total(computation, weights)
         best = int(np.argmin(np.asarray(found["losses"])))
-        return float(closed_form.SCALES[best]), float(found["squares"]) / float(found["count"])
+        return float(_SCALES[best]), float(found["squares"]) / float(found["count"])
 
     def _voted(self, weights: ModelArrays) -> tuple[float, float]:
         """Where sums are protected each client names its best factor and its length of phi."""
-        scales, protection = list(closed_form.SCALES[::5]), self._protection
+        scales, protection = list(_SCALES[::5]), self._protection
 
         def leaves(sums: Nested) -> Nested:
             return protection.leaves(feature_sums.votes(sums, scales, _LENGTHS), norm=_VOTES)
@@ -247,7 +249,7 @@ class _Fit:
                 "head_covariance": config.head_covariance,
             }
         body = sum(value.nbytes for values in self._start.weights for value in values)
-        second = len(closed_form.SCALES) + 2
+        second = len(_SCALES) + 2
         return {
             "head_paper": f"arXiv {self._form.paper}",
             "head_strength": config.head_strength if self._form.regularised else None,

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data_prep.partitions.partition_config import PartitionConfig, SplitConfig
-from data_prep.sources.source import ClientLimits, SourceReader, WorkUnit
+from data_prep.sources.source import ClientLimits, SourceReader
+from data_prep.sources.work_units import WorkUnit
 from data_prep.store.features import FeatureSpec
 from groundwork import files, staging
 from groundwork.stores import mirror, store

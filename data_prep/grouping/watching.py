@@ -53,8 +53,9 @@ def _watch(job: Job, tasks: Sequence[Task], expected: int | None, stop: threadin
 
 
 def _in_one_piece(tasks: Sequence[Task]) -> str:
-    """A compressed file cannot be entered in its middle: a kill costs what was read of it."""
-    compressed = sum(unit.path.endswith(SUFFIXES) for task in tasks for unit in task.units)
+    """Few compressed files can be entered in their middle: a kill costs what was read of others."""
+    whole = (unit for task in tasks for unit in task.units if unit.stop is None and not unit.part)
+    compressed = sum(unit.path.endswith(SUFFIXES) for unit in whole)
     return f", {compressed:,} of them compressed, each in one piece" if compressed else ""
 
 

@@ -1,9 +1,11 @@
 """Writes a dataset in the layouts that TensorFlow Federated itself reads."""
 
+import contextlib
+import itertools
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
@@ -65,51 +67,45 @@ def file_name(client_id: str) -> str:
     return name
 
 
+def _clients(dataset: PreparedDataset) -> Iterator[tuple[str, str, int, Iterator[bytes]]]:
+    """(split, client, number of examples, its examples) of them all."""
+    progress = Progress("export clients", sum(s.clients for s in dataset.manifest.splits.values()))
+    numbers = itertools.count(1)
+    for split in dataset.splits:
+        sizes = dataset.index(split).num_examples.tolist()
+        for (client_id, records), examples in zip(dataset.iterate(split), sizes, strict=True):
+            yield split, client_id, examples, records
+            progress.update(next(numbers))
+    progress.close()
+
+
 def _file_per_client(dataset: PreparedDataset, folder: Path) -> None:
     """SPLIT/CLIENT.tfrecord, and clients.tsv with the split, the client id and the path of each."""
     frame = Framer().frame
-    total = sum(split.clients for split in dataset.manifest.splits.values())
-    progress, done = Progress("export clients", total), 0
+    for split in dataset.splits:
+        (folder / split).mkdir()
     with open(folder / "clients.tsv", "w", encoding="utf-8") as listing:
-        for split in dataset.splits:
-            (folder / split).mkdir()
-            for client_id, records in dataset.iterate(split):
-                path = Path(split) / f"{file_name(client_id)}.tfrecord"
-                with open(folder / path, "wb") as file:
-                    file.writelines(map(frame, records))
-                listing.write(f"{split}\t{client_id}\t{path}\n")
-                done += 1
-                progress.update(done)
-    progress.close()
+        for split, client_id, _, records in _clients(dataset):
+            path = Path(split) / f"{file_name(client_id)}.tfrecord"
+            with open(folder / path, "wb") as file:
+                file.writelines(map(frame, records))
+            listing.write(f"{split}\t{client_id}\t{path}\n")
 
 
 def _tff_sqlite(dataset: PreparedDataset, folder: Path) -> None:
-    total = sum(split.clients for split in dataset.manifest.splits.values())
-    progress, done = Progress("export clients", total), 0
-    connection = sqlite3.connect(folder / SQLITE_FILE, isolation_level=None)
-    try:
+    path = folder / SQLITE_FILE
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + _SCHEMA)
         connection.execute("BEGIN")
-        for split in dataset.splits:
-            sizes = dataset.index(split).num_examples
-            for (client_id, records), examples in zip(dataset.iterate(split), sizes, strict=True):
-                connection.executemany(
-                    "INSERT INTO examples VALUES (?, ?, ?)",
-                    ((split, client_id, record) for record in records),
-                )
-                connection.execute(
-                    "INSERT INTO client_metadata VALUES (?, ?, ?)",
-                    (client_id, split, int(examples)),
-                )
-                done += 1
-                progress.update(done)
+        for split, client_id, examples, records in _clients(dataset):
+            rows = ((split, client_id, record) for record in records)
+            connection.executemany("INSERT INTO examples VALUES (?, ?, ?)", rows)
+            about = client_id, split, examples
+            connection.execute("INSERT INTO client_metadata VALUES (?, ?, ?)", about)
         connection.execute("COMMIT")
         connection.executescript(_INDEXES)
-    finally:
-        connection.close()
-    with open(folder / SQLITE_FILE, "rb") as file:
+    with open(path, "rb") as file:
         os.fsync(file.fileno())
-    progress.close()
 
 
 LAYOUTS: Mapping[str, Callable[[PreparedDataset, Path], None]] = {

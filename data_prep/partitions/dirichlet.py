@@ -11,7 +11,7 @@ import heapq
 import numpy as np
 
 from data_prep.partitions.partition_config import PartitionConfig
-from data_prep.partitions.sizes import equal_sizes
+from data_prep.partitions.sizes import deal_by_label, equal_sizes
 from groundwork import randomness
 from groundwork.untyped import Json
 
@@ -65,13 +65,10 @@ class PerClient:
             # What a client got, not what it drew, is what its examples of other splits follow.
             self._mixes = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
             self._dealt = True
-        clients = np.empty(len(labels), np.int64)
-        for label in np.unique(labels):
-            rows = np.flatnonzero(labels == label)
-            dealt = np.repeat(np.arange(self._clients), counts[:, label])
-            generator = randomness.generator(self._seed, "deal", split, int(label))
-            clients[rows] = generator.permutation(dealt)
-        return clients
+        numbers = np.arange(self._clients)
+        return deal_by_label(
+            labels, self._seed, split, lambda label, _: np.repeat(numbers, counts[:, label])
+        )
 
     def _counts(self, pool: np.ndarray, split: str) -> np.ndarray:
         """Clients x labels. A label that has run out leaves the mix, so this always ends.
@@ -145,15 +142,12 @@ class PerClass:
         return np.diff(np.minimum(borders, examples), prepend=0)
 
     def deal(self, labels: np.ndarray, split: str) -> np.ndarray:
-        clients = np.empty(len(labels), np.int64)
-        for label in np.unique(labels):
-            rows = np.flatnonzero(labels == label)
-            if label < len(self._shares):
-                cut = self._cut(len(rows), int(label))
-            else:
-                cut = equal_sizes(len(rows), self._clients)
-            generator = randomness.generator(self._seed, "deal", split, int(label))
-            clients[rows] = generator.permutation(np.repeat(np.arange(self._clients), cut))
+        def dealt(label: int, examples: int) -> np.ndarray:
+            known = label < len(self._shares)
+            cut = self._cut(examples, label) if known else equal_sizes(examples, self._clients)
+            return np.repeat(np.arange(self._clients), cut)
+
+        clients = deal_by_label(labels, self._seed, split, dealt)
         if split == "train":
             generator = randomness.generator(self._seed, "reach_minimum")
             moved = move_to_minimum(clients, self._clients, self._minimum, generator)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from data_prep.partitions.partition_config import PartitionConfig
-from data_prep.partitions.sizes import equal_sizes
+from data_prep.partitions.sizes import deal_by_label, equal_sizes
 from groundwork import randomness
 from groundwork.errors import UserError
 from groundwork.untyped import Json
@@ -54,16 +54,13 @@ class LabelSets:
         return sizes
 
     def deal(self, labels: np.ndarray, split: str) -> np.ndarray:
-        clients = np.empty(len(labels), np.int64)
-        for label in np.unique(labels):
-            rows = np.flatnonzero(labels == label)
+        def dealt(label: int, examples: int) -> np.ndarray:
             holders = self._holders[label]
             if not len(holders):
                 raise UserError(
                     f"label {label} occurs in the {split} split but not in the training data: "
                     "--partition=labels_per_client has no client for it"
                 )
-            dealt = np.repeat(holders, equal_sizes(len(rows), len(holders)))
-            generator = randomness.generator(self._seed, "deal", split, int(label))
-            clients[rows] = generator.permutation(dealt)
-        return clients
+            return np.repeat(holders, equal_sizes(examples, len(holders)))
+
+        return deal_by_label(labels, self._seed, split, dealt)

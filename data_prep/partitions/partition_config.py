@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import ClassVar, Protocol, TypeVar
 
 import numpy as np
 
+from data_prep.store.features import SPLITS as SPLITS
 from groundwork import plugins
 from groundwork.errors import UserError
 
 NATURAL = "natural"
 NATURAL_SHUFFLED = "natural_shuffled"
-RULES = (NATURAL, "dirichlet", "iid", "labels_per_client", "quantity", NATURAL_SHUFFLED)
+RULES: Mapping[str, tuple[str, ...]] = {
+    NATURAL: (),
+    "dirichlet": ("num_clients", "dirichlet", "alpha", "minimum_size", "seed"),
+    "iid": ("num_clients", "minimum_size", "seed"),
+    "labels_per_client": ("num_clients", "labels_per_client", "minimum_size", "seed"),
+    "quantity": ("num_clients", "sigma", "minimum_size", "seed"),
+    NATURAL_SHUFFLED: ("seed",),
+}
+"""The settings that each reads: those without effect do not make two datasets differ."""
 CONCENTRATIONS = ("share", "each")
 DIRICHLET = ("per_client", "per_class")
 MOST_LABELS = 1 << 20
 """Labels are numbers from 0: a partition by labels counts all of them up to the largest."""
-SPLITS = ("train", "validation", "test")
 SPLIT_RULES = ("auto", "source", "none", "by_client", "by_example", "by_order", "by_cutoff")
 
 
@@ -50,9 +59,7 @@ _registered: dict[str, type[OwnPartition]] = {}
 
 def register(partition: Own) -> Own:
     """Adds a partition from outside, as a class decorator; a name is given once."""
-    plugins.check_free(
-        "partition", partition.name, {**dict.fromkeys(RULES, ""), **_registered}, partition
-    )
+    plugins.check_free("partition", partition.name, {**RULES, **_registered}, partition)
     _registered[partition.name] = partition
     return partition
 
@@ -113,18 +120,9 @@ class PartitionConfig:
         return self.own is not None or self.rule in ("dirichlet", "labels_per_client")
 
     def settings(self) -> dict[str, object]:
-        """Only what the rule uses: settings without effect do not make two datasets differ."""
-        used: dict[str, tuple[str, ...]] = {
-            NATURAL: (),
-            NATURAL_SHUFFLED: ("seed",),
-            "iid": ("num_clients", "minimum_size", "seed"),
-            "dirichlet": ("num_clients", "dirichlet", "alpha", "minimum_size", "seed"),
-            "labels_per_client": ("num_clients", "labels_per_client", "minimum_size", "seed"),
-            "quantity": ("num_clients", "sigma", "minimum_size", "seed"),
-        }
-        if self.own is not None:
-            used[self.rule] = ("num_clients", "seed", *self.own.uses)
-        settings = {name: getattr(self, name) for name in used[self.rule]}
+        """Only what the rule uses."""
+        own = () if self.own is None else ("num_clients", "seed", *self.own.uses)
+        settings = {name: getattr(self, name) for name in own or RULES[self.rule]}
         if self.rule == "dirichlet" and self.dirichlet == "per_client":
             settings["concentration"] = self.concentration
         return {"rule": self.rule, **settings}

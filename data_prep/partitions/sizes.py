@@ -1,5 +1,7 @@
 """Partitions that look at no label: equal sizes, and log-normal sizes."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from data_prep.partitions.partition_config import PartitionConfig
@@ -20,6 +22,18 @@ def proportional_sizes(examples: int, weights: np.ndarray, minimum: int) -> np.n
     left = examples - base * clients - int(whole.sum())
     whole[np.argsort(whole - wanted, kind="stable")[:left]] += 1
     return base + whole
+
+
+def deal_by_label(
+    labels: np.ndarray, seed: int, split: str, dealt: Callable[[int, int], np.ndarray]
+) -> np.ndarray:
+    """The client of each example: `dealt` gives those of a label's so many, which are shuffled."""
+    clients = np.empty(len(labels), np.int64)
+    for label in np.unique(labels).tolist():
+        rows = np.flatnonzero(labels == label)
+        generator = randomness.generator(seed, "deal", split, label)
+        clients[rows] = generator.permutation(dealt(label, len(rows)))
+    return clients
 
 
 class EqualSizes:

@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 
 from data_prep.preparing.request import Opened, pack_tasks
-from data_prep.sources.source import BadRecord, Dropped, Record, WorkUnit
+from data_prep.sources.items import BadRecord, Dropped, Record
+from data_prep.sources.work_units import WorkUnit
 from data_prep.store import features
 from data_prep.store.examples import ExampleEncoder, WrongValue
 from data_prep.store.records import OVERHEAD
@@ -44,14 +45,14 @@ class _Sample:
 
 
 def estimate(opened: Opened) -> Estimate:
-    sample = _sample(opened, opened.units[0])
+    sample = _sample(opened, opened.reader.units[0])
     examples = _examples(opened, sample)
     if examples is None or not sample.examples:
         return Estimate(sample.examples, examples, None, None, None)
     each = sample.payload / sample.examples
     client = sample.clients / sample.examples
     passes = 2 if opened.partition.is_global else 1
-    workers = min(opened.workers, len(pack_tasks(opened.units)))
+    workers = min(opened.workers, len(pack_tasks(opened.reader)))
     seconds = sample.seconds / sample.examples * examples * (passes + _MERGE_SHARE) / workers
     return Estimate(
         sample.examples,
@@ -100,10 +101,10 @@ def _bytes_read() -> int:
 
 
 def _examples(opened: Opened, sample: _Sample) -> int | None:
-    known = [unit.examples for unit in opened.units]
+    known = [unit.examples for unit in opened.reader.units]
     if all(count is not None for count in known):
         return sum(count or 0 for count in known)
-    if sample.whole and len(opened.units) == 1:
+    if sample.whole and len(opened.reader.units) == 1:
         return sample.examples
     if not sample.consumed or not sample.examples:
         return None
@@ -135,10 +136,10 @@ def report(opened: Opened, guess: Estimate) -> str:
     config = opened.config
     lines = [
         f"source      {config.source}: {opened.source.summary}",
-        f"input       {len(opened.units):,} pieces, {size(opened.input_bytes)}",
+        f"input       {len(opened.reader.units):,} pieces, {size(opened.input_bytes)}",
         f"partition   {_settings(opened.partition.settings())}",
         f"splits      {_settings(opened.splits.settings())}",
-        f"workers     {opened.workers} for {len(pack_tasks(opened.units)):,} tasks",
+        f"workers     {opened.workers} for {len(pack_tasks(opened.reader)):,} tasks",
         f"output      {config.output}",
     ]
     if guess.output_bytes is None or guess.spill_bytes is None or guess.seconds is None:

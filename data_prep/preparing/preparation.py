@@ -16,7 +16,7 @@ from types import ModuleType
 from data_prep.grouping.job import Job
 from data_prep.preparing import estimation
 from data_prep.preparing.request import NO_MAXIMUM, Opened, PrepareConfig, open_source, pack_tasks
-from data_prep.sources.source import WorkUnit
+from data_prep.sources.work_units import WorkUnit
 from data_prep.store import features, manifest
 from data_prep.store.reader import PreparedDataset, open_dataset
 from groundwork import files, staging, versions
@@ -37,7 +37,7 @@ def describe_request(opened: Opened) -> dict[str, Json]:
     source = {
         "name": opened.source.name,
         "options": dict(opened.options),
-        **describe(opened.units),
+        **describe(opened.reader.units),
     }
     partition: dict[str, Json] = opened.partition.settings() | {"splits": opened.splits.settings()}
     if opened.limits is not None:
@@ -119,12 +119,15 @@ def prepare_opened(
         announce(f"{config.output} holds exactly this dataset already: nothing to do")
         return open_dataset(config.output)
     expected = _expected(opened)
-    with mirror.alone(config.output), staging.staging(output, _reading(opened)) as folder:
+    tasks = pack_tasks(opened.reader)
+    # What is kept of a task is of no use where the input was cut into others.
+    reading = f"{_reading(opened)} in {len(tasks)}"
+    with mirror.alone(config.output), staging.staging(output, reading) as folder:
         running = _beam()
         job = make_job(opened, folder, described)
         ran = running.run(
             job,
-            pack_tasks(opened.units),
+            tasks,
             workers=opened.workers,
             beam_options=config.beam_options,
             expected=expected,
@@ -179,7 +182,7 @@ def _beam() -> ModuleType:
 def _expected(opened: Opened) -> int | None:
     """How many examples there will be, where it is known or worth a glance."""
     if opened.input_bytes < _GLANCE_BYTES:
-        known = [unit.examples for unit in opened.units]
+        known = [unit.examples for unit in opened.reader.units]
         return None if None in known else sum(count or 0 for count in known)
     guess = estimation.estimate(opened)
     estimation.check_disk(opened, guess)

@@ -16,7 +16,8 @@ from data_prep.partitions.partition_config import (
 from data_prep.sources import known_sources
 from data_prep.sources.interval import within
 from data_prep.sources.parsing import vocabulary
-from data_prep.sources.source import ClientLimits, Source, SourceReader, WorkUnit, resolve_options
+from data_prep.sources.source import ClientLimits, Source, SourceReader, resolve_options
+from data_prep.sources.work_units import WorkUnit
 from groundwork.errors import UserError
 from groundwork.settings import REQUIRED, check_bounds, setting
 from groundwork.stores import mirror, schemes
@@ -112,25 +113,13 @@ class PrepareConfig:
     )
 
     def partition_config(self) -> PartitionConfig:
-        return PartitionConfig(
-            rule=self.partition,
-            num_clients=self.num_clients,
-            dirichlet=self.dirichlet,
-            alpha=self.alpha,
-            concentration=self.concentration,
-            labels_per_client=self.labels_per_client,
-            sigma=self.sigma,
-            minimum_size=self.minimum_size,
-            seed=self.seed,
-        )
+        names = (field.name for field in dataclasses.fields(PartitionConfig) if field.init)
+        shared = {name: getattr(self, name) for name in names if name != "rule"}
+        return PartitionConfig(self.partition, **shared)
 
     def split_config(self) -> SplitConfig:
         return SplitConfig(
-            rule=self.split,
-            fractions=self.split_fractions,
-            validation_share=self.validation_share,
-            cutoffs=self.split_cutoffs,
-            seed=self.seed,
+            self.split, self.split_fractions, self.validation_share, self.split_cutoffs, self.seed
         )
 
 
@@ -142,7 +131,6 @@ class Opened:
     source: Source
     options: Mapping[str, str]
     reader: SourceReader
-    units: tuple[WorkUnit, ...]
     partition: PartitionConfig
     splits: SplitConfig
     limits: ClientLimits | None
@@ -150,7 +138,7 @@ class Opened:
 
     @property
     def input_bytes(self) -> int:
-        return sum(unit.size for unit in self.units)
+        return sum(unit.size for unit in self.reader.units)
 
     @property
     def workers(self) -> int:
@@ -174,14 +162,14 @@ def open_source(config: PrepareConfig) -> Opened:
         raise UserError(f"--input: --source={source.name} comes with its own files and takes none")
     reader = source.open(mirror.inputs_here(config.input), options)
     reader = within(reader, config.interval, source.name)
-    units = tuple(reader.units())
-    if not units:
+    if not reader.units:
         raise UserError(f"--input={config.input}: {source.name} finds nothing to read there")
     _check_partition(source, reader, partition)
-    splits = _resolved_splits(source, tuple(getattr(reader, "splits", source.splits)), splits)
+    shipped = source.splits if reader.splits is None else reader.splits
+    splits = _resolved_splits(source, shipped, splits)
     limits = _limits(config, reader)
     words = _vocabulary(config, source, reader)
-    return Opened(config, source, options, reader, units, partition, splits, limits, words)
+    return Opened(config, source, options, reader, partition, splits, limits, words)
 
 
 def _resolved_splits(source: Source, shipped: tuple[str, ...], splits: SplitConfig) -> SplitConfig:
@@ -212,7 +200,7 @@ def _check_alone(config: PrepareConfig) -> None:
 
 
 def _check_partition(source: Source, reader: SourceReader, partition: PartitionConfig) -> None:
-    natural = getattr(reader, "natural", source.natural)
+    natural = source.natural if reader.natural is None else reader.natural
     if not natural and partition.rule in ("natural", "natural_shuffled"):
         raise UserError(
             f"--partition={partition.rule}: {source.name} has no natural clients; use dirichlet, "
@@ -240,10 +228,9 @@ def _vocabulary(config: PrepareConfig, source: Source, reader: SourceReader) -> 
 
 
 def _limits(config: PrepareConfig, reader: SourceReader) -> ClientLimits | None:
-    shipped: ClientLimits | None = getattr(reader, "client_limits", None)
     if config.min_examples is None and config.max_examples is None:
-        return shipped
-    base = shipped or ClientLimits(0, NO_MAXIMUM)
+        return reader.client_limits
+    base = reader.client_limits or ClientLimits(0, NO_MAXIMUM)
     return ClientLimits(
         base.minimum if config.min_examples is None else config.min_examples,
         base.maximum if config.max_examples is None else config.max_examples,
@@ -251,16 +238,17 @@ def _limits(config: PrepareConfig, reader: SourceReader) -> ClientLimits | None:
     )
 
 
-def pack_tasks(units: tuple[WorkUnit, ...]) -> tuple[Task, ...]:
+def pack_tasks(reader: SourceReader) -> tuple[Task, ...]:
     """Neighbouring units together, so that small files do not make many small runs."""
-    total = sum(unit.size for unit in units)
+    total = sum(unit.size for unit in reader.units)
     target = min(max(total // _TASKS, _SMALLEST_TASK), _LARGEST_TASK)
     packed: list[list[WorkUnit]] = [[]]
     size = 0
-    for unit in units:
-        if size >= target:
-            packed.append([])
-            size = 0
-        packed[-1].append(unit)
-        size += unit.size
+    for unit in reader.units:
+        for part in reader.parts(unit, target) if reader.parts else [unit]:
+            if size >= target:
+                packed.append([])
+                size = 0
+            packed[-1].append(part)
+            size += part.size
     return tuple(Task(number, tuple(together)) for number, together in enumerate(packed))

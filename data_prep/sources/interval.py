@@ -2,60 +2,41 @@
 
 import dataclasses
 import datetime
+import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 
-from data_prep.sources.source import Dropped, Item, Record, SourceReader, WorkUnit
-from data_prep.store.features import FeatureSpec
+from data_prep.sources.items import Dropped, Item, Record
+from data_prep.sources.source import SourceReader
+from data_prep.sources.work_units import WorkUnit
 from groundwork.errors import UserError
-from groundwork.untyped import Json
 
 TIME = "created"
 _OUTSIDE = Dropped("outside_the_interval")
 _FORM = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
 
 
-class Within:
-    """A reader of what another reads, and of that what is within the interval."""
-
-    def __init__(self, reader: SourceReader, interval: str) -> None:
-        self.reader = reader
-        self.interval = interval
-        self.first, self.end = bounds(interval)
-        for name in ("client_limits", "splits", "natural"):
-            if hasattr(reader, name):
-                setattr(self, name, getattr(reader, name))
-
-    @property
-    def features(self) -> tuple[FeatureSpec, ...]:
-        return self.reader.features
-
-    @property
-    def label_names(self) -> tuple[str, ...] | None:
-        return self.reader.label_names
-
-    @property
-    def extra(self) -> Mapping[str, Json]:
-        return {**self.reader.extra, "interval": self.interval}
-
-    def units(self) -> list[WorkUnit]:
-        """How many of a unit's examples are within is not known before they are read."""
-        return [dataclasses.replace(unit, examples=None) for unit in self.reader.units()]
-
-    def read(self, unit: WorkUnit) -> Iterator[Item]:
-        for item in self.reader.read(unit):
-            if isinstance(item, Record) and not self.first <= item.features[TIME] < self.end:
-                yield _OUTSIDE
-            else:
-                yield item
-
-
 def within(reader: SourceReader, interval: str, source: str) -> SourceReader:
+    """A reader of what another reads, and of that what is within the interval."""
     if not interval:
         return reader
     if not any(spec.name == TIME and spec.kind == "int64" for spec in reader.features):
         raise UserError(f"--interval={interval}: records of --source={source} have no time")
-    return Within(reader, interval)
+    return dataclasses.replace(
+        reader,
+        # How many of a unit's examples are within is not known before they are read.
+        units=tuple(dataclasses.replace(unit, examples=None) for unit in reader.units),
+        read=functools.partial(_within, reader.read, *bounds(interval)),
+        extra={**reader.extra, "interval": interval},
+    )
+
+
+def _within(
+    read: Callable[[WorkUnit], Iterator[Item]], first: int, end: int, unit: WorkUnit
+) -> Iterator[Item]:
+    for item in read(unit):
+        outside = isinstance(item, Record) and not first <= item.features[TIME] < end
+        yield _OUTSIDE if outside else item
 
 
 def bounds(interval: str) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from groundwork.errors import UserError
 from groundwork.untyped import Json
 
+SPLITS = ("train", "validation", "test")
 LARGEST = 1 << 26
 
 KINDS: Mapping[str, str] = {

@@ -176,11 +176,8 @@ def read(folder: Path) -> Manifest:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        what = (
-            "is not a prepared dataset (it has no manifest.json)"
-            if folder.is_dir()
-            else ("does not exist")
-        )
+        is_other = "is not a prepared dataset (it has no manifest.json)"
+        what = is_other if folder.is_dir() else "does not exist"
         raise UserError(
             f"{where} {what}; make one with `python -m data_prep.prepare --source=digits "
             f"--output={where}` (or another of --list_sources)"

@@ -32,7 +32,7 @@ def _read(config: PrepareConfig, staging: Path) -> None:
     """All that reads the input, as a worker of the pipeline does it."""
     opened = preparation.open_source(config)
     job = preparation.make_job(opened, staging, {"extra": {}})
-    for task in request.pack_tasks(opened.units):
+    for task in request.pack_tasks(opened.reader):
         for _ in reading.TaskReader(job, task, reading.READ).read():
             pass
 

@@ -158,7 +158,7 @@ def _read_data(kind: str, content: bytes, folder: Path) -> None:
     )
     opened = preparation.open_source(config)
     job = preparation.make_job(opened, folder, {"extra": {}})
-    for task in request.pack_tasks(opened.units):
+    for task in request.pack_tasks(opened.reader):
         for _ in reading.TaskReader(job, task, reading.READ).read():
             pass
 

@@ -4,7 +4,6 @@ The file holds `x`, `y` and `client` (an id each row), and may hold `split` (tra
 test each row) and `label_names`. `fed_pretrain.clients(...)` writes such a file.
 """
 
-import dataclasses
 import functools
 import os
 from collections.abc import Iterator, Mapping
@@ -12,59 +11,36 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.sources.source import Item, Record, Source, WorkUnit, input_files
-from data_prep.store.features import FeatureSpec
+from data_prep.sources.items import Item, Record
+from data_prep.sources.source import Source, SourceReader
+from data_prep.sources.work_units import WorkUnit, input_files
+from data_prep.store.features import SPLITS, FeatureSpec
 from groundwork.errors import UserError
 from groundwork.untyped import Json
 
 ROWS_A_UNIT = 10_000
-SPLITS = ("train", "validation", "test")
 _NEEDED = ("x", "y", "client")
 
 
-@dataclasses.dataclass(frozen=True)
-class ArraysReader:
+def _units(path: Path, rows: int) -> Iterator[WorkUnit]:
+    """Slices; only the first stands for the file's bytes."""
+    for start in range(0, rows, ROWS_A_UNIT):
+        stop, size = min(start + ROWS_A_UNIT, rows), 0 if start else path.stat().st_size
+        yield WorkUnit(f"{path.name}[{start}:]", str(path), start, stop, size, stop - start)
+
+
+def _read(inputs: FeatureSpec, targets: FeatureSpec, unit: WorkUnit) -> Iterator[Item]:
     """The rows of the file in its order."""
-
-    path: str
-    features: tuple[FeatureSpec, ...]
-    label_names: tuple[str, ...] | None
-    extra: Mapping[str, Json]
-    splits: tuple[str, ...]
-    rows: int
-    natural: bool = True
-
-    def units(self) -> list[WorkUnit]:
-        """Slices; only the first stands for the file's bytes."""
-        size, name = os.path.getsize(self.path), Path(self.path).name
-        return [
-            WorkUnit(
-                f"{name}[{start}:]",
-                self.path,
-                start,
-                min(start + ROWS_A_UNIT, self.rows),
-                0 if start else size,
-                min(ROWS_A_UNIT, self.rows - start),
-            )
-            for start in range(0, self.rows, ROWS_A_UNIT)
-        ]
-
-    def read(self, unit: WorkUnit) -> Iterator[Item]:
-        held = _arrays(self.path, os.stat(self.path).st_mtime_ns)
-        x_name, y_name = (self._named(names) for names in (("x", "image"), ("y", "label")))
-        x_shape = next(f.shape for f in self.features if f.name == x_name)
-        splits = held.get("split")
-        for row in range(unit.start, unit.stop or self.rows):
-            y = held["y"][row]
-            features = {x_name: held["x"][row].reshape(x_shape), y_name: y if y.ndim else y.item()}
-            split = str(splits[row]) if splits is not None else None
-            yield Record(str(held["client"][row]), split, features, row)
-
-    def _named(self, names: tuple[str, ...]) -> str:
-        return next(feature.name for feature in self.features if feature.name in names)
+    held = _arrays(unit.path, os.stat(unit.path).st_mtime_ns)
+    splits = held.get("split")
+    for row in range(unit.start, unit.stop or 0):
+        x, y = held["x"][row].reshape(inputs.shape), held["y"][row]
+        features = {inputs.name: x, targets.name: y if y.ndim else y.item()}
+        split = str(splits[row]) if splits is not None else None
+        yield Record(str(held["client"][row]), split, features, row)
 
 
-def open_arrays(pattern: str, options: Mapping[str, str]) -> ArraysReader:
+def open_arrays(pattern: str, options: Mapping[str, str]) -> SourceReader:
     files = input_files(pattern)
     if len(files) != 1:
         raise UserError(f"--input={pattern}: one .npz file is wanted, {len(files)} are there")
@@ -82,7 +58,9 @@ def open_arrays(pattern: str, options: Mapping[str, str]) -> ArraysReader:
     elif label_names is None:
         extra["classes"] = int(max(x.max(initial=0) if x.dtype.kind == "i" else 0, y.max())) + 1
     splits = tuple(str(one) for one in np.unique(held.get("split", [])))
-    return ArraysReader(path, _features(x, y), label_names, extra, splits, len(x))
+    features = _features(x, y)
+    units, read = tuple(_units(files[0], len(x))), functools.partial(_read, *features)
+    return SourceReader(features, units, read, label_names, extra, splits)
 
 
 def _label_names(held: Mapping[str, np.ndarray]) -> tuple[str, ...] | None:

@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence, Sized
 
 import numpy as np
 
+from data_prep.sources.items import Record
 from data_prep.sources.parsing import fields
-from data_prep.sources.source import Record, SourceOption
+from data_prep.sources.source import SourceOption
 from data_prep.store.features import FeatureSpec
 from groundwork.errors import UserError
 from groundwork.untyped import Feature
@@ -30,8 +31,6 @@ SPLITS = {
     "dev": "validation",
     "test": "test",
 }
-
-STORED_SPLITS = ("train", "validation", "test")
 
 OPTIONS = (
     SourceOption("client", "column of the client's name; empty: none", default="client_id"),

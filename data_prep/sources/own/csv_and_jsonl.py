@@ -1,72 +1,30 @@
 """Rows of your own files (csv, jsonl, tfrecord), grouped by the column that names the client."""
 
-import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from data_prep.sources.items import BadRecord, Item
 from data_prep.sources.own import columns
-from data_prep.sources.own import columns as own_columns
 from data_prep.sources.parsing import fields, table_rows
-from data_prep.sources.parsing.table_rows import TableRow, line_units
+from data_prep.sources.parsing.table_rows import TableRow
 from data_prep.sources.parsing.vocabulary import COUNTED
-from data_prep.sources.source import (
-    BadRecord,
-    Item,
-    Source,
-    SourceOption,
-    WorkUnit,
-    file_units,
-    input_files,
-)
-from data_prep.store.features import FeatureSpec
+from data_prep.sources.source import Source, SourceOption, SourceReader
+from data_prep.sources.work_units import WorkUnit, file_units, input_files
+from data_prep.store.features import SPLITS
 from groundwork.errors import UserError
-from groundwork.untyped import Feature, Json
+from groundwork.untyped import Feature
 
 Rows = Callable[[WorkUnit], Iterator[TableRow | BadRecord]]
-
-
-@dataclasses.dataclass(frozen=True)
-class TableReader:
-    """Rows by the client column."""
-
-    work: tuple[WorkUnit, ...]
-    rows: Rows
-    columns: own_columns.Columns
-    extra: Mapping[str, Json] = dataclasses.field(default_factory=dict)
-
-    @property
-    def features(self) -> tuple[FeatureSpec, ...]:
-        return self.columns.specs
-
-    @property
-    def label_names(self) -> tuple[str, ...] | None:
-        return self.columns.label_names
-
-    @property
-    def natural(self) -> bool:
-        return bool(self.columns.client)
-
-    @property
-    def splits(self) -> tuple[str, ...]:
-        return own_columns.STORED_SPLITS if self.columns.split else ()
-
-    def units(self) -> list[WorkUnit]:
-        return list(self.work)
-
-    def read(self, unit: WorkUnit) -> Iterator[Item]:
-        for row in self.rows(unit):
-            if isinstance(row, BadRecord):
-                yield row
-                continue
-            try:
-                yield self.columns.record(row.values, row.order)
-            except fields.BadField as error:
-                yield BadRecord(error.reason, unit.path, row.line(), str(error))
+Parts = Callable[[WorkUnit, int], list[WorkUnit]]
 
 
 def opened(
-    pattern: str, options: Mapping[str, str], units: list[WorkUnit], rows: Rows
-) -> TableReader:
+    pattern: str,
+    options: Mapping[str, str],
+    units: Sequence[WorkUnit],
+    rows: Rows,
+    parts: Parts | None = None,
+) -> SourceReader:
     """The columns are read off the rows themselves; what is bad among them `read` reports."""
 
     bad: list[BadRecord] = []
@@ -79,18 +37,30 @@ def opened(
                 elif not bad:
                     bad.append(row)
 
-    sample = own_columns.first(values())
+    sample = columns.first(values())
     if not sample:
         why = "there is no readable row"
         raise UserError(bad[0].sentence() if bad else f"--input={pattern}: {why}")
-    columns = own_columns.columns(options, sample, pattern, all_rows=values())
-    return TableReader(tuple(units), rows, columns)
+    found = columns.columns(options, sample, pattern, all_rows=values())
+    return SourceReader(
+        found.specs,
+        tuple(units),
+        functools.partial(_read, rows, found),
+        found.label_names,
+        splits=SPLITS if found.split else (),
+        natural=bool(found.client),
+        parts=parts,
+    )
+
+
+def _read(rows: Rows, found: columns.Columns, unit: WorkUnit) -> Iterator[Item]:
+    return fields.items(rows(unit), lambda row: [found.record(row.values, row.order)])
 
 
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
 
 
-def open_csv(pattern: str, options: Mapping[str, str]) -> TableReader:
+def open_csv(pattern: str, options: Mapping[str, str]) -> SourceReader:
     delimiter = DELIMITERS[options["delimiter"]]
     rows = functools.partial(table_rows.csv_rows, delimiter=delimiter)
     units = file_units(input_files(pattern))
@@ -102,8 +72,9 @@ def open_csv(pattern: str, options: Mapping[str, str]) -> TableReader:
     return opened(pattern, options, units, rows)
 
 
-def open_jsonl(pattern: str, options: Mapping[str, str]) -> TableReader:
-    return opened(pattern, options, line_units(input_files(pattern)), table_rows.json_rows)
+def open_jsonl(pattern: str, options: Mapping[str, str]) -> SourceReader:
+    units = table_rows.line_units(input_files(pattern))
+    return opened(pattern, options, units, table_rows.json_rows, table_rows.parts)
 
 
 CSV = Source(

@@ -1,20 +1,18 @@
 """Your own image folder: clients and labels from a CSV with a client column, or from folders."""
 
-import dataclasses
 import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
+from data_prep.sources.items import BadRecord, Item, Record
 from data_prep.sources.own.columns import SPLITS
 from data_prep.sources.parsing import table_rows
-from data_prep.sources.parsing.pixels import LANCZOS, SUFFIXES, UnreadableImage, decode
-from data_prep.sources.source import BadRecord, Item, Record, Source, SourceOption, WorkUnit
+from data_prep.sources.parsing.pixels import SUFFIXES, UnreadableImage, asked_size, decode, pixels
+from data_prep.sources.source import Source, SourceOption, SourceReader
+from data_prep.sources.work_units import WorkUnit
 from data_prep.store.features import FeatureSpec
 from groundwork.errors import UserError
-from groundwork.untyped import Json
 
 IMAGES_A_UNIT = 5000
 MODES = {"RGB": 3, "L": 1}
@@ -31,64 +29,40 @@ class Listed(NamedTuple):
     split: str | None
 
 
-@dataclasses.dataclass(frozen=True)
-class ImageFolderReader:
+def _units(path: str, count: int) -> Iterator[WorkUnit]:
+    for start in range(0, count, IMAGES_A_UNIT):
+        stop = min(start + IMAGES_A_UNIT, count)
+        yield WorkUnit(f"images@{start}", path, start, stop, examples=stop - start)
+
+
+def _read(
+    root: str,
+    listing: str,
+    options: Mapping[str, str],
+    shape: tuple[int, int, int],
+    label_names: tuple[str, ...],
+    unit: WorkUnit,
+) -> Iterator[Item]:
     """Images by client; a client's order is the order of their paths or CSV lines."""
-
-    root: str
-    listing: str
-    options: Mapping[str, str]
-    mode: str
-    features: tuple[FeatureSpec, ...]
-    label_names: tuple[str, ...]
-    count: int
-    natural: bool
-    splits: tuple[str, ...]
-    extra: Mapping[str, Json] = dataclasses.field(default_factory=dict)
-
-    def units(self) -> list[WorkUnit]:
-        return [
-            WorkUnit(
-                f"images@{start}",
-                self.listing or self.root,
-                start,
-                min(start + IMAGES_A_UNIT, self.count),
-                examples=min(IMAGES_A_UNIT, self.count - start),
-            )
-            for start in range(0, self.count, IMAGES_A_UNIT)
-        ]
-
-    def read(self, unit: WorkUnit) -> Iterator[Item]:
-        labels = {name: number for number, name in enumerate(self.label_names)}
-        height, width, _ = self.features[0].shape
-        entries = _entries(self.root, self.listing, tuple(sorted(self.options.items())))
-        for order, listed in enumerate(entries[unit.start : unit.stop], start=unit.start):
-            if isinstance(listed, BadRecord):
-                yield listed
-                continue
-            try:
-                content = (Path(self.root) / listed.path).read_bytes()
-                pixels = _pixels(content, self.mode, bool(self.options["size"]), height, width)
-            except (UnreadableImage, OSError) as error:
-                where = str(Path(self.root) / listed.path)
-                yield BadRecord("unreadable_image", where, listed.line, str(error))
-                continue
-            if pixels.shape != self.features[0].shape:
-                detail = (
-                    f"it is {pixels.shape}, not {self.features[0].shape}: set size=HEIGHTxWIDTH"
-                )
-                yield BadRecord("wrong_size", str(Path(self.root) / listed.path), None, detail)
-                continue
-            features = {"image": pixels, "label": labels[listed.label]}
-            yield Record(listed.client, listed.split, features, order)
-
-
-def _pixels(content: bytes, mode: str, resize: bool, height: int, width: int) -> np.ndarray:
-    image = decode(content, mode)
-    if resize and image.size != (width, height):
-        image = image.resize((width, height), LANCZOS)
-    array = np.asarray(image, dtype=np.uint8)
-    return array if array.ndim == 3 else array[..., np.newaxis]
+    labels = {name: number for number, name in enumerate(label_names)}
+    entries = _entries(root, listing, tuple(sorted(options.items())))
+    for order, listed in enumerate(entries[unit.start : unit.stop], start=unit.start):
+        if isinstance(listed, BadRecord):
+            yield listed
+            continue
+        path = Path(root) / listed.path
+        try:
+            image = decode(path.read_bytes(), options["mode"])
+        except (UnreadableImage, OSError) as error:
+            yield BadRecord("unreadable_image", str(path), listed.line, str(error))
+            continue
+        found = pixels(image, shape[:2] if options["size"] else None)
+        if found.shape != shape:
+            detail = f"it is {found.shape}, not {shape}: set size=HEIGHTxWIDTH"
+            yield BadRecord("wrong_size", str(path), None, detail)
+            continue
+        features = {"image": found, "label": labels[listed.label]}
+        yield Record(listed.client, listed.split, features, order)
 
 
 @functools.lru_cache(maxsize=1)
@@ -144,7 +118,7 @@ def _from_folders(root: str, layout: str) -> Iterator[Listed | BadRecord]:
         )
 
 
-def open_folder(pattern: str, options: Mapping[str, str]) -> ImageFolderReader:
+def open_folder(pattern: str, options: Mapping[str, str]) -> SourceReader:
     root = Path(pattern)
     if not root.is_dir():
         raise UserError(f"--input={pattern}: name the folder of the images")
@@ -163,19 +137,15 @@ def open_folder(pattern: str, options: Mapping[str, str]) -> ImageFolderReader:
             f"{listing} names none" if listing else f"wanted are {options['layout']}/*.png (or jpg)"
         )
         raise UserError(f"--input={pattern}: no image is there; {why}")
-    return ImageFolderReader(
-        root=str(root),
-        listing=listing,
-        options=dict(options),
-        mode=options["mode"],
-        features=(
-            FeatureSpec("image", "image", _shape(root, images_found, options)),
-            FeatureSpec("label", "int64"),
-        ),
-        label_names=tuple(sorted({entry.label for entry in images_found})),
-        count=len(entries),
-        natural=any(entry.client is not None for entry in images_found),
+    shape = _shape(root, images_found, options)
+    label_names = tuple(sorted({entry.label for entry in images_found}))
+    return SourceReader(
+        (FeatureSpec("image", "image", shape), FeatureSpec("label", "int64")),
+        tuple(_units(listing or str(root), len(entries))),
+        functools.partial(_read, str(root), listing, dict(options), shape, label_names),
+        label_names,
         splits=tuple(sorted({entry.split for entry in images_found if entry.split})),
+        natural=any(entry.client is not None for entry in images_found),
     )
 
 
@@ -195,10 +165,7 @@ def _listing(root: Path, options: Mapping[str, str]) -> str:
 def _shape(root: Path, found: list[Listed], options: Mapping[str, str]) -> tuple[int, int, int]:
     channels = MODES[options["mode"]]
     if options["size"]:
-        height, _, width = options["size"].partition("x")
-        if not (height.isdigit() and width.isdigit() and int(height) and int(width)):
-            raise UserError(f"--source_options=size={options['size']}: write it like 64x64")
-        return int(height), int(width), channels
+        return *asked_size(options["size"]), channels
     why = ""
     for entry in found:
         try:

@@ -1,74 +1,58 @@
 """Plain text files, for instance the WikiText-103 folder: one client, or one a file or article."""
 
 import dataclasses
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from data_prep.sources.parsing import compressed
-from data_prep.sources.parsing.table_rows import line_number, line_units, position, read_lines
+from data_prep.sources.items import Item, Record
+from data_prep.sources.parsing import compressed, fields
+from data_prep.sources.parsing.table_rows import Line, line_units, parts, position, read_lines
 from data_prep.sources.parsing.vocabulary import COUNTED
-from data_prep.sources.source import (
-    BadRecord,
-    Item,
-    Record,
-    Source,
-    SourceOption,
-    WorkUnit,
-    input_files,
-)
+from data_prep.sources.source import Source, SourceOption, SourceReader
+from data_prep.sources.work_units import WorkUnit, input_files, splits_of
 from data_prep.store.features import FeatureSpec
-from groundwork.untyped import Json
 
 _ARTICLE = re.compile(r"= ([^=].*[^=]|[^=]) =")
 _SPLIT_NAMES = {"train": "train", "valid": "validation", "validation": "validation", "test": "test"}
 
 
-@dataclasses.dataclass(frozen=True)
-class TextFilesReader:
+def _read(clients: str, unit: WorkUnit) -> Iterator[Item]:
     """Lines (blank ones left out) or paragraphs by the chosen client."""
+    file_client = unit.id.partition("@")[0]
+    client = {"one": "all", "file": file_client, "article": f"{file_client}#0"}[clients]
+    articles = 0
 
-    work: tuple[WorkUnit, ...]
-    clients: str
-    features: tuple[FeatureSpec, ...] = (FeatureSpec("text", "text"),)
-    label_names: tuple[str, ...] | None = None
-    extra: Mapping[str, Json] = dataclasses.field(default_factory=dict)
+    def records(line: Line) -> Iterator[Item]:
+        nonlocal client, articles
+        try:
+            text = line.content.decode("utf-8").strip()
+        except UnicodeDecodeError as error:
+            raise fields.BadField("not_utf8", str(error)) from None
+        if clients == "article" and _ARTICLE.fullmatch(text):
+            articles += 1
+            client = f"{file_client}#{articles}"
+        yield Record(client, unit.split, {"text": text}, position(unit, line.offset))
 
-    @property
-    def splits(self) -> tuple[str, ...]:
-        return tuple(sorted({unit.split for unit in self.work if unit.split}))
-
-    def units(self) -> list[WorkUnit]:
-        return list(self.work)
-
-    def read(self, unit: WorkUnit) -> Iterator[Item]:
-        file_client = unit.id.partition("@")[0]
-        client = {"one": "all", "file": file_client, "article": f"{file_client}#0"}[self.clients]
-        articles = 0
-        for line in read_lines(unit):
-            if isinstance(line, BadRecord):
-                yield line
-                continue
-            try:
-                text = line.content.decode("utf-8").strip()
-            except UnicodeDecodeError as error:
-                number = line_number(unit, line.number)
-                yield BadRecord("not_utf8", unit.path, number, str(error))
-                continue
-            if self.clients == "article" and _ARTICLE.fullmatch(text):
-                articles += 1
-                client = f"{file_client}#{articles}"
-            yield Record(client, unit.split, {"text": text}, position(unit, line.offset))
+    return fields.items(read_lines(unit), records)
 
 
-def open_text(pattern: str, options: Mapping[str, str]) -> TextFilesReader:
+def open_text(pattern: str, options: Mapping[str, str]) -> SourceReader:
     files = input_files(pattern)
     # An article's number counts from the file's start: such a file stays in one piece.
     whole = options["clients"] == "article"
     units = line_units(files, slice_bytes=1 << 62) if whole else line_units(files)
     if options["splits"] == "names":
-        units = [dataclasses.replace(unit, split=_split(unit.path)) for unit in units]
-    return TextFilesReader(tuple(units), options["clients"], extra={"clients": options["clients"]})
+        units = tuple(dataclasses.replace(unit, split=_split(unit.path)) for unit in units)
+    return SourceReader(
+        (FeatureSpec("text", "text"),),
+        units,
+        functools.partial(_read, options["clients"]),
+        extra={"clients": options["clients"]},
+        splits=splits_of(units),
+        parts=None if whole else parts,
+    )
 
 
 def _split(path: str) -> str | None:

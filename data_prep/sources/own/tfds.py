@@ -13,22 +13,15 @@ from typing import Any
 
 import numpy as np
 
+from data_prep.sources.items import BadRecord, Dropped, Item, Record
 from data_prep.sources.parsing import fields
-from data_prep.sources.source import (
-    BadRecord,
-    Dropped,
-    Item,
-    Record,
-    Source,
-    SourceOption,
-    WorkUnit,
-)
-from data_prep.store.features import FeatureSpec
+from data_prep.sources.source import Source, SourceOption, SourceReader
+from data_prep.sources.work_units import WorkUnit, splits_of
+from data_prep.store.features import SPLITS, FeatureSpec
 from groundwork.errors import UserError
-from groundwork.untyped import Feature, Json
+from groundwork.untyped import Feature
 
 EXAMPLES_A_UNIT = 10_000
-SPLITS = {"train": "train", "validation": "validation", "test": "test"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,52 +34,32 @@ class Field:
     """For images: resized to the shape when "resize"."""
 
 
-@dataclasses.dataclass(frozen=True)
-class TfdsReader:
+def _read(
+    name: str,
+    data_dir: str | None,
+    client: str,
+    kept: tuple[Field, ...],
+    all_splits: bool,
+    unit: WorkUnit,
+) -> Iterator[Item]:
     """Examples in the data set's own order, by the client feature where one is named."""
+    import tensorflow_datasets as tfds
 
-    name: str
-    data_dir: str | None
-    client: str
-    fields_kept: tuple[Field, ...]
-    work: tuple[WorkUnit, ...]
-    label_names: tuple[str, ...] | None
-    extra: Mapping[str, Json]
-
-    @property
-    def features(self) -> tuple[FeatureSpec, ...]:
-        return tuple(field.spec for field in self.fields_kept)
-
-    @property
-    def natural(self) -> bool:
-        return bool(self.client)
-
-    @property
-    def splits(self) -> tuple[str, ...]:
-        return tuple(sorted({unit.split for unit in self.work if unit.split}))
-
-    def units(self) -> list[WorkUnit]:
-        return list(self.work)
-
-    def read(self, unit: WorkUnit) -> Iterator[Item]:
-        import tensorflow_datasets as tfds
-
-        if self.splits and unit.split is None:
-            yield Dropped("neither_train_validation_nor_test", unit.examples or 0)
-            return
-        builder = _builder(self.name, self.data_dir)
-        read = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
-        dataset = builder.as_dataset(
-            split=f"{unit.path}[{unit.start}:{unit.stop}]", read_config=read, shuffle_files=False
-        )
-        for row, example in enumerate(tfds.as_numpy(dataset), start=unit.start):
-            try:
-                features = {f.spec.name: _value(_at(example, f.path), f) for f in self.fields_kept}
-                client = _client(_at(example, self.client)) if self.client else None
-            except fields.BadField as error:
-                yield BadRecord(error.reason, f"tfds:{self.name}/{unit.path}", row + 1, str(error))
-                continue
-            yield Record(client, unit.split, features, row)
+    if unit.split is None and not all_splits:
+        yield Dropped("neither_train_validation_nor_test", unit.examples or 0)
+        return
+    config = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
+    dataset = _builder(name, data_dir).as_dataset(
+        split=f"{unit.path}[{unit.start}:{unit.stop}]", read_config=config, shuffle_files=False
+    )
+    for row, example in enumerate(tfds.as_numpy(dataset), start=unit.start):
+        try:
+            features = {field.spec.name: _value(_at(example, field.path), field) for field in kept}
+            client_id = _client(_at(example, client)) if client else None
+        except fields.BadField as error:
+            yield BadRecord(error.reason, f"tfds:{name}/{unit.path}", row + 1, str(error))
+            continue
+        yield Record(client_id, unit.split, features, row)
 
 
 def _value(value: Feature, field: Field) -> Feature:
@@ -109,8 +82,7 @@ def _resized(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
     mode = "L" if shape[2] == 1 else "RGB"
     image = Image.fromarray(array[..., 0] if array.shape[2] == 1 else array).convert(mode)
-    resized = np.asarray(image.resize((shape[1], shape[0]), pixels.LANCZOS), dtype=np.uint8)
-    return resized if resized.ndim == 3 else resized[..., np.newaxis]
+    return pixels.pixels(image, (shape[0], shape[1]))
 
 
 def _at(example: Feature, path: str) -> Feature:
@@ -165,12 +137,8 @@ def _why(error: Exception) -> str:
 
 def _fields(info: Any, options: Mapping[str, str]) -> tuple[Field, ...]:
     """Images, texts, class labels and plain numbers; everything else is left out, and told."""
-    found = []
-    for path, feature in _leaves(info.features, ""):
-        field = _field(path, feature, options)
-        if field is not None:
-            found.append(field)
-    return tuple(found)
+    found = (_field(path, feature, options) for path, feature in _leaves(info.features, ""))
+    return tuple(field for field in found if field is not None)
 
 
 def _leaves(features: Any, prefix: str) -> Iterator[tuple[str, Any]]:
@@ -213,10 +181,9 @@ def _field(path: str, feature: Any, options: Mapping[str, str]) -> Field | None:
 def _image_field(path: str, name: str, feature: Any, size: str) -> Field:
     height, width, channels = feature.shape
     if size:
-        wanted_height, _, wanted_width = size.partition("x")
-        if not (wanted_height.isdigit() and wanted_width.isdigit()):
-            raise UserError(f"--source_options=size={size}: write it like 64x64")
-        shape = (int(wanted_height), int(wanted_width), channels or 3)
+        from data_prep.sources.parsing import pixels
+
+        shape = (*pixels.asked_size(size), channels or 3)
         return Field(path, FeatureSpec(name, "image", shape), mode="resize")
     if None in (height, width, channels):
         raise UserError(
@@ -225,7 +192,7 @@ def _image_field(path: str, name: str, feature: Any, size: str) -> Field:
     return Field(path, FeatureSpec(name, "image", (height, width, channels)))
 
 
-def open_tfds(pattern: str, options: Mapping[str, str]) -> TfdsReader:
+def open_tfds(pattern: str, options: Mapping[str, str]) -> SourceReader:
     name = options["name"]
     if not name:
         raise UserError("--source=tfds: name the data set, like --source=tfds:mnist")
@@ -238,14 +205,16 @@ def open_tfds(pattern: str, options: Mapping[str, str]) -> TfdsReader:
     labels = next((f for f in kept if f.spec.name == "label"), None)
     feature = _at(builder.info.features, labels.path) if labels else None
     names = tuple(getattr(feature, "names", None) or ()) or None
-    return TfdsReader(
-        name=name,
-        data_dir=pattern or None,
-        client=options["client"],
-        fields_kept=kept,
-        work=tuple(_units(builder.info)),
-        label_names=names,
-        extra={"tfds": builder.info.full_name},
+    units, data_dir, client = tuple(_units(builder.info)), pattern or None, options["client"]
+    splits = splits_of(units)
+    return SourceReader(
+        tuple(field.spec for field in kept),
+        units,
+        functools.partial(_read, name, data_dir, client, kept, not splits),
+        names,
+        {"tfds": builder.info.full_name},
+        splits=splits,
+        natural=bool(client),
     )
 
 
@@ -265,14 +234,8 @@ def _units(info: Any) -> Iterator[WorkUnit]:
         count = info.splits[split].num_examples
         for start in range(0, count, EXAMPLES_A_UNIT):
             stop = min(start + EXAMPLES_A_UNIT, count)
-            yield WorkUnit(
-                id=f"{split}@{start}",
-                path=split,
-                start=start,
-                stop=stop,
-                examples=stop - start,
-                split=SPLITS.get(split),
-            )
+            name, known = f"{split}@{start}", split if split in SPLITS else None
+            yield WorkUnit(name, split, start, stop, examples=stop - start, split=known)
 
 
 SOURCE = Source(

@@ -1,16 +1,19 @@
 """Your own TFRecord files of tf.train.Example, with a named client feature."""
 
+import functools
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import IO
 
 import numpy as np
 
+from data_prep.sources.items import BadRecord
 from data_prep.sources.own import columns, csv_and_jsonl
 from data_prep.sources.parsing import compressed, fields, sqlite_examples
 from data_prep.sources.parsing.table_rows import TableRow, position
 from data_prep.sources.parsing.vocabulary import COUNTED
-from data_prep.sources.source import BadRecord, Source, WorkUnit, file_units, input_files
+from data_prep.sources.source import Source, SourceReader
+from data_prep.sources.work_units import WorkUnit, file_units, input_files
 from data_prep.store import records
 from groundwork.untyped import Feature
 
@@ -25,16 +28,11 @@ def rows(unit: WorkUnit) -> Iterator[TableRow | BadRecord]:
         if isinstance(content, BadRecord):
             yield content
             continue
+        row = TableRow(unit.path, functools.partial(int, number + 1), position(unit, number), {})
         try:
-            values = _values(content)
+            yield row._replace(values=_values(content))
         except fields.BadField as error:
-            yield BadRecord(error.reason, unit.path, number + 1, str(error))
-            continue
-        yield TableRow(_at(number + 1), position(unit, number), values)
-
-
-def _at(line: int) -> Callable[[], int]:
-    return lambda: line
+            yield row.bad(error)
 
 
 def _records(path: str) -> Iterator[bytes | BadRecord]:
@@ -82,7 +80,7 @@ def _text_or_bytes(value: bytes) -> str | bytes:
         return value
 
 
-def open_tfrecords(pattern: str, options: Mapping[str, str]) -> csv_and_jsonl.TableReader:
+def open_tfrecords(pattern: str, options: Mapping[str, str]) -> SourceReader:
     return csv_and_jsonl.opened(pattern, options, file_units(input_files(pattern)), rows)
 
 

@@ -6,14 +6,13 @@ import gzip
 import io
 import lzma
 import os
-import queue
 import threading
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Protocol
 
+from data_prep.sources.parsing import bzip2_blocks
 from groundwork.errors import UserError
 
 MAGIC = {
@@ -27,7 +26,7 @@ MAGIC = {
 SUFFIXES = (".gz", ".bz2", ".xz", ".lzma", ".zst", ".zstd", ".7z")
 ZSTD_MAX_WINDOW = 2**31  # the Reddit dumps are written with --long=31
 _HEAD = 8
-_CHUNK = 1 << 16
+_CHUNK, _BUFFER = 1 << 16, 1 << 18
 _PIECE = 1 << 12
 """Little at a time: zstandard hands out all that a piece expands to, 32,000 times its size."""
 _LZMA_MEMORY = 2 << 30
@@ -57,37 +56,133 @@ def stem(path: str | os.PathLike[str]) -> str:
 
 
 @contextlib.contextmanager
-def open_bytes(
-    path: str | os.PathLike[str], start: int = 0, member: str = ""
-) -> Iterator[IO[bytes]]:
+def open_bytes(path: str | os.PathLike[str], member: str = "") -> Iterator[io.BufferedReader]:
     """Yields the decompressed bytes; a stream cut short raises TruncatedArchive where it ends.
 
-    Only a plain file can be opened at a `start`; `member` is the file wanted of a .7z of many.
+    `member` is the file wanted of a .7z of many.
     """
     compression = kind(path)
     with _opened(path) as file:
         if compression is None:
-            file.seek(start)
             yield file
             return
-        assert not start, "a compressed stream has no middle to start from"
-        with _decompressor(compression, file, member) as stream:
-            yield io.BufferedReader(_Guarded(stream, str(path)), 1 << 18)
+        with _buffered(_decompressed(compression, file, member), path) as stream:
+            yield stream
 
 
-def _opened(path: str | os.PathLike[str]) -> IO[bytes]:
+Known = Callable[[], int | None]
+
+
+@contextlib.contextmanager
+def open_part(
+    path: str | os.PathLike[str], start: int, stop: int | None, member: str = ""
+) -> Iterator[tuple[io.BufferedReader, Known]]:
+    """The bytes from `start` on, and what says how many of them precede `stop`, once that is known.
+
+    Places are bytes of a plain file, and those that `cuts` gave of a compressed one.
+    """
+    if not start and stop is None:
+        with open_bytes(path, member) as file:
+            yield file, lambda: None
+        return
+    with _opened(path) as file:
+        if _kind(file.read(_HEAD)) is None:
+            file.seek(start)
+            yield file, lambda: None if stop is None else stop - start
+            return
+        precede: list[int] = []
+
+        def blocks() -> Generator[bytes, None, None]:
+            total = 0
+            for place, content in bzip2_blocks.blocks(file, start):
+                if stop is not None and place >= stop and not precede:
+                    precede.append(total)
+                total += len(content)
+                yield content
+
+        with _buffered(blocks(), path) as stream:
+            yield stream, lambda: precede[0] if precede else None
+
+
+def cuts(path: str | os.PathLike[str], size: int) -> list[int]:
+    """Places `size` bytes apart where a compressed file can be entered: at blocks of bzip2.
+
+    Gzip has none. Xz and zstd have them in files of several blocks or frames, which their programs
+    do not write by default and the Reddit dumps are not.
+    """
+    if kind(path) != "bzip2":
+        return []
+    with _opened(path) as file:
+        return bzip2_blocks.cuts(file, size)
+
+
+def _opened(path: str | os.PathLike[str]) -> io.BufferedReader:
     try:
         return open(path, "rb")
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _decompressor(kind: str, file: IO[bytes], member: str) -> IO[bytes]:
+@contextlib.contextmanager
+def _buffered(
+    pieces: Generator[bytes, None, None], path: str | os.PathLike[str]
+) -> Iterator[io.BufferedReader]:
+    with contextlib.closing(pieces):
+        yield io.BufferedReader(_Pieces(pieces, str(path)), _BUFFER)
+
+
+class _Pieces(io.RawIOBase):
+    """Reads what a decompressor gives; its own complaints of damage become TruncatedArchive."""
+
+    def __init__(self, pieces: Iterator[bytes], name: str) -> None:
+        self._pieces = pieces
+        self._name = name
+        self._ready = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
+        while not self._ready:
+            piece = self._next()
+            if piece is None:
+                return 0
+            self._ready = memoryview(piece)
+        count = min(len(buffer), len(self._ready))
+        buffer[:count] = self._ready[:count]
+        self._ready = self._ready[count:]
+        return count
+
+    def _next(self) -> bytes | None:
+        try:
+            return next(self._pieces, None)
+        except EOFError:
+            raise TruncatedArchive(
+                f"{self._name} is truncated: its compressed stream has no end"
+            ) from None
+        except gzip.BadGzipFile as error:
+            why = "other bytes follow its end" if "Not a gzipped file" in str(error) else str(error)
+            raise TruncatedArchive(f"{self._name} is damaged: {why}") from error
+        except (OSError, ValueError, lzma.LZMAError, zlib.error, MemoryError) as error:
+            raise TruncatedArchive(f"{self._name} is damaged: {error}") from error
+        except Exception as error:
+            if type(error).__name__ != "ZstdError":
+                raise
+            raise TruncatedArchive(f"{self._name} is damaged: {error}") from error
+
+
+def _decompressed(kind: str, file: IO[bytes], member: str) -> Generator[bytes, None, None]:
     if kind == "gzip":
-        return gzip.GzipFile(fileobj=file)  # type: ignore[return-value]
+        return _gzip(file)
     if kind == "7z":
-        return MemberFile(file.name, member)  # type: ignore[return-value]
-    return _Streams(file, _DECOMPRESSORS[kind])  # type: ignore[return-value]
+        return _extracted(file.name, _member(file.name, member))
+    return _streams(file, _DECOMPRESSORS[kind])
+
+
+def _gzip(file: IO[bytes]) -> Generator[bytes, None, None]:
+    stream = gzip.GzipFile(fileobj=file)
+    while piece := stream.read(_BUFFER):  # Much at once: damage shows before its bytes are used.
+        yield piece
 
 
 class _Decompressor(Protocol):
@@ -105,56 +200,37 @@ class _Decompressor(Protocol):
         """At most `max_length` bytes, where it can keep the rest."""
 
 
-class _Streams(io.RawIOBase):
+def _streams(file: IO[bytes], new: Callable[[], _Decompressor]) -> Generator[bytes, None, None]:
     """Compressed streams in a row; the libraries' own files pass over what follows the last one.
 
     Zstandard's takes a cut frame for a finished one, too.
     """
-
-    def __init__(self, file: IO[bytes], new: Callable[[], _Decompressor]) -> None:
-        self._file = file
-        self._new = new
-        self._stream = new()
-        self._ready = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
-        while not self._ready:
-            if not self._advance():
-                return 0
-        count = min(len(buffer), len(self._ready))
-        buffer[:count] = self._ready[:count]
-        self._ready = self._ready[count:]
-        return count
-
-    def _advance(self) -> bool:
-        """Decompresses some more; whether there was any."""
+    stream = new()
+    while True:
         compressed = b""
-        if self._stream.eof:
-            compressed = self._next_stream(self._stream.unused_data)
+        if stream.eof:
+            compressed = _next_stream(file, stream.unused_data)
             if not compressed:
-                return False
-            self._stream = self._new()
-        elif getattr(self._stream, "needs_input", True):
-            compressed = self._file.read(_PIECE)
+                return
+            stream = new()
+        elif getattr(stream, "needs_input", True):
+            compressed = file.read(_PIECE)
             if not compressed:
-                raise EOFError("the last stream has no end")
-        self._ready = memoryview(self._stream.decompress(compressed, _CHUNK))
-        return True
+                raise EOFError
+        yield stream.decompress(compressed, _CHUNK)
 
-    def _next_stream(self, rest: bytes) -> bytes:
-        """What begins after a stream's end; xz files may have zeros between."""
-        while True:
-            rest = rest.lstrip(b"\0")
-            more = self._file.read(_PIECE) if len(rest) < _HEAD else b""
-            if not more:
-                break
-            rest += more
-        if rest and _kind(rest) is None:
-            raise OSError("other bytes follow its end; cut them off, or compress it anew")
-        return rest
+
+def _next_stream(file: IO[bytes], rest: bytes) -> bytes:
+    """What begins after a stream's end; xz files may have zeros between."""
+    while True:
+        rest = rest.lstrip(b"\0")
+        more = file.read(_PIECE) if len(rest) < _HEAD else b""
+        if not more:
+            break
+        rest += more
+    if rest and _kind(rest) is None:
+        raise OSError("other bytes follow its end; cut them off, or compress it anew")
+    return rest
 
 
 class _Zstd:
@@ -186,115 +262,31 @@ _DECOMPRESSORS: Mapping[str, Callable[[], _Decompressor]] = {
 }
 
 
-class _Guarded(io.RawIOBase):
-    """Turns each library's own complaint about a damaged stream into TruncatedArchive."""
+def _extracted(path: str, member: str) -> Generator[bytes, None, None]:
+    """A member of a 7z archive, which py7zr pushes: from a thread of its own, through a pipe."""
+    read_end, write_end = os.pipe()
+    failed: list[Exception] = []
+    thread = threading.Thread(target=_extract, args=(path, member, write_end, failed), daemon=True)
+    thread.start()
+    try:
+        while piece := os.read(read_end, _CHUNK):
+            yield piece
+    finally:
+        os.close(read_end)  # A reader that leaves early ends the thread by its next write.
+    thread.join()
+    if failed:
+        raise OSError(str(failed[0])) from failed[0]
 
-    def __init__(self, stream: IO[bytes], name: str) -> None:
-        self._stream = stream
-        self._name = name
 
-    def readable(self) -> bool:
-        return True
+def _extract(path: str, member: str, write_end: int, failed: list[Exception]) -> None:
+    import py7zr
 
-    def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
+    with open(write_end, "wb", buffering=0) as pipe:
         try:
-            data = self._stream.read(len(buffer))
-        except EOFError:
-            raise TruncatedArchive(
-                f"{self._name} is truncated: its compressed stream has no end"
-            ) from None
-        except gzip.BadGzipFile as error:
-            why = "other bytes follow its end" if "Not a gzipped file" in str(error) else str(error)
-            raise TruncatedArchive(f"{self._name} is damaged: {why}") from error
-        except (OSError, lzma.LZMAError, zlib.error, MemoryError) as error:
-            raise TruncatedArchive(f"{self._name} is damaged: {error}") from error
-        except Exception as error:
-            if type(error).__name__ != "ZstdError":
-                raise
-            raise TruncatedArchive(f"{self._name} is damaged: {error}") from error
-        buffer[: len(data)] = data
-        return len(data)
-
-
-_WAITING = 64
-_END = None
-
-
-class _Abandoned(Exception):
-    """The reader went away."""
-
-
-class MemberFile(io.RawIOBase):
-    """Reads the archive's member `name`, or its only member."""
-
-    def __init__(self, path: str, name: str) -> None:
-        self._member = _member(path, name)
-        self._path = path
-        self._chunks: queue.Queue[bytes | None] = queue.Queue(_WAITING)
-        self._abandoned = threading.Event()
-        self._error: Exception | None = None
-        self._ready = memoryview(b"")
-        self._ended = False
-        self._thread = threading.Thread(target=self._extract, daemon=True)
-        self._thread.start()
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
-        while not self._ready:
-            if self._ended:
-                return 0
-            chunk = self._chunks.get()
-            if chunk is _END:
-                self._ended = True
-                if self._error:
-                    raise OSError(str(self._error)) from self._error
-                return 0
-            self._ready = memoryview(chunk)
-        count = min(len(buffer), len(self._ready))
-        buffer[:count] = self._ready[:count]
-        self._ready = self._ready[count:]
-        return count
-
-    def close(self) -> None:
-        self._abandoned.set()
-        super().close()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def _extract(self) -> None:
-        import py7zr
-
-        try:
-            with py7zr.SevenZipFile(self._path) as archive:
-                archive.extract(targets=[self._member], factory=_factory(self._put))
-        except _Abandoned:
-            return
+            with py7zr.SevenZipFile(path) as archive:
+                archive.extract(targets=[member], factory=_factory(pipe.write))
         except Exception as error:  # py7zr raises many kinds for damaged archives
-            self._error = error
-        try:
-            self._put_item(_END)
-        except _Abandoned:
-            return
-
-    def _put(self, chunk: bytes) -> None:
-        if chunk:
-            self._put_item(bytes(chunk))
-
-    def _put_item(self, item: bytes | None) -> None:
-        while not self._abandoned.is_set():
-            try:
-                return self._chunks.put(item, timeout=0.2)
-            except queue.Full:
-                continue
-        raise _Abandoned
+            failed.append(error)
 
 
 def _member(path: str, name: str) -> str:
@@ -316,7 +308,7 @@ def _member(path: str, name: str) -> str:
     return wanted[0]
 
 
-def _factory(put: Callable[[bytes], None]):  # type: ignore[no-untyped-def]
+def _factory(put: Callable[[bytes], object]):  # type: ignore[no-untyped-def]
     from py7zr import io as py7zr_io
 
     class Pipe(py7zr_io.Py7zIO):

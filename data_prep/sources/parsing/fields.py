@@ -3,8 +3,10 @@
 import datetime
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Protocol, TypeVar
 
+from data_prep.sources.items import BadRecord, Item
 from groundwork.untyped import Feature, Json
 
 INT64 = range(-(2**63), 2**63)
@@ -16,6 +18,30 @@ class BadField(Exception):
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
+
+
+class Row(Protocol):
+    """What a file holds one after the other: a line, a table's row, an example of a user."""
+
+    def bad(self, error: BadField) -> BadRecord:
+        """What is wrong, and where."""
+
+
+Kind = TypeVar("Kind", bound=Row)
+
+
+def items(
+    rows: Iterable[Kind | BadRecord], make: Callable[[Kind], Iterable[Item]]
+) -> Iterator[Item]:
+    """What `make` gives of each row, and what is bad among them."""
+    for row in rows:
+        if isinstance(row, BadRecord):
+            yield row
+            continue
+        try:
+            yield from make(row)
+        except BadField as error:
+            yield row.bad(error)
 
 
 def present(row: Mapping[str, Feature], name: str) -> Feature:

@@ -3,20 +3,21 @@
 import codecs
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from data_prep.sources.parsing import compressed
-from data_prep.sources.source import BadRecord, WorkUnit, file_units, input_files
+from data_prep.sources.items import BadRecord
+from data_prep.sources.parsing import compressed, fields
+from data_prep.sources.work_units import WorkUnit, file_units, input_files
 from groundwork.errors import UserError
 from groundwork.untyped import Json
 
-_STRUCTURE = re.compile(r'["\[\]{}]')
-_STRING_END = re.compile(r'["\\]')
+_JSON = json.JSONDecoder()
 _SPACE = re.compile(r"[ \t\r\n]*")
-_SCALAR = re.compile(r"[^\s,\[\]{}]*")
 _CHUNK = 1 << 20
+_CUT = 16
+"""So near the end of what is here, a word, a number or an escape may be cut off."""
 LONGEST_VALUE = 64 << 20
 
 
@@ -25,14 +26,14 @@ class MalformedJson(Exception):
 
 
 class JsonStream:
-    """Pulls a document apart: `members`, `elements`, `value`, `skip` each consume what is next."""
+    """Pulls a document apart: `members`, `value` and `skip` each consume what is next."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._decode = codecs.getincrementaldecoder("utf-8-sig")()
         self._text = ""
         self._at = 0
-        self._before = 0
+        self._before = self._longest = 0
         self._ended = False
 
     def members(self) -> Iterator[str]:
@@ -50,85 +51,41 @@ class JsonStream:
                 return
             self._expect(",")
 
-    def elements(self) -> Iterator[int]:
-        """The positions of the array that is next; take each one's value before the next."""
-        self._expect("[")
-        if self._accept("]"):
-            return
-        position = 0
-        while True:
-            yield position
-            position += 1
-            if self._accept("]"):
-                return
-            self._expect(",")
-
     def value(self) -> Json:
         """The next value, parsed."""
-        start, end = self._extent()
-        content = self._text[start:end]
-        self._at = end
-        try:
-            return json.loads(content)
-        except (ValueError, RecursionError) as error:
-            raise self._wrong(f"malformed JSON ({error})") from error
+        self._next()
+        wanted = min(2 * self._longest, LONGEST_VALUE)
+        while len(self._text) - self._at < wanted and self._more():
+            pass  # A value that is cut off would be parsed twice.
+        while True:
+            try:
+                value, end = _JSON.raw_decode(self._text, self._at)
+            except (ValueError, RecursionError) as error:
+                cut = self._is_cut(error)
+                if cut and self._more():
+                    continue
+                why = "the document ends too early" if cut else f"malformed JSON ({error})"
+                raise self._wrong(why) from error
+            # A number may go on behind the end of what is here.
+            if end + _CUT < len(self._text) or not self._more():
+                self._longest = max(self._longest, end - self._at)
+                self._at = end
+                return value
+
+    def _is_cut(self, error: Exception) -> bool:
+        """Whether more of the document may mend it."""
+        if not isinstance(error, json.JSONDecodeError):
+            return False
+        return error.msg.startswith("Unterminated") or error.pos + _CUT > len(self._text)
 
     def skip(self) -> None:
         """Passes over the next value."""
-        self._at = self._extent()[1]
+        self.value()
 
     def finish(self) -> None:
         """Refuses anything that follows the document."""
         if self._next():
             raise self._wrong("text follows the end of the JSON document")
-
-    def _extent(self) -> tuple[int, int]:
-        first = self._next()
-        start = self._at
-        if first == '"':
-            return start, self._string_end(start)
-        if first in ("{", "["):
-            return start, self._structure_end(start)
-        while True:
-            match = _SCALAR.match(self._text, start)
-            if (match and match.end() < len(self._text)) or not self._more():
-                break
-        end = _SCALAR.match(self._text, start).end()  # type: ignore[union-attr]
-        if end == start:
-            raise self._wrong("a value is missing")
-        return start, end
-
-    def _structure_end(self, start: int) -> int:
-        depth = 0
-        at = start
-        while True:
-            match = _STRUCTURE.search(self._text, at)
-            if match is None:
-                at = len(self._text)
-                self._need_more()
-                continue
-            character = match.group()
-            if character == '"':
-                at = self._string_end(match.start())
-                continue
-            depth += 1 if character in "[{" else -1
-            at = match.end()
-            if depth == 0:
-                return at
-
-    def _string_end(self, start: int) -> int:
-        at = start + 1
-        while True:
-            match = _STRING_END.search(self._text, at)
-            if match is None:
-                at = len(self._text)
-                self._need_more()
-            elif match.group() == '"':
-                return match.end()
-            else:
-                at = match.end() + 1
-                while at > len(self._text):
-                    self._need_more()
 
     def _next(self) -> str:
         self._drop_consumed()
@@ -162,10 +119,6 @@ class JsonStream:
             self._text = self._text[self._at :]
             self._at = 0
 
-    def _need_more(self) -> None:
-        if not self._more():
-            raise self._wrong("the document ends too early")
-
     def _more(self) -> bool:
         if self._ended:
             return False
@@ -193,12 +146,26 @@ SPLIT_OF_FOLDER = {
 
 
 class User(NamedTuple):
+    path: str
     id: str
     x: list[Json]
     y: list[Json]
 
 
-def split_units(pattern: str) -> list[WorkUnit]:
+class Example(NamedTuple):
+    user: User
+    number: int
+
+    @property
+    def pair(self) -> tuple[Json, Json]:
+        return self.user.x[self.number], self.user.y[self.number]
+
+    def bad(self, error: fields.BadField) -> BadRecord:
+        detail = f"user {self.user.id!r}, example {self.number + 1}: {error}"
+        return BadRecord(error.reason, self.user.path, None, detail)
+
+
+def split_units(pattern: str) -> tuple[WorkUnit, ...]:
     """One unit a JSON file; the split is the folder that names one (train, val, test).
 
     LEAF's data folder keeps all_data/ beside train/ and test/, with the same users again:
@@ -208,11 +175,7 @@ def split_units(pattern: str) -> list[WorkUnit]:
     if not files:
         raise UserError(f"--input={pattern}: no .json file there")
     splits = {file: split for file in files if (split := _split(file))}
-    return file_units(sorted(splits) or files, split=splits)
-
-
-def splits_of(units: Iterable[WorkUnit]) -> tuple[str, ...]:
-    return tuple(sorted({unit.split for unit in units if unit.split}))
+    return tuple(file_units(sorted(splits) or files, split=splits))
 
 
 def _split(file: Path) -> str | None:
@@ -222,8 +185,16 @@ def _split(file: Path) -> str | None:
     return None
 
 
-def users(path: str) -> Iterator[User | BadRecord]:
-    """The users of one file in file order, holding one at a time."""
+def examples(path: str) -> Iterator[Example | BadRecord]:
+    """The examples of one file's users in file order, holding one user at a time."""
+    for user in _users(path):
+        if isinstance(user, BadRecord):
+            yield user
+        else:
+            yield from (Example(user, number) for number in range(len(user.x)))
+
+
+def _users(path: str) -> Iterator[User | BadRecord]:
     seen: set[str] = set()
     found = False
     with compressed.open_bytes(path) as file:
@@ -256,4 +227,4 @@ def _user(path: str, user: str, content: Json, seen: set[str]) -> User | BadReco
     x, y = content["x"], content["y"]
     if not isinstance(x, list) or not isinstance(y, list) or len(x) != len(y):
         return BadRecord("wrong_type", path, None, f"user {user!r}: x and y differ in length")
-    return User(user, x, y)
+    return User(path, user, x, y)

@@ -3,20 +3,24 @@
 import contextlib
 import dataclasses
 import errno
+import functools
 import shutil
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from data_prep.sources.items import BadRecord, Item, Record
 from data_prep.sources.parsing import compressed, fields
-from data_prep.sources.source import WorkUnit, input_files
+from data_prep.sources.source import SourceReader
+from data_prep.sources.work_units import WorkUnit, input_files
+from data_prep.store.features import FeatureSpec
 from groundwork.errors import UserError
 from groundwork.files import replacing
 from groundwork.progress import Progress
-from groundwork.untyped import Feature
+from groundwork.untyped import Feature, Json
 
 ROWS_A_UNIT = 200_000
 _HEADER = b"SQLite format 3\x00"
@@ -24,10 +28,14 @@ _LONGEST_VALUE = 256 << 20
 
 
 class StoredExample(NamedTuple):
+    path: str
     number: int
     client_id: str
     split_name: str
     serialized: bytes
+
+    def bad(self, error: fields.BadField) -> BadRecord:
+        return BadRecord(error.reason, self.path, self.number, str(error))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,20 +46,43 @@ class Database:
     rows: int
     examples_by_split: Mapping[str, int]
 
-    def units(self) -> list[WorkUnit]:
+    def units(self) -> tuple[WorkUnit, ...]:
         """Row ranges: `rowid` is the table's own order, so each range is one sequential read."""
-        size = Path(self.path).stat().st_size
-        name = Path(self.path).name
-        return [
-            WorkUnit(
-                id=f"{name}@{start}",
-                path=self.path,
-                start=start,
-                stop=min(start + ROWS_A_UNIT, self.rows + 1),
-                size=size * (min(start + ROWS_A_UNIT, self.rows + 1) - start) // max(self.rows, 1),
-            )
-            for start in range(1, self.rows + 1, ROWS_A_UNIT)
-        ]
+        size, name = Path(self.path).stat().st_size, Path(self.path).name
+        found = []
+        for start in range(1, self.rows + 1, ROWS_A_UNIT):
+            stop = min(start + ROWS_A_UNIT, self.rows + 1)
+            share = size * (stop - start) // max(self.rows, 1)
+            found.append(WorkUnit(f"{name}@{start}", self.path, start, stop, share))
+        return tuple(found)
+
+    def reader(
+        self,
+        split_of: Mapping[str, str | None],
+        features: tuple[FeatureSpec, ...],
+        make: Callable[[Mapping[str, Feature]], dict[str, Feature]],
+        **known: Json,
+    ) -> SourceReader:
+        """Reads the rows of the splits named; a client's order is the order of its rows."""
+        return SourceReader(
+            features,
+            self.units(),
+            functools.partial(_read, split_of, make),
+            splits=tuple(sorted(set(filter(None, split_of.values())))),
+            **known,
+        )
+
+
+def _read(
+    split_of: Mapping[str, str | None],
+    make: Callable[[Mapping[str, Feature]], dict[str, Feature]],
+    unit: WorkUnit,
+) -> Iterator[Item]:
+    def records(row: StoredExample) -> Iterator[Item]:
+        features = make(parse(row.serialized))
+        yield Record(row.client_id, split_of[row.split_name], features, row.number)
+
+    return fields.items(_rows(unit, split_of), records)
 
 
 def open_database(pattern: str) -> Database:
@@ -96,28 +127,23 @@ def open_database(pattern: str) -> Database:
     return database
 
 
-def read_rows(unit: WorkUnit, splits: Mapping[str, str | None]) -> Iterator[StoredExample]:
+def _rows(unit: WorkUnit, splits: Iterable[str]) -> Iterator[StoredExample]:
     """The unit's rows whose split is one of `splits`, in table order."""
-    marks = ",".join("?" * len(splits))
-    query = (
-        "SELECT rowid, client_id, split_name, serialized_example_proto FROM examples "
-        f"WHERE rowid >= ? AND rowid < ? AND split_name IN ({marks}) ORDER BY rowid"
-    )
-    path = Path(unit.path)
-    with _refusing_damage(path), contextlib.closing(_connect(path)) as connection:
-        for row in connection.execute(query, (unit.start, unit.stop, *splits)):
-            yield StoredExample(*row)
+    names = tuple(splits)
+    marks = ",".join("?" * len(names))
+    where = f"rowid >= ? AND rowid < ? AND split_name IN ({marks}) ORDER BY rowid"
+    return _selected(unit.path, where, unit.start, unit.stop, *names)
 
 
-def sample_rows(database: Database, split: str, count: int) -> list[StoredExample]:
-    path = Path(database.path)
-    with _refusing_damage(path), contextlib.closing(_connect(path)) as connection:
-        found = connection.execute(
-            "SELECT rowid, client_id, split_name, serialized_example_proto FROM examples "
-            "WHERE split_name = ? LIMIT ?",
-            (split, count),
-        )
-        return [StoredExample(*row) for row in found]
+def sample_rows(database: Database, split: str, count: int) -> Iterator[StoredExample]:
+    return _selected(database.path, "split_name = ? LIMIT ?", split, count)
+
+
+def _selected(path: str, where: str, *values: object) -> Iterator[StoredExample]:
+    columns = "rowid, client_id, split_name, serialized_example_proto"
+    with _refusing_damage(Path(path)), contextlib.closing(_connect(Path(path))) as connection:
+        for row in connection.execute(f"SELECT {columns} FROM examples WHERE {where}", values):
+            yield StoredExample(path, *row)
 
 
 def unpacked(file: Path) -> Path:

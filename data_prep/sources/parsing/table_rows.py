@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from data_prep.sources.items import BadRecord
 from data_prep.sources.parsing import compressed, fields
-from data_prep.sources.source import BadRecord, WorkUnit, file_units
+from data_prep.sources.work_units import WorkUnit, file_units
 from groundwork.errors import UserError
 from groundwork.untyped import Feature
 
@@ -21,18 +22,26 @@ SLICE_BYTES = 64 << 20
 LONGEST_LINE = 64 << 20
 _ORDINAL_BITS = 20
 _OFFSET_BITS = 43
+_PART_BITS = 33
+"""Of the offset, within a part of a compressed file."""
+_CHUNK = 1 << 18
 
 
 class Line(NamedTuple):
+    unit: WorkUnit
     number: int
-    """Counted from 1 within the slice; `line_number` makes it the file's."""
+    """Counted from 1 within the unit; `line_number` makes it the file's."""
     offset: int
-    """Where it begins in the decompressed file."""
+    """Grows along the file: of a whole or plain one it is where the line begins in it."""
     content: bytes
 
+    def bad(self, error: fields.BadField) -> BadRecord:
+        number = line_number(self.unit, self.number)
+        return BadRecord(error.reason, self.unit.path, number, str(error))
 
-def line_units(files: list[Path], slice_bytes: int = SLICE_BYTES) -> list[WorkUnit]:
-    """One unit a compressed file, slices of a plain one: only there a reader may start anywhere."""
+
+def line_units(files: list[Path], slice_bytes: int = SLICE_BYTES) -> tuple[WorkUnit, ...]:
+    """One unit a compressed file, slices of a plain one."""
     units = []
     for unit in file_units(files):
         check_utf8(unit.path)
@@ -46,35 +55,47 @@ def line_units(files: list[Path], slice_bytes: int = SLICE_BYTES) -> list[WorkUn
                     unit, id=f"{unit.id}@{start}", start=start, stop=stop, size=stop - start
                 )
             )
-    return units
+    return tuple(units)
+
+
+def parts(unit: WorkUnit, size: int) -> list[WorkUnit]:
+    """The unit cut for several workers, where its format allows it; its lines are the same."""
+    whole = not unit.start and unit.stop is None
+    cuts = compressed.cuts(unit.path, size) if whole and unit.size > size else []
+    borders = [0, *cuts, None]
+    share = unit.size // (len(cuts) + 1)
+    return [
+        dataclasses.replace(unit, start=start or 0, stop=stop, size=share, part=number)
+        for number, (start, stop) in enumerate(itertools.pairwise(borders))
+    ]
 
 
 def read_lines(unit: WorkUnit, member: str = "") -> Iterator[Line | BadRecord]:
-    """The lines that begin in the unit's slice, without their ends; blank ones are left out.
+    """The lines that begin after the unit's start and up to its stop; blank ones are left out.
 
     A compressed file that breaks off yields what came before, then one BadRecord.
     """
     number = 0
+    base = unit.part << _PART_BITS or unit.start
     try:
-        with compressed.open_bytes(unit.path, max(unit.start - 1, 0), member) as file:
-            offset = unit.start
-            if offset:
-                offset += len(file.readline()) - 1  # the end of a line that began earlier
-            while unit.stop is None or offset < unit.stop:
+        with compressed.open_part(unit.path, unit.start, unit.stop, member) as (file, length):
+            # A line that began earlier, or at the very start, is of the unit before.
+            read = _skip_to_line_end(file) if unit.start else 0
+            while (end := length()) is None or read <= end:
                 content = file.readline(LONGEST_LINE)
                 if not content:
                     return
                 number += 1
                 if len(content) == LONGEST_LINE and not content.endswith(b"\n"):
                     yield BadRecord("line_too_long", unit.path, line_number(unit, number))
-                    offset += len(content) + _skip_to_line_end(file)
+                    read += len(content) + _skip_to_line_end(file)
                     continue
                 stripped = content.rstrip(b"\r\n")
-                if not offset:
+                if not read and not unit.start:
                     stripped = stripped.removeprefix(codecs.BOM_UTF8)
                 if stripped.strip():
-                    yield Line(number, offset, stripped)
-                offset += len(content)
+                    yield Line(unit, number, base + read, stripped)
+                read += len(content)
     except compressed.TruncatedArchive as error:
         yield BadRecord("truncated_archive", unit.path, line_number(unit, number + 1), str(error))
 
@@ -89,19 +110,21 @@ def _skip_to_line_end(file: IO[bytes]) -> int:
 
 
 def line_number(unit: WorkUnit, number: int) -> int:
-    """The file's number of the slice's `number`-th line; only then counts the lines before."""
+    """The file's number of the unit's `number`-th line; only then counts the lines before."""
     if not unit.start:
         return number
-    before = 0
-    with open(unit.path, "rb") as file:
-        left = unit.start
-        last = b""
-        while left and (chunk := file.read(min(left, 1 << 20))):
-            before += chunk.count(b"\n")
-            left -= len(chunk)
-            last = chunk[-1:]
-    # A line that began earlier and reaches into the slice belongs to the slice before.
-    return before + number + (last != b"\n")
+    before, read = 1, 0
+    with (
+        contextlib.suppress(compressed.TruncatedArchive),
+        compressed.open_part(unit.path, 0, unit.start) as (file, length),
+    ):
+        while chunk := file.read1(_CHUNK):
+            end = length()
+            chunk = chunk if end is None else chunk[: max(0, end - read)]
+            if not chunk:
+                break
+            before, read = before + chunk.count(b"\n"), read + len(chunk)
+    return before + number
 
 
 def position(unit: WorkUnit, offset: int) -> int:
@@ -117,10 +140,14 @@ JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")
 
 
 class TableRow(NamedTuple):
+    path: str
     line: Callable[[], int]
     """The file's line, counted only when asked for."""
     order: int
     values: dict[str, Feature]
+
+    def bad(self, error: fields.BadField) -> BadRecord:
+        return BadRecord(error.reason, self.path, self.line(), str(error))
 
 
 def is_json(path: str) -> bool:
@@ -135,12 +162,10 @@ def json_rows(unit: WorkUnit) -> Iterator[TableRow | BadRecord]:
         try:
             values = fields.json_object(line.content)
         except fields.BadField as error:
-            number = line_number(unit, line.number)
-            yield BadRecord(error.reason, unit.path, number, str(error))
+            yield line.bad(error)
             continue
-
         line_of = functools.partial(line_number, unit, line.number)
-        yield TableRow(line_of, position(unit, line.offset), values)
+        yield TableRow(unit.path, line_of, position(unit, line.offset), values)
 
 
 def csv_header(path: str, delimiter: str = ",") -> list[str]:
@@ -192,7 +217,8 @@ def _row(
         return BadRecord("wrong_columns", unit.path, line, detail)
     if not all(map(_is_utf8, row)):
         return BadRecord("not_utf8", unit.path, line)
-    return TableRow(lambda: line, position(unit, order), dict(zip(header, row, strict=True)))
+    values = dict(zip(header, row, strict=True))
+    return TableRow(unit.path, lambda: line, position(unit, order), values)
 
 
 class _Lines:

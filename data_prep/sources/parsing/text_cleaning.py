@@ -26,23 +26,11 @@ _SENTENCE_END = re.compile(r"(?<=[.?!])[\"')\]]*\s+")
 
 def stack_overflow(text: str) -> str:
     """One sentence (or title) as TFF's Stack Overflow data writes it."""
-    unescaped = html.unescape(text)
-    pieces = _URL.split(unescaped)
-    return " ".join(
-        " ".join(filter(None, (_plain_tokens(piece) for piece in _between(pieces, URL)))).split()
-    )
-
-
-def _between(pieces: list[str], mark: str) -> Iterator[str]:
-    for position, piece in enumerate(pieces):
-        if position:
-            yield mark
-        yield piece
+    pieces = (_plain_tokens(piece) for piece in _URL.split(html.unescape(text)))
+    return " ".join(f" {URL} ".join(pieces).split())
 
 
 def _plain_tokens(piece: str) -> str:
-    if piece is URL:
-        return URL
     ascii_only = piece.lower().encode("ascii", "ignore").decode()
     return " ".join(_SEPARATE.sub(r" \1 ", ascii_only).split())
 

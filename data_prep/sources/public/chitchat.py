@@ -5,45 +5,37 @@ conversation's prompt the subreddit and title; the first turn of a conversation 
 later ones answers. Times are taken as written; they are probably US Mountain local time.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
+from data_prep.sources.items import BadRecord, Item, Record
 from data_prep.sources.parsing import compressed, fields
 from data_prep.sources.parsing.json_files import JsonStream, MalformedJson
-from data_prep.sources.source import BadRecord, Item, Record, Source, WorkUnit
+from data_prep.sources.source import Source, SourceReader
+from data_prep.sources.work_units import WorkUnit, embedded_unit
 from data_prep.store.features import FeatureSpec
-from groundwork import embedded_packages
-from groundwork.untyped import Feature, Json
+from groundwork.untyped import Feature
 
 NO_PROMPT = "(no prompt)"
 _MESSAGES_A_CONVERSATION = 1 << 16
 # Of the one file there is, whose bytes are checked by their hash.
 MESSAGES, SENDERS = 258_145, 1_315
+_FEATURES = (
+    FeatureSpec("text", "text"),
+    FeatureSpec("created", "int64"),
+    FeatureSpec("prompt", "text"),
+    FeatureSpec("kind", "text"),
+)
 
 
-class ChitchatReader:
+def _read(unit: WorkUnit) -> Iterator[Item]:
     """Messages by sender; a client's order is time, then the file's order."""
-
-    features = (
-        FeatureSpec("text", "text"),
-        FeatureSpec("created", "int64"),
-        FeatureSpec("prompt", "text"),
-        FeatureSpec("kind", "text"),
-    )
-    label_names = None
-    extra: Mapping[str, Json] = {"times": "as written, zone uncertain"}
-
-    def units(self) -> list[WorkUnit]:
-        path = embedded_packages.path("chitchat")
-        return [WorkUnit(path.name, str(path), size=path.stat().st_size, examples=MESSAGES)]
-
-    def read(self, unit: WorkUnit) -> Iterator[Item]:
-        with compressed.open_bytes(unit.path) as file:
-            stream = JsonStream(file)
-            try:
-                for conversation in stream.members():
-                    yield from _messages(unit.path, conversation, stream.value())
-            except MalformedJson as error:
-                yield BadRecord("malformed_json", unit.path, None, str(error))
+    with compressed.open_bytes(unit.path) as file:
+        stream = JsonStream(file)
+        try:
+            for conversation in stream.members():
+                yield from _messages(unit.path, conversation, stream.value())
+        except MalformedJson as error:
+            yield BadRecord("malformed_json", unit.path, None, str(error))
 
 
 def _messages(path: str, conversation: str, content: Feature) -> Iterator[Item]:
@@ -72,7 +64,12 @@ def _messages(path: str, conversation: str, content: Feature) -> Iterator[Item]:
 SOURCE = Source(
     name="chitchat",
     summary=f"embedded: {MESSAGES:,} chat messages by {SENDERS:,} senders",
-    open=lambda pattern, options: ChitchatReader(),
+    open=lambda pattern, options: SourceReader(
+        _FEATURES,
+        (embedded_unit("chitchat", MESSAGES),),
+        _read,
+        extra={"times": "as written, zone uncertain"},
+    ),
     needs_input=False,
     clients=SENDERS,
 )

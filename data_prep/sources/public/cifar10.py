@@ -1,7 +1,6 @@
 """CIFAR-10 as published: the python or the binary version, as archive or unpacked."""
 
 import contextlib
-import dataclasses
 import io
 import re
 import tarfile
@@ -11,26 +10,17 @@ from typing import IO
 
 import numpy as np
 
+from data_prep.sources.items import BadRecord, Item, Record
 from data_prep.sources.parsing import compressed
 from data_prep.sources.parsing.download import CIFAR10, input_or_download
-from data_prep.sources.source import BadRecord, Item, Record, Source, WorkUnit, file_units
+from data_prep.sources.source import Source, SourceReader
+from data_prep.sources.work_units import WorkUnit, file_units
 from data_prep.store.features import FeatureSpec
 from groundwork import unpickling
 from groundwork.errors import UserError
-from groundwork.untyped import Json
 
-LABEL_NAMES = (
-    "airplane",
-    "automobile",
-    "bird",
-    "cat",
-    "deer",
-    "dog",
-    "frog",
-    "horse",
-    "ship",
-    "truck",
-)
+_CLASSES = "airplane automobile bird cat deer dog frog horse ship truck"
+LABEL_NAMES = tuple(_CLASSES.split())
 _BATCH = re.compile(r"(?:data_batch_([1-9])|(test)_batch)(\.bin)?")
 _PIXELS = 3 * 32 * 32
 _BINARY_RECORD = 1 + _PIXELS
@@ -39,26 +29,15 @@ _LARGEST_BATCH = 64 << 20
 _TEST_BATCH = 6
 
 
-@dataclasses.dataclass(frozen=True)
-class Cifar10Reader:
+def _read(unit: WorkUnit) -> Iterator[Item]:
     """Images in the published order; there are no natural clients."""
-
-    work: tuple[WorkUnit, ...]
-    features: tuple[FeatureSpec, ...] = (
-        FeatureSpec("image", "image", (32, 32, 3)),
-        FeatureSpec("label", "int64"),
-    )
-    label_names: tuple[str, ...] | None = LABEL_NAMES
-    extra: Mapping[str, Json] = dataclasses.field(default_factory=dict)
-
-    def units(self) -> list[WorkUnit]:
-        return list(self.work)
-
-    def read(self, unit: WorkUnit) -> Iterator[Item]:
+    try:
         with contextlib.closing(_batches(unit.path)) as batches:
             for name, file in batches:
                 where = unit.path if name == Path(unit.path).name else f"{unit.path}:{name}"
                 yield from _examples(name, file, where)
+    except (tarfile.TarError, compressed.TruncatedArchive, EOFError) as error:
+        raise UserError(f"{unit.path} is truncated or no tar archive: {error}") from error
 
 
 def _batches(path: str) -> Generator[tuple[str, IO[bytes]], None, None]:
@@ -68,19 +47,16 @@ def _batches(path: str) -> Generator[tuple[str, IO[bytes]], None, None]:
             yield Path(path).name, file
         return
     found = 0
-    try:
-        with (
-            compressed.open_bytes(path) as stream,
-            tarfile.open(fileobj=stream, mode="r|") as archive,
-        ):
-            for member in archive:
-                name = Path(member.name).name
-                content = archive.extractfile(member) if _BATCH.fullmatch(name) else None
-                if content is not None:
-                    found += 1
-                    yield name, content
-    except (tarfile.TarError, compressed.TruncatedArchive, EOFError) as error:
-        raise UserError(f"{path} is truncated or no tar archive: {error}") from error
+    with (
+        compressed.open_bytes(path) as stream,
+        tarfile.open(fileobj=stream, mode="r|") as archive,
+    ):
+        for member in archive:
+            name = Path(member.name).name
+            content = archive.extractfile(member) if _BATCH.fullmatch(name) else None
+            if content is not None:
+                found += 1
+                yield name, content
     if not found:
         raise UserError(f"{path} holds no data_batch_N and no test_batch: not CIFAR-10")
 
@@ -130,16 +106,16 @@ def _pickled_rows(file: IO[bytes], where: str) -> Iterator[tuple[int, np.ndarray
     yield from zip(labels, data, strict=True)
 
 
-def open_cifar10(pattern: str, options: Mapping[str, str]) -> Cifar10Reader:
+def open_cifar10(pattern: str, options: Mapping[str, str]) -> SourceReader:
     path = Path(input_or_download(pattern, CIFAR10))
     if not path.exists():
         raise UserError(
             f"--input={pattern}: no such file; put cifar-10-python.tar.gz (or -binary) there, "
             "or use --input=download:FOLDER"
         )
-    if path.is_file():
-        return Cifar10Reader(tuple(file_units([path])))
-    files = sorted(file for file in path.rglob("*_batch*") if _BATCH.fullmatch(file.name))
+    files = [path]
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*_batch*") if _BATCH.fullmatch(file.name))
     if not files:
         files = sorted(path.glob("cifar-10-*.tar*"))[:1]
     if not files:
@@ -149,7 +125,8 @@ def open_cifar10(pattern: str, options: Mapping[str, str]) -> Cifar10Reader:
     names = [file.name.removesuffix(".bin") for file in files]
     if len(set(names)) != len(names):
         raise UserError(f"--input={pattern}: {names[0]} is there twice: name one version's folder")
-    return Cifar10Reader(tuple(file_units(files)))
+    features = (FeatureSpec("image", "image", (32, 32, 3)), FeatureSpec("label", "int64"))
+    return SourceReader(features, tuple(file_units(files)), _read, LABEL_NAMES)
 
 
 SOURCE = Source(

@@ -1,6 +1,7 @@
 """Fashion-MNIST (or any IDX pair of its kind): four files of images and labels, train and t10k."""
 
-import dataclasses
+import functools
+import math
 import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -8,86 +9,63 @@ from typing import IO
 
 import numpy as np
 
+from data_prep.sources.items import BadRecord, Item, Record
 from data_prep.sources.parsing import compressed
-from data_prep.sources.source import BadRecord, Item, Record, Source, WorkUnit
+from data_prep.sources.source import Source, SourceReader
+from data_prep.sources.work_units import WorkUnit
 from data_prep.store.features import FeatureSpec
 from groundwork import embedded_packages
 from groundwork.errors import UserError
-from groundwork.untyped import Json
 
-LABEL_NAMES = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
-)
+_CLASSES = "T-shirt/top Trouser Pullover Dress Coat Sandal Shirt Sneaker Bag Ankle_boot"
+LABEL_NAMES = tuple(name.replace("_", " ") for name in _CLASSES.split())
 _IMAGES_MAGIC, _LABELS_MAGIC = 0x00000803, 0x00000801
 _PREFIXES = {"train": "train", "t10k": "test"}
 
 
-@dataclasses.dataclass(frozen=True)
-class FashionMnistReader:
+def _read(labels: Mapping[str, str], shape: tuple[int, ...], unit: WorkUnit) -> Iterator[Item]:
     """Images in file order; there are no natural clients."""
-
-    work: tuple[WorkUnit, ...]
-    labels: Mapping[str, str]
-    features: tuple[FeatureSpec, ...]
-    label_names: tuple[str, ...] | None = LABEL_NAMES
-    extra: Mapping[str, Json] = dataclasses.field(default_factory=lambda: {"background": 0})
-
-    def units(self) -> list[WorkUnit]:
-        return list(self.work)
-
-    def read(self, unit: WorkUnit) -> Iterator[Item]:
-        labels_path = self.labels[unit.path]
-        shape = self.features[0].shape
-        size = shape[0] * shape[1]
-        with (
-            compressed.open_bytes(unit.path) as images,
-            compressed.open_bytes(labels_path) as labels,
-        ):
-            count = _header(images, unit.path, _IMAGES_MAGIC)[0]
-            _header(labels, labels_path, _LABELS_MAGIC)
-            for row in range(count):
-                pixels = _exactly(images, size, unit.path, row)
-                label = _exactly(labels, 1, labels_path, row)[0]
-                if label >= len(LABEL_NAMES):
-                    yield BadRecord("wrong_label", labels_path, row + 1, f"label {label} > 9")
-                    continue
-                image = np.frombuffer(pixels, np.uint8).reshape(shape)
-                yield Record(None, unit.split, {"image": image, "label": label}, row)
+    labels_path = labels[unit.path]
+    with (
+        compressed.open_bytes(unit.path) as images,
+        compressed.open_bytes(labels_path) as label_file,
+    ):
+        count = _header(images, unit.path, _IMAGES_MAGIC)[0]
+        _header(label_file, labels_path, _LABELS_MAGIC)
+        for row in range(count):
+            cut = f"is truncated: it ends in item {row + 1}"
+            pixels = _exactly(images, math.prod(shape), unit.path, cut)
+            label = _exactly(label_file, 1, labels_path, cut)[0]
+            if label >= len(LABEL_NAMES):
+                yield BadRecord("wrong_label", labels_path, row + 1, f"label {label} > 9")
+                continue
+            image = np.frombuffer(pixels, np.uint8).reshape(shape)
+            yield Record(None, unit.split, {"image": image, "label": label}, row)
 
 
 def _header(file: IO[bytes], path: str, magic: int) -> tuple[int, ...]:
     """The sizes in an IDX header; its last byte says how many there are."""
     dimensions = magic & 0xFF
-    length = 4 + 4 * dimensions
-    try:
-        content = file.read(length)
-    except compressed.TruncatedArchive as error:
-        raise UserError(str(error)) from error
-    if len(content) < length or struct.unpack(">I", content[:4])[0] != magic:
-        raise UserError(f"{path} is no IDX file of {'images' if dimensions == 3 else 'labels'}")
-    return struct.unpack(f">{dimensions}I", content[4:])
+    wrong = f"is no IDX file of {'images' if dimensions == 3 else 'labels'}"
+    found, *sizes = struct.unpack(
+        f">{dimensions + 1}I", _exactly(file, 4 + 4 * dimensions, path, wrong)
+    )
+    if found != magic:
+        raise UserError(f"{path} {wrong}")
+    return tuple(sizes)
 
 
-def _exactly(file: IO[bytes], size: int, path: str, row: int) -> bytes:
+def _exactly(file: IO[bytes], size: int, path: str, otherwise: str) -> bytes:
     try:
         content = file.read(size)
     except compressed.TruncatedArchive as error:
         raise UserError(str(error)) from error
     if len(content) != size:
-        raise UserError(f"{path} is truncated: it ends in item {row + 1}")
+        raise UserError(f"{path} {otherwise}")
     return content
 
 
-def open_idx(pattern: str, options: Mapping[str, str]) -> FashionMnistReader:
+def open_idx(pattern: str, options: Mapping[str, str]) -> SourceReader:
     folder = Path(pattern) if pattern else embedded_packages.path("fashion_mnist")
     if not folder.is_dir():
         raise UserError(f"--input={pattern}: name the folder of the four *-ubyte(.gz) files")
@@ -104,8 +82,14 @@ def open_idx(pattern: str, options: Mapping[str, str]) -> FashionMnistReader:
         units.append(WorkUnit(split, str(images_path), size=size, examples=count, split=split))
     if len(shapes) != 1:
         raise UserError(f"{folder}: train and t10k images differ in size")
-    features = (FeatureSpec("image", "image", shapes.pop()), FeatureSpec("label", "int64"))
-    return FashionMnistReader(tuple(units), labels, features)
+    shape = shapes.pop()
+    return SourceReader(
+        (FeatureSpec("image", "image", shape), FeatureSpec("label", "int64")),
+        tuple(units),
+        functools.partial(_read, labels, shape),
+        LABEL_NAMES,
+        {"background": 0},
+    )
 
 
 def _find(folder: Path, start: str) -> Path:

@@ -1,5 +1,6 @@
 """What the three homes of FEMNIST share: classes, features, the choice of bytes or floats."""
 
+import itertools
 import string
 from collections.abc import Iterable
 
@@ -8,7 +9,7 @@ import numpy as np
 from data_prep.sources.parsing import fields, pixels
 from data_prep.sources.source import SourceOption
 from data_prep.store.features import FeatureSpec
-from groundwork.untyped import Feature
+from groundwork.untyped import Feature, Json
 
 SIDE = 28
 PIXELS = SIDE * SIDE
@@ -26,16 +27,21 @@ PIXELS_OPTION = SourceOption(
 
 
 def stored_as(choice: str, sample: Iterable[np.ndarray]) -> str:
-    """ "uint8" or "float32"; `sample` is only read for the choice "auto"."""
+    """ "uint8" or "float32"; the first of the sample are read for the choice "auto" alone."""
     if choice != "auto":
         return choice
-    lossless = all(pixels.as_bytes(image) is not None for image in sample)
+    first = itertools.islice(sample, SAMPLE)
+    lossless = all(pixels.as_bytes(image) is not None for image in first)
     return "uint8" if lossless else "float32"
 
 
 def features(stored: str) -> tuple[FeatureSpec, ...]:
     kind = "image" if stored == "uint8" else "float32"
     return (FeatureSpec("image", kind, (SIDE, SIDE, 1)), FeatureSpec("label", "int64"))
+
+
+def extra(stored: str) -> dict[str, Json]:
+    return {"background": BACKGROUND if stored == "uint8" else 1.0}
 
 
 def example(values: Feature, label: Feature, stored: str) -> dict[str, Feature]:
@@ -50,7 +56,7 @@ def _image(values: Feature, stored: str) -> np.ndarray:
         raise fields.BadField("wrong_type", "its pixels are not all numbers") from None
     if image.size != PIXELS:
         raise fields.BadField("wrong_size", f"it has {image.size} pixels, not {PIXELS}")
-    if not np.isfinite(image).all() or image.min() < 0 or image.max() > 1:
+    if not (image.min() >= 0 and image.max() <= 1):  # NaN is neither
         raise fields.BadField("wrong_pixels", "its pixels are not between 0 and 1")
     image = image.reshape(SIDE, SIDE, 1)
     if stored == "float32":

@@ -4,25 +4,17 @@ LEAF's `group_by_writer.py` appends the first image of every writer but the firs
 copy is left out and counted, unless `duplicates=keep`.
 """
 
-import dataclasses
-import itertools
+import contextlib
+import functools
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from data_prep.sources.items import BadRecord, Dropped, Item, Record
 from data_prep.sources.parsing import fields, json_files
 from data_prep.sources.public import femnist
-from data_prep.sources.source import (
-    BadRecord,
-    Dropped,
-    Item,
-    Record,
-    Source,
-    SourceOption,
-    WorkUnit,
-)
-from data_prep.store.features import FeatureSpec
-from groundwork.untyped import Json
+from data_prep.sources.source import Source, SourceOption, SourceReader
+from data_prep.sources.work_units import WorkUnit, splits_of
 
 DUPLICATES_OPTION = SourceOption(
     "duplicates",
@@ -33,62 +25,37 @@ DUPLICATES_OPTION = SourceOption(
 DUPLICATE = "leaf_duplicated_first_image"
 
 
-@dataclasses.dataclass(frozen=True)
-class FemnistLeafReader:
-    """Images by writer; a client's order is the order in its file."""
-
-    work: tuple[WorkUnit, ...]
-    stored: str
-    drop_duplicates: bool
-    features: tuple[FeatureSpec, ...]
-    extra: Mapping[str, Json]
-    label_names: tuple[str, ...] | None = femnist.LABEL_NAMES
-
-    @property
-    def splits(self) -> tuple[str, ...]:
-        return json_files.splits_of(self.work)
-
-    def units(self) -> list[WorkUnit]:
-        return list(self.work)
-
-    def read(self, unit: WorkUnit) -> Iterator[Item]:
-        for user in json_files.users(unit.path):
-            if isinstance(user, BadRecord):
-                yield user
-                continue
-            for number, (x, y) in enumerate(zip(user.x, user.y, strict=True)):
-                if number == 1 and self.drop_duplicates and (x, y) == (user.x[0], user.y[0]):
-                    yield Dropped(DUPLICATE)
-                    continue
-                try:
-                    example = femnist.example(x, y, self.stored)
-                except fields.BadField as error:
-                    detail = f"writer {user.id!r}, image {number + 1}: {error}"
-                    yield BadRecord(error.reason, unit.path, None, detail)
-                    continue
-                yield Record(user.id, unit.split, example, number)
-
-
-def open_leaf(pattern: str, options: Mapping[str, str]) -> FemnistLeafReader:
-    work = tuple(json_files.split_units(pattern))
-    sample = itertools.islice(_images(work[0].path), femnist.SAMPLE)
-    stored = femnist.stored_as(options["pixels"], sample)
-    return FemnistLeafReader(
-        work=work,
-        stored=stored,
-        drop_duplicates=options["duplicates"] == "drop",
-        features=femnist.features(stored),
-        extra={"background": femnist.BACKGROUND if stored == "uint8" else 1.0},
+def open_leaf(pattern: str, options: Mapping[str, str]) -> SourceReader:
+    units = json_files.split_units(pattern)
+    stored = femnist.stored_as(options["pixels"], _images(units[0].path))
+    return SourceReader(
+        femnist.features(stored),
+        units,
+        functools.partial(_read, stored, options["duplicates"] == "drop"),
+        femnist.LABEL_NAMES,
+        femnist.extra(stored),
+        splits=splits_of(units),
     )
 
 
+def _read(stored: str, drop_duplicates: bool, unit: WorkUnit) -> Iterator[Item]:
+    """Images by writer; a client's order is the order in its file."""
+
+    def records(row: json_files.Example) -> Iterator[Item]:
+        if row.number == 1 and drop_duplicates and row.pair == row._replace(number=0).pair:
+            yield Dropped(DUPLICATE)
+        else:
+            yield Record(row.user.id, unit.split, femnist.example(*row.pair, stored), row.number)
+
+    return fields.items(json_files.examples(unit.path), records)
+
+
 def _images(path: str) -> Iterator[np.ndarray]:
-    for user in json_files.users(path):
-        for values in () if isinstance(user, BadRecord) else user.x:
-            try:
-                yield np.asarray(values, dtype=np.float64)
-            except (TypeError, ValueError):
-                continue  # `read` reports it with its place
+    for row in json_files.examples(path):
+        if not isinstance(row, BadRecord):
+            # `read` reports it with its place
+            with contextlib.suppress(TypeError, ValueError):
+                yield np.asarray(row.pair[0], dtype=np.float64)
 
 
 SOURCE = Source(

@@ -14,15 +14,13 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import numpy as np
-
-from data_prep.sources.parsing.pixels import LANCZOS, UnreadableImage, decode
+from data_prep.sources.items import BadRecord, Item, Record
+from data_prep.sources.parsing.pixels import UnreadableImage, decode, pixels
 from data_prep.sources.public import femnist
 from data_prep.sources.public.femnist_leaf import DUPLICATES_OPTION
-from data_prep.sources.source import BadRecord, Item, Record, Source, WorkUnit
-from data_prep.store.features import FeatureSpec
+from data_prep.sources.source import Source, SourceReader
+from data_prep.sources.work_units import WorkUnit
 from groundwork.errors import UserError
-from groundwork.untyped import Json
 
 _CLASS_FOLDER = re.compile(r"3[0-9]|4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a]")
 _WRITER_FOLDER = re.compile(r"f\d{4}_\d{2}")
@@ -33,48 +31,31 @@ def class_index(folder: str) -> int:
     return femnist.LABEL_NAMES.index(chr(int(folder, 16)))
 
 
-@dataclasses.dataclass(frozen=True)
-class FemnistNistReader:
+def _units(root: str) -> tuple[WorkUnit, ...]:
+    """A unit is a tenth of the writers of one hsf folder."""
+    found: list[WorkUnit] = []
+    for part in _folders(Path(root) / "by_write"):
+        writers = len(_folders(part))
+        step = max(1, -(-writers // 10))
+        for start in range(0, writers, step):
+            name, stop = f"by_write/{part.name}@{start}", min(start + step, writers)
+            found.append(WorkUnit(name, str(part), start, stop, ordinal=len(found)))
+    return tuple(found)
+
+
+def _read(root: str, duplicates: bool, unit: WorkUnit) -> Iterator[Item]:
     """Images by writer; a client's order is the order of its file names."""
-
-    root: str
-    duplicates: bool
-    features: tuple[FeatureSpec, ...] = femnist.features("uint8")
-    label_names: tuple[str, ...] | None = femnist.LABEL_NAMES
-    extra: Mapping[str, Json] = dataclasses.field(
-        default_factory=lambda: {"background": femnist.BACKGROUND, "leaf_shrinking": True}
-    )
-
-    def units(self) -> list[WorkUnit]:
-        """A unit is a tenth of the writers of one hsf folder."""
-        found: list[WorkUnit] = []
-        for part in _folders(Path(self.root) / "by_write"):
-            writers = _folders(part)
-            step = max(1, -(-len(writers) // 10))
-            for start in range(0, len(writers), step):
-                found.append(
-                    WorkUnit(
-                        id=f"by_write/{part.name}@{start}",
-                        path=str(part),
-                        start=start,
-                        stop=min(start + step, len(writers)),
-                        ordinal=len(found),
-                    )
-                )
-        return found
-
-    def read(self, unit: WorkUnit) -> Iterator[Item]:
-        labels = _labels(self.root)
-        for writer in _folders(Path(unit.path))[unit.start : unit.stop]:
-            if not _WRITER_FOLDER.fullmatch(writer.name):
-                yield BadRecord("unknown_folder", str(writer), None, "expected fWWWW_TT")
-                continue
-            doubles = self.duplicates and writer != _first_writer(self.root)
-            for number, file in enumerate(_pngs(writer)):
-                item = _item(writer.name, file, number + 1, labels)
-                yield item
-                if number == 0 and doubles and isinstance(item, Record):
-                    yield item._replace(order=0)
+    labels = _labels(root)
+    for writer in _folders(Path(unit.path))[unit.start : unit.stop]:
+        if not _WRITER_FOLDER.fullmatch(writer.name):
+            yield BadRecord("unknown_folder", str(writer), None, "expected fWWWW_TT")
+            continue
+        doubles = duplicates and writer != _first_writer(root)
+        for number, file in enumerate(_pngs(writer)):
+            item = _item(writer.name, file, number + 1, labels)
+            yield item
+            if number == 0 and doubles and isinstance(item, Record):
+                yield item._replace(order=0)
 
 
 def _item(writer: str, file: Path, order: int, labels: Mapping[bytes, int]) -> Item:
@@ -88,9 +69,8 @@ def _item(writer: str, file: Path, order: int, labels: Mapping[bytes, int]) -> I
         return BadRecord("unreadable_image", str(file), None, str(error))
     if image.size[0] != image.size[1]:
         return BadRecord("wrong_size", str(file), None, f"it is {image.size}, not square")
-    shrunk = image.convert("L").resize((femnist.SIDE, femnist.SIDE), LANCZOS)
-    pixels = np.asarray(shrunk, dtype=np.uint8)[..., np.newaxis]
-    return Record(writer, None, {"image": pixels, "label": label}, order)
+    shrunk = pixels(image.convert("L"), (femnist.SIDE, femnist.SIDE))
+    return Record(writer, None, {"image": shrunk, "label": label}, order)
 
 
 @functools.lru_cache(maxsize=1)
@@ -123,14 +103,20 @@ def _pngs(path: Path) -> list[Path]:
     return sorted(file for file in path.rglob("*.png") if file.is_file())
 
 
-def open_nist(pattern: str, options: Mapping[str, str]) -> FemnistNistReader:
+def open_nist(pattern: str, options: Mapping[str, str]) -> SourceReader:
     root = Path(pattern)
     for tree in ("by_write", "by_class"):
         if not (root / tree).is_dir():
             raise UserError(
                 f"--input={pattern}: no folder {tree}/ there (SD19 has by_write/ and by_class/)"
             )
-    return FemnistNistReader(str(root), duplicates=options["duplicates"] == "keep")
+    return SourceReader(
+        femnist.features("uint8"),
+        _units(str(root)),
+        functools.partial(_read, str(root), options["duplicates"] == "keep"),
+        femnist.LABEL_NAMES,
+        {**femnist.extra("uint8"), "leaf_shrinking": True},
+    )
 
 
 SOURCE = Source(

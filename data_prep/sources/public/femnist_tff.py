@@ -1,6 +1,6 @@
 """EMNIST with writers as TensorFlow Federated ships it: emnist_all.sqlite, packed or not."""
 
-import dataclasses
+import functools
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -8,10 +8,10 @@ import numpy as np
 from data_prep.sources.parsing import fields, sqlite_examples
 from data_prep.sources.parsing.download import EMNIST, input_or_download
 from data_prep.sources.public import femnist
-from data_prep.sources.source import BadRecord, Item, Record, Source, SourceOption, WorkUnit
-from data_prep.store.features import FeatureSpec
+from data_prep.sources.source import Source, SourceOption, SourceReader
+from data_prep.store import features
 from groundwork.errors import UserError
-from groundwork.untyped import Json
+from groundwork.untyped import Feature
 
 SPLITS = {
     "all": {"all_train": "train", "all_test": "test"},
@@ -19,53 +19,24 @@ SPLITS = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class FemnistTffReader:
-    """Images by writer; a client's order is the order of its rows."""
-
-    database: sqlite_examples.Database
-    split_of: Mapping[str, str | None]
-    stored: str
-    features: tuple[FeatureSpec, ...]
-    label_names: tuple[str, ...]
-    extra: Mapping[str, Json]
-
-    @property
-    def splits(self) -> tuple[str, ...]:
-        return tuple(sorted(set(filter(None, self.split_of.values()))))
-
-    def units(self) -> list[WorkUnit]:
-        return self.database.units()
-
-    def read(self, unit: WorkUnit) -> Iterator[Item]:
-        for row in sqlite_examples.read_rows(unit, self.split_of):
-            try:
-                example = sqlite_examples.parse(row.serialized)
-                features = femnist.example(
-                    fields.present(example, "pixels"),
-                    sqlite_examples.one(example, "label"),
-                    self.stored,
-                )
-            except fields.BadField as error:
-                yield BadRecord(error.reason, unit.path, row.number, str(error))
-                continue
-            yield Record(row.client_id, self.split_of[row.split_name], features, row.number)
-
-
-def open_sqlite(pattern: str, options: Mapping[str, str]) -> FemnistTffReader:
+def open_sqlite(pattern: str, options: Mapping[str, str]) -> SourceReader:
     database = sqlite_examples.open_database(input_or_download(pattern, EMNIST))
-    splits = _present(database, options["classes"])
-    sample = _sample(database, next(iter(splits)))
+    split_of = _present(database, options["classes"])
+    sample = _sample(database, next(iter(split_of)))
     stored = femnist.stored_as(options["pixels"], sample)
     digits = options["classes"] == "digits_only"
-    return FemnistTffReader(
-        database=database,
-        split_of=splits,
-        stored=stored,
-        features=femnist.features(stored),
+    return database.reader(
+        split_of,
+        femnist.features(stored),
+        functools.partial(_features, stored),
         label_names=femnist.LABEL_NAMES[:10] if digits else femnist.LABEL_NAMES,
-        extra={"background": femnist.BACKGROUND if stored == "uint8" else 1.0},
+        extra=femnist.extra(stored),
     )
+
+
+def _features(stored: str, example: Mapping[str, Feature]) -> dict[str, Feature]:
+    label = sqlite_examples.one(example, "label")
+    return femnist.example(fields.present(example, "pixels"), label, stored)
 
 
 def _present(database: sqlite_examples.Database, classes: str) -> dict[str, str | None]:
@@ -79,7 +50,7 @@ def _present(database: sqlite_examples.Database, classes: str) -> dict[str, str 
     known = {name for names in SPLITS.values() for name in names}
     if not held or known & set(held):
         raise UserError(f"{database.path} holds no split {' or '.join(SPLITS[classes])}")
-    return {name: name if name in ("train", "validation", "test") else None for name in held}
+    return {name: name if name in features.SPLITS else None for name in held}
 
 
 def _sample(database: sqlite_examples.Database, split: str) -> Iterator[np.ndarray]:

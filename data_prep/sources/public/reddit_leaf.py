@@ -3,71 +3,47 @@
 `num_samples` is not looked at: LEAF writes the count of the whole user into every split.
 """
 
-import dataclasses
+import functools
 from collections.abc import Iterator, Mapping
 
+from data_prep.sources.items import Item, Record
 from data_prep.sources.parsing import fields, json_files
 from data_prep.sources.public.reddit_chunks import LENGTH, rejoined
 from data_prep.sources.public.reddit_pushshift import CHUNK_FEATURES, COMMENT_FEATURES
-from data_prep.sources.source import BadRecord, Item, Record, Source, SourceOption, WorkUnit
-from data_prep.store.features import FeatureSpec
-from groundwork.errors import UserError
-from groundwork.untyped import Feature, Json
+from data_prep.sources.source import Source, SourceOption, SourceReader
+from data_prep.sources.work_units import WorkUnit, splits_of
+from groundwork.untyped import Feature
 
 
-@dataclasses.dataclass(frozen=True)
-class RedditLeafReader:
+def _read(chunked: bool, unit: WorkUnit) -> Iterator[Item]:
     """Comments, or their ten-token chunks, of LEAF's JSON files."""
+    records = functools.partial(_records, chunked, unit.split)
+    return fields.items(json_files.examples(unit.path), records)
 
-    work: tuple[WorkUnit, ...]
-    chunked: bool
-    features: tuple[FeatureSpec, ...]
-    extra: Mapping[str, Json]
-    label_names: tuple[str, ...] | None = None
 
-    @property
-    def splits(self) -> tuple[str, ...]:
-        return json_files.splits_of(self.work)
-
-    def units(self) -> list[WorkUnit]:
-        return list(self.work)
-
-    def read(self, unit: WorkUnit) -> Iterator[Item]:
-        for user in json_files.users(unit.path):
-            if isinstance(user, BadRecord):
-                yield user
-                continue
-            for number, (sequences, about) in enumerate(zip(user.x, user.y, strict=True)):
-                try:
-                    yield from self._records(unit, user.id, sequences, about, number)
-                except fields.BadField as error:
-                    detail = f"user {user.id!r}, comment {number + 1}: {error}"
-                    yield BadRecord(error.reason, unit.path, None, detail)
-
-    def _records(
-        self, unit: WorkUnit, user: str, sequences: Feature, about: Feature, number: int
-    ) -> Iterator[Record]:
-        _check_tokens(sequences, "x")
-        if not isinstance(about, dict):
-            raise fields.BadField("wrong_type", "its y is not an object")
-        created = fields.time(about, "created_utc")
-        features = {
-            "created": created,
-            "subreddit": fields.text(about, "subreddit", default=""),
-            "score": fields.integer(about, "score", default=0),
-        }
-        order = created << 26 | min(number, 8191) << 13
-        if not self.chunked:
-            features["text"] = fields.encodable(rejoined(sequences))
-            yield Record(user, unit.split, features, order)
-            return
-        targets = fields.present(about, "target_tokens")
-        _check_tokens(targets, "target_tokens")
-        if len(targets) != len(sequences):
-            raise fields.BadField("wrong_type", "x and target_tokens differ in length")
-        for part, (tokens, target) in enumerate(zip(sequences, targets, strict=True)):
-            texts = {"text": " ".join(tokens), "target": " ".join(target), "chunk": part}
-            yield Record(user, unit.split, {**features, **texts}, order | min(part, 8191))
+def _records(chunked: bool, split: str | None, row: json_files.Example) -> Iterator[Record]:
+    sequences, about = row.pair
+    _check_tokens(sequences, "x")
+    if not isinstance(about, dict):
+        raise fields.BadField("wrong_type", "its y is not an object")
+    created = fields.time(about, "created_utc")
+    features = {
+        "created": created,
+        "subreddit": fields.text(about, "subreddit", default=""),
+        "score": fields.integer(about, "score", default=0),
+    }
+    order = created << 26 | min(row.number, 8191) << 13
+    if not chunked:
+        features["text"] = fields.encodable(rejoined(sequences))
+        yield Record(row.user.id, split, features, order)
+        return
+    targets = fields.present(about, "target_tokens")
+    _check_tokens(targets, "target_tokens")
+    if len(targets) != len(sequences):
+        raise fields.BadField("wrong_type", "x and target_tokens differ in length")
+    for part, (tokens, target) in enumerate(zip(sequences, targets, strict=True)):
+        texts = {"text": " ".join(tokens), "target": " ".join(target), "chunk": part}
+        yield Record(row.user.id, split, {**features, **texts}, order | min(part, 8191))
 
 
 def _check_tokens(sequences: Feature, name: str) -> None:
@@ -83,16 +59,15 @@ def _is_ten(tokens: Feature) -> bool:
     )
 
 
-def open_leaf(pattern: str, options: Mapping[str, str]) -> RedditLeafReader:
+def open_leaf(pattern: str, options: Mapping[str, str]) -> SourceReader:
     chunked = options["examples"] == "chunk"
     units = json_files.split_units(pattern)
-    if not units:
-        raise UserError(f"--input={pattern}: no .json file")
-    return RedditLeafReader(
-        work=tuple(units),
-        chunked=chunked,
-        features=CHUNK_FEATURES if chunked else COMMENT_FEATURES,
+    return SourceReader(
+        CHUNK_FEATURES if chunked else COMMENT_FEATURES,
+        units,
+        functools.partial(_read, chunked),
         extra={"examples": options["examples"], "cleaning": "leaf"},
+        splits=splits_of(units),
     )
 
 

@@ -5,26 +5,18 @@ By default only deleted and removed comments are left out (and counted); the tex
 least five tokens, authors with 5 to 1000 such comments, cut into sequences of ten tokens.
 """
 
-import dataclasses
+import functools
 import hashlib
 from collections.abc import Iterator, Mapping
 
+from data_prep.sources.items import Dropped, Item, Record
 from data_prep.sources.parsing import fields, text_cleaning
-from data_prep.sources.parsing.table_rows import Line, line_number, line_units, read_lines
+from data_prep.sources.parsing.table_rows import Line, line_units, parts, read_lines
 from data_prep.sources.public.reddit_chunks import chunks
-from data_prep.sources.source import (
-    BadRecord,
-    ClientLimits,
-    Dropped,
-    Item,
-    Record,
-    Source,
-    SourceOption,
-    WorkUnit,
-    input_files,
-)
+from data_prep.sources.source import ClientLimits, Source, SourceOption, SourceReader
+from data_prep.sources.work_units import WorkUnit, input_files
 from data_prep.store.features import FeatureSpec
-from groundwork.untyped import Feature, Json
+from groundwork.untyped import Feature
 
 GONE = ("[deleted]", "[removed]")
 SHORTEST_LEAF_COMMENT = 5
@@ -43,54 +35,33 @@ CHUNK_FEATURES = (
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class RedditPushshiftReader:
-    """Comments of the given units."""
+def _read(leaf: bool, unit: WorkUnit) -> Iterator[Item]:
+    return fields.items(read_lines(unit), functools.partial(_items, leaf))
 
-    work: tuple[WorkUnit, ...]
-    leaf: bool
-    features: tuple[FeatureSpec, ...]
-    client_limits: ClientLimits | None
-    extra: Mapping[str, Json]
-    label_names: tuple[str, ...] | None = None
 
-    def units(self) -> list[WorkUnit]:
-        return list(self.work)
-
-    def read(self, unit: WorkUnit) -> Iterator[Item]:
-        for line in read_lines(unit):
-            if isinstance(line, BadRecord):
-                yield line
-                continue
-            try:
-                yield from self._items(line)
-            except fields.BadField as error:
-                number = line_number(unit, line.number)
-                yield BadRecord(error.reason, unit.path, number, str(error))
-
-    def _items(self, line: Line) -> Iterator[Item]:
-        comment = fields.json_object(line.content)
-        author = fields.text(comment, "author")
-        body = fields.text(comment, "body")
-        created = fields.time(comment, "created_utc")
-        subreddit = fields.text(comment, "subreddit", default="")
-        if body.strip() in GONE:
-            yield Dropped("deleted_or_removed_comment")
-            return
-        if author in GONE or not author:
-            yield Dropped("deleted_author")
-            return
-        features = {
-            "text": body,
-            "created": created,
-            "subreddit": subreddit,
-            "score": fields.integer(comment, "score", default=0),
-        }
-        identity = fields.text(comment, "id", default="") or line.content.decode()
-        if not self.leaf:
-            yield Record(author, None, features, _order(created, identity, 0))
-        else:
-            yield from _leaf_items(author, features, identity)
+def _items(leaf: bool, line: Line) -> Iterator[Item]:
+    comment = fields.json_object(line.content)
+    author = fields.text(comment, "author")
+    body = fields.text(comment, "body")
+    created = fields.time(comment, "created_utc")
+    subreddit = fields.text(comment, "subreddit", default="")
+    if body.strip() in GONE:
+        yield Dropped("deleted_or_removed_comment")
+        return
+    if author in GONE or not author:
+        yield Dropped("deleted_author")
+        return
+    features = {
+        "text": body,
+        "created": created,
+        "subreddit": subreddit,
+        "score": fields.integer(comment, "score", default=0),
+    }
+    identity = fields.text(comment, "id", default="") or line.content.decode()
+    if leaf:
+        yield from _leaf_items(author, features, identity)
+    else:
+        yield Record(author, None, features, _order(created, identity, 0))
 
 
 def _leaf_items(author: str, features: dict[str, Feature], identity: str) -> Iterator[Item]:
@@ -115,14 +86,15 @@ def _order(created: int, identity: str, part: int) -> int:
     return created << 26 | tie << 13 | min(part, 8191)
 
 
-def open_dump(pattern: str, options: Mapping[str, str]) -> RedditPushshiftReader:
+def open_dump(pattern: str, options: Mapping[str, str]) -> SourceReader:
     leaf = options["filters"] == "leaf"
-    return RedditPushshiftReader(
-        work=tuple(line_units(input_files(pattern))),
-        leaf=leaf,
-        features=CHUNK_FEATURES if leaf else COMMENT_FEATURES,
-        client_limits=LEAF_LIMITS if leaf else None,
+    return SourceReader(
+        CHUNK_FEATURES if leaf else COMMENT_FEATURES,
+        line_units(input_files(pattern)),
+        functools.partial(_read, leaf),
         extra={"filters": options["filters"]},
+        client_limits=LEAF_LIMITS if leaf else None,
+        parts=parts,
     )
 
 

@@ -8,10 +8,11 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from data_prep.sources.source import Item, Record, Source, WorkUnit, file_units
+from data_prep.sources.items import Item, Record
+from data_prep.sources.source import Source, SourceReader
+from data_prep.sources.work_units import WorkUnit, file_units
 from data_prep.store.features import FeatureSpec
 from groundwork import embedded_packages
-from groundwork.untyped import Json
 
 FOLDER = "shksprdata/texts"
 ROLES = 1_302
@@ -30,28 +31,23 @@ _SPEAKER_BEFORE = re.compile(r"^\s{0,4}([A-Z][A-Z' ]{1,25})\.\s+(.+)", re.DOTALL
 _NOT_SPEAKERS = ("act", "scene", "persons", "dramatis", "exit", "exeunt", "enter")
 
 
-class ShakespeareReader:
-    """Speeches by (play, role), in the order of the play."""
-
+def _open(pattern: str, options: Mapping[str, str]) -> SourceReader:
+    folder = embedded_packages.path("shakespeare") / FOLDER
+    plays = [
+        embedded_packages.path("shakespeare", f"{FOLDER}/{file.name}")
+        for file in sorted(folder.glob(f"*{_SUFFIX}"))
+        if not file.name.startswith(_NO_ROLES)
+    ]
     features = (FeatureSpec("text", "text"), FeatureSpec("title", "text"))
-    label_names = None
-    extra: Mapping[str, Json] = {}
+    return SourceReader(features, tuple(file_units(plays)), _read)
 
-    def units(self) -> list[WorkUnit]:
-        folder = embedded_packages.path("shakespeare") / FOLDER
-        return file_units(
-            [
-                embedded_packages.path("shakespeare", f"{FOLDER}/{file.name}")
-                for file in sorted(folder.glob(f"*{_SUFFIX}"))
-                if not file.name.startswith(_NO_ROLES)
-            ]
-        )
 
-    def read(self, unit: WorkUnit) -> Iterator[Item]:
-        play = Path(unit.path).name.removesuffix(_SUFFIX)
-        text = Path(unit.path).read_text("latin-1").replace("\r", "")
-        for order, (speaker, speech) in enumerate(speeches(text)):
-            yield Record(f"{play}:{speaker}", None, {"text": speech, "title": play}, order)
+def _read(unit: WorkUnit) -> Iterator[Item]:
+    """Speeches by (play, role), in the order of the play."""
+    play = Path(unit.path).name.removesuffix(_SUFFIX)
+    text = Path(unit.path).read_text("latin-1").replace("\r", "")
+    for order, (speaker, speech) in enumerate(speeches(text)):
+        yield Record(f"{play}:{speaker}", None, {"text": speech, "title": play}, order)
 
 
 def speeches(text: str) -> Iterator[tuple[str, str]]:
@@ -65,7 +61,7 @@ def speeches(text: str) -> Iterator[tuple[str, str]]:
 SOURCE = Source(
     name="shakespeare",
     summary=f"embedded: 29,959 speeches by {ROLES:,} roles of 36 plays",
-    open=lambda pattern, options: ShakespeareReader(),
+    open=_open,
     needs_input=False,
     clients=ROLES,
 )

@@ -4,67 +4,42 @@ Read line by line, as the dumps are written: that keeps a damaged row to itself,
 workers share one plain file of 100 GB. An answer has no title and no tags.
 """
 
-import dataclasses
 import os
 from collections.abc import Iterator, Mapping
 from xml.parsers import expat
 
+from data_prep.sources.items import BadRecord, Item
 from data_prep.sources.parsing import fields
-from data_prep.sources.parsing.table_rows import Line, line_number, line_units, read_lines
-from data_prep.sources.public.stackoverflow_posts import (
-    FEATURES,
-    OPTIONS,
-    SPLITS,
-    Post,
-    checked_number,
-    extra,
-    items,
-)
-from data_prep.sources.source import BadRecord, Item, Source, WorkUnit, input_files
-from data_prep.store.features import FeatureSpec
-from groundwork.untyped import Json
+from data_prep.sources.parsing.table_rows import Line, line_units, read_lines
+from data_prep.sources.public.stackoverflow_posts import OPTIONS, items, reader
+from data_prep.sources.source import Source, SourceReader
+from data_prep.sources.work_units import WorkUnit, input_files
+from data_prep.store.features import SPLITS
 
 MEMBER = "Posts.xml"
 _END = b"</posts>"
 _NEVER_ROWS = (b"<?xml", b"<posts", _END, b"<!--")
 
 
-@dataclasses.dataclass(frozen=True)
-class StackOverflowDumpReader:
-    """Sentences or posts by OwnerUserId."""
+def _read(options: Mapping[str, str], unit: WorkUnit) -> Iterator[Item]:
+    last = Line(unit, 0, 0, b"")
+    broken = bool(unit.start)  # slices of a plain file: the first one looks at the end
 
-    work: tuple[WorkUnit, ...]
-    options: Mapping[str, str]
-    extra: Mapping[str, Json]
-    features: tuple[FeatureSpec, ...] = FEATURES
-    label_names: tuple[str, ...] | None = None
-
-    @property
-    def splits(self) -> tuple[str, ...]:
-        return SPLITS if self.options["splits"] == "tff" else ()
-
-    def units(self) -> list[WorkUnit]:
-        return list(self.work)
-
-    def read(self, unit: WorkUnit) -> Iterator[Item]:
-        last = Line(0, 0, b"")
-        broken = bool(unit.start)  # slices of a plain file: the first one looks at the end
+    def rows() -> Iterator[Line | BadRecord]:
+        nonlocal last, broken
         for line in read_lines(unit, MEMBER):
             if isinstance(line, BadRecord):
                 broken = broken or line.reason == "truncated_archive"
                 yield line
                 continue
             last = line
-            if line.content.lstrip().startswith(_NEVER_ROWS):
-                continue
-            try:
-                yield from items(_post(line.content), self.options)
-            except fields.BadField as error:
-                number = line_number(unit, line.number)
-                yield BadRecord(error.reason, unit.path, number, str(error))
-        if not broken and not _has_end(unit, last):
-            where = last.number if unit.stop is None else None
-            yield BadRecord("truncated_file", unit.path, where, "it does not end in </posts>")
+            if not line.content.lstrip().startswith(_NEVER_ROWS):
+                yield line
+
+    yield from fields.items(rows(), lambda line: items(options, _attributes(line.content)))
+    if not broken and not _has_end(unit, last):
+        where = last.number if unit.stop is None else None
+        yield BadRecord("truncated_file", unit.path, where, "it does not end in </posts>")
 
 
 def _has_end(unit: WorkUnit, last: Line) -> bool:
@@ -73,21 +48,6 @@ def _has_end(unit: WorkUnit, last: Line) -> bool:
     with open(unit.path, "rb") as file:
         file.seek(max(0, os.path.getsize(unit.path) - 4096))
         return file.read().rstrip().endswith(_END)
-
-
-def _post(line: bytes) -> Post:
-    row = _attributes(line)
-    owner = fields.integer(row, "OwnerUserId", default=0) if "OwnerUserId" in row else None
-    return Post(
-        number=checked_number(fields.integer(row, "Id")),
-        kind=fields.integer(row, "PostTypeId"),
-        owner=owner,
-        created=fields.time(row, "CreationDate"),
-        score=fields.integer(row, "Score", default=0),
-        title=fields.text(row, "Title", default=""),
-        tags=fields.text(row, "Tags", default=""),
-        body=fields.text(row, "Body", default=""),
-    )
 
 
 def _attributes(line: bytes) -> dict[str, str]:
@@ -109,10 +69,8 @@ def _refuse_doctype(*_: object) -> None:
     raise fields.BadField("malformed_xml", "a document type has no place on its own line")
 
 
-def open_dump(pattern: str, options: Mapping[str, str]) -> StackOverflowDumpReader:
-    return StackOverflowDumpReader(
-        work=tuple(line_units(input_files(pattern))), options=dict(options), extra=extra(options)
-    )
+def open_dump(pattern: str, options: Mapping[str, str]) -> SourceReader:
+    return reader(line_units(input_files(pattern)), _read, options)
 
 
 SOURCE = Source(

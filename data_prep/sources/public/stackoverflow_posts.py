@@ -1,12 +1,15 @@
 """Questions and answers, whatever file they come from, as sentences (or whole posts) by user."""
 
-import dataclasses
+import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from data_prep.sources.items import Dropped, Item, Record
 from data_prep.sources.parsing import fields, text_cleaning
-from data_prep.sources.source import Dropped, Item, Record, SourceOption
-from data_prep.store.features import FeatureSpec
+from data_prep.sources.source import SourceOption, SourceReader
+from data_prep.sources.work_units import WorkUnit
+from data_prep.store.features import SPLITS, FeatureSpec
+from groundwork.untyped import Feature
 
 FEATURES = (
     FeatureSpec("text", "text"),
@@ -16,7 +19,6 @@ FEATURES = (
     FeatureSpec("title", "text"),
     FeatureSpec("kind", "text"),
 )
-SPLITS = ("train", "validation", "test")
 KINDS = {1: "question", 2: "answer"}
 COMMUNITY = -1
 HELD_OUT_EVERY = 10
@@ -41,59 +43,74 @@ OPTIONS = (
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class Post:
-    number: int
-    kind: int
-    owner: int | None
-    created: int
-    score: int
-    title: str
-    tags: str
-    body: str
+def _tags(row: Mapping[str, Feature]) -> str:
+    tags = row.get("tags", "")
+    return "|".join(map(str, tags)) if isinstance(tags, list) else fields.text(row, "tags", "")
 
 
-def extra(options: Mapping[str, str]) -> dict[str, str]:
-    return {"cleaning": "tff_stack_overflow", **options}
+def _whole(row: Mapping[str, Feature], name: str, default: int | None = None) -> int:
+    value = row.get(name, default)
+    if isinstance(value, str) and value.endswith(".0"):  # columns with gaps, written by pandas
+        value = value[:-2]
+    return fields.integer({name: value}, name)
 
 
-def items(post: Post, options: Mapping[str, str]) -> Iterator[Item]:
-    """The post's examples; those that no user wrote are left out and counted."""
-    if post.kind not in KINDS:
-        yield Dropped("neither_question_nor_answer")
-        return
-    if post.owner is None:
-        yield Dropped("no_owner")
-        return
-    if post.owner == COMMUNITY:
-        yield Dropped("owned_by_community")
-        return
-    texts = text_cleaning.sentences(post.body)
-    if options["examples"] == "post" and texts:
-        texts = [" ".join(texts)]
-    if not texts:
-        yield Dropped("no_text")
-        return
-    about = {
-        "created": post.created,
-        "score": post.score,
-        "tags": "|".join(_TAG.findall(post.tags)),
-        "title": text_cleaning.stack_overflow(post.title),
-        "kind": KINDS[post.kind],
+def reader(
+    units: Iterable[WorkUnit],
+    read: Callable[[Mapping[str, str], WorkUnit], Iterator[Item]],
+    options: Mapping[str, str],
+) -> SourceReader:
+    """Sentences or posts by owner."""
+    return SourceReader(
+        FEATURES,
+        tuple(units),
+        functools.partial(read, dict(options)),
+        extra={"cleaning": "tff_stack_overflow", **options},
+        splits=SPLITS if options["splits"] == "tff" else (),
+    )
+
+
+def items(options: Mapping[str, str], values: Mapping[str, Feature]) -> Iterator[Item]:
+    """The examples of a post; those that no user wrote are left out and counted.
+
+    The names of its values count without case and underscores.
+    """
+    row = {
+        name.lower().replace("_", ""): value
+        for name, value in values.items()
+        if value not in ("", None)
     }
-    split = _split(post) if options["splits"] == "tff" else None
-    for place, text in enumerate(texts):
-        order = post.number * _MOST_SENTENCES + min(place, _MOST_SENTENCES - 1)
-        yield Record(str(post.owner), split, {"text": text, **about}, order)
-
-
-def _split(post: Post) -> str:
-    if post.owner is not None and post.owner % HELD_OUT_EVERY == 0:
-        return "validation"
-    return "test" if post.created >= TEST_FROM else "train"
-
-
-def checked_number(number: int) -> int:
+    number = _whole(row, "id")
     if not 0 <= number < 1 << 46:
         raise fields.BadField("wrong_type", f"the post's id {number} is out of range")
-    return number
+    kind = _whole(row, "posttypeid", 2 if "parentid" in row else 1)
+    owner = _whole(row, "owneruserid", COMMUNITY)
+    created = fields.time(row, "creationdate")
+    about = {
+        "created": created,
+        "score": _whole(row, "score", 0),
+        "tags": "|".join(_TAG.findall(_tags(row))),
+        "title": text_cleaning.stack_overflow(fields.text(row, "title", default="")),
+        "kind": KINDS.get(kind, ""),
+    }
+    texts = text_cleaning.sentences(fields.text(row, "body", default=""))
+    if kind not in KINDS:
+        yield Dropped("neither_question_nor_answer")
+    elif "owneruserid" not in row:
+        yield Dropped("no_owner")
+    elif owner == COMMUNITY:
+        yield Dropped("owned_by_community")
+    elif not texts:
+        yield Dropped("no_text")
+    else:
+        split = _split(owner, created) if options["splits"] == "tff" else None
+        whole = [" ".join(texts)] if options["examples"] == "post" else texts
+        for place, text in enumerate(whole):
+            order = number * _MOST_SENTENCES + min(place, _MOST_SENTENCES - 1)
+            yield Record(str(owner), split, {"text": text, **about}, order)
+
+
+def _split(owner: int, created: int) -> str:
+    if owner % HELD_OUT_EVERY == 0:
+        return "validation"
+    return "test" if created >= TEST_FROM else "train"

@@ -3,47 +3,16 @@
 The text is cleaned already (see text_cleaning); one example is one sentence, a client is a user.
 """
 
-import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from data_prep.sources.parsing import fields, sqlite_examples
 from data_prep.sources.parsing.download import STACK_OVERFLOW, input_or_download
 from data_prep.sources.public.stackoverflow_posts import FEATURES
-from data_prep.sources.source import BadRecord, Item, Record, Source, WorkUnit
-from data_prep.store.features import FeatureSpec
+from data_prep.sources.source import Source, SourceReader
 from groundwork.errors import UserError
-from groundwork.untyped import Feature, Json
+from groundwork.untyped import Feature
 
 SPLITS = {"train": "train", "heldout": "validation", "test": "test"}
-
-
-@dataclasses.dataclass(frozen=True)
-class StackOverflowTffReader:
-    """Sentences by user; a client's order is the order of its rows."""
-
-    database: sqlite_examples.Database
-    split_of: Mapping[str, str | None]
-    features: tuple[FeatureSpec, ...] = FEATURES
-    label_names: tuple[str, ...] | None = None
-    extra: Mapping[str, Json] = dataclasses.field(
-        default_factory=lambda: {"cleaning": "tff_stack_overflow", "examples": "sentence"}
-    )
-
-    @property
-    def splits(self) -> tuple[str, ...]:
-        return tuple(sorted(set(filter(None, self.split_of.values()))))
-
-    def units(self) -> list[WorkUnit]:
-        return self.database.units()
-
-    def read(self, unit: WorkUnit) -> Iterator[Item]:
-        for row in sqlite_examples.read_rows(unit, self.split_of):
-            try:
-                features = _features(sqlite_examples.parse(row.serialized))
-            except fields.BadField as error:
-                yield BadRecord(error.reason, unit.path, row.number, str(error))
-                continue
-            yield Record(row.client_id, self.split_of[row.split_name], features, row.number)
 
 
 def _features(example: Mapping[str, Feature]) -> dict[str, Feature]:
@@ -61,7 +30,7 @@ def _features(example: Mapping[str, Feature]) -> dict[str, Feature]:
     }
 
 
-def open_sqlite(pattern: str, options: Mapping[str, str]) -> StackOverflowTffReader:
+def open_sqlite(pattern: str, options: Mapping[str, str]) -> SourceReader:
     database = sqlite_examples.open_database(input_or_download(pattern, STACK_OVERFLOW))
     held = database.examples_by_split
     splits: dict[str, str | None] = {name: SPLITS[name] for name in SPLITS if name in held}
@@ -69,7 +38,8 @@ def open_sqlite(pattern: str, options: Mapping[str, str]) -> StackOverflowTffRea
         splits = dict.fromkeys(held)  # of one's own making: no split of ours
     if not splits:
         raise UserError(f"{database.path} holds no examples")
-    return StackOverflowTffReader(database, splits)
+    extra = {"cleaning": "tff_stack_overflow", "examples": "sentence"}
+    return database.reader(splits, FEATURES, _features, extra=extra)
 
 
 SOURCE = Source(

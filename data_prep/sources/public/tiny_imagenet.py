@@ -4,79 +4,68 @@ A class is the position of its wnid among the sorted wnids; `extra["wnids"]` lea
 classes. Some files are greyscale: all become RGB.
 """
 
-import dataclasses
+import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from data_prep.sources.items import BadRecord, Item, Record
 from data_prep.sources.parsing import pixels as images
-from data_prep.sources.source import BadRecord, Item, Record, Source, WorkUnit
+from data_prep.sources.source import Source, SourceReader
+from data_prep.sources.work_units import WorkUnit
 from data_prep.store.features import FeatureSpec
 from groundwork.errors import UserError
-from groundwork.untyped import Json
 
 SIDE = 64
 _VALIDATION = "val/val_annotations.txt"
 _LINES_A_UNIT = 1000
 
 
-@dataclasses.dataclass(frozen=True)
-class TinyImageNetReader:
+def _units(root: Path, wnids: tuple[str, ...]) -> tuple[WorkUnit, ...]:
     """train/ as train, val/ as test (the published test split has no labels)."""
+    found = [
+        WorkUnit(f"train/{wnid}", str(root / "train" / wnid), split="train", ordinal=number)
+        for number, wnid in enumerate(wnids)
+    ]
+    annotations = root / _VALIDATION
+    lines = _line_count(annotations) if annotations.exists() else 0
+    for start in range(0, lines, _LINES_A_UNIT):
+        name, stop = f"{_VALIDATION}@{start}", min(start + _LINES_A_UNIT, lines)
+        found.append(WorkUnit(name, str(annotations), start, stop, split="test"))
+    return tuple(found)
 
-    root: str
-    wnids: tuple[str, ...]
-    label_names: tuple[str, ...]
-    extra: Mapping[str, Json]
-    features: tuple[FeatureSpec, ...] = (
-        FeatureSpec("image", "image", (SIDE, SIDE, 3)),
-        FeatureSpec("label", "int64"),
-    )
 
-    def units(self) -> list[WorkUnit]:
-        root = Path(self.root)
-        found = [
-            WorkUnit(f"train/{wnid}", str(root / "train" / wnid), split="train", ordinal=number)
-            for number, wnid in enumerate(self.wnids)
-        ]
-        annotations = root / _VALIDATION
-        lines = _line_count(annotations) if annotations.exists() else 0
-        for start in range(0, lines, _LINES_A_UNIT):
-            stop = min(start + _LINES_A_UNIT, lines)
-            found.append(
-                WorkUnit(f"{_VALIDATION}@{start}", str(annotations), start, stop, split="test")
-            )
-        return found
+def _read(wnids: tuple[str, ...], unit: WorkUnit) -> Iterator[Item]:
+    return _train(wnids, unit) if unit.split == "train" else _validation(wnids, unit)
 
-    def read(self, unit: WorkUnit) -> Iterator[Item]:
-        return self._train(unit) if unit.split == "train" else self._validation(unit)
 
-    def _train(self, unit: WorkUnit) -> Iterator[Item]:
-        label = self.wnids.index(Path(unit.path).name)
-        files = sorted((Path(unit.path) / "images").glob("*.JPEG"), key=_number)
-        if not files:
-            yield BadRecord("missing_images", unit.path, None, "no images/*.JPEG there")
-        for file in files:
-            yield _item(file, "train", label, _number(file)[0])
+def _train(wnids: tuple[str, ...], unit: WorkUnit) -> Iterator[Item]:
+    label = wnids.index(Path(unit.path).name)
+    files = sorted((Path(unit.path) / "images").glob("*.JPEG"), key=_number)
+    if not files:
+        yield BadRecord("missing_images", unit.path, None, "no images/*.JPEG there")
+    for file in files:
+        yield _item(file, "train", label, _number(file)[0])
 
-    def _validation(self, unit: WorkUnit) -> Iterator[Item]:
-        classes = {wnid: label for label, wnid in enumerate(self.wnids)}
-        with open(unit.path, encoding="utf-8", errors="replace") as file:
-            for number, line in enumerate(file):
-                if not unit.start <= number < (unit.stop or 0) or not line.strip():
-                    continue
-                name, _, rest = line.rstrip("\n").partition("\t")
-                wnid = rest.partition("\t")[0]
-                if wnid not in classes:
-                    detail = f"the class {wnid!r} is not in wnids.txt"
-                    yield BadRecord("wrong_label", unit.path, number + 1, detail)
-                    continue
-                path = Path(unit.path).parent / "images" / Path(name).name
-                yield _item(path, "test", classes[wnid], number)
+
+def _validation(wnids: tuple[str, ...], unit: WorkUnit) -> Iterator[Item]:
+    classes = {wnid: label for label, wnid in enumerate(wnids)}
+    with open(unit.path, encoding="utf-8", errors="replace") as file:
+        for number, line in enumerate(file):
+            if not unit.start <= number < (unit.stop or 0) or not line.strip():
+                continue
+            name, _, rest = line.rstrip("\n").partition("\t")
+            wnid = rest.partition("\t")[0]
+            if wnid not in classes:
+                detail = f"the class {wnid!r} is not in wnids.txt"
+                yield BadRecord("wrong_label", unit.path, number + 1, detail)
+                continue
+            path = Path(unit.path).parent / "images" / Path(name).name
+            yield _item(path, "test", classes[wnid], number)
 
 
 def _item(path: Path, split: str, label: int, order: int) -> Item:
     try:
-        pixels = images.pixels(path.read_bytes(), "RGB")
+        pixels = images.pixels(images.decode(path.read_bytes(), "RGB"))
     except (images.UnreadableImage, OSError) as error:
         return BadRecord("unreadable_image", str(path), None, str(error))
     if pixels.shape != (SIDE, SIDE, 3):
@@ -95,7 +84,7 @@ def _line_count(path: Path) -> int:
         return sum(1 for _ in file)
 
 
-def open_folder(pattern: str, options: Mapping[str, str]) -> TinyImageNetReader:
+def open_folder(pattern: str, options: Mapping[str, str]) -> SourceReader:
     root = Path(pattern)
     if not (root / "wnids.txt").is_file() and (root / "tiny-imagenet-200").is_dir():
         root /= "tiny-imagenet-200"
@@ -113,11 +102,12 @@ def open_folder(pattern: str, options: Mapping[str, str]) -> TinyImageNetReader:
         if not (root / "train" / wnid).is_dir():
             raise UserError(f"{root}: wnids.txt names {wnid}, but there is no train/{wnid}/")
     words = _words(root / "words.txt")
-    return TinyImageNetReader(
-        root=str(root),
-        wnids=wnids,
-        label_names=tuple(words.get(wnid, wnid) for wnid in wnids),
-        extra={"wnids": list(wnids)},
+    return SourceReader(
+        (FeatureSpec("image", "image", (SIDE, SIDE, 3)), FeatureSpec("label", "int64")),
+        _units(root, wnids),
+        functools.partial(_read, wnids),
+        tuple(words.get(wnid, wnid) for wnid in wnids),
+        {"wnids": list(wnids)},
     )
 
 

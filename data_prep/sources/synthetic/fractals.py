@@ -9,12 +9,13 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from data_prep.sources.source import Item, Record, Source, SourceOption, WorkUnit
+from data_prep.sources.items import Item, Record
+from data_prep.sources.source import Source, SourceOption, SourceReader
 from data_prep.sources.synthetic import fractal_systems
+from data_prep.sources.work_units import WorkUnit
 from data_prep.store.features import FeatureSpec
 from groundwork import randomness
 from groundwork.errors import UserError
-from groundwork.untyped import Json
 
 _POINTS_A_PIXEL = 4
 _UNIT_CLASSES = 10
@@ -22,37 +23,19 @@ _COLOURS = {"grey": 1, "RGB": 3}
 
 
 @dataclasses.dataclass(frozen=True)
-class FractalReader:
+class Fractals:
     classes: int
     per_class: int
     size: int
     mode: str
     seed: int
 
-    @property
-    def features(self) -> tuple[FeatureSpec, ...]:
-        shape = (self.size, self.size, _COLOURS[self.mode])
-        return FeatureSpec("image", "image", shape), FeatureSpec("label", "int64")
-
-    @property
-    def label_names(self) -> tuple[str, ...]:
-        return tuple(f"system {number}" for number in range(self.classes))
-
-    @property
-    def extra(self) -> Mapping[str, Json]:
-        return {"background": 0}
-
-    def units(self) -> list[WorkUnit]:
-        found = []
+    def units(self) -> Iterator[WorkUnit]:
         for start in range(0, self.classes, _UNIT_CLASSES):
             stop = min(start + _UNIT_CLASSES, self.classes)
-            examples = (stop - start) * self.per_class
+            name, examples = f"systems {start} to {stop - 1}", (stop - start) * self.per_class
             size = examples * self.size**2
-            unit = WorkUnit(
-                f"systems {start} to {stop - 1}", "", start, stop, size=size, examples=examples
-            )
-            found.append(unit)
-        return found
+            yield WorkUnit(name, "", start, stop, size=size, examples=examples)
 
     def read(self, unit: WorkUnit) -> Iterator[Item]:
         for label in range(unit.start, unit.stop or 0):
@@ -74,7 +57,7 @@ class FractalReader:
         return np.round(255 * (shares * colour + (1 - shares) * ground)).astype(np.uint8)
 
 
-def open_fractals(pattern: str, options: Mapping[str, str]) -> FractalReader:
+def open_fractals(pattern: str, options: Mapping[str, str]) -> SourceReader:
     numbers = {}
     for name, least, most in (("classes", 2, 100_000), ("per_class", 1, 100_000), ("size", 8, 512)):
         text = options[name]
@@ -83,7 +66,15 @@ def open_fractals(pattern: str, options: Mapping[str, str]) -> FractalReader:
         numbers[name] = int(text)
     if not options["seed"].isdigit():
         raise UserError(f"--source_options=seed={options['seed']}: a whole number, at least 0")
-    return FractalReader(**numbers, mode=options["mode"], seed=int(options["seed"]))
+    made = Fractals(**numbers, mode=options["mode"], seed=int(options["seed"]))
+    shape = (made.size, made.size, _COLOURS[made.mode])
+    return SourceReader(
+        (FeatureSpec("image", "image", shape), FeatureSpec("label", "int64")),
+        tuple(made.units()),
+        made.read,
+        tuple(f"system {number}" for number in range(made.classes)),
+        {"background": 0},
+    )
 
 
 SOURCE = Source(

@@ -39,7 +39,7 @@ def run(
     described = preparation.describe_request(opened)
     with staging.staging(folder / "out", described["request"]) as staged:
         job = preparation.make_job(opened, staged, described)
-        tasks = request.pack_tasks(opened.units)
+        tasks = request.pack_tasks(opened.reader)
         ran = running.run(job, tasks, workers=1, beam_options=beam_options, expected=None)
         found = ran.result.metrics().query(MetricsFilter().with_namespace(NAMESPACE))["counters"]
         counters = {counter.key.metric.name: counter.result for counter in found}

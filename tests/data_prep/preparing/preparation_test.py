@@ -1,10 +1,11 @@
 import dataclasses
 import errno
+import functools
 import json
 import os
 import resource
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,37 +16,28 @@ from data_prep.grouping.job import Job, Task
 from data_prep.grouping.reading import TaskReader
 from data_prep.preparing import preparation, request
 from data_prep.preparing.preparation import PrepareConfig, prepare
-from data_prep.sources.source import (
-    BadRecord,
-    ClientLimits,
-    Dropped,
-    Item,
-    Record,
-    Source,
-    WorkUnit,
-)
+from data_prep.sources.items import BadRecord, Dropped, Item, Record
+from data_prep.sources.source import ClientLimits, Source, SourceReader
+from data_prep.sources.work_units import WorkUnit
 from data_prep.store.features import FeatureSpec
 from data_prep.store.reader import PreparedDataset
 from groundwork import staging
 from groundwork.errors import UserError
 from tests.hostile.bounds import bounded
 
+FEATURES = (FeatureSpec("text", "text"), FeatureSpec("label", "int64"))
 
-@dataclasses.dataclass(frozen=True)
-class Given:
+
+def given(*items: Sequence[Item], **known: Any) -> SourceReader:
     """A source of the items it was given, one unit each list."""
+    units = tuple(WorkUnit(f"piece{n}", f"piece{n}.txt", n) for n in range(len(items)))
+    read = functools.partial(_item_of, tuple(map(tuple, items)))
+    facts = {"features": FEATURES, "label_names": ("no", "yes"), **known}
+    return SourceReader(units=units, read=read, **facts)
 
-    items: tuple[tuple[Item, ...], ...]
-    client_limits: ClientLimits | None = None
-    features: tuple[FeatureSpec, ...] = (FeatureSpec("text", "text"), FeatureSpec("label", "int64"))
-    label_names: tuple[str, ...] | None = ("no", "yes")
-    extra: Any = dataclasses.field(default_factory=dict)
 
-    def units(self) -> list[WorkUnit]:
-        return [WorkUnit(f"piece{n}", f"piece{n}.txt", n) for n in range(len(self.items))]
-
-    def read(self, unit: WorkUnit) -> Iterator[Item]:
-        yield from self.items[unit.start]
+def _item_of(items: Sequence[Sequence[Item]], unit: WorkUnit) -> Iterator[Item]:
+    yield from items[unit.start]
 
 
 def good(number: int, client: str | None = None, split: str | None = None) -> Record:
@@ -54,9 +46,9 @@ def good(number: int, client: str | None = None, split: str | None = None) -> Re
 
 
 def run(
-    folder: Path, *items: Item, reader: Given | None = None, **settings: Any
+    folder: Path, *items: Item, reader: SourceReader | None = None, **settings: Any
 ) -> PreparedDataset:
-    reader = reader or Given((tuple(items),))
+    reader = reader or given(items)
     settings = {"output": str(folder / "out"), "split": "none"} | settings
     config = PrepareConfig(source="given", **settings)
     source = Source("given", "a test's own items", lambda pattern, options: reader)
@@ -65,7 +57,6 @@ def run(
         source,
         {},
         reader,
-        tuple(reader.units()),
         config.partition_config(),
         config.split_config(),
         reader.client_limits,
@@ -80,7 +71,7 @@ def assert_nothing_is_left(folder: Path) -> None:
 
 def test_a_client_of_many_units_comes_out_whole_and_in_order(tmp_path: Path) -> None:
     records = [good(number) for number in range(100)]
-    reader = Given((tuple(records[::-2]), tuple(records[::2])))
+    reader = given(records[::-2], records[::2])
     dataset = run(tmp_path, reader=reader)
     texts = dataset.read_client("train", "c3")["text"].numpy().tolist()
     assert texts == [f"example {number}".encode() for number in range(3, 100, 5)]
@@ -127,7 +118,7 @@ def test_a_label_beyond_all_labels_is_a_bad_record_and_no_table_of_15_gib(
     rule: str, tmp_path: Path
 ) -> None:
     huge = good(1)._replace(features={"text": "x", "label": 2_000_000_000})
-    reader = Given(((good(0), huge, *(good(n) for n in range(2, 9))),), label_names=None)
+    reader = given([good(0), huge, *(good(n) for n in range(2, 9))], label_names=None)
     settings = {"partition": rule, "num_clients": 2, "labels_per_client": 1}
     with bounded(), pytest.raises(UserError, match="label 2000000000 is too large"):
         run(tmp_path, reader=reader, **settings)
@@ -139,7 +130,7 @@ def test_a_label_below_zero_is_a_bad_record(
     label_names: tuple[str, ...] | None, tmp_path: Path
 ) -> None:
     below = good(1)._replace(features={"text": "x", "label": -1})
-    reader = Given(((good(0), below, good(2)),), label_names=label_names)
+    reader = given([good(0), below, good(2)], label_names=label_names)
     with pytest.raises(UserError, match=r"label -1 is (negative|outside)"):
         run(tmp_path, reader=reader)
     assert run(tmp_path, reader=reader, max_bad_records=1).manifest.counts["written"] == 2
@@ -147,7 +138,7 @@ def test_a_label_below_zero_is_a_bad_record(
 
 def test_more_bad_records_than_allowed_over_all_units_are_too_many(tmp_path: Path) -> None:
     bad = BadRecord("torn", "a.txt", 1)
-    reader = Given(((bad, good(1)), (bad, good(2))))
+    reader = given([bad, good(1)], [bad, good(2)])
     with pytest.raises(UserError, match="max_bad_records=1"):
         run(tmp_path, reader=reader, max_bad_records=1)
     assert run(tmp_path, reader=reader, max_bad_records=2).manifest.counts["written"] == 2
@@ -165,7 +156,7 @@ def test_what_is_dropped_on_purpose_is_counted_by_its_reason(tmp_path: Path) -> 
 def test_clients_outside_the_limits_are_left_out_whole_and_counted(tmp_path: Path) -> None:
     sizes = {"a": 2, "b": 5, "c": 9}
     records = [good(n, client=c) for c, size in sizes.items() for n in range(size)]
-    reader = Given((tuple(records),), ClientLimits(3, 8))
+    reader = given(records, client_limits=ClientLimits(3, 8))
     dataset = run(tmp_path, reader=reader)
     assert dataset.index("train").client_ids == ["b"]
     assert dataset.manifest.counts["dropped"] == {
@@ -177,7 +168,7 @@ def test_clients_outside_the_limits_are_left_out_whole_and_counted(tmp_path: Pat
 def test_limits_can_count_only_the_examples_a_feature_marks(tmp_path: Path) -> None:
     records = [good(n, client=client) for client in "ab" for n in range(6)]
     records = [r for r in records if not (r.client_id == "b" and r.features["label"] == 0)]
-    reader = Given((tuple(records),), ClientLimits(1, 9, "label"))
+    reader = given(records, client_limits=ClientLimits(1, 9, "label"))
     assert run(tmp_path, reader=reader).index("train").client_ids == ["a"]
 
 
@@ -348,7 +339,7 @@ def test_an_input_that_vanishes_while_it_is_read_is_named(tmp_path: Path) -> Non
     def read_it() -> None:
         with staging.staging(tmp_path / "out", described["request"]) as folder:
             job = preparation.make_job(opened, folder, described)
-            tasks = request.pack_tasks(opened.units)
+            tasks = request.pack_tasks(opened.reader)
             running.run(job, tasks, workers=1, beam_options=(), expected=None)
 
     with pytest.raises(UserError, match=r"rows\.csv"):
@@ -390,7 +381,7 @@ def test_a_users_mistake_is_one_sentence_and_leaves_nothing(
 def test_cutoffs_are_compared_with_the_time_of_creation(tmp_path: Path) -> None:
     features = (FeatureSpec("created", "int64"),)
     items = tuple(Record("a", None, {"created": 100 - n}, n) for n in range(10))
-    reader = Given((items,), features=features, label_names=None)
+    reader = given(items, features=features, label_names=None)
     dataset = run(tmp_path, reader=reader, split="by_cutoff", split_cutoffs=(95, 98))
     created = {
         split: dataset.read_client(split, "a")["created"].numpy().tolist()

@@ -3,7 +3,7 @@ import shutil
 from pathlib import Path
 
 from data_prep.preparing import preparation
-from data_prep.sources.source import file_units, input_files
+from data_prep.sources.work_units import file_units, input_files
 
 
 def fingerprint(folder: Path) -> str:

@@ -10,7 +10,8 @@ from PIL import Image
 
 from data_prep.preparing.preparation import PrepareConfig, prepare
 from data_prep.sources import known_sources
-from data_prep.sources.source import BadRecord, Dropped, Record, resolve_options
+from data_prep.sources.items import BadRecord, Dropped, Record
+from data_prep.sources.source import resolve_options
 from data_prep.store.examples import ExampleEncoder
 from groundwork import embedded_packages
 
@@ -37,8 +38,8 @@ def read_source():
             given["name"] = name.partition(":")[2]
         opened = source.open(str(path), resolve_options(source, given))
         reader = pickle.loads(pickle.dumps(opened))
-        items = [item for unit in reader.units() for item in reader.read(unit)]
-        again = [item for unit in reader.units() for item in reader.read(unit)]
+        items = [item for unit in reader.units for item in reader.read(unit)]
+        again = [item for unit in reader.units for item in reader.read(unit)]
         encoder = ExampleEncoder(reader.features)
         records = [item for item in items if isinstance(item, Record)]
         repeated = [item for item in again if isinstance(item, Record)]
@@ -97,7 +98,7 @@ def chat_messages():
     source = known_sources.get("chitchat")
     reader = source.open("", {})
     found = []
-    for record in reader.read(reader.units()[0]):
+    for record in reader.read(reader.units[0]):
         found.append((record.client_id, record.features["text"], record.features["created"]))
         if len(found) == 60:
             return found

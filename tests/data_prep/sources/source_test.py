@@ -4,14 +4,8 @@ from pathlib import Path
 import pytest
 
 from data_prep.sources import known_sources
-from data_prep.sources.source import (
-    Source,
-    SourceOption,
-    SourceReader,
-    file_units,
-    input_files,
-    resolve_options,
-)
+from data_prep.sources.source import Source, SourceOption, SourceReader, resolve_options
+from data_prep.sources.work_units import file_units, input_files
 from groundwork.errors import UserError
 
 

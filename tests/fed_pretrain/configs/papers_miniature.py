@@ -74,7 +74,7 @@ def femnist(folder: Path) -> Path:
 def messages(count: int = 40) -> list[str]:
     """Real chat messages."""
     reader = known_sources.get("chitchat").open("", {})
-    records = reader.read(next(iter(reader.units())))
+    records = reader.read(next(iter(reader.units)))
     return [next(records).features["text"] for _ in range(count)]  # type: ignore[union-attr]
 
 

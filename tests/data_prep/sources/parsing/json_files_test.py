@@ -25,8 +25,6 @@ def test_a_walk_gives_what_json_gives_however_the_bytes_arrive(monkeypatch, chun
     for key in stream.members():
         if key == "user_data":
             read[key] = {user: stream.value() for user in stream.members()}
-        elif key == "numbers":
-            read[key] = [stream.value() for _ in stream.elements()]
         else:
             read[key] = stream.value()
     stream.finish()

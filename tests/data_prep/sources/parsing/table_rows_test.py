@@ -2,8 +2,8 @@ import gzip
 
 import pytest
 
+from data_prep.sources.items import BadRecord
 from data_prep.sources.parsing import table_rows
-from data_prep.sources.source import BadRecord
 
 
 def _read(path, slice_bytes):

@@ -21,7 +21,7 @@ def test_chitchat_is_all_messages_of_1315_senders():
     words = 0
     kinds = Counter()
     prompts = set()
-    for record in reader.read(reader.units()[0]):
+    for record in reader.read(reader.units[0]):
         sizes[record.client_id] += 1
         words += len(record.features["text"].split())
         kinds[record.features["kind"]] += 1
@@ -35,7 +35,7 @@ def test_chitchat_is_all_messages_of_1315_senders():
 
 def test_chitchat_messages_are_in_order_of_time():
     reader = known_sources.get("chitchat").open("", {})
-    first = list(itertools.islice(reader.read(reader.units()[0]), 50))
+    first = list(itertools.islice(reader.read(reader.units[0]), 50))
     assert all(r.order >> 16 == r.features["created"] for r in first)
     assert 1523318400 < first[0].features["created"] < 1542412800  # April to November 2018
 
@@ -43,7 +43,7 @@ def test_chitchat_messages_are_in_order_of_time():
 def test_shakespeare_is_36_plays_by_role(read_source):
     outcome = read_source("shakespeare")
     sizes = Counter(record.client_id for record in outcome.records)
-    assert len(outcome.reader.units()) == 36
+    assert len(outcome.reader.units) == 36
     assert (len(sizes), sizes.total()) == (1302, 29_959)
     assert sum(1 for size in sizes.values() if size >= 10) == 600
     hamlet = [r for r in outcome.records if r.client_id == "hamlet:Ham"]

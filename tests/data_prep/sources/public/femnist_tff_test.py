@@ -40,7 +40,7 @@ def test_tffs_emnist_gives_tffs_own_examples(emnist, read_source):
     for record, (client, label, pixels) in zip(outcome.records, expected, strict=True):
         assert (record.client_id, record.features["label"]) == (client, label)
         stored = np.asarray(record.features["image"], np.float64).reshape(28, 28)
-        if outcome.reader.stored == "uint8":
+        if outcome.reader.features[0].kind == "image":
             stored = stored / 255
         np.testing.assert_allclose(stored, pixels, atol=1e-6)
     assert {r.split for r in outcome.records} == {"train", "test"}

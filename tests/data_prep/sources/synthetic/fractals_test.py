@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from data_prep.sources.source import resolve_options
+from data_prep.sources.source import SourceReader, resolve_options
 from data_prep.sources.synthetic import fractal_systems, fractals
 from data_prep.sources.synthetic.fractal_systems import System
 from groundwork.errors import UserError
@@ -35,26 +35,28 @@ def test_singular_values_are_those_of_a_set_with_structure(seed) -> None:
     assert system.chances.sum() == pytest.approx(1)
 
 
+def _opened(**options: str) -> SourceReader:
+    return fractals.open_fractals("", resolve_options(fractals.SOURCE, options))
+
+
 def test_an_image_depends_on_its_class_and_number_alone() -> None:
-    reader = fractals.FractalReader(classes=23, per_class=2, size=16, mode="grey", seed=3)
-    units = reader.units()
+    reader = _opened(classes="23", per_class="2", size="16", seed="3")
+    units = reader.units
     assert [unit.examples for unit in units] == [20, 20, 6]
     last = [record.features for record in reader.read(units[2])]
     assert last == [record.features for record in reader.read(units[2])]
     assert [features["label"] for features in last] == [20, 20, 21, 21, 22, 22]
     images = {features["image"] for unit in units for _, _, features, *_ in reader.read(unit)}
     assert len(images) == 46
-    other = fractals.FractalReader(classes=23, per_class=2, size=16, mode="grey", seed=4)
+    other = _opened(classes="23", per_class="2", size="16", seed="4")
     assert next(iter(other.read(units[2]))).features != last[0]
 
 
 def test_colours_and_sizes_are_options_and_mistakes_are_named() -> None:
-    reader = fractals.open_fractals(
-        "", resolve_options(fractals.SOURCE, {"classes": "2", "size": "12", "mode": "RGB"})
-    )
-    record = next(iter(reader.read(reader.units()[0])))
+    reader = _opened(classes="2", size="12", mode="RGB")
+    record = next(iter(reader.read(reader.units[0])))
     assert len(record.features["image"]) == 12 * 12 * 3
     for wrong in ({"classes": "1"}, {"size": "4"}, {"per_class": "x"}, {"seed": "-1"}):
         (name,) = wrong
         with pytest.raises(UserError, match=f"--source_options={name}="):
-            fractals.open_fractals("", resolve_options(fractals.SOURCE, wrong))
+            _opened(**wrong)

@@ -12,6 +12,8 @@ import subprocess
 import sys
 import tempfile
 
+from environment import let_files_run
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LOCKS = ("requirements.lock", "environments/notebooks.lock")
 
@@ -41,24 +43,9 @@ def make_environment(folder):
     if not os.path.exists(python):
         run([uv, "venv", "--quiet", "--python", "3.11", folder])
     locks = [part for lock in LOCKS for part in ("-r", os.path.join(ROOT, lock))]
-    run(
-        [
-            uv,
-            "pip",
-            "install",
-            "--quiet",
-            "--python",
-            python,
-            "--no-deps",
-            "--require-hashes",
-            *locks,
-        ]
-    )
-    packages = subprocess.check_output(
-        [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True
-    ).strip()
-    with open(os.path.join(packages, "fed_pretrain_checkout.pth"), "w") as path:
-        path.write(ROOT + "\nimport groundwork.libraries as ours; ours.prepare()\n")
+    exactly = ["--quiet", "--no-deps", "--require-hashes", *locks]
+    run([uv, "pip", "install", "--python", python, *exactly])
+    let_files_run(python)
     return python
 
 

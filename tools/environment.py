@@ -196,7 +196,7 @@ def install(installer, gpu, runtime=False):
         subprocess.run([sys.executable, "-m", "venv", ENVIRONMENT], check=True)
     _write(BEGUN, "this environment is half made\n")
     _install_packages(programs, installer, locks)
-    _let_files_run()
+    let_files_run(PYTHON)
     if not runtime:
         embedded()
     if gpu:
@@ -225,18 +225,21 @@ def side(name):
     folder = os.path.join(ROOT, ".cache", name)
     stamp, lock = os.path.join(folder, ".stamp"), SIDE_LOCK.format(name)
     digest = _digest([lock])
-    if _read(stamp) == digest:
-        return
-    check_lock(lock, _read(os.path.join(ROOT, lock)))
-    uv = os.path.join(bootstrap(), "uv")
     python = os.path.join(folder, "bin", "python")
-    if not os.path.exists(python):
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    run([uv, "pip", "sync", "--python", python, "--require-hashes", lock], lock, name)
+    if _read(stamp) != digest:
+        check_lock(lock, _read(os.path.join(ROOT, lock)))
+        uv = os.path.join(bootstrap(), "uv")
+        if not os.path.exists(python):
+            subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        run([uv, "pip", "sync", "--python", python, "--require-hashes", lock], lock, name)
     if BESIDE in _read(os.path.join(ROOT, lock.replace(".lock", ".in"))):
-        with open(os.path.join(_packages(python), "beside.pth"), "w") as path:
-            path.write(_packages(PYTHON) + "\n")
+        _go_beside(_packages(python), _packages(PYTHON))
     _write(stamp, digest)
+
+
+def _go_beside(side, main):
+    """Unlike a bare line with the folder, it also obeys the .pth files there."""
+    _write(os.path.join(side, "beside.pth"), f"import site; site.addsitedir({main!r})\n")
 
 
 def side_names():
@@ -252,19 +255,19 @@ def embedded():
     run([PYTHON, "-m", "fed_pretrain.fetch_embedded"], EMBEDDED_LOCK, label)
 
 
-def _let_files_run():
+def let_files_run(python):
     """So that `python fed_pretrain/train.py` finds the project from any folder, and whoever imports
     TensorFlow Federated first finds what it needs."""
-    with open(os.path.join(_packages(PYTHON), "fed_pretrain_checkout.pth"), "w") as path:
-        path.write(ROOT + "\nimport groundwork.libraries as ours; ours.prepare()\n")
+    hook = os.path.join(_packages(python), "fed_pretrain_checkout.pth")
+    _write(hook, ROOT + "\nimport groundwork.libraries as ours; ours.prepare()\n")
 
 
 def _install_gpu_hook():
     """Lets every start of this Python put the CUDA wheels on the library path."""
-    packages = _packages(PYTHON)
-    shutil.copy(os.path.join(ROOT, "tools", "cuda_library_path.py"), packages)
-    with open(os.path.join(packages, "cuda_library_path.pth"), "w") as hook:
-        hook.write("import cuda_library_path; cuda_library_path.ensure()\n")
+    folder = _packages(PYTHON)
+    shutil.copy(os.path.join(ROOT, "tools", "cuda_library_path.py"), folder)
+    hook = os.path.join(folder, "cuda_library_path.pth")
+    _write(hook, "import cuda_library_path; cuda_library_path.ensure()\n")
 
 
 def _packages(python):

@@ -157,7 +157,7 @@ def test_a_program_runs_as_a_file_in_another_folder(
     program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(environment, "_packages", lambda python: str(tmp_path))
-    environment._let_files_run()
+    environment.let_files_run(sys.executable)
     start = "import runpy, site, sys; site.addsitedir(sys.argv.pop(1)); sys.argv.pop(0);"
     run = f"{start} sys.path[0] = sys.argv[0].rpartition('/')[0];"
     run += " runpy.run_path(sys.argv[0], run_name='__main__')"
@@ -171,11 +171,16 @@ def test_a_program_runs_as_a_file_in_another_folder(
     assert finished.stdout.startswith("fed_pretrain"), finished.stderr
 
 
+@pytest.mark.parametrize("side", [False, True], ids=["in .venv", "beside it"])
 def test_what_tensorflow_federated_needs_is_there_before_ours_is_imported(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    side: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(environment, "_packages", lambda python: str(tmp_path))
-    environment._let_files_run()
+    environment.let_files_run(sys.executable)
+    if side:
+        main, tmp_path = tmp_path, tmp_path / "side"
+        tmp_path.mkdir()
+        environment._go_beside(str(tmp_path), str(main))
     run = "import os, site, sys; site.addsitedir(sys.argv[1]); import tensorflow_estimator;"
     run += " print(os.environ['TF_USE_LEGACY_KERAS'], 'fed_pretrain' in sys.modules)"
     told = subprocess.check_output(

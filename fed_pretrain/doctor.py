@@ -1,8 +1,10 @@
 """Checks this machine and environment, and runs one real round through each executor.
 
-Example:
+Examples:
   python -m fed_pretrain.doctor
-The exit code is 0 when nothing failed; every failure says what to do about it.
+  python -m fed_pretrain.doctor --executor=pjrt --devices=GPU
+The second examines one executor, with its flags. The exit code is 0 when nothing failed; every
+failure says what to do about it.
 """
 
 import importlib.util
@@ -16,19 +18,26 @@ from absl import flags
 
 from fed_pretrain.checkup import federated, machine
 from fed_pretrain.checkup.verdict import Status, Verdict, line
-from groundwork import command_line
+from fed_pretrain.executors.executor_options import ExecutorOptions
+from groundwork import command_line, settings
+from groundwork.errors import UserError
 
 _WORKDIR = flags.DEFINE_string("workdir", ".", "Folder in which runs will be written.")
 _ROUNDS = flags.DEFINE_boolean("rounds", True, "Run a round through each executor.")
 _TIMEOUT = flags.DEFINE_float(
     "timeout_seconds", 180.0, "How long one executor may take.", lower_bound=1.0
 )
+settings.define(ExecutorOptions, "Executor")
 
 
 def main() -> int:
+    given = settings.given(ExecutorOptions)
+    if given and "executor" not in given:
+        raise UserError(f"--{next(iter(given))}: --executor must name the executor that it is for")
+    options = settings.build(ExecutorOptions) if given else None
     checks = itertools.chain(
         machine.examine(_WORKDIR.value),
-        federated.examine(_TIMEOUT.value) if _ROUNDS.value else (),
+        federated.examine(_TIMEOUT.value, options) if _ROUNDS.value else (),
     )
     verdicts: list[Verdict] = []
     for verdict in checks:

@@ -1,5 +1,6 @@
 """Does TensorFlow see its devices, and does each executor run a round? Asked of child processes."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 
 from fed_pretrain.checkup import verdict
 from fed_pretrain.checkup.verdict import Verdict
+from fed_pretrain.executors.executor_options import DEFAULT, ExecutorOptions
 from fed_pretrain.executors.known_executors import EXECUTORS, KnownExecutor
 from groundwork.untyped import Json
 
@@ -17,10 +19,20 @@ class ChildFailed(Exception):
     """What a child process said last before it failed."""
 
 
-def examine(timeout_seconds: float) -> Iterator[Verdict]:
+def examine(timeout_seconds: float, asked: ExecutorOptions | None = None) -> Iterator[Verdict]:
+    """A round by the executor `asked` for; otherwise TensorFlow's devices, and all executors.
+
+    An executor that nobody asked for need not be installed.
+    """
+    if asked is not None:
+        yield one_round(EXECUTORS[asked.executor], timeout_seconds, asked)
+        return
     yield from devices(timeout_seconds)
     for known in EXECUTORS.values():
-        yield one_round(known, timeout_seconds)
+        if known.missing():
+            yield verdict.note(f"round by {known.name}", known.missing(), known.cure)
+        else:
+            yield one_round(known, timeout_seconds)
 
 
 def devices(timeout_seconds: float) -> Iterator[Verdict]:
@@ -43,15 +55,17 @@ def devices(timeout_seconds: float) -> Iterator[Verdict]:
         yield verdict.note("device GPU", "none, though there is an NVIDIA driver", "`make gpu`")
 
 
-def one_round(executor: KnownExecutor, timeout_seconds: float) -> Verdict:
+def one_round(
+    executor: KnownExecutor, timeout_seconds: float, options: ExecutorOptions = DEFAULT
+) -> Verdict:
     subject = f"round by {executor.name}"
-    if executor.missing():
-        return verdict.note(subject, executor.missing(), executor.cure)
+    asked = dataclasses.replace(options, executor=executor.name)
     try:
-        answer = ask(executor.name, timeout_seconds)
+        answer = ask(json.dumps(dataclasses.asdict(asked)), timeout_seconds)
     except ChildFailed as failure:
         return verdict.fail(subject, str(failure), executor.cure)
-    return verdict.ok(subject, f"gives NumPy's answer, {answer['seconds']:.1f} s")
+    place = f" on {answer['runs_on']}" if answer["runs_on"] else ""
+    return verdict.ok(subject, f"gives NumPy's answer, {answer['seconds']:.1f} s{place}")
 
 
 def ask(question: str, timeout_seconds: float) -> dict[str, Json]:
@@ -73,7 +87,7 @@ def ask(question: str, timeout_seconds: float) -> dict[str, Json]:
         raise ChildFailed(f"ended by signal {signal.Signals(-child.returncode).name}")
     if child.returncode > 0:
         lines = [line for line in errors.splitlines() if line.strip()]
-        raise ChildFailed(lines[-1][:200] if lines else f"exit code {child.returncode}")
+        raise ChildFailed(lines[-1][:300] if lines else f"exit code {child.returncode}")
     answer: dict[str, Json] = json.loads(output.splitlines()[-1])
     return answer
 

@@ -1,7 +1,8 @@
 """One federated round whose answer NumPy knows, through one executor; a separate process.
 
-`python -m fed_pretrain.checkup.one_round EXECUTOR` prints a line of JSON. Alone in a process, a
-worker that hangs or a library that crashes is a verdict and not the end of the examination.
+`python -m fed_pretrain.checkup.one_round OPTIONS` prints a line of JSON; OPTIONS are those of an
+executor as JSON, or "devices". Alone in a process, a worker that hangs or a library that crashes is
+a verdict and not the end of the examination.
 """
 
 import json
@@ -11,6 +12,7 @@ import time
 import numpy as np
 
 from groundwork import command_line
+from groundwork.errors import UserError
 from groundwork.untyped import Json, Process
 
 CLIENTS = 4
@@ -80,7 +82,7 @@ def build_process() -> Process:
     return tff.learning.templates.LearningProcess(initialize, next_round, same, replaced)
 
 
-def run(executor_name: str) -> dict[str, Json]:
+def run(options: dict[str, Json]) -> dict[str, Json]:
     """Runs the round; raises when the answer is not NumPy's."""
     import functools
 
@@ -93,13 +95,14 @@ def run(executor_name: str) -> dict[str, Json]:
         ClientInput(f"client_{position}", functools.partial(_payload, position))
         for position in range(CLIENTS)
     ]
-    with creation.create(executor_options.ExecutorOptions(executor=executor_name)) as executor:
+    with creation.create(executor_options.ExecutorOptions(**options)) as executor:
         state = executor.initialize(process)
         output = executor.run_round(process, state, clients)
+        runs_on = executor.runs_on()
     found = float(output.state)
     if abs(found - expected(0.0)) > TOLERANCE:
         raise ArithmeticError(f"the round gave {found}, NumPy gives {expected(0.0)}")
-    return {"seconds": time.monotonic() - started, "weight": found}
+    return {"seconds": time.monotonic() - started, "weight": found, "runs_on": runs_on}
 
 
 def devices() -> dict[str, Json]:
@@ -140,5 +143,8 @@ def _payload(position: int) -> dict[str, np.ndarray]:
 
 if __name__ == "__main__":
     command_line.quiet_libraries()
-    answer = devices() if sys.argv[1] == "devices" else run(sys.argv[1])
+    try:
+        answer = devices() if sys.argv[1] == "devices" else run(json.loads(sys.argv[1]))
+    except UserError as error:
+        sys.exit(str(error))
     print(json.dumps(answer), flush=True)

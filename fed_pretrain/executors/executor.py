@@ -79,6 +79,10 @@ class Executor(abc.ABC):
         """
         return ""
 
+    def runs_on(self) -> str:
+        """The devices of client work and the versions there, where this process has others."""
+        return ""
+
     @abc.abstractmethod
     def close(self) -> None:
         """Ends every process and thread the executor started."""

@@ -96,6 +96,15 @@ class DeviceWorker:
             )
         self.hello = hello
 
+    def runs_on(self) -> str:
+        """Of a ready worker: its device, how much memory that has, and what it runs."""
+        hello = self.hello
+        memory = f" with {hello['memory'] / 1e9:.1f} GB" if hello["memory"] else ""
+        return (
+            f"{self.device} ({hello['device']}{memory}) by jax {hello['jax']},"
+            f" Python {hello['python']}"
+        )
+
     def load(self, lowered: LoweredStep, deadline: Deadline) -> None:
         """Once in the worker's life."""
         if lowered.name not in self._loaded:

@@ -145,13 +145,10 @@ class PjrtExecutor(Executor):
         return structures.pack(first, computation.type_signature.result)
 
     def op_table(self, process: Process, state: State, client: ClientInput) -> str:
-        lines = [f"{'client work in worker processes':34}{'jax':9}memory"]
-        for worker in self._workers:
-            hello = worker.hello
-            memory = f"{hello['memory'] / 1e9:.1f} GB" if hello.get("memory") else "this machine's"
-            what = f"{worker.device}, {hello.get('device', '')}"
-            lines.append(f"  {what:32}{hello.get('jax', ''):9}{memory}")
-        return "\n".join(lines)
+        return f"client work is done in worker processes: {self.runs_on()}"
+
+    def runs_on(self) -> str:
+        return "; ".join(worker.runs_on() for worker in self._ready())
 
     def close(self) -> None:
         self._stop()
@@ -224,11 +221,9 @@ class PjrtExecutor(Executor):
         work: Callable[[DevicePart, Sequence[ClientInput]], Result],
         clients: Sequence[ClientInput],
     ) -> list[Result]:
-        self._start()
-        for worker in self._workers:
-            worker.ready(Deadline.after(self._options.start_timeout, "start_timeout"))
+        workers = self._ready()
         deadline = Deadline.after(self._options.round_timeout, "round_timeout")
-        parts = [DevicePart(worker, deadline, self._most) for worker in self._workers]
+        parts = [DevicePart(worker, deadline, self._most) for worker in workers]
         shares = np.array_split(np.arange(len(clients)), len(parts))
         futures = [
             self._parts.submit(work, part, [clients[i] for i in share])
@@ -236,6 +231,12 @@ class PjrtExecutor(Executor):
         ]
         concurrent.futures.wait(futures)
         return [future.result() for future in futures]
+
+    def _ready(self) -> list[DeviceWorker]:
+        self._start()
+        for worker in self._workers:
+            worker.ready(Deadline.after(self._options.start_timeout, "start_timeout"))
+        return self._workers
 
     def _start(self) -> None:
         if not self._workers:

@@ -48,7 +48,6 @@ class Worker:
             "python": platform.python_version(),
             "platform": self._device.platform,
             "device": self._device.device_kind,
-            "devices": jax.local_device_count(),
             "memory": memory.get("bytes_limit", 0),
         }, []
 

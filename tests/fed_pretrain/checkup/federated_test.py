@@ -1,10 +1,15 @@
 """A round is judged from outside its process: a crash or a hang is a verdict."""
 
+import json
+from typing import Any
+
 import pytest
 
 from fed_pretrain.checkup import federated, one_round
 from fed_pretrain.checkup.verdict import Status
+from fed_pretrain.executors.executor_options import ExecutorOptions
 from fed_pretrain.executors.known_executors import DEFAULT_NAME, EXECUTORS, KnownExecutor
+from fed_pretrain.executors.pjrt.versions import JAX
 
 
 def test_the_expected_answer_is_one_gradient_step_by_hand() -> None:
@@ -50,5 +55,26 @@ def test_a_crash_is_a_failure_with_the_childs_last_words_and_the_executors_cure(
     [pytest.param(n, marks=[pytest.mark.slow] * (n != DEFAULT_NAME)) for n in EXECUTORS],
 )
 def test_each_executor_gives_numpys_answer(name: str) -> None:
+    if EXECUTORS[name].missing():
+        pytest.skip(EXECUTORS[name].missing())
     verdict = federated.one_round(EXECUTORS[name], timeout_seconds=900)
     assert verdict.status is Status.OK, verdict.finding
+    assert (f"CPU:0 (cpu) by jax {JAX}" in verdict.finding) == (name == "pjrt")
+
+
+def test_nobody_is_blamed_for_an_executor_that_is_a_choice_unless_it_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = "--executor=pjrt: no environment for a GPU: run `make pjrt-cuda`"
+
+    def ask(question: str, _: float) -> dict[str, Any]:
+        if json.loads(question)["devices"] == "GPU":
+            raise federated.ChildFailed(told)
+        return {"seconds": 1.0, "runs_on": ""}
+
+    monkeypatch.setattr(federated, "ask", ask)
+    monkeypatch.setattr(federated, "devices", lambda _: [])
+    monkeypatch.setattr(KnownExecutor, "missing", lambda known: known.chosen)
+    assert {verdict.status for verdict in federated.examine(1.0)} == {Status.OK, Status.NOTE}
+    [verdict] = federated.examine(1.0, ExecutorOptions(executor="pjrt", devices="GPU"))
+    assert (verdict.status, verdict.finding) == (Status.FAIL, told)

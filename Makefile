@@ -43,7 +43,7 @@ test-trackers: .venv/.stamp  ## send runs to a real MLflow server, and to W&B of
 	@$(VENV)/python -m pytest -q --slow tests/fed_pretrain/tracking
 
 test-pjrt: .venv/.stamp pjrt  ## compare --executor=pjrt with the others, on CPUs
-	@$(VENV)/python -m pytest -q --slow tests/fed_pretrain/executors/pjrt
+	@$(VENV)/python -m pytest -q --slow tests/fed_pretrain/executors -k pjrt
 
 test-image: .venv/.stamp  ## the Dockerfile's steps in a chroot (as root, with debootstrap), and deploy/ against schemas
 	@"$(PYTHON)" tools/environment.py side schemas

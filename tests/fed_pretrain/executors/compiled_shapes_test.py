@@ -1,6 +1,5 @@
 """What XLA compiles: no dataset, few shapes, and the same results. Run on CPUs, never on a TPU."""
 
-import collections
 import functools
 import os
 import pathlib
@@ -13,30 +12,17 @@ import pytest
 import tensorflow as tf
 import tensorflow_federated as tff
 
-from fed_pretrain.algorithms import compose
-from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.clients.local_work import LocalWork
-from fed_pretrain.clients.payload import make_payload, padded, spec_of
+from fed_pretrain.clients.payload import make_payload, padded
 from fed_pretrain.executors.border import tensorflow_private
 from fed_pretrain.executors.device.device_executor import DeviceExecutor
 from fed_pretrain.executors.executor import ClientInput
-from fed_pretrain.executors.executor_options import ExecutorOptions
 from fed_pretrain.executors.graphs import graph_spec
 from fed_pretrain.executors.graphs.graph_import import ImportedGraph
-from fed_pretrain.models import known_models
-from fed_pretrain.tasks import known_tasks
-from fed_pretrain.tasks.definition import TaskOptions
-from fed_pretrain.tasks.objective import keras_loss
 from groundwork.errors import UserError
 from tests.fed_pretrain.executors import digits
-from tests.fed_pretrain.tasks import miniature
 
-SETTINGS: dict[str, dict[str, Any]] = {
-    "sgd": {},
-    "nova": {"client_update": "nova"},
-    "mimelite": {"client_update": "mimelite", "server_momentum": 0.9},
-    "scaffold": {"client_update": "scaffold"},
-}
+SETTINGS = {name: digits.UPDATES[name] for name in ("fedavg", "fednova", "mimelite", "scaffold")}
 
 
 def payload_of_first(rows: int) -> Any:
@@ -65,7 +51,7 @@ def a_round(executor: DeviceExecutor, name: str, change: Any = None) -> Any:
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(n, marks=pytest.mark.slow if n in ("nova", "scaffold") else ())
+        pytest.param(n, marks=pytest.mark.slow if n in ("fednova", "scaffold") else ())
         for n in SETTINGS
     ],
 )
@@ -79,79 +65,16 @@ def test_padding_changes_no_bit_of_a_round(device, name):
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.slow if n != "sgd" else ()) for n in SETTINGS]
+    "name", [pytest.param(n, marks=pytest.mark.slow if n != "fedavg" else ()) for n in SETTINGS]
 )
-def test_a_compiled_round_is_the_plain_one_within_rounding(device, name):
-    plain = a_round(device, name)
-    with DeviceExecutor(ExecutorOptions(jit=True, clients_in_flight=2)) as compiled:
-        found = a_round(compiled, name)
+def test_a_compiled_round_is_the_plain_one_within_rounding(device, jit, name):
+    plain, found = a_round(device, name), a_round(jit, name)
     weights, expected = (o.state.global_model_weights for o in (found, plain))
     assert digits.difference(weights, expected) < 1e-6
     assert digits.difference(found.client_states, plain.client_states) < 1e-5
     one, other = (o.metrics["client_work"]["train"] for o in (found, plain))
     for count in ("examples", "steps", "clients", "count"):
         assert one[count] == other[count]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("model", ["char_lstm", "word_lstm", "char_cnn_lm"])
-def test_a_compiled_round_of_a_recurrent_model_is_the_plain_one(device, tmp_path, model):
-    """Two layers, one layer, and two with dropout between them."""
-    clients = miniature.texts(("to be", "or not"), ("that is the question",), ("a",))
-    dataset = miniature.write(tmp_path, miniature.TEXT, {"train": clients})
-    (tmp_path / "words.txt").write_text("to\nbe\nor\nnot\nthat\nis\nthe\nquestion\n")
-    options = TaskOptions(sequence_length=8, vocabulary=str(tmp_path / "words.txt"))
-    task = known_tasks.load("chitchat", dataset, model, options)
-    config = ResolvedAlgorithm(population=3, clients_per_round=3, alignment="none")
-    made = compose.build(config, task.model_fn(), task.payload_spec(2), task.objective)
-    reader, work = task.reader("train"), LocalWork(2)
-    inputs = [ClientInput(name, reader.bind(name, work, 3, 1)) for name in reader.client_ids]
-    first = device.initialize(made.process)
-    with DeviceExecutor(ExecutorOptions(jit=True, clients_in_flight=2)) as compiled:
-        plain, found = (
-            executor.run_round(made, first, inputs).state.global_model_weights.trainable
-            for executor in (device, compiled)
-        )
-    assert digits.difference(plain, first.global_model_weights.trainable) > 1e-3
-    assert digits.difference(found, plain) < 1e-6
-
-
-@pytest.mark.slow
-def test_a_compiled_round_with_dropout_is_the_plain_one_at_full_size(device):
-    """emnist_cnn on digits enlarged to 28x28, with batches that are not full."""
-    spec = spec_of(
-        tf.TensorSpec([None, 28, 28, 1], tf.uint8), tf.TensorSpec([None], tf.int32), digits.BATCH
-    )
-    images, labels = digits.all_digits()
-    large = np.kron(images[:, 1:, 1:], np.ones((1, 4, 4, 1), np.uint8))
-
-    def model_fn() -> Any:
-        pixels = tf.keras.Input([28, 28, 1], dtype=tf.uint8)
-        model = known_models.build("emnist_cnn", 10, input_shape=(28, 28, 1))
-        return tff.learning.models.from_keras_model(
-            tf.keras.Model(pixels, model(tf.keras.layers.Rescaling(1 / 255)(pixels))),
-            loss=keras_loss(digits.OBJECTIVE),
-            input_spec=collections.OrderedDict(x=spec["x"], y=spec["y"]),
-            metrics=[],
-        )
-
-    def read(rows: int) -> Any:
-        work = LocalWork(digits.BATCH, epochs=1)
-        return make_payload(large[:rows], labels[:rows], work, 3, 1, f"{rows}")
-
-    config = ResolvedAlgorithm(population=2, clients_per_round=2, alignment="none")
-    made = compose.build(config, model_fn, spec, digits.OBJECTIVE)
-    inputs = [ClientInput(f"{rows}", functools.partial(read, rows)) for rows in (20, 9)]
-    first = device.initialize(made.process)
-    start = first.global_model_weights.trainable
-    with DeviceExecutor(ExecutorOptions(jit=True, clients_in_flight=2)) as compiled:
-        plain, found = (
-            executor.run_round(made, first, inputs).state.global_model_weights.trainable
-            for executor in (device, compiled)
-        )
-    for before, expected, weights in zip(start, plain, found, strict=True):
-        way = digits.difference(expected, before)
-        assert digits.difference(weights, expected) < 1e-5 * way
 
 
 def test_no_op_of_a_dataset_is_compiled(device):

@@ -8,6 +8,8 @@ from fed_pretrain.executors.creation import create
 from fed_pretrain.executors.device.device_executor import DeviceExecutor
 from fed_pretrain.executors.executor_options import ExecutorOptions
 from fed_pretrain.executors.native.native_executor import NativeExecutor
+from fed_pretrain.executors.pjrt import environment
+from fed_pretrain.executors.pjrt.pjrt_executor import PjrtExecutor
 from tests.fed_pretrain.executors import digits
 
 
@@ -27,6 +29,21 @@ def native() -> Iterator[NativeExecutor]:
 @pytest.fixture(scope="session")
 def beam() -> Iterator[object]:
     with create(ExecutorOptions(executor="beam", fan_out=2)) as executor:
+        yield executor
+
+
+@pytest.fixture(scope="session")
+def jit() -> Iterator[DeviceExecutor]:
+    with DeviceExecutor(ExecutorOptions(jit=True, clients_in_flight=2)) as executor:
+        yield executor
+
+
+@pytest.fixture(scope="session")
+def pjrt() -> Iterator[PjrtExecutor]:
+    if environment.missing():
+        pytest.skip("needs `make pjrt`")
+    with create(ExecutorOptions(executor="pjrt", start_timeout=300)) as executor:
+        assert isinstance(executor, PjrtExecutor)
         yield executor
 
 

@@ -23,6 +23,35 @@ BATCH = 8
 OBJECTIVE = CrossEntropy()
 SIZES = {"ada": 20, "ben": 33, "cy": 9, "dot": 26, "eve": 17}
 PAYLOAD = spec_of(tf.TensorSpec([None, 8, 8, 1], tf.uint8), tf.TensorSpec([None], tf.int32), BATCH)
+UPDATES: dict[str, dict[str, Any]] = {
+    "fedavg": {},
+    "fedprox": {"client_update": "proximal", "proximal_strength": 0.1},
+    "fednova": {"client_update": "nova"},
+    "nova authors": {"client_update": "nova_authors"},
+    "mimelite": {"client_update": "mimelite", "server_momentum": 0.9},
+    "mime": {"client_update": "mime", "server_momentum": 0.9},
+    "scaffold": {"client_update": "scaffold"},
+    "feddyn": {"client_update": "feddyn"},
+    "gd": {"client_update": "gd"},
+    "fedsgd": {"client_update": "fedsgd"},
+}
+"""Every client update, as the executors are compared by it."""
+OTHERS: dict[str, dict[str, Any]] = {
+    "fedadam": {"server_optimizer": "adam", "server_learning_rate": 0.01, "server_epsilon": 1e-3},
+    "momentum and clipping": {"client_momentum": 0.9, "client_clip_norm": 1.0},
+    "late": {"late_rounds": 2},
+    "quantised": {"compression": "quantize", "weighting": "uniform"},
+    "secure": {"secure_aggregation": True},
+    "private": {"dp_noise_multiplier": 0.5, "dp_clip_norm": 0.3, "weighting": "uniform"},
+    "correlated noise": {
+        "dp_noise_multiplier": 0.5,
+        "dp_clip_norm": 0.3,
+        "weighting": "uniform",
+        "sampling": "all",
+        "dp_noise": "correlated",
+        "dp_restart_rounds": 2,
+    },
+}
 
 
 @functools.cache

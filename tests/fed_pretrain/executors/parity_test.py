@@ -1,7 +1,8 @@
 """The same rounds give the same weights whatever runs them."""
 
 import collections
-from collections.abc import Iterator
+import functools
+import itertools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,67 +14,47 @@ from fed_pretrain.algorithms import compose
 from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates import known_updates
 from fed_pretrain.clients.local_work import LocalWork
-from fed_pretrain.executors.creation import create
-from fed_pretrain.executors.executor import ClientInput, Executor
-from fed_pretrain.executors.executor_options import ExecutorOptions
-from fed_pretrain.executors.pjrt import environment
-from fed_pretrain.tasks import known_tasks
-from fed_pretrain.tasks.definition import TaskOptions
+from fed_pretrain.clients.payload import make_payload, spec_of
+from fed_pretrain.executors.executor import ClientInput
+from fed_pretrain.models import known_models
+from fed_pretrain.tasks.objective import keras_loss
 from tests.fed_pretrain.algorithms import adapters_test
-from tests.fed_pretrain.executors import digits
-from tests.fed_pretrain.tasks import miniature
+from tests.fed_pretrain.executors import digits, texts
 
 SGD_BOUND = 1e-5
 ADAM_BOUND = 1e-4  # Adam divides by the root of tiny second moments: rounding grows there.
 
-FEDAVG: dict[str, Any] = {}
-FEDADAM = {"server_optimizer": "adam", "server_learning_rate": 0.01, "server_epsilon": 1e-3}
-SCAFFOLD = {"client_update": "scaffold"}
-MIME = {"client_update": "mime", "server_momentum": 0.9}
-LATE = {"late_rounds": 2}
-NOISY = {
-    "dp_noise_multiplier": 0.5,
-    "dp_clip_norm": 0.3,
-    "weighting": "uniform",
-    "sampling": "all",
-    "dp_noise": "correlated",
-    "dp_restart_rounds": 2,
-}
-OTHERS = {
-    "fedprox": {"client_update": "proximal", "proximal_strength": 0.1},
-    "fednova": {"client_update": "nova"},
-    "mimelite": {"client_update": "mimelite", "server_momentum": 0.9},
-    "nova authors": {"client_update": "nova_authors"},
-    "gd": {"client_update": "gd"},
-    "fedsgd": {"client_update": "fedsgd"},
-    "quantised": {"compression": "quantize", "weighting": "uniform"},
-    "secure": {"secure_aggregation": True},
-    "feddyn": {"client_update": "feddyn"},
-    "independent noise": {"dp_noise_multiplier": 0.5, "weighting": "uniform"},
+SETTINGS = digits.UPDATES | digits.OTHERS
+EXECUTORS = ("native", "beam", "pjrt")
+QUICK = {
+    *((name, "native") for name in ("fedavg", "scaffold", "mime", "late", "correlated noise")),
+    *((name, "beam") for name in ("fedavg", "scaffold")),
+    *(("fedadam", executor) for executor in ("native", "beam")),
 }
 
 
 @pytest.mark.parametrize(
-    "settings",
-    [FEDAVG, SCAFFOLD, MIME, LATE, NOISY],
-    ids=["fedavg", "scaffold", "mime", "late", "noisy"],
+    ("name", "executor"),
+    [
+        pytest.param(*pair, marks=[pytest.mark.slow] * (pair not in QUICK))
+        for pair in itertools.product(SETTINGS, EXECUTORS)
+    ],
 )
-def test_native_and_device_agree(native, on_device, settings):
-    _agree(native, on_device(**settings), settings, SGD_BOUND)
+def test_the_others_agree_with_device(request, on_device, name, executor):
+    made, reference = digits.algorithm(**SETTINGS[name]), on_device(**SETTINGS[name])
+    finished = digits.train(request.getfixturevalue(executor), made)
+    bound = ADAM_BOUND if name == "fedadam" else SGD_BOUND
+    assert digits.difference(finished.weights, digits.start_weights()) > 1e-3
+    assert digits.difference(finished.weights, reference.weights) < bound
+    assert set(finished.client_states) == set(reference.client_states)
+    assert digits.difference(finished.client_states, reference.client_states) < bound
+    metrics = finished.metrics["client_work"], reference.metrics["client_work"]
+    assert digits.difference(*metrics) < 100 * bound
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [FEDAVG, SCAFFOLD, *(pytest.param(s, marks=pytest.mark.slow) for s in (MIME, LATE, NOISY))],
-    ids=["fedavg", "scaffold", "mime", "late", "noisy"],
-)
-def test_beam_and_device_agree(beam, on_device, settings):
-    _agree(beam, on_device(**settings), settings, SGD_BOUND)
-
-
-def test_all_agree_with_adam_on_the_server(native, beam, on_device):
-    for executor in (native, beam):
-        _agree(executor, on_device(**FEDADAM), FEDADAM, ADAM_BOUND)
+def test_every_client_update_is_compared() -> None:
+    compared = {settings.get("client_update", "sgd") for settings in digits.UPDATES.values()}
+    assert compared == set(known_updates.names())
 
 
 class Scales(NamedTuple):
@@ -108,18 +89,6 @@ def test_all_map_and_sum_clients_alike(native, beam, device):
         assert total["labels"] == sum(one["labels"] for one in expected)
 
 
-def test_every_client_update_is_compared() -> None:
-    compared = {s.get("client_update", "sgd") for s in (FEDAVG, SCAFFOLD, MIME, *OTHERS.values())}
-    assert compared == set(known_updates.names())
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", OTHERS)
-def test_all_agree_for_the_other_algorithms(native, beam, on_device, name):
-    for executor in (native, beam):
-        _agree(executor, on_device(**OTHERS[name]), OTHERS[name], SGD_BOUND)
-
-
 @pytest.mark.slow
 def test_privacy_noise_is_as_large_on_device_as_asked(device):
     settings = {"dp_noise_multiplier": 2.0, "dp_clip_norm": 0.5, "weighting": "uniform"}
@@ -133,41 +102,59 @@ def test_privacy_noise_is_as_large_on_device_as_asked(device):
     assert abs(noise.mean()) < 4 * expected / np.sqrt(noise.size)
 
 
-def _agree(executor: Any, reference: digits.Finished, settings: Any, bound: float) -> None:
-    finished = digits.train(executor, digits.algorithm(**settings))
-    assert digits.difference(finished.weights, digits.start_weights()) > 1e-3
-    assert digits.difference(finished.weights, reference.weights) < bound
-    assert set(finished.client_states) == set(reference.client_states)
-    assert digits.difference(finished.client_states, reference.client_states) < bound
-    assert digits.difference(finished.metrics["client_work"], reference.metrics["client_work"]) < (
-        100 * bound
-    )
+@pytest.mark.slow
+@pytest.mark.parametrize("executor", ["native", "beam", "jit", "pjrt"])
+@pytest.mark.parametrize("model", ["char_cnn", "char_lstm", "word_lstm", "char_cnn_lm"])
+def test_the_others_agree_on_texts(request, device, tmp_path, model, executor):
+    """Two recurrent layers, one, and a model with dropout between its layers."""
+    one = texts.prepared(device, tmp_path, model)
+    expected = one.weights(device)
+    found = one.weights(request.getfixturevalue(executor))
+    assert digits.difference(expected, one.start.global_model_weights.trainable) > 1e-3
+    assert digits.difference(found, expected) < 1e-6
 
 
 @pytest.mark.slow
-def test_all_agree_on_a_model_that_predicts_at_every_place(native, beam, device, tmp_path):
-    clients = miniature.texts(("to be", "or not"), ("that is the question",), ("a",))
-    dataset = miniature.write(tmp_path, miniature.TEXT, {"train": clients})
-    task = known_tasks.load("chitchat", dataset, "char_cnn", TaskOptions(sequence_length=8))
-    config = ResolvedAlgorithm(population=3, clients_per_round=3, alignment="none")
-    made = compose.build(config, task.model_fn(), task.payload_spec(2), task.objective)
-    reader, work = task.reader("train"), LocalWork(2)
-    inputs = [ClientInput(name, reader.bind(name, work, 3, 1)) for name in reader.client_ids]
+@pytest.mark.parametrize("executor", ["native", "jit", "pjrt"])
+def test_the_others_drop_what_device_drops_at_full_size(request, device, executor):
+    """emnist_cnn on digits enlarged to 28x28, with batches that are not full."""
+    spec = spec_of(
+        tf.TensorSpec([None, 28, 28, 1], tf.uint8), tf.TensorSpec([None], tf.int32), digits.BATCH
+    )
+    images, labels = digits.all_digits()
+    large = np.kron(images[:, 1:, 1:], np.ones((1, 4, 4, 1), np.uint8))
+
+    def model_fn() -> Any:
+        pixels = tf.keras.Input([28, 28, 1], dtype=tf.uint8)
+        model = known_models.build("emnist_cnn", 10, input_shape=(28, 28, 1))
+        return tff.learning.models.from_keras_model(
+            tf.keras.Model(pixels, model(tf.keras.layers.Rescaling(1 / 255)(pixels))),
+            loss=keras_loss(digits.OBJECTIVE),
+            input_spec=collections.OrderedDict(x=spec["x"], y=spec["y"]),
+            metrics=[],
+        )
+
+    def read(rows: int) -> Any:
+        work = LocalWork(digits.BATCH, epochs=1)
+        return make_payload(large[:rows], labels[:rows], work, 3, 1, f"{rows}")
+
+    config = ResolvedAlgorithm(population=2, clients_per_round=2, alignment="none")
+    made = compose.build(config, model_fn, spec, digits.OBJECTIVE)
+    inputs = [ClientInput(f"{rows}", functools.partial(read, rows)) for rows in (20, 9)]
     first = device.initialize(made.process)
-    expected, *others = (
-        executor.run_round(made, first, inputs).state.global_model_weights.trainable
-        for executor in (device, native, beam)
+    start = first.global_model_weights.trainable
+    plain, found = (
+        one.run_round(made, first, inputs).state.global_model_weights.trainable
+        for one in (device, request.getfixturevalue(executor))
     )
-    assert digits.difference(expected, first.global_model_weights.trainable) > 1e-3
-    for weights in others:
-        assert digits.difference(weights, expected) < SGD_BOUND
+    for before, expected, weights in zip(start, plain, found, strict=True):
+        way = digits.difference(expected, before)
+        assert digits.difference(weights, expected) < 1e-5 * way
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["native", "beam", "pjrt"])
+@pytest.mark.parametrize("name", EXECUTORS)
 def test_all_correct_kernels_by_what_the_means_of_adapters_leave_out_alike(device, request, name):
-    if name == "pjrt" and environment.missing():
-        pytest.skip("needs `make pjrt`")
     other = request.getfixturevalue(name)
     runs = [adapters_test.begun(one, 2, trains_a=True, corrects=True) for one in (device, other)]
     for run in runs:
@@ -175,9 +162,3 @@ def test_all_correct_kernels_by_what_the_means_of_adapters_leave_out_alike(devic
     reference, found = (adapters_test.factors_of(run) for run in runs)
     assert np.abs(reference[0] - adapters_test.KERNEL).max() > 1e-4
     assert digits.difference(found, reference) < SGD_BOUND
-
-
-@pytest.fixture
-def pjrt() -> Iterator[Executor]:
-    with create(ExecutorOptions(executor="pjrt", start_timeout=300)) as executor:
-        yield executor

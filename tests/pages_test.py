@@ -58,6 +58,12 @@ def test_every_link_between_pages_leads_to_a_file() -> None:
     assert broken == []
 
 
+def test_every_file_that_contributors_are_told_of_exists() -> None:
+    told = re.findall(r"`([\w./-]*(?:\.\w+|/))`", (ROOT / "CONTRIBUTING.md").read_text())
+    assert "tests/layers_test.py" in told
+    assert [name for name in told if not (ROOT / name).exists()] == []
+
+
 def test_every_program_exists_and_has_the_flags_shown() -> None:
     by_module: dict[str, list[tuple[Command, list[str]]]] = collections.defaultdict(list)
     for command in COMMANDS:

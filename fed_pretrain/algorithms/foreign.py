@@ -3,7 +3,6 @@
 import collections
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 from fed_pretrain.algorithms import batched_clients
 from fed_pretrain.algorithms.algorithm import Algorithm
@@ -78,11 +77,11 @@ def _no_single_update() -> Computation:
     raise UserError(_SINGLE)
 
 
-def _scalars(metrics: Any) -> dict[str, float]:
+def _scalars(metrics: Mapping[str, Nested]) -> dict[str, float]:
     """The numbers that the client work reports, by their last names."""
     found: dict[str, float] = {}
 
-    def walk(part: Any) -> None:
+    def walk(part: Nested) -> None:
         items = part.items() if isinstance(part, Mapping) else ()
         for name, value in items:
             if isinstance(value, Mapping):

@@ -74,6 +74,8 @@ class Index(Protocol):
     @property
     def client_ids(self) -> Sequence[str]: ...
 
+    def position(self, client_id: str) -> int: ...
+
 
 class StoredClients(Protocol):
     """The part of a prepared dataset that clients are read from."""

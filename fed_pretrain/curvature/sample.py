@@ -3,12 +3,11 @@
 import functools
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from fed_pretrain.clients.client_reader import ClientReader, Payload, Rows
+from fed_pretrain.clients.client_reader import ClientReader, Index, Payload, Rows
 from fed_pretrain.clients.local_work import LocalWork
 from fed_pretrain.clients.payload import make_payload
 from fed_pretrain.executors.executor import ClientInput
@@ -32,7 +31,7 @@ class Sample:
     seed: int
 
 
-def draw(index: Any, examples: int | None, seed: int) -> Sample:
+def draw(index: Index, examples: int | None, seed: int) -> Sample:
     """`examples` of all clients' pooled examples without replacement (None: every one).
 
     Each pooled example is equally likely, so a client counts in proportion to its size.
@@ -53,7 +52,7 @@ def draw(index: Any, examples: int | None, seed: int) -> Sample:
     return Sample(tuple(clients), len(chosen), seed)
 
 
-def of_client(index: Any, client_id: str, examples: int | None, seed: int) -> Sample:
+def of_client(index: Index, client_id: str, examples: int | None, seed: int) -> Sample:
     """At most this many of one client's examples, without replacement."""
     size = int(index.num_examples[index.position(client_id)])
     rows = np.arange(size)

@@ -7,10 +7,10 @@ So no client's evaluation data can be in a start that comes from here.
 import dataclasses
 import functools
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
+from fed_pretrain.clients.client_reader import Index
 from fed_pretrain.clients.encoder import padding_of
 from fed_pretrain.starts.origins import proxy_origin
 from fed_pretrain.tasks.task import Task
@@ -111,7 +111,7 @@ def _rows(
     return np.concatenate(xs), np.concatenate(ys), read
 
 
-def _check_size(index: Any, client_ids: Sequence[str], max_examples: int | None) -> None:
+def _check_size(index: Index, client_ids: Sequence[str], max_examples: int | None) -> None:
     examples = sum(int(index.num_examples[index.position(c)]) for c in client_ids)
     if max_examples is None and examples > MOST_EXAMPLES:
         raise UserError(

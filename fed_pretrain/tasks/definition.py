@@ -37,36 +37,36 @@ class TaskOptions:
 
     preprocessing: str | None = setting(
         None,
-        "how pixels are normalised in front of the model (a name of models/preprocessing.py); "
-        "by default what the start's weights want",
+        "How pixels are normalised in front of the model (a name of models/preprocessing.py); "
+        "by default what the start's weights want.",
     )
     input_size: int | None = setting(
-        None, "side in pixels to which images are resized in front of the model", lower_bound=1
+        None, "Side in pixels to which images are resized in front of the model.", lower_bound=1
     )
     input_margin: int = setting(
         0,
-        "empty pixels kept on each side of that size, so that proxy images are framed as those of "
-        "the later task: MNIST's and FEMNIST's digits fill 20 of 28 pixels, a margin of 4",
+        "Empty pixels kept on each side of that size, so that proxy images are framed as those of "
+        "the later task: MNIST's and FEMNIST's digits fill 20 of 28 pixels, a margin of 4.",
         lower_bound=0,
     )
     sequence_length: int | None = setting(
-        None, "words, subwords or characters in a row of a text task", lower_bound=1
+        None, "Words, subwords or characters in a row of a text task.", lower_bound=1
     )
     vocabulary: str | None = setting(
         None,
-        "file of the text task's words, characters or subwords; 'glove' takes the words of the "
-        "embedded public vectors, and hub:NAME[@REVISION] the subwords of a published model",
+        "File of the text task's words, characters or subwords; 'glove' takes the words of the "
+        "embedded public vectors, and hub:NAME[@REVISION] the subwords of a published model.",
         url=True,
     )
     vocabulary_size: int | None = setting(
-        None, "how many words of the vocabulary are used, the first ones", lower_bound=1
+        None, "How many words of the vocabulary are used, the first ones.", lower_bound=1
     )
     merges: str | None = setting(
-        None, "file of the byte-pair merges that go with --vocabulary", url=True
+        None, "File of the byte-pair merges that go with --vocabulary.", url=True
     )
     cache_megabytes: int = setting(
         512,
-        "memory for encoded clients, which are kept because clients recur",
+        "Megabytes for encoded clients, which are kept because clients recur.",
         lower_bound=0,
         moves_numbers=False,
     )

@@ -3,13 +3,12 @@
 import collections
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_federated as tff
 
-from fed_pretrain.clients.client_reader import Payload
+from fed_pretrain.clients.client_reader import Index, Payload
 from fed_pretrain.clients.encoder import PADDING_LABEL, padding_of
 from fed_pretrain.clients.local_work import LocalWork
 from fed_pretrain.clients.payload import batch_at, num_steps, payload_of
@@ -163,7 +162,7 @@ def _examples(y: np.ndarray) -> int:
     return int((y != PADDING_LABEL).reshape(len(y), -1).any(axis=1).sum())
 
 
-def _drawn(index: Any, max_examples: int | None, seed: int) -> list[tuple[str, int | None]]:
+def _drawn(index: Index, max_examples: int | None, seed: int) -> list[tuple[str, int | None]]:
     """Each client with the number of its examples that count (None: all)."""
     if max_examples is None or max_examples >= int(np.sum(index.num_examples)):
         return [(client_id, None) for client_id in index.client_ids]

@@ -8,7 +8,7 @@ Example:
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
 
 from absl import flags
 
@@ -47,7 +47,10 @@ _H = flags.DEFINE_float("h", 0.5, "With --rows: share of a client's minority lab
 _SIGNAL = flags.DEFINE_float("signal", 1.5, "With --rows: norm of the signal.")
 
 
-def _numbers(flag: flags.FlagHolder, read: Callable[[str], Any]) -> tuple[Any, ...]:
+Number = TypeVar("Number")
+
+
+def _numbers(flag: flags.FlagHolder, read: Callable[[str], Number]) -> tuple[Number, ...]:
     try:
         return tuple(read(text.strip()) for text in flag.value)
     except ValueError:

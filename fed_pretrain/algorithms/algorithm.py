@@ -86,13 +86,9 @@ class Algorithm:
         """
         if self.config.private:
             return {"dp_epsilon": self.spent_epsilon(int(metrics["client_work"]["round"]))}
-        columns: dict[str, float] = {}
-        found: dict[str, float] = {}
-        _named_scalars(metrics["aggregator"], found)
-        for name in ("tau_eff", "clipped_count", "clipping_norm", "zeroed_count"):
-            if name in found:
-                columns[name] = found[name]
-        return columns
+        found = named_scalars(metrics["aggregator"])
+        names = ("tau_eff", "clipped_count", "clipping_norm", "zeroed_count")
+        return {name: found[name] for name in names if name in found}
 
     def spent_epsilon(self, rounds: int) -> float:
         """The privacy spent after this many rounds."""
@@ -143,14 +139,15 @@ class Algorithm:
         )
 
 
-def _named_scalars(structure: Nested, found: dict[str, float]) -> None:
-    if not isinstance(structure, dict):
-        return
-    for name, value in structure.items():
-        if isinstance(value, dict):
-            _named_scalars(value, found)
-        elif np.ndim(value) == 0 and not isinstance(value, (tuple, list)):
-            found[name] = float(value)
+def named_scalars(structure: Nested) -> dict[str, float]:
+    """The numbers in it, by their last names."""
+    found: dict[str, float] = {}
+    for name, value in structure.items() if isinstance(structure, Mapping) else ():
+        if isinstance(value, Mapping):
+            found |= named_scalars(value)
+        elif np.ndim(value) == 0:
+            found[str(name)] = float(value)
+    return found
 
 
 def _map(function: Any, structure: Nested) -> Nested:

@@ -2,10 +2,9 @@
 
 import collections
 import dataclasses
-from collections.abc import Mapping
 
 from fed_pretrain.algorithms import batched_clients
-from fed_pretrain.algorithms.algorithm import Algorithm
+from fed_pretrain.algorithms.algorithm import Algorithm, named_scalars
 from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.algorithms.kept_state import KeptState
 from groundwork.errors import UserError
@@ -23,7 +22,7 @@ class ForeignAlgorithm(Algorithm):
         return "a process of one's own"
 
     def train_sums(self, metrics: Nested) -> "collections.OrderedDict[str, float]":
-        found = {name: value for name, value in _scalars(metrics).items() if value is not None}
+        found = named_scalars(metrics.get("client_work", metrics))
         examples = found.get(_EXAMPLES, 0.0)
         accuracy = next((v for name, v in found.items() if name.endswith("accuracy")), None)
         return collections.OrderedDict(
@@ -75,19 +74,3 @@ def _no_parts(config: ResolvedAlgorithm) -> dict[str, State]:
 
 def _no_single_update() -> Computation:
     raise UserError(_SINGLE)
-
-
-def _scalars(metrics: Mapping[str, Nested]) -> dict[str, float]:
-    """The numbers that the client work reports, by their last names."""
-    found: dict[str, float] = {}
-
-    def walk(part: Nested) -> None:
-        items = part.items() if isinstance(part, Mapping) else ()
-        for name, value in items:
-            if isinstance(value, Mapping):
-                walk(value)
-            elif getattr(value, "shape", ()) == ():
-                found[str(name)] = float(value)
-
-    walk(metrics.get("client_work", metrics))
-    return found

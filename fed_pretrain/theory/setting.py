@@ -106,12 +106,6 @@ def labels(problem: Problem, h: float) -> np.ndarray:
     return found
 
 
-def heterogeneity(client_labels: np.ndarray) -> float:
-    """The paper's h of two labels: (1/n) sum_k min(|D_+k|, |D_-k|)."""
-    first = (client_labels == 0).sum(axis=1)
-    return float(np.minimum(first, client_labels.shape[1] - first).sum() / client_labels.size)
-
-
 def averages(tau: int | tuple[int, ...], steps: int) -> np.ndarray:
     """Which local steps end a round; the last one always does."""
     taus = tau if isinstance(tau, tuple) else (tau,) * math.ceil(steps / tau)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from fed_pretrain.theory.setting import Problem, Setting
 from groundwork.errors import UserError
+from groundwork.untyped import Json
 
 # Where random starts keep misaligned filters long enough to matter.
 BASE = Setting(sigma_0=0.1, tau=20)
@@ -83,13 +84,9 @@ def describe() -> str:
     )
 
 
-def _vary(**changes: object) -> Setting:
-    return dataclasses.replace(BASE, **changes)  # type: ignore[arg-type]
-
-
 def _crossed(grids: Grids, starts: Sequence[str]) -> Iterator[Setting]:
     """Every value of every axis with every other; an axis without values stays as in BASE."""
-    axes = {
+    axes: dict[str, Sequence[Json]] = {
         "start": starts,
         "h": grids.heterogeneities,
         "tau": grids.taus,
@@ -99,7 +96,7 @@ def _crossed(grids: Grids, starts: Sequence[str]) -> Iterator[Setting]:
     }
     varied = {name: values for name, values in axes.items() if values}
     for values in itertools.product(*varied.values()):
-        yield _vary(**dict(zip(varied, values, strict=True)))
+        yield dataclasses.replace(BASE, **dict(zip(varied, values, strict=True)))
 
 
 def _part(name: str, settings: Iterator[Setting], problem: Problem | None = None) -> Part:
@@ -121,16 +118,9 @@ def _rounds(grids: Grids) -> list[Part]:
     return [Part("rounds", Problem(steps=400), settings, tuple(range(20, 401, 20)), True)]
 
 
-def _signals(grids: Grids) -> list[Part]:
-    return [_part("signals", _crossed(grids, STARTS))]
-
-
-def _phases(grids: Grids) -> list[Part]:
-    return [_part("phases", _crossed(grids, ("random",)))]
-
-
-def _cosines(grids: Grids) -> list[Part]:
-    return [_part("cosines", _crossed(grids, ("central", "federated")))]
+def _alone(name: str, starts: Sequence[str]) -> "Make":
+    """One part, of the sweep's name."""
+    return lambda grids: [_part(name, _crossed(grids, starts))]
 
 
 def _classes(grids: Grids) -> list[Part]:
@@ -210,17 +200,17 @@ _SWEEPS: dict[str, tuple[str, Make, Grids]] = {
     ),
     "signals": (
         "signal-to-noise x h x tau, random and pre-trained",
-        _signals,
+        _alone("signals", STARTS),
         Grids(heterogeneities=_SPLITS, taus=_TAUS, signals=_SIGNALS),
     ),
     "phases": (
         "signal-to-noise x aligned share x h, finely, from random starts",
-        _phases,
+        _alone("phases", ("random",)),
         Grids(heterogeneities=_ENDS, aligned=(0.0, 0.25, 0.5, 0.75, 1.0), signals=_SIGNALS),
     ),
     "cosines": (
         "cosine x h, finely, central and federated pre-training",
-        _cosines,
+        _alone("cosines", ("central", "federated")),
         Grids(heterogeneities=_ENDS, cosines=_COSINES),
     ),
     "classes": (

@@ -7,7 +7,7 @@ from fed_pretrain.theory import data, initial
 from fed_pretrain.theory.batch import make_runs
 from fed_pretrain.theory.decomposition import decompose
 from fed_pretrain.theory.laboratory import Results, run
-from fed_pretrain.theory.setting import Problem, Setting, averages, heterogeneity, labels
+from fed_pretrain.theory.setting import Problem, Setting, averages, labels
 from fed_pretrain.theory.training import train
 from groundwork.errors import UserError
 from tests.fed_pretrain.theory import oracle
@@ -240,6 +240,12 @@ def test_chunks_and_the_order_of_settings_change_nothing(monkeypatch):
     parts = run(Problem(steps=20), settings[::-1], [0, 1])
     assert np.allclose(whole.test_error, parts.test_error[::-1])
     assert np.allclose(whole.noise, parts.noise[::-1], atol=1e-12)
+
+
+def heterogeneity(client_labels):
+    """The paper's h of two labels: (1/n) sum_k min(|D_+k|, |D_-k|)."""
+    first = (client_labels == 0).sum(axis=1)
+    return float(np.minimum(first, client_labels.shape[1] - first).sum() / client_labels.size)
 
 
 def test_labels_are_exact_splits_with_balanced_totals():

@@ -32,7 +32,7 @@ def main() -> int:
     if run_flags.print_help_tables():
         return 0
     from groundwork.errors import UserError
-    from pipelines import tuning
+    from pipelines.tuning import tuning
 
     if not _RATES.value:
         raise UserError("--rates is missing: what to try")

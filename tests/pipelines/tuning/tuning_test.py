@@ -9,7 +9,7 @@ from data_prep.preparing.preparation import PrepareConfig, prepare
 from fed_pretrain.experiment.assembly.run_config import EvaluationConfig, RunConfig, WorkConfig
 from groundwork import files
 from groundwork.errors import UserError
-from pipelines import tuning
+from pipelines.tuning import tuning
 
 RATES = {"client_learning_rate": [1.0, 0.1, 0.01], "server_learning_rate": [1.0, 0.1]}
 

@@ -1,0 +1,1 @@
+"""Learning rates for a run, found on its validation split."""

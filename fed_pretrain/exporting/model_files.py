@@ -1,7 +1,6 @@
 """A run's model as a file for others: Keras, SavedModel, TFLite, NumPy; with labels inside."""
 
 import contextlib
-import importlib
 import io
 import json
 import os
@@ -18,7 +17,7 @@ import h5py
 import numpy as np
 import tensorflow as tf
 
-from fed_pretrain.models import adapted_layers, adapters, keras_versions
+from fed_pretrain.models import adapted_layers, adapters, keras_parts, keras_versions
 from fed_pretrain.models.adapters import Adapters
 from fed_pretrain.models.dropout import KeyedDropout
 from fed_pretrain.models.norm import GroupNorm, LayerNorm
@@ -35,9 +34,6 @@ from groundwork.errors import UserError
 from groundwork.untyped import Json, KerasLayer, Weights
 
 FORMATS = ("keras", "savedmodel", "tflite", "npz")
-_HARMLESS_MODULES = ("keras.layers", "keras.initializers", "keras.regularizers")
-# Layers that call a function which the file names or holds.
-_CALLING_LAYERS = ("Lambda", "TFOpLambda", "SlicingOpLambda", "TFSMLayer")
 _WEIGHTS = "model.weights.h5"
 # What a model's layers are filed under, by the Keras of TensorFlow 2.14 and by today's.
 _LAYERS_OF_2_14, _LAYERS = "_layer_checkpoint_dependencies", "layers"
@@ -131,15 +127,12 @@ def load(run: Path, which: str) -> tuple[tf.keras.Model, list[str]]:
     path = run / f"{which}.keras"
     if not path.exists():
         raise UserError(f"--run={run}: there is no {path.name}; is the run finished?")
-    if not zipfile.is_zipfile(path):
-        raise UserError(f"{path}: refused, it is no .keras archive; other formats can hold code")
-    with zipfile.ZipFile(path) as archive:
-        for part in _parts(json.loads(archive.read("config.json"))):
-            if not _is_harmless(part):
-                raise UserError(
-                    f"{path}: refused, its part {part['class_name']!r} of {part.get('module')!r} "
-                    "is neither a plain Keras layer nor one of ours, so it could run code"
-                )
+    try:
+        why = keras_parts.refusal(keras_parts.of_archive(path))
+    except keras_parts.UNREADABLE:
+        why = "it is no .keras archive; other formats can hold code"
+    if why is not None:
+        raise UserError(f"{path}: refused, {why}")
     with _with_todays_names(path) as readable:
         return tf.keras.models.load_model(readable, compile=False), read_labels(path)
 
@@ -170,31 +163,6 @@ def _rename_layers(group: h5py.Group) -> None:
             _rename_layers(part)
     if _LAYERS_OF_2_14 in group:
         group.move(_LAYERS_OF_2_14, _LAYERS)
-
-
-def _parts(config: Any) -> Iterator[dict[str, Json]]:
-    """Everything that Keras would build from a configuration."""
-    if isinstance(config, dict) and "class_name" in config:
-        yield config
-    if isinstance(config, dict | list):
-        for value in config.values() if isinstance(config, dict) else config:
-            yield from _parts(value)
-
-
-def _is_harmless(part: Mapping[str, Json]) -> bool:
-    """Keras imports the module that a part names and calls what it finds there."""
-    module, name = part.get("module"), part["class_name"]
-    if name == "function":
-        return tf.keras.saving.get_registered_object(str(part.get("config"))) is not None
-    if str(part.get("registered_name")).startswith("fed_pretrain>"):
-        if str(module).startswith("fed_pretrain.models."):
-            # It registers the layer, unless the file was made up.
-            with contextlib.suppress(ImportError):
-                importlib.import_module(str(module))
-        return tf.keras.saving.get_registered_object(part["registered_name"]) is not None
-    if (module, name) == ("keras.src.engine.functional", "Functional"):
-        return True
-    return module in _HARMLESS_MODULES and name not in _CALLING_LAYERS
 
 
 def export(

@@ -49,14 +49,15 @@ def task_of(run: Path) -> Task:
     """The task that a run's config.json names, on its dataset."""
     try:
         config = json.loads((run / "config.json").read_text(encoding="utf-8"))["config"]
-    except (OSError, ValueError, KeyError) as error:
+        stored = list(config.get("plugins") or filter(None, [config.get("task_module")]))
+        name, folder, model = (config[key] for key in ("task", "dataset", "model"))
+        options = TaskOptions(**config["options"])
+        if not all(isinstance(text, str) for text in (name, *stored, folder or "", model or "")):
+            raise ValueError("a name in it is no text")
+    except (OSError, ValueError, LookupError, AttributeError, TypeError, RecursionError) as error:
         raise UserError(f"--run={run}: config.json cannot be read ({error})") from error
-    stored = config.get("plugins") or filter(None, [config.get("task_module")])
     plugins.report_unloaded(f"--run={run}", stored)
-    dataset = embedded_datasets.open_for_task(config["task"], config["dataset"])
-    return known_tasks.load(
-        config["task"], dataset, config["model"], TaskOptions(**config["options"])
-    )
+    return known_tasks.load(name, embedded_datasets.open_for_task(name, folder), model, options)
 
 
 def _likeliest(logits: np.ndarray, labels: Sequence[str]) -> tuple[tuple[str, float], ...]:

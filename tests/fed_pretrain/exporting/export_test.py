@@ -199,7 +199,7 @@ def test_a_configuration_that_names_foreign_code_is_refused(part, digits_run, tm
     with zipfile.ZipFile(tmp_path / "final.keras", "w") as new:
         for name, content in (entries | {"config.json": json.dumps(config)}).items():
             new.writestr(name, content)
-    with pytest.raises(UserError, match=f"refused, its part '{part['class_name']}'"):
+    with pytest.raises(UserError, match=f"refused, it.*{part['class_name']}"):
         model_files.load(tmp_path, "final")
 
 

@@ -36,7 +36,7 @@ def test_a_lambda_is_refused_and_does_not_run(tmp_path, name):
     path = tmp_path / name
     saved(path, layers.Lambda(lambda x, place=str(trace): (open(place, "w").close(), x)[1]))
     trace.unlink()
-    with pytest.raises(UserError, match="holds a Lambda, which is code"):
+    with pytest.raises(UserError, match=r"its part 'Lambda' .* could run code"):
         keras_file.read(path)
     assert not trace.exists()
 
@@ -51,8 +51,58 @@ def test_a_class_of_another_module_is_refused_and_not_imported(tmp_path):
     config = {"module": "keras", "class_name": "Sequential", "config": {"layers": [hostile]}}
     with zipfile.ZipFile(tmp_path / "a.keras", "w") as archive:
         archive.writestr("config.json", json.dumps(config))
-    with pytest.raises(UserError, match="of the module 'antigravity', which is not Keras' own"):
+    with pytest.raises(UserError, match="of the module 'antigravity' is neither"):
         keras_file.read(tmp_path / "a.keras")
+
+
+def layer_file(path, part):
+    """A file whose only layer is a made-up part, called with a text and no tensor."""
+    texts = [["_CONSTANT_VALUE", -1, str(path.parent / "made"), {"kwargs": {}}]]
+    row = {"class_name": "InputLayer", "config": {"batch_input_shape": [None, 3], "name": "row"}}
+    nodes = {"name": "evil", "inbound_nodes": [texts]}
+    config = {
+        "name": "net",
+        "layers": [{**row, "name": "row", "inbound_nodes": []}, {**part, **nodes}],
+        "input_layers": [["row", 0, 0]],
+        "output_layers": [["row", 0, 0]],
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        described = {"module": "keras", "class_name": "Functional", "config": config}
+        archive.writestr("config.json", json.dumps(described))
+    return path
+
+
+OPS = "tf_keras.src.layers.core.tf_op_layer"
+CALL = {"name": "evil", "cls_symbol": "io.gfile.makedirs", "method_name": "__call__"}
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"module": OPS, "class_name": "ClassMethod", "config": CALL},
+        {"module": OPS, "class_name": "InstanceMethod", "config": {"attr_name": "__reduce__"}},
+        {"module": "tf_keras.src.layers.core", "class_name": "tf_op_layer.TFOpLambda"},
+        {"module": "keras", "class_name": "layers.Lambda"},
+        {"module": "antigravity", "class_name": "X", "registered_name": "fed_pretrain>X"},
+        {"module": OPS, "class_name": "__typespec__", "spec_name": "TFOpLambda"},
+        {"module": "keras.layers", "class_name": ["Dense"]},
+        {"module": ["keras"], "class_name": "Dense"},
+    ],
+    ids=lambda part: str(part["class_name"]),
+)
+def test_a_part_that_calls_what_a_file_names_is_refused_and_not_built(tmp_path, part, monkeypatch):
+    monkeypatch.setattr(tf.keras.models, "model_from_json", None)
+    with pytest.raises(UserError, match="neither a plain Keras layer nor one of ours"):
+        keras_file.read(layer_file(tmp_path / "a.keras", {"config": {}, **part}))
+    assert not (tmp_path / "made").exists()
+
+
+def test_how_a_model_was_compiled_is_not_read(tmp_path):
+    path = tmp_path / "a.keras"
+    model = tf.keras.Sequential([tf.keras.Input((3,)), layers.Dense(2)])
+    model.compile(tf.keras.optimizers.Adam(1e-3), "mse", metrics=[tf.keras.metrics.AUC()])
+    model.save(path)
+    assert keras_file.read(path).get_config() == model.get_config()
 
 
 def changed(path, **config):

@@ -7,6 +7,7 @@ features of every class from them and trains a head on these.
 from collections.abc import Mapping
 
 from fed_pretrain.probes.probe import Content, Probe
+from fed_pretrain.probes.subject import Subject
 from groundwork.untyped import Json
 
 
@@ -18,9 +19,12 @@ class Ccvr(Probe):
     needs = ("run",)
     asks_for = "calibrates a trained model: give --run=DIR"
 
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        self._calibrated = subject.calibration()
+
     def measure(self) -> Content:
-        subject = self.subject
-        made = subject.calibrated()
+        subject, made = self.subject, self._calibrated()
         rows = [
             {"name": name, **subject.evaluate(weights, None)}
             for name, weights in (("as it is", subject.model.weights), ("calibrated", made.weights))

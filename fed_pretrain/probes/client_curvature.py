@@ -12,6 +12,7 @@ from fed_pretrain.curvature import curvature_config, lanczos
 from fed_pretrain.curvature.curvature_config import CurvatureConfig
 from fed_pretrain.probes import curvature
 from fed_pretrain.probes.probe import Content, Probe
+from fed_pretrain.probes.subject import Subject
 from groundwork.progress import Progress
 from groundwork.untyped import Json
 
@@ -27,6 +28,10 @@ class ClientCurvature(Probe):
     name = "clients"
     help = "each client's own top eigenvalue, and the angles between their eigenvectors"
     options = (CurvatureConfig,)
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        curvature.operators(subject)
 
     def measure(self) -> Content:
         from fed_pretrain.curvature import sample

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from fed_pretrain.curvature.loss_operators import CurvatureOperator
+    from fed_pretrain.curvature.loss_operators import CurvatureOperator, Operators
     from fed_pretrain.curvature.sample import Sample
 
 UNIT = "loss (nats a position) per squared weight"
@@ -41,8 +41,8 @@ class Curvature(Probe):
 
     def __init__(self, subject: Subject) -> None:
         super().__init__(subject)
-        # A mistake in the choice of layers is refused before any round.
         curvature_config.chosen(subject.names, subject.option(CurvatureConfig).layers)
+        operators(subject)
 
     def measure(self) -> Content:
         subject, config = self.subject, self.subject.option(CurvatureConfig)
@@ -139,15 +139,19 @@ def examples(subject: Subject) -> "Sample":
     return sample.draw(index, wanted, seed(subject))
 
 
-def operators_at(subject: Subject, weights: Weights, drawn: "Sample", kind: str) -> OperatorOf:
-    """The operators of the model's blocks over the drawn examples."""
+def operators(subject: Subject) -> "Operators":
+    """Of the subject's model, compiled once; a model that has no curvature is refused."""
     from fed_pretrain.curvature.loss_operators import Operators
 
-    operators = subject.cached(
+    return subject.cached(
         "curvature", lambda: Operators(subject.task, subject.build_model, subject.names)
     )
+
+
+def operators_at(subject: Subject, weights: Weights, drawn: "Sample", kind: str) -> OperatorOf:
+    """The operators of the model's blocks over the drawn examples."""
     return functools.partial(
-        operators.at,
+        operators(subject).at,
         subject.task.reader(TRAIN_SPLIT),
         subject.executor,
         weights,
@@ -161,10 +165,10 @@ def top_of_hessian(subject: Subject) -> LanczosResult:
     """Of the whole model: what a probe found in this call, or the same computed now."""
     if HESSIAN not in subject.eigenpairs:
         whole = curvature_config.chosen(subject.names, "")
-        operators = operators_at(subject, subject.model.weights, examples(subject), HESSIAN)
+        operator_of = operators_at(subject, subject.model.weights, examples(subject), HESSIAN)
         with _progress(subject, HESSIAN) as show:
             subject.eigenpairs[HESSIAN] = extreme(
-                operators(whole), subject.option(CurvatureConfig), seed(subject), "largest", show
+                operator_of(whole), subject.option(CurvatureConfig), seed(subject), "largest", show
             )
     return subject.eigenpairs[HESSIAN]
 

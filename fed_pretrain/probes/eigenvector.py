@@ -20,6 +20,7 @@ from fed_pretrain.executors.executor import ClientInput, Executor
 from fed_pretrain.models.weights import FlatVectors, Weights, moved
 from fed_pretrain.probes import curvature, landscape
 from fed_pretrain.probes.probe import Content, Probe
+from fed_pretrain.probes.subject import Subject
 from groundwork.errors import UserError
 from groundwork.progress import Progress
 from groundwork.untyped import Json
@@ -54,6 +55,10 @@ class Eigenvector(Probe):
     name = "eigenvector"
     help = "the loss along the top eigenvector, beside the parabola of its eigenvalue"
     options = (CurvatureConfig, landscape.LandscapeOptions, EigenvectorOptions)
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        curvature.operators(subject)
 
     def measure(self) -> Content:
         from fed_pretrain.curvature import sample

@@ -60,12 +60,12 @@ class Misalignment(Probe):
         super().__init__(subject)
         if subject.task.kind == "text":
             raise UserError("--probes=misalignment needs an image model with convolution filters")
+        build_model = subject.build_model
+        self._filters = subject.cached("filters", lambda: Filters(build_model))
 
     def at_end(self, snapshots: Snapshots) -> Content:
         x, y = self._probe_set()
-        build_model = self.subject.build_model
-        filters = self.subject.cached("filters", lambda: Filters(build_model))
-        class_means = ClassMeans(build_model, x, y, filters)
+        class_means = ClassMeans(self._filters, x, y)
         *earlier, (_, read_final) = snapshots
         final_weights = read_final()
         inputs = class_means.inputs_at(final_weights)
@@ -215,15 +215,9 @@ class ClassMeans:
     Sums over the examples replace the means: only their signs matter.
     """
 
-    def __init__(
-        self,
-        build_model: BuildModel,
-        x: np.ndarray,
-        y: np.ndarray,
-        filters: Filters | None = None,
-    ) -> None:
-        self._filters = filters or Filters(build_model)
-        self._layers = self._filters.layers
+    def __init__(self, filters: Filters, x: np.ndarray, y: np.ndarray) -> None:
+        self._filters = filters
+        self._layers = filters.layers
         self._x = x
         self._y = np.asarray(y)
         self.classes = [int(c) for c in np.unique(self._y)]

@@ -114,8 +114,9 @@ class Subject:
     and model_bytes: the clients' own, and the size of what is sent to each.
     After the fact only: round_number; snapshots: the kept rounds up to it, none of a start;
     others: models by the flag that names them; cohort: the clients drawn for the next round;
-    max_clients bounds it; evaluate: the run's evaluation columns of any weights; calibrated: the
-    model with a head of CCVR; sent: bytes down and up so far.
+    max_clients bounds it; evaluate: the run's evaluation columns of any weights; calibration:
+    refuses a model that has none, and returns what makes the model with a head of CCVR; sent: bytes
+    down and up so far.
     one_pass: the start with a head of one pass, None where it has none or is one already.
     `eigenpairs` holds what one probe leaves for the others of the same call.
     """
@@ -141,7 +142,7 @@ class Subject:
     cohort: Callable[[], Sequence[str]] = _only_at_a_checkpoint
     coming_round: Callable[[], ComingRound] = _only_at_a_checkpoint
     evaluate: Callable[[Weights, OnClient | None], Mapping[str, Json]] = _only_at_a_checkpoint
-    calibrated: Callable[[], Calibration] = _only_at_a_checkpoint
+    calibration: Callable[[], Callable[[], Calibration]] = _only_at_a_checkpoint
     sent: Callable[[], tuple[int, int]] = _only_at_a_checkpoint
     one_pass: Callable[[], OnePass | None] = lambda: None
     eigenpairs: dict[str, LanczosResult] = dataclasses.field(default_factory=dict)

@@ -22,6 +22,5 @@ def of_run(run: Path, which: str, plugins: tuple[str, ...] = ()) -> Mapping[str,
     model, _ = model_files.load(run, which)
     held = {weight.name: weight.variable.numpy() for weight in named_weights(model)}
     trainable, frozen = ([held[name] for name in names] for names in assembly.start.names)
-    return calibration.calibrated(
-        assembly, ModelArrays(trainable, frozen), "--calibrate=ccvr"
-    ).values
+    calibrated = calibration.Calibrated(assembly, "--calibrate=ccvr")
+    return calibrated(ModelArrays(trainable, frozen)).values

@@ -57,7 +57,9 @@ def find(config: AnalyzeConfig, assembly: Assembly, root: Path | None) -> Subjec
         cohort=lambda: round_clients.cohort_of(assembly, number + 1)[: config.clients],
         coming_round=lambda: coming_round.after(assembly, weights, number, kept, config.clients),
         evaluate=evaluate,
-        calibrated=lambda: calibration.calibrated(assembly, weights, "--probes=ccvr"),
+        calibration=lambda: functools.partial(
+            calibration.Calibrated(assembly, "--probes=ccvr"), weights
+        ),
         **common,
     )
 

@@ -12,35 +12,42 @@ from groundwork.errors import UserError
 _MOST_NUMBERS = 1 << 27
 
 
-def calibrated(assembly: Assembly, weights: ModelArrays, asked: str) -> Calibration:
-    """From one pass over the training clients; `asked` is the flag, for refusals."""
-    algorithm, strength = assembly.config.algorithm, assembly.config.start.head_strength
-    if algorithm.private or algorithm.secure_aggregation:
-        raise UserError(
-            f"{asked}: the clients' class means and covariances are exact and without a bound,"
-            " which neither secure sums nor the run's privacy cover; of such a run no head can be"
-            " calibrated"
+class Calibrated:
+    """Of any weights, by one pass over the training clients; `asked` is the flag, for refusals."""
+
+    def __init__(self, assembly: Assembly, asked: str) -> None:
+        algorithm = assembly.config.algorithm
+        if algorithm.private or algorithm.secure_aggregation:
+            raise UserError(
+                f"{asked}: the clients' class means and covariances are exact and without a bound,"
+                " which neither secure sums nor the run's privacy cover; of such a run no head can"
+                " be calibrated"
+            )
+        self._layer = HeadLayer(assembly.start, assembly.task, assembly.executor, asked)
+        self._classes, self._width = assembly.task.num_classes, self._layer.width
+        self._strength = assembly.config.start.head_strength
+        numbers = self._classes * self._width**2
+        if numbers > _MOST_NUMBERS:
+            raise UserError(
+                f"{asked}: {self._classes} covariances of {self._width} features are"
+                f" {8 * numbers / 1e9:,.1f} GB for every client, more than the"
+                f" {8 * _MOST_NUMBERS / 1e9:.1f} GB that are allowed"
+            )
+
+    def __call__(self, weights: ModelArrays) -> Calibration:
+        layer, classes, width = self._layer, self._classes, self._width
+        computation = layer.computation(feature_sums.class_sums, feature_sums.BY_CLASS)
+        total = class_sums(layer.total(computation, weights))
+        values = layer.values(closed_form.calibrated(total, self._strength))
+        clients = len(layer.clients)
+        moment = feature_sums.SECOND_MOMENTS[feature_sums.BY_CLASS]
+        sent = classes * (width + 1) + moment.numbers(classes, width)
+        body = sum(value.nbytes for value in (*weights.trainable, *weights.non_trainable))
+        return Calibration(
+            values=values,
+            weights=layer.exchanged(weights, values),
+            clients=clients,
+            bytes_down=clients * body,
+            bytes_up=clients * sent * BYTES_A_NUMBER,
+            strength=self._strength,
         )
-    layer = HeadLayer(assembly.start, assembly.task, assembly.executor, asked)
-    moment = feature_sums.SECOND_MOMENTS[feature_sums.BY_CLASS]
-    classes, width = assembly.task.num_classes, layer.width
-    if classes * width**2 > _MOST_NUMBERS:
-        raise UserError(
-            f"{asked}: {classes} covariances of {width} features are"
-            f" {8 * classes * width**2 / 1e9:,.1f} GB for every client, more than the"
-            f" {8 * _MOST_NUMBERS / 1e9:.1f} GB that are allowed"
-        )
-    computation = layer.computation(feature_sums.class_sums, feature_sums.BY_CLASS)
-    total = class_sums(layer.total(computation, weights))
-    values = layer.values(closed_form.calibrated(total, strength))
-    clients = len(layer.clients)
-    sent = classes * (width + 1) + moment.numbers(classes, width)
-    body = sum(value.nbytes for value in (*weights.trainable, *weights.non_trainable))
-    return Calibration(
-        values=values,
-        weights=layer.exchanged(weights, values),
-        clients=clients,
-        bytes_down=clients * body,
-        bytes_up=clients * sent * BYTES_A_NUMBER,
-        strength=strength,
-    )

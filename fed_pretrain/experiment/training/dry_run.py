@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from fed_pretrain.experiment.assembly import private_run, round_clients
+from fed_pretrain.experiment.assembly import round_clients
 from fed_pretrain.experiment.assembly.assemble import Assembly, assemble
 from fed_pretrain.experiment.assembly.run_config import RunConfig
 from fed_pretrain.experiment.assembly.session import Session, shared
 from fed_pretrain.experiment.training.costs import Traffic
+from fed_pretrain.experiment.training.run_probes import RunProbes
 from fed_pretrain.experiment.workdir import workdir
 from fed_pretrain.experiment.workdir.checkpoints import StateLayout
 from fed_pretrain.tasks import embedded_datasets
@@ -29,7 +30,7 @@ def describe(config: RunConfig, session: Session | None = None) -> str:
     workdir.check_place(str(mirror.place(config.workdir)))
     prepares = embedded_datasets.to_prepare(config.task, config.dataset)
     assembly = assemble(config, session or shared())
-    private_run.probes(assembly.config)  # Refuses those that are none.
+    RunProbes(assembly, Path(config.workdir))  # Refuses those that this model has not.
     trial = _try_clients(assembly)
     lines = [
         *_data_lines(assembly),

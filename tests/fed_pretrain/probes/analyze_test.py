@@ -22,11 +22,12 @@ from fed_pretrain.experiment.assembly.run_config import (
     SavingConfig,
     WorkConfig,
 )
+from fed_pretrain.experiment.assembly.run_subject import run_subject
 from fed_pretrain.experiment.assembly.session import shared
 from fed_pretrain.experiment.training.run import train
 from fed_pretrain.experiment.workdir import saved_config
-from fed_pretrain.models.weights import ModelArrays
 from fed_pretrain.probes import eigenvector, landscape, plane
+from fed_pretrain.probes.ccvr import Ccvr
 from groundwork.errors import UserError
 from groundwork.files import VARIABLE
 
@@ -355,6 +356,9 @@ def test_a_private_runs_head_is_not_calibrated_with_exact_figures(run):
         given, algorithm=None, algorithm_settings=(("dp_noise_multiplier", 1.0),)
     )
     assembly = assemble(given, shared())
-    weights = ModelArrays(*assembly.start.weights)
+    subject = dataclasses.replace(
+        run_subject(assembly, run),
+        calibration=lambda: calibration.Calibrated(assembly, "--probes=ccvr"),
+    )
     with pytest.raises(UserError, match="neither secure sums nor the run's privacy cover"):
-        calibration.calibrated(assembly, weights, "--probes=ccvr")
+        Ccvr(subject)

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from fed_pretrain.models.weights import ModelArrays
 from fed_pretrain.probes import misalignment
-from fed_pretrain.probes.misalignment import ClassMeans, filter_layers, fractions
+from fed_pretrain.probes.misalignment import ClassMeans, Filters, filter_layers, fractions
 from groundwork.errors import UserError
 
 layers = tf.keras.layers
@@ -41,7 +41,7 @@ def weights(first=(1.0, 1.0), first_bias=(0.0, 0.0), second=1.0, second_bias=0.0
 
 @pytest.fixture(scope="module")
 def means():
-    return ClassMeans(two_filters, X, Y)
+    return ClassMeans(Filters(two_filters), X, Y)
 
 
 def test_the_means_are_those_computed_by_hand(means):
@@ -107,7 +107,7 @@ def test_it_reproduces_the_sign_of_the_two_layer_definition():
     def arrays(w):
         return ModelArrays([w.T.reshape(1, 6, 1, 8), np.ones((8, 2), np.float32)], [])
 
-    means = ClassMeans(build, x, np.array([0, 1]))
+    means = ClassMeans(Filters(build), x, np.array([0, 1]))
     held = means.inputs_at(arrays(final))
     at_end, now = (means(arrays(w), held) for w in (final, start))
     expected = np.mean(np.sign(start @ mu) != np.sign(final @ mu))
@@ -151,12 +151,12 @@ def test_a_random_step_is_as_long_as_trainings_and_keeps_what_training_does_not_
 
 def test_the_share_that_chance_would_leave_is_beside_that_of_training(monkeypatch):
     probe = misalignment.Misalignment.__new__(misalignment.Misalignment)
-    kept = {"cached": lambda name, make: make()}
-    probe.subject = SimpleNamespace(seed=0, build_model=two_filters, **kept)
+    probe.subject = SimpleNamespace(seed=0)
+    probe._filters = Filters(two_filters)
     monkeypatch.setattr(probe, "_probe_set", lambda: (X, Y))
     snapshots = [(0, lambda: weights(second=1.0)), (3, lambda: weights(second=-1.0))]
     content = probe.at_end(snapshots)
-    class_means = ClassMeans(two_filters, X, Y)
+    class_means = ClassMeans(Filters(two_filters), X, Y)
     before = class_means(snapshots[0][1]())["live"]
     steps = [
         misalignment.random_step(snapshots[0][1](), snapshots[1][1](), 0, draw) for draw in range(5)

@@ -16,7 +16,7 @@ from fed_pretrain.executors.creation import create
 from fed_pretrain.executors.executor import ClientInput
 from fed_pretrain.executors.executor_options import ExecutorOptions
 from fed_pretrain.probes import misalignment
-from fed_pretrain.probes.misalignment import ClassMeans
+from fed_pretrain.probes.misalignment import ClassMeans, Filters
 from fed_pretrain.tasks import known_tasks
 from fed_pretrain.theory import data, initial, rows
 from fed_pretrain.theory.batch import make_runs
@@ -113,7 +113,7 @@ def test_the_empirical_misalignment_on_signal_patches_equals_definition_1(task):
     signals = SETTING.signal * data.signals(PROBLEM)
     # The theory's probe: a point of each label without its noise patch.
     x = np.concatenate([signals, np.zeros_like(signals)], axis=1).astype(np.float32)
-    class_means = ClassMeans(task.build_model, x, np.arange(2))
+    class_means = ClassMeans(Filters(task.build_model), x, np.arange(2))
     measure = functools.partial(_means, class_means)
     final = measure(after[-1])
     for weights in (start, *after):

@@ -8,8 +8,11 @@ import pytest
 
 from fed_pretrain.experiment.analysis import run_analysis
 from fed_pretrain.experiment.analysis.analyze_config import AnalyzeConfig
+from fed_pretrain.experiment.training import dry_run
+from fed_pretrain.experiment.training.rounds import Training
 from fed_pretrain.experiment.training.run import train
 from fed_pretrain.experiment.workdir import workdir
+from groundwork.errors import UserError
 from tests.fed_pretrain.experiment.small_runs import small
 
 
@@ -37,6 +40,17 @@ def test_a_runs_misalignment_is_what_analyze_finds_of_the_rounds_it_kept(run, an
     assert own["rounds"] == [0, 1, 2]
     assert own["total"][-1] == 0.0 < own["total"][0]
     assert {**own, "provenance": None} == {**found, "provenance": None}
+
+
+def test_a_probe_that_the_model_has_no_answer_for_is_refused_before_anything_is_computed(
+    tmp_path, monkeypatch
+):
+    config = small(tmp_path / "run", model="linear", probes={"probes": "distance,misalignment"})
+    monkeypatch.delattr(Training, "run")
+    for command in (train, dry_run.describe):
+        with pytest.raises(UserError, match=r"--probes=misalignment.*no convolution filters"):
+            command(config)
+    assert not list(tmp_path.rglob("*.json*"))
 
 
 @pytest.mark.parametrize("name", ["distances", "misalignment"])

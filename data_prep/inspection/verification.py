@@ -61,7 +61,7 @@ def _account(folder: Path, manifest: Manifest) -> Iterator[str]:
 
 def _split(folder: Path, name: str, split: Split, manifest: Manifest) -> list[str]:
     try:
-        index = client_index.read(folder, split.index)
+        index = client_index.read(folder, split)
     except UserError as error:
         return [str(error)]
     faults = list(_index(folder, name, split, index))

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data_prep.store.manifest import StoredFile, stored_file
+from data_prep.store.manifest import Split, StoredFile, stored_file
 from groundwork import files
 from groundwork.errors import UserError
 
@@ -63,7 +63,7 @@ class IndexRows:
         }
         if num_labels is not None:
             counts = np.array(self.label_counts or [], np.int32)
-            columns["label_counts"] = pa.FixedSizeListArray.from_arrays(
+            columns[_LABELS] = pa.FixedSizeListArray.from_arrays(
                 pa.array(counts.ravel()), num_labels
             )
         return pa.table(columns)
@@ -109,12 +109,12 @@ class ClientIndex:
     @functools.cached_property
     def label_counts(self) -> np.ndarray | None:
         """Clients x labels; None where examples carry no label."""
-        if "label_counts" not in self._table.column_names:
+        if _LABELS not in self._table.column_names:
             return None
-        column = self._table["label_counts"].combine_chunks()
+        column = self._table[_LABELS].combine_chunks()
         if isinstance(column, pa.ChunkedArray):
             column = column.chunk(0)
-        labels = self._table.schema.field("label_counts").type.list_size
+        labels = self._table.schema.field(_LABELS).type.list_size
         return column.flatten().to_numpy().reshape(len(self), labels).astype(np.int64)
 
     def without(self, client_ids: Set[str]) -> ClientIndex:
@@ -133,15 +133,56 @@ class ClientIndex:
             raise UserError(f"the dataset has no client {client_id!r} in this split") from None
 
 
-def read(folder: Path, stored: StoredFile) -> ClientIndex:
-    """Reads an index after checking that it is the one the manifest names."""
-    path = folder / stored.file
+def read(folder: Path, split: Split) -> ClientIndex:
+    """Reads an index after checking that it is the one the manifest names, and fits the shards."""
+    path = folder / split.index.file
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         raise UserError(f"{path} is missing though the manifest names it") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
-    if hashlib.sha256(content).hexdigest() != stored.sha256:
+    if hashlib.sha256(content).hexdigest() != split.index.sha256:
         raise UserError(f"{path} is damaged: its sha256 is not the manifest's")
-    return ClientIndex(pq.read_table(pa.BufferReader(content)))
+    try:
+        table = pq.read_table(pa.BufferReader(content))
+        wrong = _misfit(table, split)
+    except (pa.ArrowException, OSError) as error:
+        wrong = str(error).splitlines()[0][:200]
+    if wrong:
+        raise UserError(f"{path} is no index of ours ({wrong}); do not use it")
+    return ClientIndex(table)
+
+
+_TYPES = {
+    "client_id": pa.string(),
+    "shard": pa.int32(),
+    "offset": pa.int64(),
+    "bytes": pa.int64(),
+    "num_examples": pa.int64(),
+}
+_LABELS = "label_counts"
+
+
+def _misfit(table: pa.Table, split: Split) -> str | None:
+    """Index and manifest may be anybody's: why this one could lead a reader astray."""
+    names, types = table.column_names, table.schema.types
+    found = dict(zip(names, types, strict=True))
+    labels = found.pop(_LABELS, None)
+    if found != _TYPES or len(set(names)) != len(names):
+        return f"its columns are {', '.join(names)}"
+    if labels is not None and labels != pa.list_(pa.int32(), getattr(labels, "list_size", 0)):
+        return f"its {_LABELS} are {labels}"
+    flat = [table[_LABELS].combine_chunks().flatten()] if labels is not None else []
+    if any(column.null_count for column in (*table.columns, *flat)):
+        return "a value is missing"
+    if len(table) != split.clients:
+        return f"it lists {len(table):,} clients, the manifest {split.clients:,}"
+    index = ClientIndex(table)
+    sizes = np.array([shard.bytes for shard in split.shards], np.int64)
+    if ((index.shards < 0) | (index.shards >= len(sizes))).any():
+        return "a client is in no shard"
+    counted = np.stack([index.offsets, index.lengths, index.num_examples])
+    if (counted < 0).any() or (index.offsets > sizes[index.shards] - index.lengths).any():
+        return "a client is outside its shard"
+    return None

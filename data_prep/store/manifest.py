@@ -42,10 +42,19 @@ def stored_file(path: Path) -> StoredFile:
     return StoredFile(path.name, path.stat().st_size, digest)
 
 
+def _check_counts(*counts: Json) -> None:
+    if not all(type(count) is int and count >= 0 for count in counts):
+        raise ValueError("a count is no whole number")
+
+
 @dataclasses.dataclass(frozen=True)
 class Shard(StoredFile):
     clients: int
     examples: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_counts(self.bytes, self.clients, self.examples)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +63,9 @@ class Split:
     examples: int
     index: StoredFile
     shards: tuple[Shard, ...]
+
+    def __post_init__(self) -> None:
+        _check_counts(self.clients, self.examples)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,6 +91,16 @@ class Manifest:
     """The code, libraries and machine that made it; empty where an older version recorded none."""
     created: str
     """UTC time and a checksum over time, command and versions: there their damage shows."""
+
+    def __post_init__(self) -> None:
+        """A manifest may be anybody's: what readers look up in it is there, and of its type."""
+        parts = (self.source, self.partition, self.counts, self.heterogeneity, self.extra)
+        if not all(isinstance(part, Mapping) for part in (*parts, self.versions)):
+            raise ValueError("a part of it is no mapping")
+        texts = (self.request, self.command, self.created, *(self.label_names or ()))
+        names = (self.source.get("name"), self.partition.get("rule"))
+        if not all(isinstance(text, str) for text in (*texts, *names)):
+            raise ValueError("a name or a text of it is none")
 
     @property
     def fingerprint(self) -> str:

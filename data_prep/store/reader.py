@@ -113,10 +113,10 @@ class PreparedDataset:
             ) from None
 
     def index(self, split: str) -> ClientIndex:
-        stored = self.split(split).index
+        stored = self.split(split)
         with self._lock:
             if split not in self._indexes:
-                self._folder.bring(stored.file)
+                self._folder.bring(stored.index.file)
                 try:
                     self._indexes[split] = client_index.read(self.path, stored)
                 except UserError:

@@ -48,6 +48,8 @@ def merged(values: Mapping[str, np.ndarray], scale: float) -> dict[str, np.ndarr
         if _part(name) == A:
             layer = name.rpartition("/")[0]
             kernel, b = result[f"{layer}/kernel"], values[f"{layer}/{B}"]
+            if a.size // max(1, a.shape[-1]) * b.shape[-1] != kernel.size:
+                raise ValueError(f"the adapter of {layer!r} does not fit its kernel")
             product = a.reshape(-1, a.shape[-1]).astype(np.float64) @ b.astype(np.float64)
             whole = kernel + scale * product.reshape(kernel.shape)
             result[f"{layer}/kernel"] = whole.astype(kernel.dtype)

@@ -212,6 +212,16 @@ def _run_checkpoint(header: bytes, body: bytes = b"") -> Callable[[Path], object
     return content(whole + hashlib.sha256(whole).digest())
 
 
+def _adapter(width: int) -> Callable[[Path], object]:
+    shapes = {"kernel": [1], "lora_a": [width, 1], "lora_b": [1, width]}
+    arrays = [
+        {"name": f"model/trainable/w/{name}", "dtype": "<f4", "shape": shape, "offset": 0}
+        for name, shape in shapes.items()
+    ]
+    header = {"metadata": {"lora_scale": 1.0}, "arrays": arrays}
+    return _run_checkpoint(json.dumps(header).encode(), bytes(4 * width))
+
+
 _BIG_SHAPE = {"dtype": "F32", "shape": [1 << 40], "data_offsets": [0, 4]}
 _ARRAYS = (
     b'{"metadata":{},"arrays":[{"name":"model/trainable/w","dtype":"%s","shape":%s,"offset":%s}]}'
@@ -455,6 +465,9 @@ FILES: dict[str, tuple[str, Callable[[Path], object], str]] = {
     ),
     "a run's checkpoint before its arrays": (
         "a.ckpt", _run_checkpoint(_ARRAYS % (b"<f4", b"[1]", b"-8"), bytes(8)), "damaged",
+    ),
+    "a run's checkpoint whose adapter unfolds to 2 GiB": (
+        "a.ckpt", _adapter(1 << 14), "the adapter of 'w' does not fit its kernel",
     ),
     "a run's checkpoint without arrays": ("a.ckpt", _run_checkpoint(b"[]"), "damaged"),
     "a run's checkpoint of no JSON": ("a.ckpt", _run_checkpoint(b"{"), "damaged"),

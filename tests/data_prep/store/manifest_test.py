@@ -77,6 +77,29 @@ def test_a_manifest_of_somebody_else_names_files_of_its_own_folder_only(
         manifest.read(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"source": []},
+        {"partition": {"rule": 3}},
+        {"label_names": [1, 2]},
+        {"counts": None},
+        {"command": ["rm"]},
+        {"splits": {"train": {"clients": "2", "examples": 1, "index": {}, "shards": []}}},
+    ],
+    ids=str,
+)
+def test_a_manifest_of_somebody_else_holds_values_of_their_types(
+    digits: PreparedDataset, tmp_path: Path, parts: dict[str, object]
+) -> None:
+    hostile = digits.manifest.to_json() | parts
+    hostile["created"] = manifest.now_with_check(hostile["command"], hostile["versions"])
+    hostile["fingerprint"] = manifest.fingerprint(hostile)
+    (tmp_path / "manifest.json").write_text(manifest._text(hostile))
+    with pytest.raises(UserError, match=r"manifest.json is no manifest of ours .*; do not use it"):
+        manifest.read(tmp_path)
+
+
 def test_read_is_written_plus_dropped(digits: PreparedDataset) -> None:
     assert digits.manifest.counts == {"read": 1797, "written": 1797, "dropped": {}}
     assert sum(split.examples for split in digits.manifest.splits.values()) == 1797

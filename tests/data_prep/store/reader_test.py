@@ -1,16 +1,20 @@
 """Real digits, read back; oracle: scikit-learn's own loader."""
 
 import concurrent.futures
+import dataclasses
 import pickle
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 from sklearn.datasets import load_digits
 
-from data_prep.store import reader
+from data_prep.store import manifest, reader
 from data_prep.store.reader import PreparedDataset, open_dataset
 from groundwork.errors import UserError
 from tests.data_prep.store.small_dataset import prepared_digits
@@ -159,3 +163,41 @@ def test_a_reader_holds_on_to_the_files_it_had_opened(tmp_path: Path) -> None:
     records = before.read_records("train", "form_03")
     prepared_digits(tmp_path, split="none", shards=2, overwrite=True)
     assert before.read_records("train", "form_03") == records
+
+
+def forged(folder: Path, change: Callable[[pa.Table], pa.Table]) -> Path:
+    """The same dataset with another index, and a manifest that vouches for it."""
+    written = manifest.read(folder)
+    [(name, split)] = written.splits.items()
+    pq.write_table(change(pq.read_table(folder / split.index.file)), folder / split.index.file)
+    other = dataclasses.replace(split, index=manifest.stored_file(folder / split.index.file))
+    manifest.write(folder, dataclasses.replace(written, splits={name: other}))
+    return folder
+
+
+def column(name: str, values: Callable[[pa.Table], pa.Array]) -> Callable[[pa.Table], pa.Table]:
+    return lambda table: table.set_column(table.column_names.index(name), name, values(table))
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda table: table.drop_columns(["offset"]), "its columns are"),
+        (lambda table: table.slice(1), "clients, the manifest"),
+        (
+            column("client_id", lambda table: pa.nulls(len(table), pa.string())),
+            "a value is missing",
+        ),
+        (column("shard", lambda table: pa.array([99] * len(table), pa.int32())), "in no shard"),
+        (column("shard", lambda table: pa.array([-1] * len(table), pa.int32())), "in no shard"),
+        (column("offset", lambda table: pa.array([-8] * len(table))), "outside its shard"),
+        (column("bytes", lambda table: pa.array([1 << 40] * len(table))), "outside its shard"),
+        (column("label_counts", lambda table: table["offset"]), "its label_counts are"),
+    ],
+)
+def test_an_index_that_leads_out_of_its_files_is_refused(
+    copy: Path, change: Callable[[pa.Table], pa.Table], why: str
+) -> None:
+    opened = open_dataset(forged(copy, change))
+    with pytest.raises(UserError, match=rf"\.parquet is no index of ours \(.*{why}"):
+        opened.index(opened.splits[0])

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from data_prep.sources.parsing import compressed
 from groundwork.untyped import Feature
 
 
@@ -33,8 +34,10 @@ class BadRecord(NamedTuple):
     detail: str = ""
 
     def sentence(self) -> str:
+        """Wrong bytes may come out of a damaged archive before its checksum is reached."""
         where = self.file if self.line is None else f"{self.file} line {self.line}"
-        return f"{where}: {self.reason}{f': {self.detail}' if self.detail else ''}"
+        detail = compressed.damage(self.file) or self.detail
+        return f"{where}: {self.reason}{f': {detail}' if detail else ''}"
 
 
 class Dropped(NamedTuple):

@@ -314,6 +314,27 @@ CASES: dict[str, Case] = {
     "7z cut short": _jsonl(_7z(a=LONG)[:-50], "truncated or no 7z", "r.7z"),
     "7z with a flipped byte": _jsonl(_middle_flipped(_7z(a=LONG)), "damaged", "r.7z"),
     "7z of two files": _jsonl(_7z(a=LONG, b=LONG), "holds 2 files", "r.7z"),
+    "7z with garbage behind it": _jsonl(_7z(a=LONG) + b"garbage", "other bytes", "r.7z"),
+    "bzip2 with a flipped byte": _jsonl(
+        _middle_flipped(bz2.compress(LONG)), "damaged", "r.jsonl.bz2"
+    ),
+    "gzip of UTF-16": _jsonl(
+        gzip.compress(LINES.decode().encode("utf-16")), "is UTF-16", "r.jsonl.gz"
+    ),
+    "7z of UTF-16": _jsonl(_7z(a=LINES.decode().encode("utf-16-be")), "is UTF-16", "r.7z"),
+    "a CSV of UTF-32": _csv(ROWS.decode().encode("utf-32"), "is UTF-32|UTF-16 or no text"),
+    "posts of UTF-16": Case(
+        "stackoverflow_dump", "Posts.xml", "<posts>\n</posts>".encode("utf-16"), "is UTF-16"
+    ),
+    "Pushshift of UTF-16": Case(
+        "reddit_pushshift", "RC", LINES.decode().encode("utf-16"), "is UTF-16"
+    ),
+    "an export of UTF-16": Case(
+        "stackoverflow_export", "a.csv", ROWS.decode().encode("utf-16"), "is UTF-16"
+    ),
+    "TFRecord with garbage behind it": Case(
+        "tfrecord", "a", _tfrecord(_example(client_id=b"c", x=1), tail=b"garbage"), "cut off",
+    ),
     "7z of its magic and noise": _jsonl(
         b"7z\xbc\xaf\x27\x1c" + bytes(range(200)), "truncated or no 7z", "r.7z"
     ),

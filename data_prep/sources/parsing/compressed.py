@@ -6,6 +6,7 @@ import gzip
 import io
 import lzma
 import os
+import struct
 import threading
 import zlib
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -30,6 +31,8 @@ _CHUNK, _BUFFER = 1 << 16, 1 << 18
 _PIECE = 1 << 12
 """Little at a time: zstandard hands out all that a piece expands to, 32,000 times its size."""
 _LZMA_MEMORY = 2 << 30
+_LOOKED_AT = 64 << 20
+_START_OF_7Z = 32
 
 
 class TruncatedArchive(Exception):
@@ -114,6 +117,20 @@ def cuts(path: str | os.PathLike[str], size: int) -> list[int]:
         return []
     with _opened(path) as file:
         return bzip2_blocks.cuts(file, size)
+
+
+def damage(path: str) -> str | None:
+    """What is wrong with a compressed file, where its beginning shows it."""
+    if not os.path.isfile(path) or kind(path) in (None, "7z"):
+        return None
+    left = _LOOKED_AT
+    try:
+        with open_bytes(path) as file:
+            while left > 0 and (part := file.read(_CHUNK)):
+                left -= len(part)
+    except TruncatedArchive as error:
+        return str(error)
+    return None
 
 
 def _opened(path: str | os.PathLike[str]) -> io.BufferedReader:
@@ -302,10 +319,19 @@ def _member(path: str, name: str) -> str:
             members = [member.filename for member in archive.list() if not member.is_directory]
     except Exception as error:
         raise UserError(f"{path} is truncated or no 7z archive: {error}") from error
+    if os.path.getsize(path) > _end_of_7z(path):
+        raise UserError(f"{path} is damaged: other bytes follow its end; cut them off")
     wanted = [member for member in members if Path(member).name == name] or members
     if len(wanted) != 1:
         raise UserError(f"{path} holds {len(members)} files and none of them is {name}")
     return wanted[0]
+
+
+def _end_of_7z(path: str) -> int:
+    """Its last part is the header, whose place and size its first bytes give."""
+    with open(path, "rb") as file:
+        offset, size = struct.unpack_from("<QQ", file.read(_START_OF_7Z), 12)
+    return _START_OF_7Z + int(offset) + int(size)
 
 
 def _factory(put: Callable[[bytes], object]):  # type: ignore[no-untyped-def]

@@ -85,6 +85,8 @@ def read_lines(unit: WorkUnit, member: str = "") -> Iterator[Line | BadRecord]:
                 content = file.readline(LONGEST_LINE)
                 if not content:
                     return
+                if not (unit.start or read):
+                    _refuse_utf16(unit.path, content[:_HEAD])
                 number += 1
                 if len(content) == LONGEST_LINE and not content.endswith(b"\n"):
                     yield BadRecord("line_too_long", unit.path, line_number(unit, number))
@@ -248,11 +250,12 @@ def check_utf8(path: str) -> None:
     if compressed.kind(path) == "7z":
         return  # Its members are known to their readers only.
     with compressed.open_bytes(path) as file, contextlib.suppress(compressed.TruncatedArchive):
-        head = file.read(_HEAD)
-        if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in head:
-            raise UserError(
-                f"{path} is UTF-16 or no text: save it as UTF-8 (iconv -f UTF-16 -t UTF-8)"
-            )
+        _refuse_utf16(path, file.read(_HEAD))
+
+
+def _refuse_utf16(path: str, head: bytes) -> None:
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in head:
+        raise UserError(f"{path} is UTF-16 or no text: save it as UTF-8 (iconv -f UTF-16 -t UTF-8)")
 
 
 def _is_utf8(value: str) -> bool:

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from data_prep.grouping import reading
-from data_prep.preparing import preparation, request
 from data_prep.preparing.preparation import PrepareConfig
 from groundwork.errors import UserError
 from tests.hostile.bounds import bounded
 from tests.hostile.data_files import CASES, Case
+from tests.hostile.readers import read_data
 
 _RULE = {"partition": "iid", "num_clients": 1}
 
@@ -28,15 +28,6 @@ def _config(case: Case, folder: Path) -> PrepareConfig:
     )
 
 
-def _read(config: PrepareConfig, staging: Path) -> None:
-    """All that reads the input, as a worker of the pipeline does it."""
-    opened = preparation.open_source(config)
-    job = preparation.make_job(opened, staging, {"extra": {}})
-    for task in request.pack_tasks(opened.reader):
-        for _ in reading.TaskReader(job, task, reading.READ).read():
-            pass
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_hostile_data_is_refused_in_one_sentence(name: str, tmp_path: Path) -> None:
     case = CASES[name]
@@ -48,10 +39,10 @@ def test_hostile_data_is_refused_in_one_sentence(name: str, tmp_path: Path) -> N
     config = _config(case, tmp_path)
     refusals = (UserError, reading.TooManyBadRecords)
     with bounded(), pytest.raises(refusals, match=case.why) as refusal:
-        _read(config, tmp_path)
+        read_data(config, tmp_path)
     sentence = str(refusal.value)
     assert "\n" not in sentence
     assert len(sentence) < 1000
     assert re.search(r"--\w+|" + re.escape(str(tmp_path)) + r"|line \d+|feature '", sentence)
     if isinstance(refusal.value, reading.TooManyBadRecords):
-        _read(dataclasses.replace(config, max_bad_records=1000), tmp_path)
+        read_data(dataclasses.replace(config, max_bad_records=1000), tmp_path)

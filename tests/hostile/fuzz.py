@@ -1,0 +1,169 @@
+"""Every reader is given sound files changed at random; it reads them, or refuses in one sentence.
+
+    python -m tests.hostile.fuzz                            until each reader computed ten minutes
+    python -m tests.hostile.fuzz --only=CSV,torch --seconds=60
+    python -m tests.hostile.fuzz --table                    write docs/reliability.md
+
+What was found goes to --output, a file a reader, to which the same command adds; it may be ended
+whenever one likes. A content that is refused at lines of code at which none was before is kept, and
+changed further. Each minute is a process of its own, so that a library that falls over is found.
+Once a finding is mended, take it out of its reader's file.
+"""
+
+import argparse
+import json
+import os
+import re
+import resource
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import machine
+from groundwork import command_line, files, versions
+from tests.hostile import changes
+from tests.hostile.readers import READERS
+from tools import page_tables
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
+_HEADER = ("reader", "parsed by", "CPU seconds", "files tried", "kept", "findings")
+_TURN = 60
+_PATIENCE = 120
+_MOST_KEPT = 500
+_LARGEST_KEPT = 1 << 16
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seconds", type=float, default=600.0, help="of CPU, each reader, in all")
+    parser.add_argument("--only", default="", help="readers, separated by commas")
+    parser.add_argument("--output", type=Path, default=Path("runs/benchmarks/fuzz"))
+    parser.add_argument("--table", action="store_true", help="only rewrite docs/reliability.md")
+    options = parser.parse_args()
+    if options.table:
+        page_tables.rewrite(PAGE, {"fuzz": lambda: _report(options.output)})
+        return 0
+    machine.announce()
+    command_line.quiet_libraries()
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    options.output.mkdir(parents=True, exist_ok=True)
+    names = options.only.split(",") if options.only else list(READERS)
+    while left := [n for n in names if _found(options.output, n)["seconds"] < options.seconds]:
+        for name in left:
+            _turn(name, options)
+    findings = sum(len(_found(options.output, name)["findings"]) for name in names)
+    print(f"findings: {findings}")
+    return 1 if findings else 0
+
+
+def _turn(name: str, options: argparse.Namespace) -> None:
+    """A minute of one reader, in a fork, whose end says what became of it."""
+    found = _found(options.output, name)
+    seconds = min(_TURN, options.seconds - found["seconds"])
+    last, result = (options.output / f"{_file_name(name)}.{end}" for end in ("last", "turn"))
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        limit = int(seconds) + _PATIENCE + int(time.process_time())
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
+        try:
+            _try_for(name, seconds, found["inputs"], last, result)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    if status:
+        why = f"ended with {os.waitstatus_to_exitcode(status)}"
+        kept = options.output / f"{_file_name(name)}.{len(found['findings'])}.finding"
+        kept.write_bytes(last.read_bytes())
+        found["findings"].append(f"{why}: {kept.name}")
+        found["inputs"] += 1  # Another seed next time.
+    else:
+        turn = json.loads(result.read_text())
+        found = {**found, **{key: found[key] + turn[key] for key in ("seconds", "inputs")}}
+    maker = _maker()
+    if maker not in found["made"]:
+        found["made"].append(maker)
+    files.write_json(options.output / f"{_file_name(name)}.json", found)
+    print(
+        f"{name}: {found['inputs']:,} files in {found['seconds']:.0f} s, "
+        f"{_kept(options.output, name)} kept, {len(found['findings'])} findings",
+        flush=True,
+    )
+
+
+def _try_for(name: str, seconds: float, seed: int, last: Path, result: Path) -> None:
+    reader = READERS[name]
+    generator = np.random.default_rng([seed, *name.encode()])
+    corpus = _corpus(last.parent, name)
+    corpus.mkdir(exist_ok=True)
+    sound = reader.sound()
+    kept = [sound, *(path.read_bytes() for path in sorted(corpus.iterdir()))]
+    met = {changes.tried(reader, one) for one in kept}
+    began, tried = time.process_time(), 0
+    while time.process_time() - began < seconds:
+        base = kept[int(generator.integers(len(kept)))] if generator.random() < 0.7 else sound
+        content = changes.changed(base, list(changes.random_changes(generator)))
+        last.write_bytes(content)
+        way = changes.tried(reader, content)
+        tried += 1
+        if way not in met:
+            met.add(way)
+            if len(kept) < _MOST_KEPT and len(content) < _LARGEST_KEPT:
+                kept.append(content)
+                (corpus / f"{len(kept):04d}-{tried}").write_bytes(content)
+    files.write_json(result, {"seconds": time.process_time() - began, "inputs": tried})
+
+
+def _corpus(folder: Path, name: str) -> Path:
+    return folder / f"{_file_name(name)}.corpus"
+
+
+def _kept(folder: Path, name: str) -> int:
+    corpus = _corpus(folder, name)
+    return len(list(corpus.iterdir())) if corpus.exists() else 0
+
+
+def _found(folder: Path, name: str) -> dict[str, Any]:
+    path = folder / f"{_file_name(name)}.json"
+    if not path.exists():
+        return {"seconds": 0.0, "inputs": 0, "findings": [], "made": []}
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+def _file_name(name: str) -> str:
+    return re.sub(r"\W", "_", name)
+
+
+def _maker() -> str:
+    """The same for every turn of a command."""
+    return f"{versions.current()['commit'][:9]} on {versions.processor()}, {os.cpu_count()} cores"
+
+
+def _report(folder: Path) -> str:
+    found = {name: _found(folder, name) for name in READERS}
+    rows = [
+        (
+            name,
+            READERS[name].parser,
+            f"{one['seconds']:,.0f}",
+            f"{one['inputs']:,}",
+            str(_kept(folder, name)),
+            str(len(one["findings"])),
+        )
+        for name, one in found.items()
+    ]
+    made = sorted({maker for one in found.values() for maker in one["made"]})
+    return f"{page_tables.markdown(_HEADER, rows)}\nMade at commit {'; '.join(made)}.\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -31,6 +31,8 @@ def of_system(error: OSError, again: str = "run the same command again") -> str:
     where = f" while writing {error.filename}" if error.filename else ""
     if error.errno == errno.EFBIG:
         return f"a file grew too large{where}: raise the limit (ulimit -f) and {again}"
+    if error.errno == errno.EDQUOT:
+        return f"the disk quota is reached{where}: free some space of yours and {again}"
     if error.errno in NO_ROOM:
         return f"the disk is full{where}: free some space and {again}"
     return f"{error.filename or 'a file'}: {error.strerror or error}"

@@ -8,6 +8,7 @@ the network with it and without.
 """
 
 import dataclasses
+import hashlib
 import importlib.util
 import json
 import os
@@ -28,6 +29,7 @@ OFFLINE_VARIABLE = "HF_HUB_OFFLINE"
 TIMEOUT_SECONDS = 30
 SHARDS = "model.safetensors.index.json"
 WEIGHTS = ("model.safetensors", SHARDS, "pytorch_model.bin")
+_DIGITS_OF_GIT = 40
 _TORCH = "https://download.pytorch.org/models"
 _NAME = re.compile(r"^(?P<name>\w[\w.-]*(/\w[\w.-]*)?)(@(?P<revision>\w[\w.-]*))?$", re.ASCII)
 # torchvision's file names end in the first digits of their sha256.
@@ -117,7 +119,9 @@ def _whole(wanted: _Wanted, path: Path) -> Path:
     """With the shards of an index beside it."""
     if path.name == SHARDS:
         for shard in shards_of(path):
-            if not (path.parent / shard).is_file():
+            if (path.parent / shard).is_file():
+                _checked(path.parent / shard, wanted)
+            else:
                 _download(wanted, (shard,))
     return path
 
@@ -163,7 +167,8 @@ def _by_huggingface(wanted: _Wanted, file: str) -> Path:
     import huggingface_hub
 
     assert wanted.repository is not None
-    return Path(huggingface_hub.hf_hub_download(wanted.repository, file, revision=wanted.revision))
+    found = huggingface_hub.hf_hub_download(wanted.repository, file, revision=wanted.revision)
+    return _checked(Path(found), wanted)
 
 
 def _by_url(wanted: _Wanted, file: str) -> Path:
@@ -179,15 +184,26 @@ def _by_url(wanted: _Wanted, file: str) -> Path:
 
 
 def _checked(file: Path, wanted: _Wanted) -> Path:
-    """torchvision's names carry their own check; a half-written file must not train."""
+    """A half-written file must not train."""
     digits = _published_digits(file)
-    if digits and not checksums.of(file).startswith(digits):
-        raise UserError(f"{wanted.said}: {file} is damaged (sha256), remove it")
+    if digits and not _digest(file, len(digits)).startswith(digits):
+        raise UserError(f"{wanted.said}: {file} is damaged (its checksum differs), remove it")
     checksums.check_noted(file)
     return file
 
 
 def _published_digits(file: Path) -> str:
-    """The first digits of its sha256, where its name ends in them."""
+    """Of its checksum: the end of torchvision's name, or the name of it in HuggingFace's cache."""
+    blob = file.resolve()
+    if blob.parent.name == "blobs" and re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", blob.name):
+        return blob.name
     digits = re.search(r"-([0-9a-f]{8})\.pth$", file.name)
     return digits[1] if digits else ""
+
+
+def _digest(file: Path, digits: int) -> str:
+    """HuggingFace names large files by their sha256, and small ones as git does."""
+    if digits != _DIGITS_OF_GIT:
+        return checksums.of(file)
+    content = file.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()

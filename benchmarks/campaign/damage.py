@@ -1,6 +1,8 @@
 """Flipped bits in what a command reads or has made, and disks that are full."""
 
 import contextlib
+import errno
+import math
 import os
 import resource
 import shutil
@@ -18,6 +20,9 @@ from groundwork import array_file
 from groundwork.errors import UserError
 
 _PAGE = 4096  # A size of less than one page means no limit.
+_SYNCED = 30
+"""Files that a command brings to the disk, about; beyond them nothing is refused."""
+_Disk = contextlib.AbstractContextManager[Callable[[int], None]]
 _NOT_READ = ("lock", "tensorboard")
 
 
@@ -116,28 +121,28 @@ def full_disks(row: Row, folder: Path, times: int, command: Command) -> None:
     whole = _reference(row, command, place)
     used = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
     largest = max(path.stat().st_size for path in place.rglob("*") if path.is_file())
-    may_mount = _may_mount(folder)
+    ways: list[tuple[str, Callable[[], _Disk], int, int]] = [
+        ("with files that may not grow", _short_files, 1, largest),
+        ("over a quota", _quota, 1, _SYNCED),
+    ]
+    if _may_mount(folder):
+        ways.append(("on a full disk", lambda: _tmpfs(place), used // 50, used))
     while row.tried < times and not row.time_is_up:
-        if may_mount and row.random.random() < 0.5:
-            limit, disk = row.random.randint(used // 50, used), _tmpfs(place)
-            how = "on a full disk"
-        else:
-            limit, disk = row.random.randint(1, largest), _short_files()
-            how = "with files that may not grow"
-            emptied(place)
-        with disk as resize:
+        how, disk, low, high = row.random.choice(ways)
+        limit = row.random.randint(low, high)
+        emptied(place)
+        with disk() as resize:
             resize(limit)
             first = commands.run(command, place)
             resize(0)
             row.note(how)
             told = first.kind in (FINISHED, REFUSED)
             end = commands.run(command, place) if told else first
-            judge(row, f"{how}, {limit} bytes", end, place, whole)
+            judge(row, f"{how}, {limit}", end, place, whole)
 
 
 @contextlib.contextmanager
 def _tmpfs(place: Path) -> Iterator[Callable[[int], None]]:
-    emptied(place)
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(place)], check=True)
 
     def resize(limit: int) -> None:
@@ -163,11 +168,34 @@ def _short_files() -> Iterator[Callable[[int], None]]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+@contextlib.contextmanager
+def _quota() -> Iterator[Callable[[int], None]]:
+    """Root has none, so it is played: a file beyond the limit cannot be brought to the disk."""
+    real, left = os.fsync, math.inf
+
+    def fsync(file: int) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+        real(file)
+
+    def resize(limit: int) -> None:
+        nonlocal left
+        left = limit or math.inf
+
+    os.fsync = fsync  # type: ignore[assignment]
+    try:
+        yield resize
+    finally:
+        os.fsync = real
+
+
 def _may_mount(folder: Path) -> bool:
     if os.getuid() != 0:
         return False
     try:
-        with _tmpfs(folder / "mounted"):
+        with _tmpfs(emptied(folder / "mounted")):
             return True
     except (OSError, subprocess.SubprocessError):
         return False

@@ -61,7 +61,8 @@ def comparison(
         values = [[one[x] for x in shared] for one in found]
         mean = [sum(one) / len(one) for one in zip(*values, strict=True)]
         ink = palette.INKS[colour % len(palette.INKS)].light
-        plot.plot(shared, mean, _STYLES[style % len(_STYLES)], label=label, color=ink)
+        name = label.replace("$", r"\$")  # a name, no formula
+        plot.plot(shared, mean, _STYLES[style % len(_STYLES)], label=name, color=ink)
         if len(found) > 1:
             low, high = (list(map(end, zip(*values, strict=True))) for end in (min, max))
             plot.fill_between(shared, low, high, color=ink, alpha=0.15, linewidth=0)

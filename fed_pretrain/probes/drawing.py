@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.text import Text
+from matplotlib.ticker import MaxNLocator, NullFormatter
 from numpy.typing import ArrayLike
 
 from groundwork import files, palette
@@ -19,7 +21,15 @@ COLOURS = palette.ON_WHITE[:3]
 
 
 def save(made: Figure, target: Path) -> None:
-    with files.replacing(target) as path:
+    """A client's or a folder's name may hold dollar signs: no text of a figure is a formula."""
+    for plot in made.axes:
+        for axis in (plot.xaxis, plot.yaxis):
+            if axis.get_scale() == "log":  # whose ticks would be formulas
+                axis.set_major_formatter("{x:g}")
+                axis.set_minor_formatter(NullFormatter())
+    for text in made.findobj(Text):
+        text.set_parse_math(False)
+    with matplotlib.rc_context({"text.parse_math": False}), files.replacing(target) as path:
         made.savefig(path, format="png", dpi=130, metadata={"Software": None})
 
 

@@ -49,6 +49,23 @@ def test_files_brought_by_hand_are_found_with_their_shards(empty: Path) -> None:
     assert hub.find("me/net", ("vocab.json", "model-1.safetensors")).name == "model-1.safetensors"
 
 
+def test_a_damaged_file_of_huggingfaces_cache_is_refused(empty: Path) -> None:
+    kept = empty / "hf" / "hub" / "models--me--net"
+    # `printf x | sha256sum` and `printf x | git hash-object --stdin`
+    names = {
+        "model.safetensors": "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881",
+        "vocab.json": "c1b0730e0133447badcfd47fd144e254807b06e1",
+    }
+    for file, name in names.items():
+        blob, snapshot = put(kept / "blobs" / name), kept / "snapshots" / "c0ffee" / file
+        snapshot.parent.mkdir(parents=True, exist_ok=True)
+        snapshot.symlink_to(blob)
+        assert hub.find("me/net", (file,)) == snapshot
+        put(blob, "y")
+        with pytest.raises(UserError, match="is damaged"):
+            hub.find("me/net", (file,))
+
+
 @pytest.mark.parametrize("shard", ["../model.safetensors", "/etc/x.safetensors", "model.bin", 3])
 def test_an_index_names_files_in_its_own_folder_alone(empty: Path, shard: object) -> None:
     index = put(empty / hub.SHARDS, json.dumps({"weight_map": {"a": shard}}))

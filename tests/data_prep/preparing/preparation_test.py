@@ -210,7 +210,7 @@ def test_an_output_that_holds_other_things_is_left_alone(tmp_path: Path) -> None
     ("number", "sentence"),
     [
         (errno.ENOSPC, "disk is full"),
-        (errno.EDQUOT, "disk is full"),
+        (errno.EDQUOT, "disk quota is reached"),
         (errno.EFBIG, "grew too large"),
     ],
 )

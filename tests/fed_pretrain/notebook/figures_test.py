@@ -1,5 +1,7 @@
 """Figures on axes that are given, with the numbers of the rows."""
 
+import io
+
 import pytest
 from matplotlib.figure import Figure
 
@@ -31,3 +33,9 @@ def test_a_line_is_the_mean_of_its_runs_and_the_band_their_range():
 def test_a_column_that_no_row_has_is_named():
     with pytest.raises(ArgumentError, match="column='loss': no row has it"):
         figures.comparison({("random", 0, 0): [rows(0.1)]}, "loss", Figure().subplots())
+
+
+def test_a_dollar_sign_in_a_name_is_one():
+    ax = Figure().subplots()
+    made = figures.comparison({(r"$\no formula{$", 0, 0): [rows(0.1)]}, "eval_accuracy", ax)
+    made.savefig(io.BytesIO())

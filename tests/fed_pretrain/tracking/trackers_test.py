@@ -1,7 +1,10 @@
 """A run tells its followers what happens, and goes on whatever becomes of them."""
 
+import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -9,6 +12,7 @@ from fed_pretrain.experiment.training.run import train
 from fed_pretrain.experiment.workdir.metrics import read_rows
 from fed_pretrain.tracking import known_trackers
 from fed_pretrain.tracking.follower import FollowedRun, Follower, Row
+from fed_pretrain.tracking.mlflow_tracker import MlflowTracker
 from fed_pretrain.tracking.tracker import Guarded, Tracker, TrackingConfig
 from groundwork.errors import UserError
 from tests.fed_pretrain.experiment.small_runs import small
@@ -72,6 +76,53 @@ def test_a_warning_leaves_the_password_of_an_address_out(capfd) -> None:
     assert "failed and is off for the rest of this run (API request to https://***@host/api" in (
         capfd.readouterr().err
     )
+
+
+class Server:
+    """Stands in for MLflow's client: it counts the runs that were made."""
+
+    def __init__(self) -> None:
+        self.created = 0
+        self.rounds: dict[str, list[int]] = {}
+
+    def get_experiment_by_name(self, name: str) -> SimpleNamespace:
+        return SimpleNamespace(experiment_id="0")
+
+    def create_run(self, experiment: str, run_name: str, tags: object) -> SimpleNamespace:
+        self.created += 1
+        self.rounds[f"run {self.created}"] = []
+        return SimpleNamespace(info=SimpleNamespace(run_id=f"run {self.created}"))
+
+    def update_run(self, run: str, status: str) -> None:
+        assert status == "RUNNING"
+
+    def get_run(self, run: str) -> SimpleNamespace:
+        return SimpleNamespace(data=SimpleNamespace(metrics={"round": max(self.rounds[run])}))
+
+    def log_batch(self, run: str, metrics: Sequence[Sequence[object]] = (), params=()) -> None:
+        self.rounds[run] += [int(str(step)) for *_, step in metrics]
+
+
+def test_mlflow_goes_on_in_its_run_under_another_password_and_keeps_neither(
+    tmp_path, monkeypatch
+) -> None:
+    server, mlflow, entities = Server(), ModuleType("mlflow"), ModuleType("mlflow.entities")
+    monkeypatch.setattr(mlflow, "MlflowClient", lambda: server, raising=False)
+    monkeypatch.setattr(entities, "Param", lambda *values: values, raising=False)
+    monkeypatch.setattr(entities, "Metric", lambda *values: values, raising=False)
+    monkeypatch.setitem(sys.modules, "mlflow", mlflow)
+    monkeypatch.setitem(sys.modules, "mlflow.entities", entities)
+    run = FollowedRun("run", tmp_path, {"seed": 0}, {})
+    rows = [{"round": number} for number in range(3)]
+    for password, host, known in (("old", "host", 2), ("new", "host", 3), ("new", "other", 3)):
+        address = f"https://me:{password}@{host}/api"
+        monkeypatch.setattr(mlflow, "get_tracking_uri", lambda at=address: at, raising=False)
+        MlflowTracker(TrackingConfig()).begin(run, rows[:known])
+        kept = (tmp_path / "tracking" / "mlflow.json").read_text()
+        assert password not in kept
+        assert json.loads(kept)["place"] == f"https://***@{host}/api"
+    # Another password is the same place, another host is not.
+    assert server.rounds == {"run 1": [0, 1, 2], "run 2": [0, 1, 2]}
 
 
 def test_a_tracker_that_is_not_known_or_not_installed_is_refused(monkeypatch) -> None:

@@ -23,7 +23,9 @@ class Calibrated:
                 " which neither secure sums nor the run's privacy cover; of such a run no head can"
                 " be calibrated"
             )
-        self._layer = HeadLayer(assembly.start, assembly.task, assembly.executor, asked)
+        self._layer = HeadLayer(
+            assembly.start, assembly.task, assembly.executor, assembly.session, asked
+        )
         self._classes, self._width = assembly.task.num_classes, self._layer.width
         self._strength = assembly.config.start.head_strength
         numbers = self._classes * self._width**2

@@ -48,14 +48,13 @@ class Evaluations:
         return self._global(self._config.eval_split).labels()
 
     def _key(self, kind: str, split: str) -> tuple[object, ...]:
-        start = repr(self._assembly.start.build_model.identity())
         config = self._config
         seed = self._assembly.config.seed if config.eval_examples else 0
         device = self._assembly.executor.server_device
         return (
             kind,
             id(self._assembly.seen.task),
-            start,
+            self._assembly.structure,
             split,
             config.eval_examples,
             seed,

@@ -1,7 +1,7 @@
 """The layer of the classes in a start: what clients sum at it, and other values in its place."""
 
 import collections
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 
 import numpy as np
 import tensorflow_federated as tff
@@ -9,6 +9,7 @@ import tensorflow_federated as tff
 from fed_pretrain.clients.local_work import TRAIN_SPLIT
 from fed_pretrain.curvature import sample
 from fed_pretrain.executors.executor import Executor
+from fed_pretrain.experiment.assembly.session import Session, structure
 from fed_pretrain.models.weights import ModelArrays
 from fed_pretrain.starts.closed_form import ClassSums
 from fed_pretrain.starts.start import Start
@@ -26,17 +27,21 @@ BYTES_A_NUMBER = 4
 class HeadLayer:
     """`asked` is the flag that wants another head, for refusals."""
 
-    def __init__(self, start: Start, task: Task, executor: Executor, asked: str) -> None:
+    def __init__(
+        self, start: Start, task: Task, executor: Executor, session: Session, asked: str
+    ) -> None:
         if not is_labelled(task):
             raise UserError(
                 f"{asked}: a head in closed form needs one label an example, which task"
                 f" {task.name!r} does not have"
             )
-        name = of(start)
+        kept = ("name of the head", structure(task, start))
+        name = session.compiled(kept, lambda: of(start))
         if name is None:
             raise UserError(f"{asked}: model {task.model_name!r} has no head of its own")
         self.name = name
-        self._start, self._task, self._executor, self._asked = start, task, executor, asked
+        self._start, self._task, self._executor = start, task, executor
+        self._session, self._asked = session, asked
         whole = sample.draw(task.dataset.index(TRAIN_SPLIT), None, seed=0)
         self.clients = sample.inputs(task.reader(TRAIN_SPLIT), whole, _BATCH)
 
@@ -45,9 +50,13 @@ class HeadLayer:
         """The length of what the layer is given."""
         return feature_sums.width_of(self._start.build_model().get_layer(self.name))
 
-    def computation(self, build: Callable[..., tff.Computation], *arguments: object) -> Nested:
-        """One of those of `feature_sums` and `class_mixtures`, at this layer."""
-        return build(self._task, self._start.build_model, self.name, *arguments)
+    def computation(self, build: Callable[..., tff.Computation], *arguments: Hashable) -> Nested:
+        """One of those of `feature_sums` and `class_mixtures`, at this layer; built once."""
+        task, start = self._task, self._start
+        return self._session.compiled(
+            ("head layer", build, structure(task, start), self.name, *arguments),
+            lambda: build(task, start.build_model, self.name, *arguments),
+        )
 
     def total(self, computation: Nested, weights: ModelArrays) -> Nested:
         """What it gives over all training examples of all clients."""

@@ -1,7 +1,6 @@
 """A start with a head in closed form: one pass over the training clients, on the run's executor."""
 
 import dataclasses
-import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -46,7 +45,7 @@ def fitted(
     form, protection = closed_form.FORMS[config.head], Protection.of(run.algorithm)
     if protection.any:
         _check_protected(form, config)
-    layer = HeadLayer(start, task, executor, f"--start_head={config.head}")
+    layer = HeadLayer(start, task, executor, session, f"--start_head={config.head}")
     # Starts that differ in the draw of the head alone (by seed) have the same one here.
     made_from = (_body_digest(start, layer.name), *_settings(config, form, protection))
     fit = session.cached(
@@ -163,6 +162,20 @@ def _body_digest(start: Start, head: str) -> str:
     return state.hexdigest()
 
 
+@dataclasses.dataclass(frozen=True)
+class _Leaves:
+    """What a client makes of its sums: with `scales` votes for them, and shortened to a norm."""
+
+    protection: Protection
+    norm: float
+    scales: tuple[float, ...] = ()
+
+    def __call__(self, sums: Nested) -> Nested:
+        if self.scales:
+            sums = feature_sums.votes(sums, self.scales, _LENGTHS)
+        return self.protection.leaves(sums, norm=self.norm)
+
+
 class _Fit:
     """The head's `values` by name, and what start.json says about them."""
 
@@ -194,10 +207,9 @@ class _Fit:
 
     def _sums(self) -> tuple[ClassSums, list[ClassSums]]:
         """Over all clients, and of each where the head needs that."""
-        layer, protection, leaves = self._layer, self._protection, None
+        layer, protection = self._layer, self._protection
         weights = ModelArrays(*self._start.weights)
-        if protection.any:
-            leaves = functools.partial(protection.leaves, norm=self._norm)
+        leaves = _Leaves(protection, self._norm) if protection.any else None
         if self._form.from_mixtures and self._config.head_mixtures > 1:
             computation = layer.computation(
                 class_mixtures.class_mixtures, self._config.head_mixtures, self._moment
@@ -220,18 +232,15 @@ class _Fit:
         weights = layer.exchanged(ModelArrays(*self._start.weights), layer.values(head))
         if self._protection.any:
             return self._voted(weights)
-        computation = layer.computation(feature_sums.losses_by_scale, list(_SCALES))
+        computation = layer.computation(feature_sums.losses_by_scale, tuple(_SCALES))
         found = layer.total(computation, weights)
         best = int(np.argmin(np.asarray(found["losses"])))
         return float(_SCALES[best]), float(found["squares"]) / float(found["count"])
 
     def _voted(self, weights: ModelArrays) -> tuple[float, float]:
         """Where sums are protected each client names its best factor and its length of phi."""
-        scales, protection = list(_SCALES[::5]), self._protection
-
-        def leaves(sums: Nested) -> Nested:
-            return protection.leaves(feature_sums.votes(sums, scales, _LENGTHS), norm=_VOTES)
-
+        scales, protection = tuple(_SCALES[::5]), self._protection
+        leaves = _Leaves(protection, _VOTES, scales)
         computation = self._layer.computation(feature_sums.losses_by_scale, scales, leaves)
         votes = protection.arrives(self._layer.total(computation, weights), _VOTES, "votes")
         return float(scales[np.argmax(votes["scale"])]), _LENGTHS[np.argmax(votes["length"])]

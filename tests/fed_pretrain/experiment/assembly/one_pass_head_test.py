@@ -17,6 +17,7 @@ from fed_pretrain.experiment.assembly.session import Session
 from fed_pretrain.pretraining.central_training import PretrainConfig, pretrain
 from fed_pretrain.starts.closed_form import FORMS, ClassSums
 from fed_pretrain.starts.start_config import StartConfig
+from fed_pretrain.tasks import feature_sums
 from groundwork.errors import UserError
 from tests.fed_pretrain.experiment.small_runs import small
 
@@ -70,6 +71,14 @@ def test_ridge_over_clients_is_the_central_regression_on_the_models_own_features
 def test_a_random_body_with_a_one_pass_head_is_far_above_chance(ridge) -> None:
     x, y = pooled(ridge.task, "test")
     assert (ridge.start.model().predict(x, verbose=0).argmax(1) == y).mean() > 0.8
+
+
+def test_another_start_of_the_same_structure_builds_no_computation_again(
+    ridge, session, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(feature_sums, "client_sums", lambda *_: pytest.fail("built again"))
+    other = assembled(session, tmp_path, "ridge", seed=7)
+    assert other.start.digest != ridge.start.digest
 
 
 @pytest.mark.slow

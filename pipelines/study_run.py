@@ -18,7 +18,7 @@ from groundwork.progress import duration
 from groundwork.stores import mirror
 from groundwork.untyped import Json
 from pipelines import deciding as deciding_module
-from pipelines import study_file
+from pipelines import hyperparameters, study_file
 from pipelines.deciding import Deciding
 from pipelines.execution import fit_check, flag_check
 from pipelines.execution.display import Display, TimeLeft, last_round
@@ -171,6 +171,8 @@ def _execute(
         writers = [StudyFile(plan).update, progress.update] if makes_report else []
         execution.on_change = [*writers, display.show]
         execution.run()
+        if makes_report:
+            hyperparameters.write(execution.workdir, execution.states.values())
 
 
 def _result(execution: Execution, deciding: Deciding) -> StudyResult:

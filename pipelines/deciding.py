@@ -4,6 +4,9 @@ The study is judged at the looks its plan declares. After each one, the starts w
 seeds would settle get the seeds of the next look; nothing is begun that would go beyond the plan's
 minutes. What is known follows from the finished steps alone, so a study that was killed, or whose
 steps another scheduler runs, comes to the same seeds.
+
+Minutes are those of a quiet machine: where others take the processor, a step counts as what it took
+of it.
 """
 
 import json
@@ -79,7 +82,7 @@ class Deciding:
         if self.plan.budget.minutes is None or not wanted:
             return list(wanted)
         states = execution.states.values()
-        spent = sum(state.seconds for state in states) / self.parallel
+        spent = sum(state.quiet_seconds for state in states) / self.parallel
         fresh = sum(
             (number - self.taken[place]) * _seconds_a_seed(states, place, self.taken[place])
             for place, number in wanted.items()
@@ -122,7 +125,7 @@ def _listed(numbers: Sequence[int]) -> str:
 def _seconds_a_seed(states: Iterable[StepState], place: Place, seeds: int) -> float:
     """What the runs and analyses of a start have taken, by the seeds they are of."""
     seconds = sum(
-        state.seconds
+        state.quiet_seconds
         for state in states
         if "seed" in state.step.coordinates
         and (state.step.coordinates.get("task"), state.step.coordinates.get("start")) == place

@@ -12,7 +12,7 @@ from typing import TextIO
 from groundwork.progress import Progress, duration
 from groundwork.untyped import Json
 from pipelines.execution.execution import Execution, StepState
-from pipelines.plan.steps import Step
+from pipelines.plan.steps import Step, kinship
 
 Rounds = Callable[[StepState], int | None]
 
@@ -85,16 +85,19 @@ class TimeLeft:
         return max(sum(left) / self.parallel, max(left, default=0.0))
 
     def _costs(self, states: Iterable[StepState]) -> dict[str, _Cost]:
-        """By affinity and by kind of step."""
+        """By affinity, by what it is a part of, and by kind of step."""
         costs: dict[str, _Cost] = defaultdict(_Cost)
         for state in states:
             seconds, done = self._measured(state)
+            if not done:
+                continue
+            kin = kinship(state.step.affinity)
+            for name in (*kin, state.step.kind):
+                costs[name].add(seconds, done)
             advance = self._advances.get(state.step.step_id)
-            if done and state.over and advance is not None and advance.first is not None:
-                costs[state.step.affinity].begins.append(advance.first_seconds)
-            if done:
-                costs[state.step.affinity].add(seconds, done)
-                costs[state.step.kind].add(seconds, done)
+            if state.over and advance is not None and advance.first is not None:
+                for name in kin:
+                    costs[name].begins.append(advance.first_seconds)
         return costs
 
     def _measured(self, state: StepState) -> tuple[float, int]:
@@ -124,9 +127,10 @@ class TimeLeft:
 
     def _seconds_of(self, state: StepState, costs: dict[str, _Cost]) -> float | None:
         step = state.step
-        cost = costs.get(step.affinity) or costs.get(step.kind)
-        if cost is None:
+        known = [kin for kin in (*kinship(step.affinity), step.kind) if kin in costs]
+        if not known:
             return None
+        cost = costs[known[0]]
         if state.status != "running":
             return cost.begin + cost.each * pieces(step)
         advance = self._advances[step.step_id]

@@ -1,7 +1,7 @@
 """Runs the steps of a study: what is done is skipped, what fails is retried, the rest goes on.
 
 Steps run in worker processes, one step at a time each. A worker keeps its imports, datasets and
-built processes from step to step, so ready steps go to the worker that last ran their kin.
+compiled programs from step to step, so ready steps go to the worker that has run their kin.
 
 A step that another process is at is left to it: its result is taken when it is there.
 """
@@ -34,13 +34,14 @@ class StepState:
     """Where one step stands.
 
     `status` is waiting, running, elsewhere (another process is at it), done, skipped, failed or
-    blocked.
+    blocked. quiet_seconds: the wall time, or the processor time where others kept it waiting.
     """
 
     step: Step
     status: str = "waiting"
     attempts: int = 0
     seconds: float = 0.0
+    quiet_seconds: float = 0.0
     message: str = ""
     output: Path | None = None
     fingerprint: str = ""
@@ -57,9 +58,12 @@ class StepState:
 
 @dataclass
 class _Worker:
+    """known: the affinities, and what they are parts of, of the steps it has run."""
+
     process: "subprocess.Popen[str]"
     answers: Any
     affinity: str = ""
+    known: set[str] = field(default_factory=set)
     state: StepState | None = None
     key: str = ""
 
@@ -174,6 +178,7 @@ class Execution:
         if record is not None and record.key == key:
             state.status, state.output = "skipped", output
             state.fingerprint, state.seconds = record.fingerprint, record.seconds
+            state.quiet_seconds = record.quiet_seconds
 
     def _key(self, state: StepState) -> str:
         fingerprints = {
@@ -183,18 +188,23 @@ class Execution:
         return steps_module.key(state.step, fingerprints)
 
     def _preferred(self, worker: _Worker | None) -> Iterator[StepState]:
-        """Ready steps: kin of the worker's last one, then those no other worker is at home with."""
+        """Ready steps: kin of the worker's own, then those that no other worker knows.
+
+        What each structure compiles to is so compiled once, as long as there is other work.
+        """
         ready = [
             state
             for state in self.asked
             if state.to_do and all(self.states[name].over for name in state.step.inputs())
         ]
-        own = worker.affinity if worker is not None else None
-        taken = {other.affinity for other in self._workers if other is not worker}
+        own, known = (worker.affinity, worker.known) if worker is not None else ("", set[str]())
+        taken = set[str]().union(*(w.known for w in self._workers if w is not worker))
 
-        def strangeness(state: StepState) -> tuple[bool, bool, bool]:
+        def strangeness(state: StepState) -> tuple[bool, bool, bool, int]:
             affinity = state.step.affinity
-            return affinity != own, _family(affinity) != _family(own or ""), affinity in taken
+            unknown = sum(part not in known for part in steps_module.kinship(affinity))
+            restart = _family(affinity) != _family(own)
+            return affinity not in known, restart, affinity in taken, unknown
 
         return iter(sorted(ready, key=strangeness))
 
@@ -245,6 +255,7 @@ class Execution:
             "log": str(self._log(output)),
         }
         worker.affinity, worker.state, worker.key = state.step.affinity, state, key
+        worker.known.update(steps_module.kinship(state.step.affinity))
         state.status, state.output, state.started = "running", output, time.monotonic()
         state.attempts += 1
         assert worker.process.stdin is not None
@@ -282,11 +293,12 @@ class Execution:
         state = worker.state
         assert state is not None
         line = worker.answers.readline()
-        state.seconds = time.monotonic() - state.started
+        state.seconds = state.quiet_seconds = time.monotonic() - state.started
         worker.state = None
         if line:
             answer = json.loads(line)
             code, message = answer["code"], answer["message"]
+            state.quiet_seconds = min(state.seconds, answer["processor_seconds"])
             if answer["memory_mb"] * 1e6 > _WORKER_MEMORY_SHARE * memory.bytes_of_machine():
                 self._end(worker)
         else:
@@ -302,7 +314,9 @@ class Execution:
         assert state.output is not None
         try:
             mirror.publish(state.output)
-            record = steps_module.write_record(state.output, state.step, key, state.seconds)
+            record = steps_module.write_record(
+                state.output, state.step, key, state.seconds, state.quiet_seconds
+            )
         except (UserError, OSError) as error:
             self._fail(state, 1, str(error))
             return

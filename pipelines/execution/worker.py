@@ -48,7 +48,7 @@ def _end_with(parent: int) -> None:
 
 def _answer(request: dict[str, Json]) -> dict[str, Json]:
     """Runs one step with its output in the step's log; never raises for a failed step."""
-    path = request["log"]
+    path, before = request["log"], _processor_seconds()
     with _turn(path), open(path, "a", encoding="utf-8") as log, _redirected(log.fileno()):
         try:
             code = run_main(request["module"], request["arguments"])
@@ -61,7 +61,17 @@ def _answer(request: dict[str, Json]) -> dict[str, Json]:
             if isinstance(error, KeyboardInterrupt):
                 raise
             code, message = 1, f"{type(error).__name__}: {error}"
-    return {"code": code, "message": message, "memory_mb": resident_megabytes()}
+    return {
+        "code": code,
+        "message": message,
+        "memory_mb": resident_megabytes(),
+        "processor_seconds": _processor_seconds() - before,
+    }
+
+
+def _processor_seconds() -> float:
+    """Of this process and of its children that have ended."""
+    return sum(os.times()[:4])
 
 
 @contextlib.contextmanager

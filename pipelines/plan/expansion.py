@@ -355,7 +355,7 @@ def _train(plan: Plan, cell: Cell, tune: Step | None) -> Step:
         module="fed_pretrain.train",
         output_flag="workdir",
         coordinates=cell.coordinates,
-        affinity=f"fed_pretrain.train/{cell.coordinates['task']}",
+        affinity=f"fed_pretrain.train/{cell.coordinates['task']}/{cell.coordinates['algorithm']}",
     )
 
 

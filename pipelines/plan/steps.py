@@ -46,6 +46,7 @@ class Input:
 class Step:
     """`flags` may hold Inputs; `output_flag` receives the step's own output folder.
 
+    affinity: what its process keeps that steps like it use: PROGRAM/TASK/STRUCTURE.
     origins: where the plan sets each flag, for the sentence that refuses it.
     content: what else the output is made of, besides flags and inputs.
     overridden: values that a later section of the plan sets otherwise: they are checked, too.
@@ -67,6 +68,12 @@ class Step:
         """Ids of the steps this one reads, in flags or by declaration."""
         named = {value.step_id for value in self.flags.values() if isinstance(value, Input)}
         return named | set(self.needs)
+
+
+def kinship(affinity: str) -> list[str]:
+    """An affinity and what it is a part of, the nearest first."""
+    parts = affinity.split("/")
+    return ["/".join(parts[:end]) for end in range(len(parts), 0, -1)]
 
 
 def arguments(step: Step, folders: Mapping[str, Path], output: Path) -> list[str]:
@@ -160,24 +167,30 @@ def _hash_of(root: Path, paths: Iterable[Path]) -> str:
 
 @dataclass(frozen=True)
 class Record:
-    """What a finished step left behind."""
+    """What a finished step left behind; see StepState for its seconds."""
 
     key: str
     fingerprint: str
     seconds: float
+    quiet_seconds: float
 
 
 def read_record(output: Path) -> Record | None:
     """The record of a finished step; None when it is absent or not readable."""
     try:
         value = json.loads((output / RECORD).read_text(encoding="utf-8"))
-        return Record(value["key"], value["fingerprint"], value["seconds"])
+        seconds = value["seconds"]
+        return Record(
+            value["key"], value["fingerprint"], seconds, value.get("quiet_seconds", seconds)
+        )
     except (OSError, ValueError, KeyError):
         return None
 
 
-def write_record(output: Path, step: Step, step_key: str, seconds: float) -> Record:
-    record = Record(step_key, fingerprint(output, step), seconds)
+def write_record(
+    output: Path, step: Step, step_key: str, seconds: float, quiet_seconds: float
+) -> Record:
+    record = Record(step_key, fingerprint(output, step), seconds, quiet_seconds)
     content = {
         "id": step.step_id,
         "coordinates": dict(step.coordinates),

@@ -66,8 +66,9 @@ def finish(execution, seconds=1.0, gains=GAINS):
         (folder / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
         (folder / "config.json").write_text("{}")
         (folder / "SUCCESS").write_text("{}")
-        steps.write_record(folder, state.step, key, seconds)
-        state.status, state.output, state.seconds = "done", folder, seconds
+        steps.write_record(folder, state.step, key, seconds, seconds)
+        state.status, state.output = "done", folder
+        state.seconds = state.quiet_seconds = seconds
     return {task: len(found) for task, found in seeds.items()}
 
 

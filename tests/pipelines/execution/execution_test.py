@@ -1,16 +1,19 @@
 import fcntl
+import io
 import json
 import os
 import pathlib
 import signal
+import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from groundwork.errors import UserError
 from groundwork.locks import StepLock
-from pipelines.execution.execution import Execution, forget_stale_outputs
-from pipelines.plan.steps import Input, Step, write_record
+from pipelines.execution.execution import Execution, _Worker, forget_stale_outputs
+from pipelines.plan.steps import Input, Step, kinship, write_record
 
 
 @pytest.fixture
@@ -172,6 +175,27 @@ def test_kin_share_one_process_and_parallel_strangers_do_not(tmp_path, ledger):
     assert len(pids["x"] | pids["y"]) == 2
 
 
+def test_a_worker_takes_what_it_has_compiled_then_what_no_other_has(tmp_path):
+    steps = [toy(f"{structure}1", affinity=f"toy/task/{structure}") for structure in "bca"]
+    execution = Execution(steps, tmp_path)
+    one, _ = execution._workers = [
+        _Worker(None, None, f"toy/task/{structure}", set(kinship(f"toy/task/{structure}")))
+        for structure in "ab"
+    ]
+    preferred = [state.step.step_id for state in execution._preferred(one)]
+    assert preferred == ["a1", "c1", "b1"]
+
+
+def test_time_that_others_take_of_the_processor_is_none_of_a_step(tmp_path):
+    execution = Execution([toy("a")], tmp_path)
+    state = execution.states["a"]
+    state.started = time.monotonic() - 100
+    answer = {"code": 2, "message": "", "memory_mb": 0, "processor_seconds": 7.0}
+    execution._locks["a"] = SimpleNamespace(release=lambda: None)
+    execution._receive(_Worker(None, io.StringIO(json.dumps(answer)), state=state))
+    assert (round(state.seconds), state.quiet_seconds) == (100, 7.0)
+
+
 def test_outputs_of_former_settings_are_removed_on_request(tmp_path, ledger):
     _, before = run(tmp_path, toy("a"))
     _, after = run(tmp_path, toy("a", value="A"))
@@ -223,7 +247,7 @@ class Neighbour:
                 self._output.mkdir(parents=True)
                 for name in ("value.json", "SUCCESS"):
                     (self._output / name).write_text('["theirs"]')
-                write_record(self._output, self._step, self._key, seconds=1.0)
+                write_record(self._output, self._step, self._key, 1.0, 1.0)
             self._lock.release()
 
 

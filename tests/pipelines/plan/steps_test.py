@@ -46,5 +46,5 @@ def test_a_file_written_anew_changes_the_key(flag: str, prefix: str, tmp_path: P
 def test_the_record_of_a_step_names_the_versions_that_made_it(tmp_path: Path) -> None:
     (tmp_path / "SUCCESS").write_text("{}")
     step = Step("cell", "train", "fed_pretrain.train", {}, "workdir")
-    steps.write_record(tmp_path, step, "key", 1.0)
+    steps.write_record(tmp_path, step, "key", 1.0, 1.0)
     assert json.loads((tmp_path / steps.RECORD).read_text())["versions"] == versions.current()

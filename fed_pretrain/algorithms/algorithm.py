@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from fed_pretrain.algorithms import accountants, client_process
-from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
+from fed_pretrain.algorithms import accountants, client_process, values
+from fed_pretrain.algorithms.algorithm_config import SETTINGS, ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates.client_update import FirstPass
 from fed_pretrain.algorithms.kept_state import KeptState
 from groundwork.untyped import Computation, Nested, Process, Spec, State
@@ -53,7 +53,9 @@ class Algorithm:
         """The process' own; it may be shared with other configs, and the numbers are this one's."""
         state = executor.initialize(self.process)
         parts = state if isinstance(state, Mapping) else state._asdict()
-        return {**parts, **self.first_parts(self.config)}
+        first = self.first_parts(self.config)
+        aggregator = values.renewed(parts["aggregator"], first["client_work"][SETTINGS])
+        return {**parts, **first, "aggregator": aggregator}
 
     @functools.cached_property
     def one_client(self) -> Computation:

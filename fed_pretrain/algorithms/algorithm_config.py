@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Collection, Hashable
 
 from fed_pretrain.clients import sampling
+from groundwork import randomness
 from groundwork.errors import UserError
 from groundwork.settings import setting
 
@@ -169,10 +170,10 @@ class AlgorithmConfig:
         1000.0, "Largest weighted update value that secure sums can hold.", lower_bound=0.0
     )
     dp_noise_multiplier: float | None = setting(
-        None, "Central differential privacy: noise over clip norm.", lower_bound=0.0
+        None, "Central differential privacy: noise over clip norm.", lower_bound=0.0, value=True
     )
     dp_clip_norm: float = setting(
-        1.0, "Norm each update is clipped to for privacy.", lower_bound=0.0
+        1.0, "Norm each update is clipped to for privacy.", lower_bound=0.0, value=True
     )
     dp_delta: float = setting(
         1e-5, "The delta at which the spent epsilon is reported.", lower_bound=0.0
@@ -195,7 +196,7 @@ class AlgorithmConfig:
         0, "Old models the server keeps, for updates that arrive late.", lower_bound=0
     )
     late_weight_power: float = setting(
-        0.5, "A late update weighs (1 + rounds late) ** -power.", lower_bound=0.0
+        0.5, "A late update weighs (1 + rounds late) ** -power.", lower_bound=0.0, value=True
     )
 
     def __post_init__(self) -> None:
@@ -246,13 +247,21 @@ class ResolvedAlgorithm(AlgorithmConfig):
     releases: int = 0
 
     def values(self) -> dict[str, float]:
-        """The settings that enter a round as numbers, with what stands in for those not given."""
-        head, rounds = self.head_learning_rate, self.schedule_rounds or self.rounds
+        """What enters a round as numbers, with what stands in for settings that are not given."""
+        head = self.head_learning_rate
         given = {
+            **{name: getattr(self, name) for name in VALUE_SETTINGS},
             "head_learning_rate": self.client_learning_rate if head is None else head,
-            "schedule_rounds": rounds,
+            "schedule_rounds": self.schedule_rounds or self.rounds,
+            "dp_noise_multiplier": self.dp_noise_multiplier or 0.0,
+            "population_weight": self.population_weight,
+            "planned_clients": self.planned_clients,
+            "restart_rounds": self.restart_rounds if self.private else 0,
+            **dict(
+                zip(NOISE_KEY, randomness.stateless_seed(self.seed, "privacy noise"), strict=True)
+            ),
         }
-        return {name: float(given.get(name, getattr(self, name))) for name in VALUES}
+        return {name: float(given[name]) for name in VALUES}
 
     def structure(self, values: Collection[str]) -> Hashable:
         """Equal for algorithms that are compiled alike, if these settings enter as numbers."""
@@ -289,8 +298,14 @@ class ResolvedAlgorithm(AlgorithmConfig):
         return self.dp_restart_rounds or self.rounds_apart
 
 
-VALUES = tuple(f.name for f in dataclasses.fields(ResolvedAlgorithm) if f.metadata.get("value"))
+VALUE_SETTINGS = tuple(
+    field.name for field in dataclasses.fields(ResolvedAlgorithm) if field.metadata.get("value")
+)
 """The names of the settings that enter a round as numbers."""
+NOISE_KEY = ("noise_key_0", "noise_key_1")
+"""The key of privacy noise, which follows from the seed."""
+VALUES = (*VALUE_SETTINGS, "population_weight", "planned_clients", "restart_rounds", *NOISE_KEY)
+"""The names of these and of the other facts of a run that enter a round as numbers."""
 SETTINGS = "settings"
 """Their place in the states of the client work and of server optimizers, as one vector."""
 

@@ -110,7 +110,7 @@ def build(
         return collections.OrderedDict(
             [
                 ("round", state["round"] + 1),
-                (STATE, client_update.advance(state[STATE], sums)),
+                (STATE, client_update.advance(state[STATE], sums, named(state[SETTINGS]))),
                 (SETTINGS, state[SETTINGS]),
             ]
         )
@@ -333,8 +333,8 @@ class _ClientComputation:
             outcome = self._client_update.work(training, told["own"], self._kept.own_of(client))
             outcome = self._kept.left(training, outcome)
             if self._config.late_rounds:
-                fresh = tf.pow(1.0 + tf.cast(lag, tf.float32), -self._config.late_weight_power)
-                outcome.weight_factor *= fresh
+                power = -numbers["late_weight_power"]
+                outcome.weight_factor *= tf.pow(1.0 + tf.cast(lag, tf.float32), power)
             return self._checked(training, outcome, client)
 
         return train(told, weights, payload, client)

@@ -4,18 +4,41 @@ A state holds them as one vector of float64, in which arithmetic gives the bits 
 They follow from a run's config and are no part of a checkpoint.
 """
 
+import collections
 from collections.abc import Mapping
 from typing import cast
 
 import tensorflow as tf
+import tensorflow_federated as tff
 
-from fed_pretrain.algorithms.algorithm_config import VALUES, ResolvedAlgorithm
+from fed_pretrain.algorithms.algorithm_config import SETTINGS, VALUES, ResolvedAlgorithm
+from groundwork.untyped import Computation, State
 
 Numbers = Mapping[str, float | tf.Tensor]
 
 
 def in_state(config: ResolvedAlgorithm) -> tf.Tensor:
     return tf.constant(list(config.values().values()), tf.float64)
+
+
+def first_numbers(config: ResolvedAlgorithm) -> Computation:
+    """What gives them to a state at the server."""
+
+    @tff.tensorflow.computation
+    def numbers() -> tf.Tensor:
+        return in_state(config)
+
+    return numbers
+
+
+def renewed(state: State, vector: tf.Tensor) -> State:
+    """The state with these numbers wherever it holds numbers."""
+    if not isinstance(state, Mapping):
+        return state
+    return collections.OrderedDict(
+        (name, vector if name == SETTINGS else renewed(part, vector))
+        for name, part in state.items()
+    )
 
 
 def named(vector: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -26,6 +49,11 @@ def named(vector: tf.Tensor) -> dict[str, tf.Tensor]:
 def single(number: float | tf.Tensor) -> tf.Tensor:
     """As graphs compute with it."""
     return tf.cast(number, tf.float32)
+
+
+def divided(tensor: tf.Tensor, number: float | tf.Tensor) -> tf.Tensor:
+    """As TensorFlow divides by a constant, with the bits of a product by its inverse."""
+    return tensor * tf.math.reciprocal(single(number))
 
 
 def with_numbers(config: ResolvedAlgorithm, numbers: Numbers) -> ResolvedAlgorithm:

@@ -5,13 +5,16 @@ number of clients, not by how many came, as the analysis wants. What has been sp
 fed_pretrain.algorithms.accountants.
 """
 
+import collections
+
+import numpy as np
 import tensorflow as tf
 import tensorflow_federated as tff
 
 from fed_pretrain.algorithms import correlation
 from fed_pretrain.algorithms.aggregators.keyed_sum import KeyedSumFactory, KeyOf, Step
-from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
-from groundwork import randomness
+from fed_pretrain.algorithms.algorithm_config import SETTINGS, ResolvedAlgorithm
+from fed_pretrain.algorithms.values import Numbers, divided, first_numbers, named, single
 from groundwork.untyped import Factory, Federated, Nested, Process, TffType
 
 
@@ -19,18 +22,11 @@ class PrivateMeanFactory(tff.aggregators.WeightedAggregationFactory):
     """Uniform mean of clipped updates; a weight only says whether the client counts at all."""
 
     def __init__(self, inner_sum: Factory, config: ResolvedAlgorithm) -> None:
-        key = randomness.stateless_seed(config.seed, "privacy noise")
-        noisy_sum = KeyedSumFactory(inner_sum, key, at_server=_noisy(config))
-        self._sum = tff.aggregators.clipping_factory(config.dp_clip_norm, noisy_sum)
-        self._clients = float(config.planned_clients)
+        mean = KeyedSumFactory(inner_sum, config, at_server=_noisy_mean(config))
+        self._mean = tff.aggregators.clipping_factory(_clip_norm(config), mean)
 
     def create(self, value_type: TffType, weight_type: TffType) -> Process:
-        inner = self._sum.create(value_type)
-        clients = self._clients
-
-        @tff.tensorflow.computation(value_type)
-        def divide(total: Nested) -> Nested:
-            return tf.nest.map_structure(lambda t: t / clients, total)
+        inner = self._mean.create(value_type)
 
         @tff.federated_computation(
             inner.initialize.type_signature.result,
@@ -38,23 +34,49 @@ class PrivateMeanFactory(tff.aggregators.WeightedAggregationFactory):
             tff.FederatedType(weight_type, tff.CLIENTS),
         )
         def next_fn(state: Federated, value: Federated, weight: Federated) -> Federated:
-            output = inner.next(state, value)
-            return tff.templates.MeasuredProcessOutput(
-                output.state, tff.federated_map(divide, output.result), output.measurements
-            )
+            return inner.next(state, value)
 
         return tff.templates.AggregationProcess(inner.initialize, next_fn)
 
 
-def _noisy(config: ResolvedAlgorithm) -> Step:
-    deviation = (config.dp_noise_multiplier or 0.0) * config.dp_clip_norm
+def _clip_norm(config: ResolvedAlgorithm) -> Process:
+    """What TFF's clipping asks for its norm: the config's, whatever the clients' norms are."""
+    settings = first_numbers(config)
 
-    def independent(total: tf.Tensor, key_of: KeyOf, round_number: tf.Tensor) -> tf.Tensor:
-        return total + deviation * _normal(total, key_of(round_number))
+    @tff.tensorflow.computation(settings.type_signature.result)
+    def norm(numbers: Nested) -> Nested:
+        return single(named(numbers)["dp_clip_norm"])
 
-    def correlated(total: tf.Tensor, key_of: KeyOf, round_number: tf.Tensor) -> tf.Tensor:
+    @tff.federated_computation
+    def initialize() -> Federated:
+        return tff.federated_zip(
+            collections.OrderedDict(settings=tff.federated_eval(settings, tff.SERVER))
+        )
+
+    state_type = initialize.type_signature.result
+
+    @tff.federated_computation(state_type, tff.FederatedType(np.float32, tff.CLIENTS))
+    def unchanged(state: Federated, norms: Federated) -> Federated:
+        return state
+
+    @tff.federated_computation(state_type)
+    def report(state: Federated) -> Federated:
+        return tff.federated_map(norm, state[SETTINGS])
+
+    return tff.templates.EstimationProcess(initialize, unchanged, report)
+
+
+def _noisy_mean(config: ResolvedAlgorithm) -> Step:
+    def independent(
+        total: tf.Tensor, key_of: KeyOf, round_number: tf.Tensor, numbers: Numbers
+    ) -> tf.Tensor:
+        return _normal(total, key_of(round_number))
+
+    def correlated(
+        total: tf.Tensor, key_of: KeyOf, round_number: tf.Tensor, numbers: Numbers
+    ) -> tf.Tensor:
         shares = tf.constant(correlation.shares(config.dp_noise_bands), tf.float32)
-        since_restart = round_number % config.restart_rounds
+        since_restart = round_number % tf.cast(numbers["restart_rounds"], tf.int32)
         draws = tf.minimum(since_restart + 1, config.dp_noise_bands)
 
         def add(back: tf.Tensor, noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -64,9 +86,18 @@ def _noisy(config: ResolvedAlgorithm) -> Step:
         _, noise = tf.while_loop(
             lambda back, _: back < draws, add, (tf.constant(0), tf.zeros_like(total))
         )
-        return total + deviation * noise
+        return noise
 
-    return {"independent": independent, "correlated": correlated}[config.dp_noise]
+    noise_of: Step = {"independent": independent, "correlated": correlated}[config.dp_noise]
+
+    def noisy_mean(
+        total: tf.Tensor, key_of: KeyOf, round_number: tf.Tensor, numbers: Numbers
+    ) -> tf.Tensor:
+        deviation = single(numbers["dp_noise_multiplier"] * numbers["dp_clip_norm"])
+        noise = noise_of(total, key_of, round_number, numbers)
+        return divided(total + deviation * noise, numbers["planned_clients"])
+
+    return noisy_mean
 
 
 def _normal(like: tf.Tensor, key: tf.Tensor) -> tf.Tensor:

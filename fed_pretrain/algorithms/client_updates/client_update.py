@@ -164,8 +164,11 @@ class ClientUpdate(abc.ABC):
     def work(self, training: LocalTraining, server: State, client: State) -> Outcome:
         """One client's round."""
 
-    def advance(self, server: State, sums: Nested) -> State:
-        """This update's server state after a round, from the summed `Outcome.sums`."""
+    def advance(self, server: State, sums: Nested, numbers: Mapping[str, tf.Tensor]) -> State:
+        """This update's server state after a round, from the summed `Outcome.sums`.
+
+        `numbers`, of float64, are by name those of a run (algorithm_config.VALUES).
+        """
         return server
 
     def wrap_aggregator(self, factory: Factory) -> Factory:

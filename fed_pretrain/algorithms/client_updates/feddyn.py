@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Self
 
 from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
@@ -31,11 +32,14 @@ class FedDyn(ClientUpdate):
     own_server_sums = True
     servers_own = "FedDyn's server adds the running sum of all clients' updates"
 
-    population_weight: float
+    config: ResolvedAlgorithm
 
     @classmethod
     def of(cls, config: ResolvedAlgorithm) -> Self:
-        return cls(config.population_weight)
+        return cls(config)
+
+    def structure(self) -> Hashable:
+        return type(self)
 
     @classmethod
     def refusals(cls, config: ResolvedAlgorithm) -> list[str]:
@@ -71,4 +75,4 @@ class FedDyn(ClientUpdate):
     def wrap_aggregator(self, factory: Factory) -> Factory:
         from fed_pretrain.algorithms.client_updates.own_means import DynMeanFactory
 
-        return DynMeanFactory(factory, self.population_weight)
+        return DynMeanFactory(factory, self.config)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
@@ -99,7 +99,7 @@ class MimeLite(_HoldsServerOptimizer):
         training.loop(step)
         return Outcome(training.delta(), sums=_weighted(training, gradient, self.uniform))
 
-    def advance(self, server: State, sums: Nested) -> State:
+    def advance(self, server: State, sums: Nested, numbers: Mapping[str, tf.Tensor]) -> State:
         import tensorflow as tf
 
         mean = [tf.math.divide_no_nan(g, sums["weight"]) for g in sums["gradient"]]
@@ -163,7 +163,7 @@ class Mime(_HoldsServerOptimizer):
 
         return tf.cond(fresh > 1.0, own, lambda: tf.constant(0.0))
 
-    def advance(self, server: State, sums: Nested) -> State:
+    def advance(self, server: State, sums: Nested, numbers: Mapping[str, tf.Tensor]) -> State:
         import tensorflow as tf
 
         gradient = list(server["gradient"])

@@ -5,6 +5,8 @@ import collections
 import tensorflow as tf
 import tensorflow_federated as tff
 
+from fed_pretrain.algorithms.algorithm_config import SETTINGS, ResolvedAlgorithm
+from fed_pretrain.algorithms.values import divided, first_numbers, named
 from groundwork.untyped import Factory, Federated, Nested, Process, TffType
 
 
@@ -58,13 +60,14 @@ class NovaMeanFactory(tff.aggregators.WeightedAggregationFactory):
 class DynMeanFactory(tff.aggregators.WeightedAggregationFactory):
     """mean_i(Delta_i) + s; see feddyn.py."""
 
-    def __init__(self, inner: Factory, population_weight: float) -> None:
+    def __init__(self, inner: Factory, config: ResolvedAlgorithm) -> None:
         self._inner = inner
-        self._population_weight = population_weight
+        self._config = config
 
     def create(self, value_type: TffType, weight_type: TffType) -> Process:
         inner = self._inner.create(value_type, weight_type)
-        everyone = self._population_weight
+        first_settings = first_numbers(self._config)
+        settings_type = first_settings.type_signature.result
 
         @tff.tensorflow.computation
         def zero() -> Nested:
@@ -74,9 +77,10 @@ class DynMeanFactory(tff.aggregators.WeightedAggregationFactory):
         def weighted(value: Nested, weight: Nested) -> Nested:
             return [weight * v for v in value]
 
-        @tff.tensorflow.computation(value_type, value_type)
-        def grown(drift: Nested, total: Nested) -> Nested:
-            return [s + t / everyone for s, t in zip(drift, total, strict=True)]
+        @tff.tensorflow.computation(value_type, value_type, settings_type)
+        def grown(drift: Nested, total: Nested, settings: Nested) -> Nested:
+            everyone = named(settings)["population_weight"]
+            return [s + divided(t, everyone) for s, t in zip(drift, total, strict=True)]
 
         @tff.tensorflow.computation(value_type, value_type)
         def added(mean: Nested, drift: Nested) -> Nested:
@@ -86,7 +90,9 @@ class DynMeanFactory(tff.aggregators.WeightedAggregationFactory):
         def initialize() -> Federated:
             return tff.federated_zip(
                 collections.OrderedDict(
-                    inner=inner.initialize(), drift=tff.federated_eval(zero, tff.SERVER)
+                    inner=inner.initialize(),
+                    drift=tff.federated_eval(zero, tff.SERVER),
+                    settings=tff.federated_eval(first_settings, tff.SERVER),
                 )
             )
 
@@ -98,9 +104,12 @@ class DynMeanFactory(tff.aggregators.WeightedAggregationFactory):
         def next_fn(state: Federated, value: Federated, weight: Federated) -> Federated:
             mean = inner.next(state["inner"], value, weight)
             total = tff.federated_sum(tff.federated_map(weighted, (value, weight)))
-            drift = tff.federated_map(grown, (state["drift"], total))
+            settings = state[SETTINGS]
+            drift = tff.federated_map(grown, (state["drift"], total, settings))
             return tff.templates.MeasuredProcessOutput(
-                tff.federated_zip(collections.OrderedDict(inner=mean.state, drift=drift)),
+                tff.federated_zip(
+                    collections.OrderedDict(inner=mean.state, drift=drift, settings=settings)
+                ),
                 tff.federated_map(added, (mean.result, drift)),
                 mean.measurements,
             )

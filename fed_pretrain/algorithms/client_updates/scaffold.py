@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Self
 
 from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
@@ -18,6 +19,8 @@ from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate, O
 from groundwork.untyped import Nested, Spec, State
 
 if TYPE_CHECKING:
+    import tensorflow as tf
+
     from fed_pretrain.algorithms.client_updates.local_training import LocalTraining, Specs, Tensors
 
 
@@ -33,12 +36,11 @@ class Scaffold(ClientUpdate):
     extra_models_down = 1.0
     extra_models_up = 1.0
 
-    population_weight: float
     uniform: bool
 
     @classmethod
     def of(cls, config: ResolvedAlgorithm) -> Self:
-        return cls(config.population_weight, config.weighting == "uniform")
+        return cls(config.weighting == "uniform")
 
     def server_state(self, specs: Specs) -> State:
         from fed_pretrain.algorithms.client_updates.local_training import zeros
@@ -71,10 +73,9 @@ class Scaffold(ClientUpdate):
             client_state=collections.OrderedDict(control=new),
         )
 
-    def advance(self, server: State, sums: Nested) -> State:
-        return collections.OrderedDict(
-            control=[
-                c + s / self.population_weight
-                for c, s in zip(server["control"], sums["control"], strict=True)
-            ]
-        )
+    def advance(self, server: State, sums: Nested, numbers: Mapping[str, tf.Tensor]) -> State:
+        from fed_pretrain.algorithms.values import divided
+
+        everyone = numbers["population_weight"]
+        pairs = zip(server["control"], sums["control"], strict=True)
+        return collections.OrderedDict(control=[c + divided(s, everyone) for c, s in pairs])

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import tensorflow as tf
 
 from data_prep.store.reader import PreparedDataset, WithoutClients
-from fed_pretrain.algorithms import compose, known_server_optimizers
+from fed_pretrain.algorithms import compose, known_server_optimizers, refusals
 from fed_pretrain.algorithms.algorithm import Algorithm
 from fed_pretrain.algorithms.algorithm_config import VALUES, ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates import known_updates
@@ -30,6 +30,11 @@ from groundwork.untyped import Json
 _KEPT = 6
 # Programs are small beside a dataset, and a study's cells come in any order.
 _KEPT_COMPILED = 24
+# Settings that no graph depends on, or only by numbers that follow from them.
+_RUNS_OWN = (
+    *("population", "population_rows", "clients_per_round", "sampling"),
+    *("seed", "releases", "dp_delta", "dp_restart_rounds"),
+)
 Value = TypeVar("Value")
 
 
@@ -91,6 +96,7 @@ class Session:
 
         `fixed_shapes` is what the executor needs.
         """
+        refusals.check(config)  # what is built for others would not
         key = (_compiled_of(config), structure(task, start), batch_size, fixed_shapes)
         spec = task.payload_spec(batch_size)
         if config.late_rounds:
@@ -153,18 +159,12 @@ def _compiled_of(config: ResolvedAlgorithm) -> Hashable:
 
 
 def _without_run(config: ResolvedAlgorithm) -> ResolvedAlgorithm:
-    """The config without what the built process does not depend on: runs then share it."""
-    unused: dict[str, Json] = {"releases": 0}
-    keeps_state = known_updates.named(config.client_update).keeps_state
-    if not (config.private or config.secure_aggregation or keeps_state):
-        unused |= {"population": 0, "clients_per_round": 0}
-    if not keeps_state:
-        unused |= {"population_rows": 0}
-    if not config.private:
-        unused |= {"seed": 0, "sampling": "uniform"}
+    """The config without the facts of a run, which enter as numbers: runs share what is built."""
+    unused = [*_RUNS_OWN]
     if "cosine" not in (config.client_schedule, config.server_schedule):
-        unused |= {"rounds": 0}
-    return dataclasses.replace(config, **unused)
+        unused.append("rounds")
+    defaults: dict[str, Json] = {field.name: field.default for field in dataclasses.fields(config)}
+    return dataclasses.replace(config, **{name: defaults[name] for name in unused})
 
 
 _shared: Session | None = None

@@ -36,7 +36,8 @@ UPDATES = {
     "sgd": LOCAL | WAVE,
     "proximal": {"proximal_strength": (0.5, 0.03), "head_learning_rate": (0.1, 0.3)},
     "nova": {"client_momentum": (0.5, 0.87)},
-    "feddyn": {"dyn_alpha": (0.1, 0.07)},
+    "feddyn": {"dyn_alpha": (0.1, 0.07), "population_rows": (toy.ROWS, 41)},
+    "scaffold": {"population_rows": (toy.ROWS, 41)},
     "mimelite": {"server_momentum": (0.5, 0.83)},
 }
 SERVERS = {
@@ -45,12 +46,26 @@ SERVERS = {
     "adagrad": {"server_initial_accumulator": (0.1, 0.03)},
     "yogi": ADAPTIVE | {"server_initial_accumulator": (0.1, 0.03)},
 }
-FAST = ("sgd-lamb", "feddyn-sgd")
+INDEPENDENT = {
+    "weighting": ("uniform",) * 2,
+    "dp_noise_multiplier": (0.3, 0.07),
+    "dp_clip_norm": (0.31, 0.17),
+    "clients_per_round": (3, 4),
+    "seed": (0, 2**40),
+}
+CORRELATED = INDEPENDENT | {
+    "dp_noise": ("correlated",) * 2,
+    "sampling": ("all",) * 2,
+    "dp_restart_rounds": (2, 3),
+}
+PRIVATE = {"private": INDEPENDENT, "correlated": CORRELATED}
+FAST = ("sgd-lamb", "feddyn-sgd", "private-sgd")
 
 
 def _cases():
     names = [(update, "lamb" if update == "sgd" else "sgd") for update in known_updates.names()]
     names += [("sgd", server) for server in known_server_optimizers.names() if server != "lamb"]
+    names += [(name, "sgd") for name in PRIVATE]
     for update, server in names:
         slow = [] if f"{update}-{server}" in FAST else [pytest.mark.slow]
         yield pytest.param(update, server, id=f"{update}-{server}", marks=slow)
@@ -59,11 +74,16 @@ def _cases():
 def _configs(update, server):
     shared = {"client_update": update, "server_optimizer": server, "alignment": "none"}
     shared |= {"clients_per_round": 3, "population": toy.POPULATION, "population_rows": toy.ROWS}
-    varied = UPDATES.get(update, {}) | ({} if update == "feddyn" else SERVERS.get(server, ADAPTIVE))
+    if update in PRIVATE:
+        shared["client_update"], varied = "sgd", PRIVATE[update]
+    elif update == "feddyn":
+        varied = UPDATES[update]
+    else:
+        varied = UPDATES.get(update, {}) | SERVERS.get(server, ADAPTIVE)
     if update == "nova":
         varied.pop("server_weight_decay")
     return [
-        ResolvedAlgorithm(**shared, **rates, **{name: pair[i] for name, pair in varied.items()})
+        ResolvedAlgorithm(**shared | rates | {name: pair[i] for name, pair in varied.items()})
         for i, rates in enumerate((ONE, OTHER))
     ]
 
@@ -71,7 +91,9 @@ def _configs(update, server):
 def _two_rounds(algorithm, executor):
     run = toy.Run(algorithm, executor)
     first = algorithm.initial_state(executor)
-    run.state = run.state._replace(client_work=first["client_work"], finalizer=first["finalizer"])
+    run.state = run.state._replace(
+        **{part: first[part] for part in ("client_work", "aggregator", "finalizer")}
+    )
     return run.two_rounds()
 
 

@@ -1,5 +1,7 @@
 """Runs that differ in data, seed and rates use one compiled program, and end with its bits."""
 
+import dataclasses
+
 import pytest
 
 from data_prep.preparing.preparation import PrepareConfig, prepare
@@ -37,6 +39,26 @@ def test_other_data_seeds_and_rates_run_on_the_same_program(tmp_path, datasets):
     assert same_weights(after, fresh, 2)
     programs = session.executor(ExecutorOptions())._programs
     assert len(programs) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "numbers"),
+    [
+        (
+            {"weighting": "uniform", "dp_noise_multiplier": 0.3, "clients_per_round": 3},
+            {"dp_noise_multiplier": 0.1, "dp_clip_norm": 0.5, "dp_delta": 1e-6, "seed": 4},
+        ),
+        ({"client_update": "scaffold", "population_rows": 9}, {"population_rows": 10}),
+        ({"client_update": "feddyn", "population_rows": 9}, {"population_rows": 10}),
+        ({"late_rounds": 2}, {"late_weight_power": 0.7, "clients_per_round": 5}),
+    ],
+)
+def test_numbers_of_privacy_and_of_the_population_are_no_part_of_a_program(settings, numbers):
+    one = ResolvedAlgorithm(population=6, **settings)
+    same = dataclasses.replace(one, population=8, **numbers)
+    key = session_module._compiled_of
+    assert key(one) == key(same)
+    assert key(one) != key(dataclasses.replace(same, weighting="examples", alignment="layers"))
 
 
 class Constant(ClientUpdate):

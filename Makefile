@@ -16,7 +16,7 @@ PEERS := flower pfl fedjax fluke blazefl
 # Bytecode makes an import of TensorFlow Federated take 6 s in place of 24 s.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: site results-check test-stores test-hub quickstart test test-all test-airflow test-trackers engines test-engines test-image pages-test notebooks lint format bench bench-smoke peers bench-peers mutants doctor bazel-smoke generated architecture lock gpu pjrt pjrt-cuda pjrt-tpu test-pjrt device-check \
+.PHONY: site results-check test-stores test-hub quickstart test test-all test-airflow test-trackers test-optuna engines test-engines test-image pages-test notebooks lint format bench bench-smoke peers bench-peers mutants doctor bazel-smoke generated architecture lock gpu pjrt pjrt-cuda pjrt-tpu test-pjrt device-check \
 	embedded-large fashion-mnist clean clean-all help .venv
 .DEFAULT_GOAL := help
 
@@ -41,6 +41,10 @@ test-trackers: .venv/.stamp  ## send runs to a real MLflow server, and to W&B of
 	@"$(PYTHON)" tools/environment.py side trackers
 	@"$(PYTHON)" tools/environment.py side mlflow
 	@$(VENV)/python -m pytest -q --slow tests/fed_pretrain/tracking
+
+test-optuna: .venv/.stamp  ## tune rates by Optuna, in its own environment
+	@"$(PYTHON)" tools/environment.py side optuna
+	@$(VENV)/python -m pytest -q --slow tests/pipelines/tuning
 
 test-pjrt: .venv/.stamp pjrt  ## compare --executor=pjrt with the others, on CPUs
 	@$(VENV)/python -m pytest -q --slow tests/fed_pretrain/executors -k pjrt

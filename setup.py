@@ -64,6 +64,7 @@ setuptools.setup(
         "hdfs": ["pyarrow"],
         "hub": ["huggingface-hub"],
         "mlflow": ["mlflow-skinny"],
+        "optuna": ["optuna"],
         "wandb": ["wandb"],
     },
     entry_points={"console_scripts": ["fed-pretrain = fed_pretrain.console:main"]},

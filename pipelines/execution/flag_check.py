@@ -58,7 +58,7 @@ def _sentence(mistake: Mistake, document: Document) -> str:
 
 def with_tuned_rates(step: Step, tuning: TuningPlan | None) -> Step:
     """The rates that a tuning will choose are stood in for by the first candidates."""
-    if tuning is None or step.kind not in ("tune", "train"):
+    if tuning is None or step.kind not in ("trial", "tune", "train"):
         return step
     rates = {name: candidates[0] for name, candidates in tuning.rates.items()}
     origins = {name: ("tuning", "rates", name) for name in rates}

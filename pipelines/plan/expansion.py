@@ -11,6 +11,7 @@ from pipelines.plan.document import Place
 from pipelines.plan.plan import Budget, Flags, Plan, TaskPlan
 from pipelines.plan.plan_checks import PRETRAINED, PRETRAINED_FILES
 from pipelines.plan.steps import Input, Step
+from pipelines.tuning.search import trial_name
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,8 @@ def _task_steps(plan: Plan, task_name: str, task: TaskPlan) -> Iterator[Step]:
         for start in task.starts:
             own = plan.within(task_name, partition, start)
             for algorithm in own.algorithms:
-                tune = _tune(own, task_name, task, partition, start, algorithm)
+                trials, tune = _tune(own, task_name, task, partition, start, algorithm)
+                yield from trials
                 if tune is not None:
                     yield tune
                 for cell in _cells(own, task_name, task, partition, start, algorithm):
@@ -131,7 +133,7 @@ def _equal_rates(plan: Plan, task_name: str, task: TaskPlan, partition: str) -> 
     for (start, rates), algorithm in itertools.product(crossed, chosen):
         if algorithm not in kept[start] or algorithm not in kept[rates]:
             continue
-        tune = _tune(plan, task_name, task, partition, rates, algorithm)
+        _, tune = _tune(plan, task_name, task, partition, rates, algorithm)
         for cell in _cells(plan, task_name, task, partition, start, algorithm, rates):
             yield _train(plan, cell, tune)
 
@@ -308,10 +310,13 @@ def _before(task: TaskPlan, coordinates: Mapping[str, Json]) -> Input | None:
 
 def _tune(
     plan: Plan, task_name: str, task: TaskPlan, partition: str, start: str, algorithm: str
-) -> Step | None:
-    """Rates are tuned per (algorithm, task, start), as the papers did, never per seed."""
+) -> tuple[list[Step], Step | None]:
+    """The trials, where they do not follow from each other, and the choice among them.
+
+    Rates are tuned per (algorithm, task, start), as the papers did, never per seed.
+    """
     if plan.tuning is None:
-        return None
+        return [], None
     tuning = plan.tuning
     candidates = ";".join(
         f"{name}=" + ",".join(f"{rate:g}" for rate in rates) for name, rates in tuning.rates.items()
@@ -325,25 +330,40 @@ def _tune(
         "seed": tuning.seed,
     }
     place = "/".join(filter(None, (task_name, partition, start, algorithm)))
-    return _step(
-        [
-            *_base(plan, task_name, task, partition, start, plan.seeds[0]),
-            Layer(("algorithms", algorithm), plan.algorithms[algorithm]),
-            Layer(("tuning", "settings"), tuning.settings),
-            Layer(("tuning",), asked),
-        ],
-        step_id=f"tune/{place}",
-        kind="tune",
-        module="pipelines.tune",
-        output_flag="workdir",
-        coordinates={
-            "task": task_name,
-            "partition": partition,
-            "start": start,
-            "algorithm": algorithm,
-        },
-        affinity=f"pipelines.tune/{task_name}",
-    )
+    coordinates = {
+        "task": task_name,
+        "partition": partition,
+        "start": start,
+        "algorithm": algorithm,
+    }
+
+    def step(kind: str, step_id: str, own: Mapping[str, Json]) -> Step:
+        return _step(
+            [
+                *_base(plan, task_name, task, partition, start, plan.seeds[0]),
+                Layer(("algorithms", algorithm), plan.algorithms[algorithm]),
+                Layer(("tuning", "settings"), tuning.settings),
+                Layer(("tuning",), {**asked, **own}),
+            ],
+            step_id=step_id,
+            kind=kind,
+            module="pipelines.tune",
+            output_flag="workdir",
+            coordinates=coordinates,
+            affinity=f"pipelines.tune/{task_name}",
+        )
+
+    trials: list[Step] = []
+    before: tuple[Input, ...] = ()
+    for rung, size in enumerate(tuning.rung_sizes() if tuning.known_before else []):
+        names = [trial_name(rung, number) for number in range(size)]
+        folders = {"trial_folder": before} if before else {}
+        for name in names:
+            trials.append(step("trial", f"trial/{place}/{name}", {"trial": name, **folders}))
+        before = tuple(Input(f"trial/{place}/{name}") for name in names)
+    every = tuple(Input(trial.step_id) for trial in trials)
+    chosen = {"trial_folder": every} if every else {}
+    return trials, step("tune", f"tune/{place}", chosen)
 
 
 def _train(plan: Plan, cell: Cell, tune: Step | None) -> Step:

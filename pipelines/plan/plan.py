@@ -14,6 +14,7 @@ from pipelines.plan import intervals, limits, looks, plan_checks
 from pipelines.plan.document import Document
 from pipelines.plan.limits import Limits
 from pipelines.plan.plan_checks import KnownWords
+from pipelines.tuning.search import Search
 
 Flags = Mapping[str, Json]
 PLANS_FOLDER = Path(__file__).parent.parent / "plans"
@@ -50,13 +51,7 @@ class TaskPlan:
 
 
 @dataclass(frozen=True)
-class TuningPlan:
-    rates: Mapping[str, Sequence[float]]
-    trials: int
-    rounds: int
-    search: str = "grid"
-    halvings: int = 0
-    seed: int = 0
+class TuningPlan(Search):
     settings: Flags = field(default_factory=dict)
 
 

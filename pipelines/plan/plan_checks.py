@@ -1,5 +1,7 @@
 """What can be said of a plan by reading it: its form, and whether what it names exists in it."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +11,7 @@ from groundwork.errors import UserError, nearest
 from groundwork.untyped import Json
 from pipelines.plan import intervals, limits, looks
 from pipelines.plan.document import Document, Place
+from pipelines.tuning.search import SEARCHES
 
 
 @dataclass(frozen=True)
@@ -230,7 +233,7 @@ _TUNING: dict[str, Json] = {
     "required": ["rates", "trials", "rounds"],
     "additionalProperties": False,
     "properties": {
-        "search": {"enum": ["grid", "random"]},
+        "search": {"enum": list(SEARCHES)},
         "rates": {
             "type": "object",
             "minProperties": 1,

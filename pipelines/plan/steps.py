@@ -25,6 +25,7 @@ RECORD = "step.json"
 _LAST = {
     "pretrain": "SUCCESS",
     "tune": "rates.flags",
+    "trial": "trial.json",
     "train": "SUCCESS",
     "analyze": "SUCCESS",
     "report": "index.html",
@@ -44,7 +45,8 @@ class Input:
 
 @dataclass(frozen=True)
 class Step:
-    """`flags` may hold Inputs; `output_flag` receives the step's own output folder.
+    """`flags` may hold Inputs, or tuples of them for a flag that is given once for each;
+    `output_flag` receives the step's own output folder.
 
     affinity: what its process keeps that steps like it use: PROGRAM/TASK/STRUCTURE.
     origins: where the plan sets each flag, for the sentence that refuses it.
@@ -66,8 +68,16 @@ class Step:
 
     def inputs(self) -> set[str]:
         """Ids of the steps this one reads, in flags or by declaration."""
-        named = {value.step_id for value in self.flags.values() if isinstance(value, Input)}
-        return named | set(self.needs)
+        return {one.step_id for value in self.flags.values() for one in _inputs(value)} | {
+            *self.needs
+        }
+
+
+def _inputs(value: Json) -> tuple[Input, ...]:
+    """The Inputs that a flag holds."""
+    if isinstance(value, Input):
+        return (value,)
+    return value if isinstance(value, tuple) else ()
 
 
 def kinship(affinity: str) -> list[str]:
@@ -80,9 +90,9 @@ def arguments(step: Step, folders: Mapping[str, Path], output: Path) -> list[str
     """The command line of a step once the folders of its inputs are known."""
     result = []
     for name, value in {**step.flags, step.output_flag: str(output)}.items():
-        if isinstance(value, Input):
-            value = folders[value.step_id] / value.file
-        result.append(argument(name, value))
+        inputs = _inputs(value)
+        places = [folders[one.step_id] / one.file for one in inputs]
+        result += [argument(name, one) for one in (places if inputs else [value])]
     return result
 
 
@@ -94,9 +104,8 @@ def key(step: Step, fingerprints: Mapping[str, str]) -> str:
     """Content address of a step: command, inputs' fingerprints, code version."""
     flags = {}
     for name, value in sorted(step.flags.items()):
-        if isinstance(value, Input):
-            value = f"{fingerprints[value.step_id]}/{value.file}"
-        flags[name] = value
+        read = [f"{fingerprints[one.step_id]}/{one.file}" for one in _inputs(value)]
+        flags[name] = value if not read else read if isinstance(value, tuple) else read[0]
     content = {
         "module": step.module,
         "flags": flags,

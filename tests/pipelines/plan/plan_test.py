@@ -4,7 +4,7 @@ from groundwork.errors import UserError
 from pipelines.plan import document, plan_checks
 from pipelines.plan import plan as plans
 from pipelines.plan.expansion import expand
-from pipelines.plan.steps import Input, key
+from pipelines.plan.steps import Input, arguments, key
 
 TEXT = """\
 name: toy
@@ -226,6 +226,27 @@ seeds: [0]
 """
     steps = {step.kind: step for step in expand(plans.load(write(tmp_path, text)))}
     assert steps["analyze"].inputs() == {steps["train"].step_id}
+
+
+def test_trials_of_a_tuning_are_steps_that_wait_for_the_rung_before(tmp_path):
+    tuning = "tuning: {rates: {client_learning_rate: [1, 0.1, 0.01]}, trials: 3, rounds: 2, S}\n"
+    halved = TEXT + tuning.replace("S", "halvings: 1")
+    steps = {step.step_id: step for step in expand(plans.load(write(tmp_path, halved)))}
+    first = [f"trial/digits/iid/random/fedavg/0-{number:02d}" for number in range(3)]
+    second = steps["trial/digits/iid/random/fedavg/1-00"]
+    chosen = steps["tune/digits/iid/random/fedavg"]
+    assert {name for name in steps if name.startswith("trial/digits/iid/random/fedavg/")} == {
+        *first,
+        second.step_id,
+    }
+    data = steps[first[0]].inputs()
+    assert second.inputs() == {*data, *first}
+    assert chosen.inputs() == {*data, *first, second.step_id}
+    folders = {name: tmp_path / name for name in [*first, second.step_id, *second.inputs()]}
+    given = [one for one in arguments(second, folders, tmp_path) if "trial_folder" in one]
+    assert given == [f"--trial_folder={tmp_path / name}" for name in first]
+    proposed = write(tmp_path, TEXT + tuning.replace("S", "search: optuna"))
+    assert "trial" not in {step.kind for step in expand(plans.load(proposed))}
 
 
 def test_a_partition_to_stand_beside_is_one_of_the_tasks(tmp_path):

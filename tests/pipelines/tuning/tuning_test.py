@@ -9,7 +9,9 @@ from data_prep.preparing.preparation import PrepareConfig, prepare
 from fed_pretrain.experiment.assembly.run_config import EvaluationConfig, RunConfig, WorkConfig
 from groundwork import files
 from groundwork.errors import UserError
-from pipelines.tuning import tuning
+from pipelines.tuning import trials, tuning
+from pipelines.tuning.search import Search, parse_rates, trial_name
+from pipelines.tuning.trials import TuneConfig
 
 RATES = {"client_learning_rate": [1.0, 0.1, 0.01], "server_learning_rate": [1.0, 0.1]}
 
@@ -22,30 +24,30 @@ def config(tmp_path, **changes):
         work=WorkConfig(clients_per_round=3, max_examples=30),
         evaluation=EvaluationConfig(eval_examples=100),
     )
-    made = tuning.TuneConfig(base, RATES, "grid", trials=6, rounds=2, halvings=1, seed=0)
-    return dataclasses.replace(made, **changes)
+    wanted = {"rates": RATES, "trials": 6, "rounds": 2, "halvings": 1, **changes}
+    return TuneConfig(base, Search(**wanted))
 
 
 def test_a_grid_within_the_budget_is_tried_whole(tmp_path):
-    assert len(tuning.candidates(config(tmp_path))) == 6
+    assert len(config(tmp_path).search.candidates()) == 6
 
 
 def test_a_larger_grid_is_thinned_to_the_budget_by_the_seed(tmp_path):
-    few = tuning.candidates(config(tmp_path, trials=3))
+    few = config(tmp_path, trials=3).search.candidates()
     assert len(few) == 3
-    assert few == tuning.candidates(config(tmp_path, trials=3))
+    assert few == config(tmp_path, trials=3).search.candidates()
 
 
 def test_random_rates_lie_between_the_ends_and_follow_the_seed(tmp_path):
-    drawn = tuning.candidates(config(tmp_path, search="random", trials=20))
+    drawn = config(tmp_path, search="random", trials=20).search.candidates()
     assert all(0.01 <= rates["client_learning_rate"] <= 1.0 for rates in drawn)
-    assert drawn == tuning.candidates(config(tmp_path, search="random", trials=20))
-    assert drawn != tuning.candidates(config(tmp_path, search="random", trials=20, seed=1))
+    assert drawn == config(tmp_path, search="random", trials=20).search.candidates()
+    assert drawn != config(tmp_path, search="random", trials=20, seed=1).search.candidates()
 
 
 def test_a_diverged_trial_is_below_every_other():
-    diverged = tuning.Trial({}, float("nan"), float("nan"), 1)
-    poor = tuning.Trial({}, 0.0, 9.0, 1)
+    diverged = trials.Trial({}, float("nan"), float("nan"), 1)
+    poor = trials.Trial({}, 0.0, 9.0, 1)
     assert max([diverged, poor], key=lambda trial: trial.score) is poor
 
 
@@ -62,7 +64,7 @@ def test_a_best_rate_beyond_which_nothing_was_tried_is_named():
 @pytest.mark.parametrize("text", ["client_learning_rate", "a=1,x", "=;"])
 def test_rates_that_cannot_be_read_are_refused(text):
     with pytest.raises(UserError, match="--rates"):
-        tuning.parse_rates(text)
+        parse_rates(text)
 
 
 @pytest.mark.slow
@@ -102,10 +104,32 @@ def test_a_signal_ends_the_tuning_and_the_same_command_continues_it(
     assert not (folder / "rates.flags").exists()
     assert not (folder / "trials.json").exists()
     tuning.tune(wanted)
-    trials = json.loads((folder / "trials.json").read_text())["trials"]
-    rows = [(path / "metrics.jsonl").read_text() for path in (folder / "trials").iterdir()]
+    done = json.loads((folder / "trials.json").read_text())["trials"]
+    rows = [path.read_text() for path in (folder / "trials").glob("*/run/metrics.jsonl")]
     assert [len(text.splitlines()) for text in rows] == [3, 3]
-    assert len(trials) == 2
+    assert len(done) == 2
+
+
+@pytest.mark.slow
+def test_trials_done_one_by_one_as_steps_choose_the_same_rates(tmp_path, with_validation):
+    whole = on_dataset(config(tmp_path, trials=4), with_validation)
+    best = tuning.tune(whole)
+    assert tuning.tune(whole) == best  # all of it is done
+    rungs, before = [], []
+    for rung, size in enumerate(whole.search.rung_sizes()):
+        folders = [str(tmp_path / "steps" / trial_name(rung, number)) for number in range(size)]
+        for place in reversed(folders):
+            base = dataclasses.replace(whole.base, workdir=place)
+            one = dataclasses.replace(whole, base=base)
+            tuning.one_trial(one, place[-4:], before)
+        before = folders
+        rungs += folders
+    chosen = dataclasses.replace(whole.base, workdir=str(tmp_path / "chosen"))
+    assert tuning.tune(dataclasses.replace(whole, base=chosen), finished=rungs) == best
+    for file in ("trials.json", "rates.flags"):
+        assert (tmp_path / "chosen" / file).read_bytes() == (tmp_path / "tune" / file).read_bytes()
+    with pytest.raises(UserError, match="--trial=2-00 is not one of 0-00, 0-01"):
+        tuning.one_trial(whole, "2-00", [])
 
 
 @pytest.mark.slow

@@ -36,6 +36,8 @@ class DeviceExecutor(Executor):
         self._initial: dict[int, tuple[Computation, Computation]] = {}
         self._graphs: dict[int, tuple[Computation, ImportedGraph]] = {}
         self._works: dict[int, tuple[Computation, ClientSlots]] = {}
+        # The last state as arrays and as tensors: the next round takes back what it is given.
+        self._last: list[tuple[Leaf, tf.Tensor]] = []
 
     def initialize(self, process: Process) -> State:
         computation = of_algorithm(process).initialize
@@ -52,10 +54,12 @@ class DeviceExecutor(Executor):
         compiled = self.program(computation)
         seconds.add("compile", began)
         arguments = self.client_arguments(compiled.program.data_tree)
-        flat = device_program.flat_state(state, compiled.program)
+        flat = device_program.flat_state(state, compiled.program, self._last)
         result = compiled.run(flat, arguments, clients, seconds)
         new_state, output = computation.type_signature.result
         packed = structures.pack(result.state, new_state), structures.pack(result.output, output)
+        arrays = structures.flatten(packed[0], compiled.program.prepare.input_tree)
+        self._last = list(zip(arrays, result.state, strict=True))
         seconds.add("total", began)
         return RoundOutput(*packed, result.client_states, seconds.parts)
 
@@ -134,6 +138,7 @@ class DeviceExecutor(Executor):
         self._programs.clear()
         self._works.clear()
         self._graphs.clear()
+        self._last.clear()
 
     def _compile(self, computation: Computation) -> DeviceProgram:
         program = map_reduce.compile_program(computation, self.mixed_precision)

@@ -132,11 +132,19 @@ class DeviceProgram:
         self._work.close()
 
 
-def flat_state(state: State, program: MapReduceProgram) -> list[Leaf]:
-    """The state's leaves as tensors, so that parts of a round do not convert them again."""
+def flat_state(
+    state: State, program: MapReduceProgram, known: Sequence[tuple[Leaf, tf.Tensor]] = ()
+) -> list[Leaf]:
+    """The state's leaves as tensors, so that parts of a round do not convert them again.
+
+    known: arrays, and the tensors that they were: these are not copied.
+    """
     tree = program.prepare.input_tree
+    tensors = {id(array): tensor for array, tensor in known}
     return [
-        leaf.tensor(value) if isinstance(leaf, structures.TensorLeaf) else value
+        leaf.tensor(tensors.get(id(value), value))
+        if isinstance(leaf, structures.TensorLeaf)
+        else value
         for value, leaf in zip(
             structures.flatten(state, tree), structures.leaves(tree), strict=True
         )

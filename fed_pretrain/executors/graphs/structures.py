@@ -16,7 +16,7 @@ class TensorLeaf:
 
     def tensor(self, value: Nested) -> tf.Tensor:
         """`value` as a tensor on the device of the surrounding scope, without needless copies."""
-        if isinstance(value, tf.Tensor):
+        if not isinstance(value, np.ndarray) and isinstance(value, tf.Tensor):
             return value
         return tf.constant(value, dtype=self.dtype)
 
@@ -85,7 +85,9 @@ def flatten(value: Nested, tree: Tree) -> list[Leaf]:
     _check_length(value, tree)
     flat: list[Leaf] = []
     for index, (name, child) in enumerate(zip(tree.names, tree.children, strict=True)):
-        flat.extend(flatten(_child(value, index, name), child))
+        listed = name is None and isinstance(value, (list, tuple))
+        part = value[index] if listed else _child(value, index, name)
+        flat.extend(flatten(part, child) if isinstance(child, Struct) else (part,))
     return flat
 
 
@@ -142,8 +144,11 @@ def element_value(value: Nested, tree: Tree) -> Nested:
 
 
 def to_host(tensor: Leaf) -> Leaf:
-    """A NumPy value that no longer depends on the tensor's device."""
-    return tensor.numpy() if isinstance(tensor, tf.Tensor) else np.asarray(tensor)
+    """A NumPy value, read-only and without a copy where the tensor is on the host."""
+    if isinstance(tensor, np.ndarray):  # TensorFlow takes long to say that this is no tensor
+        return tensor
+    scalar = isinstance(tensor, tf.Tensor) and tensor.shape.rank == 0
+    return tensor.numpy() if scalar else np.asarray(tensor)
 
 
 def all_to_host(tensors: Sequence[Leaf]) -> list[Leaf]:

@@ -15,10 +15,11 @@ import tensorflow as tf
 import tensorflow_federated as tff
 from tensorflow.python.framework import config
 
+from fed_pretrain.executors.device import device_program
 from fed_pretrain.executors.device.device_executor import DeviceExecutor
 from fed_pretrain.executors.executor import ClientInput
 from fed_pretrain.executors.executor_options import ExecutorOptions
-from fed_pretrain.executors.graphs import graph_spec
+from fed_pretrain.executors.graphs import graph_spec, structures
 from fed_pretrain.executors.graphs.graph_import import ImportedGraph
 from groundwork.errors import UserError
 from tests.fed_pretrain.executors import digits
@@ -69,6 +70,25 @@ def test_a_sum_over_clients_is_the_sum_of_the_map(device):
     total = device.sum_clients(_scaled_sums, np.float32(1), clients)
     assert total["pixels"] == sum(c.read()["x"].sum(dtype=np.float64) for c in clients)
     assert total["labels"] == sum(c.read()["y"].sum() for c in clients)
+
+
+def test_a_state_that_comes_back_is_copied_in_neither_direction(device, monkeypatch):
+    algorithm, clients = digits.algorithm(), digits.clients(1)
+    first = device.run_round(algorithm, algorithm.initial_state(device), clients)
+    copied = []
+    tensor = structures.TensorLeaf.tensor
+
+    def recorded(leaf, value):
+        if not isinstance(value, tf.Tensor):
+            copied.append(np.shape(value))
+        return tensor(leaf, value)
+
+    monkeypatch.setattr(structures.TensorLeaf, "tensor", recorded)
+    weights = first.state.global_model_weights.trainable
+    assert not any(weight.flags.owndata for weight in weights)
+    program = device.program(algorithm.process.next).program
+    device_program.flat_state(first.state, program, device._last)
+    assert not {weight.shape for weight in weights} & set(copied)
 
 
 def test_clients_are_read_where_they_run_and_few_at_a_time(device):
@@ -181,6 +201,7 @@ def test_two_logical_cpus_share_the_clients():
 import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from fed_pretrain.executors.device import device_program
 from fed_pretrain.executors.device.device_executor import DeviceExecutor
 from fed_pretrain.executors.executor_options import ExecutorOptions
 from tests.fed_pretrain.executors import digits

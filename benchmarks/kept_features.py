@@ -19,15 +19,8 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
-from benchmarks import heads, machine, smoke
-from fed_pretrain.experiment.assembly.run_config import (
-    ALWAYS,
-    NEVER,
-    EvaluationConfig,
-    RunConfig,
-    SavingConfig,
-    WorkConfig,
-)
+from benchmarks import embedded_tasks, machine, smoke
+from fed_pretrain.experiment.assembly.run_config import ALWAYS, NEVER, EvaluationConfig
 from fed_pretrain.experiment.training.run import train
 from fed_pretrain.starts.start_config import StartConfig
 from fed_pretrain.tasks.definition import TaskOptions
@@ -47,27 +40,18 @@ class _Clock(Follower):
         self.times.append(time.process_time())
 
 
-def cost(setting: heads.Setting, folder: Path, wanted: str, rounds: int) -> tuple[float, float]:
+def cost(
+    setting: embedded_tasks.Setting, folder: Path, wanted: str, rounds: int
+) -> tuple[float, float]:
     """Median wall and CPU seconds of a round after the first; the last one evaluates, too."""
     clock = _Clock()
-    config = RunConfig(
-        task=setting.task,
-        dataset=str(heads.prepared(setting, folder)),
-        workdir=str(folder / wanted),
-        model=setting.model,
-        start=StartConfig(spec=str(setting.body), head="new", trainable="head"),
-        options=setting.options,
+    config = setting.run(
+        folder,
+        wanted,
+        StartConfig(spec=str(setting.body), head="new", trainable="head"),
+        {"rounds": rounds, "clients_per_round": 4, "sampling": "fixed", "feature_cache": wanted},
+        EvaluationConfig(evaluate_every=rounds, eval_examples=50),
         algorithm_name="fedavg",
-        work=WorkConfig(
-            rounds=rounds,
-            clients_per_round=4,
-            batch_size=8,
-            max_examples=24,
-            sampling="fixed",
-            feature_cache=wanted,
-        ),
-        evaluation=EvaluationConfig(evaluate_every=rounds, eval_examples=50),
-        saving=SavingConfig(checkpoint_every=1000, tensorboard=False),
     )
     rows = train(config, followers=[clock]).rows
     wall = [row["seconds"] for row in rows[2:-1]]
@@ -82,11 +66,11 @@ def main() -> None:
     smoke.add(parser)
     arguments = parser.parse_args()
     machine.announce()
-    large = heads.BODIES["large"]
-    asked = {"smoke": heads.SMOKE} if arguments.smoke else {n: large[n] for n in _TASKS}
+    large = embedded_tasks.BODIES["large"]
+    asked = {"smoke": embedded_tasks.SMOKE} if arguments.smoke else {n: large[n] for n in _TASKS}
     figures = {}
     for name, setting in asked.items():
-        missing = heads.missing(name, setting)
+        missing = setting.missing()
         if missing is not None:
             print(f"{name}: left out; `{missing}` fetches what it needs")
             continue

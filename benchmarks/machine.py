@@ -20,6 +20,12 @@ def describe() -> dict[str, str]:
     }
 
 
+def said_above(table: str) -> str:
+    """A page's table under the machine and the command that made it."""
+    said = describe()
+    return f"{said['machine']}; `{said['command']}`\n\n{table}"
+
+
 def circumstances() -> dict[str, Any]:
     """What a page says of a run: figures apart, so that it can judge them."""
     return {

@@ -216,6 +216,7 @@ class Curves:
     def figures(self) -> Iterator[tuple[str, bytes]]:
         yield from paper.files(self.name, self._figure())
 
+    @paper.look()
     def _figure(self) -> paper.Figure:
         panels = [(row, panel) for row in self.rows for panel in row.panels if panel is not None]
         columns = len(self.columns) or min(3, len(panels))

@@ -115,6 +115,7 @@ class Dumbbells:
     def figures(self) -> Iterator[tuple[str, bytes]]:
         yield from paper.files(self.name, self._figure())
 
+    @paper.look()
     def _figure(self) -> paper.Figure:
         made, (axes,) = paper.grid(1, 1, 4.2, 0.5 + 0.3 * len(self.rows))
         named = set()

@@ -3,7 +3,7 @@
 import io
 import re
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 
 import matplotlib
 from markupsafe import Markup
@@ -38,9 +38,11 @@ _SETTINGS: Json = {
 }
 
 
-def look() -> AbstractContextManager[None]:
-    """Everything drawn inside has the report's look; legends and titles take it when made."""
-    return matplotlib.rc_context(_SETTINGS)
+@contextmanager
+def look() -> Iterator[None]:
+    """Everything drawn inside has the report's look, which words take when made."""
+    with matplotlib.rc_context(_SETTINGS):
+        yield
 
 
 def grid(

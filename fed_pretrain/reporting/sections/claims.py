@@ -281,6 +281,10 @@ class _PaperForest(Block):
     rows: Sequence[Row]
 
     def figures(self) -> Iterator[tuple[str, bytes]]:
+        yield from paper.files("claims", self._figure())
+
+    @paper.look()
+    def _figure(self) -> paper.Figure:
         names = Names(self.study)
         made, (axes,) = paper.grid(1, 1, 6.0, 0.6 + 0.2 * len(self.rows))
         for height, row in enumerate(self.rows):
@@ -299,4 +303,4 @@ class _PaperForest(Block):
         axes.set_xticks([])
         axes.set_xlabel("against the claim, or for it")
         axes.invert_yaxis()
-        yield from paper.files("claims", made)
+        return made

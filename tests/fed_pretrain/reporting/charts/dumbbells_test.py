@@ -21,3 +21,10 @@ def test_random_weights_are_a_ring_and_every_seed_has_a_tick():
     assert 'class="d s0 ring"' in drawn
     assert 'class="d s1"' in drawn
     assert drawn.count('class="sd') == 4
+
+
+def test_dollar_signs_in_names_are_no_formulas_in_the_figure_for_papers():
+    name = r"$\no formula{$"
+    row = Dumbbell(name, (Mark(name, 0, (1.0, 2.0)),), name)
+    drawn = dict(Dumbbells("it", name, name, (row,), quantity=name).figures())
+    assert drawn["figures/it.svg"].decode().count(">$\\no formula{$<") == 3

@@ -60,14 +60,19 @@ def build(
     for number in (0, 1):
         if number:
             x = KeyedDropout(dropout, name=f"dropout_{number}")(x)
-        x = _lstm(x, sizes.units, f"lstm_{number}", cudnn)
+        drawn = {"recurrent_initializer": _uniform(), "unit_forget_bias": False, **_drawn()}
+        x = lstm(sizes.units, f"lstm_{number}", cudnn=cudnn, **drawn)(x)
     x = KeyedDropout(dropout, name="dropout_2")(x)
-    logits = _dense(x, num_classes, "output")
+    logits = tf.keras.layers.Dense(num_classes, name="output", **_drawn())(x)
     return tf.keras.Model(ids, logits, name="char_cnn_lm")
 
 
 def _uniform() -> tf.keras.initializers.Initializer:
     return tf.keras.initializers.RandomUniform(-0.05, 0.05)
+
+
+def _drawn() -> dict[str, tf.keras.initializers.Initializer]:
+    return {"kernel_initializer": _uniform(), "bias_initializer": _uniform()}
 
 
 def _words_of_characters(
@@ -77,12 +82,7 @@ def _words_of_characters(
     features = []
     for width, count in filters:
         y = tf.keras.layers.Conv2D(
-            count,
-            (1, width),
-            activation="tanh",
-            kernel_initializer=_uniform(),
-            bias_initializer=_uniform(),
-            name=f"conv_w{width}",
+            count, (1, width), activation="tanh", name=f"conv_w{width}", **_drawn()
         )(x)
         y = tf.keras.layers.MaxPooling2D((1, word_length - width + 1), name=f"max_w{width}")(y)
         features.append(tf.keras.layers.Reshape((-1, count), name=f"words_w{width}")(y))
@@ -91,36 +91,10 @@ def _words_of_characters(
 
 def _highway(x: tf.Tensor, name: str) -> tf.Tensor:
     """gate * relu(transform) + (1 - gate) * x  (Srivastava et al. 2015)."""
-    width = x.shape[-1]
-    transform = _dense(x, width, f"{name}_transform", activation="relu")
-    gate = _dense(
-        x, width, f"{name}_gate", activation="sigmoid", bias=tf.keras.initializers.Constant(-2.0)
-    )
+    width, dense = x.shape[-1], tf.keras.layers.Dense
+    transform = dense(width, activation="relu", name=f"{name}_transform", **_drawn())(x)
+    closed = {**_drawn(), "bias_initializer": tf.keras.initializers.Constant(-2.0)}
+    gate = dense(width, activation="sigmoid", name=f"{name}_gate", **closed)(x)
     change = tf.keras.layers.Subtract(name=f"{name}_change")([transform, x])
     gated = tf.keras.layers.Multiply(name=f"{name}_gated")([gate, change])
     return tf.keras.layers.Add(name=f"{name}_carry")([x, gated])
-
-
-def _dense(
-    x: tf.Tensor, units: int, name: str, activation: str | None = None, bias: object = None
-) -> tf.Tensor:
-    return tf.keras.layers.Dense(
-        units,
-        activation=activation,
-        kernel_initializer=_uniform(),
-        bias_initializer=bias or _uniform(),
-        name=name,
-    )(x)
-
-
-def _lstm(x: tf.Tensor, units: int, name: str, cudnn: bool) -> tf.Tensor:
-    layer = lstm(
-        units,
-        name,
-        cudnn=cudnn,
-        kernel_initializer=_uniform(),
-        recurrent_initializer=_uniform(),
-        bias_initializer=_uniform(),
-        unit_forget_bias=False,
-    )
-    return layer(x)

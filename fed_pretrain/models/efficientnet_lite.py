@@ -75,10 +75,6 @@ def build(
     return small_cnns.model(start, logits, "efficientnet_lite0")
 
 
-def _initialiser() -> tf.keras.initializers.Initializer:
-    return tf.keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
-
-
 def _conv(x: tf.Tensor, filters: int, kernel: int, strides: int, name: str) -> tf.Tensor:
     return tf.keras.layers.Conv2D(
         filters,
@@ -86,7 +82,7 @@ def _conv(x: tf.Tensor, filters: int, kernel: int, strides: int, name: str) -> t
         strides=strides,
         padding="same",
         use_bias=False,
-        kernel_initializer=_initialiser(),
+        kernel_initializer=small_cnns.he_fan_out(),
         name=name,
     )(x)
 
@@ -98,6 +94,6 @@ def _depthwise(x: tf.Tensor, kernel: int, strides: int, name: str) -> tf.Tensor:
         strides=strides,
         padding="same",
         use_bias=False,
-        depthwise_initializer=_initialiser(),
+        depthwise_initializer=small_cnns.he_fan_out(),
         name=name,
     )(x)

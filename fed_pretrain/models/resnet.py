@@ -31,21 +31,21 @@ def build(
     stem: str = "imagenet",
 ) -> tf.keras.Model:
     """`stem` is "imagenet" (7x7/2 and pooling, what pre-trained weights fit) or "cifar" (3x3)."""
-    start = small_cnns.image_input(input_shape, inputs)
+    start, norms = small_cnns.image_input(input_shape, inputs), _norms(norm, groups)
     if stem == "imagenet":
         x = _conv(start, 64, 7, 2, "conv1")
-        x = _norm_relu(x, norm, groups, "bn1")
+        x = _norm_relu(x, norms, "bn1")
         # Behind a ReLU zeros pad as torch's minus infinity does.
         x = tf.keras.layers.ZeroPadding2D(1, name="maxpool_pad")(x)
         x = tf.keras.layers.MaxPooling2D(3, 2, name="maxpool")(x)
     elif stem == "cifar":
-        x = _norm_relu(_conv(start, 64, 3, 1, "conv1"), norm, groups, "bn1")
+        x = _norm_relu(_conv(start, 64, 3, 1, "conv1"), norms, "bn1")
     else:
         raise ValueError(f"stem is imagenet or cifar, not {stem!r}")
     for stage, width in enumerate((64, 128, 256, 512), start=1):
         for block in (0, 1):
             strides = 2 if stage > 1 and block == 0 else 1
-            x = _block(x, width, strides, norm, groups, f"layer{stage}_{block}", _projected)
+            x = _block(x, width, strides, norms, f"layer{stage}_{block}", _projected)
     return small_cnns.model(start, _classes(x, num_classes), "resnet18")
 
 
@@ -59,12 +59,12 @@ def build_small(
     groups: int = 32,
 ) -> tf.keras.Model:
     """The network of 6 `blocks` + 2 layers: 3 make ResNet-20, 1 makes ResNet-8."""
-    start = small_cnns.image_input(input_shape, inputs)
-    x = _norm_relu(_conv(start, 16, 3, 1, "conv1"), norm, groups, "bn1")
+    start, norms = small_cnns.image_input(input_shape, inputs), _norms(norm, groups)
+    x = _norm_relu(_conv(start, 16, 3, 1, "conv1"), norms, "bn1")
     for stage, width in enumerate((16, 32, 64), start=1):
         for block in range(blocks):
             strides = 2 if stage > 1 and block == 0 else 1
-            x = _block(x, width, strides, norm, groups, f"layer{stage}_{block}", _padded)
+            x = _block(x, width, strides, norms, f"layer{stage}_{block}", _padded)
     return small_cnns.model(start, _classes(x, num_classes), f"resnet{6 * blocks + 2}")
 
 
@@ -80,44 +80,44 @@ def _conv(x: tf.Tensor, filters: int, kernel: int, strides: int, name: str) -> t
         strides=strides,
         padding=padding,
         use_bias=False,
-        kernel_initializer=tf.keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=small_cnns.he_fan_out(),
         name=name,
     )(x)
 
 
-def _norm_relu(x: tf.Tensor, norm: str, groups: int, name: str) -> tf.Tensor:
-    return tf.keras.layers.ReLU(name=f"{name}_relu")(norm_layer(x, norm, name, groups=groups))
+# (x, name) -> tensor.
+_Norms = Callable[[tf.Tensor, str], tf.Tensor]
+# The way past a block that changes the shape: (x, width, strides, norms, name) -> tensor.
+_Shortcut = Callable[[tf.Tensor, int, int, _Norms, str], tf.Tensor]
 
 
-# The way past a block that changes the shape: (x, width, strides, norm, groups, name) -> tensor.
-_Shortcut = Callable[[tf.Tensor, int, int, str, int, str], tf.Tensor]
+def _norms(kind: str, groups: int) -> _Norms:
+    return lambda x, name: norm_layer(x, kind, name, groups=groups)
+
+
+def _norm_relu(x: tf.Tensor, norms: _Norms, name: str) -> tf.Tensor:
+    return tf.keras.layers.ReLU(name=f"{name}_relu")(norms(x, name))
 
 
 def _block(
-    x: tf.Tensor, width: int, strides: int, norm: str, groups: int, name: str, shortcut: _Shortcut
+    x: tf.Tensor, width: int, strides: int, norms: _Norms, name: str, shortcut: _Shortcut
 ) -> tf.Tensor:
     """Two 3x3 convolutions and the way past them."""
     y = _conv(x, width, 3, strides, f"{name}_conv1")
-    y = _norm_relu(y, norm, groups, f"{name}_bn1")
-    y = _conv(y, width, 3, 1, f"{name}_conv2")
-    y = norm_layer(y, norm, f"{name}_bn2", groups=groups)
+    y = _norm_relu(y, norms, f"{name}_bn1")
+    y = norms(_conv(y, width, 3, 1, f"{name}_conv2"), f"{name}_bn2")
     if strides > 1 or x.shape[-1] != width:
-        x = shortcut(x, width, strides, norm, groups, name)
+        x = shortcut(x, width, strides, norms, name)
     y = tf.keras.layers.Add(name=f"{name}_add")([y, x])
     return tf.keras.layers.ReLU(name=f"{name}_relu")(y)
 
 
-def _projected(
-    x: tf.Tensor, width: int, strides: int, norm: str, groups: int, name: str
-) -> tf.Tensor:
+def _projected(x: tf.Tensor, width: int, strides: int, norms: _Norms, name: str) -> tf.Tensor:
     """The paper's option B: a 1x1 convolution."""
-    x = _conv(x, width, 1, strides, f"{name}_downsample_0")
-    return norm_layer(x, norm, f"{name}_downsample_1", groups=groups)
+    return norms(_conv(x, width, 1, strides, f"{name}_downsample_0"), f"{name}_downsample_1")
 
 
-def _padded(x: tf.Tensor, width: int, strides: int, norm: str, groups: int, name: str) -> tf.Tensor:
+def _padded(x: tf.Tensor, width: int, strides: int, norms: _Norms, name: str) -> tf.Tensor:
     """The paper's option A: every `strides`-th pixel, and zeros for the channels that are new."""
     before = (width - x.shape[-1]) // 2
     after = width - x.shape[-1] - before

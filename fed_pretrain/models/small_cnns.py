@@ -85,6 +85,11 @@ def small_cnn(
     return model(start, logits, "small_cnn")
 
 
+def he_fan_out() -> tf.keras.initializers.Initializer:
+    """He et al. 2015 by outputs, as torchvision draws convolutions."""
+    return tf.keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
+
+
 def image_input(input_shape: tuple[int, ...], inputs: tf.Tensor | None) -> tf.Tensor:
     """The tensor the body is built on; of floats, already normalised."""
     if inputs is None:

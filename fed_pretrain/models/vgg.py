@@ -38,9 +38,7 @@ def build(
             width,
             3,
             padding="same",
-            kernel_initializer=tf.keras.initializers.VarianceScaling(
-                2.0, "fan_out", "untruncated_normal"
-            ),
+            kernel_initializer=small_cnns.he_fan_out(),
             name=f"features_{index}",
         )(x)
         x = norm_layer(x, norm, f"features_{index}_norm", groups=groups)

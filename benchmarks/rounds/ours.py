@@ -35,6 +35,7 @@ class Ours:
             functools.partial(keras_work.tff_model, model),
             payload.spec_of(*keras_work.spec(model), batch),
             CrossEntropy(),
+            fixed_shapes=self._executor.fixed_shapes,
         )
         self._local = LocalWork(batch_size=batch, shuffle=False)
         self.work_on(clients)

@@ -38,8 +38,10 @@ def run(config: TuneConfig, workdir: Path, session: Session) -> list[Trial]:
             for name, ends in sorted(search.rates.items())
         }
         trial, pruned = _one(config, asked, rates, number, workdir, session)
-        states = optuna.trial.TrialState
-        study.tell(asked, _value(trial), state=states.PRUNED if pruned else states.COMPLETE)
+        if pruned:  # its value is the last that was reported
+            study.tell(asked, state=optuna.trial.TrialState.PRUNED)
+        else:
+            study.tell(asked, _value(trial))
         history.append(trial)
         progress.update(number + 1, trial.label)
     progress.close()

@@ -1,5 +1,6 @@
 """Kernel locks that a dead owner cannot hold: on a work directory, and on a step of a study."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -9,6 +10,7 @@ from types import TracebackType
 from typing import IO
 
 from groundwork.errors import UserError
+from groundwork.stores import lease, mirror
 
 
 def _locked(path: Path) -> IO[str] | None:
@@ -98,11 +100,15 @@ class WorkdirLock:
 
 
 class StepLock:
-    """A lock on a file beside the step's output: it goes when its holder dies."""
+    """A lock on a file beside the step's output: it goes when its holder dies.
+
+    Where the output is in a store it is a lease, too, and meanwhile the output is here.
+    """
 
     def __init__(self, output: Path) -> None:
+        self._output = output
         self._path = output.with_name(output.name + ".lock")
-        self._file: IO[str] | None = None
+        self._held = contextlib.ExitStack()
 
     def acquire(self) -> bool:
         """False when another process has it."""
@@ -112,13 +118,18 @@ class StepLock:
             raise UserError(
                 f"--workdir: cannot make the folder {self._path.parent} ({error.strerror})"
             ) from error
-        self._file = _locked(self._path)
-        return self._file is not None
+        file = _locked(self._path)
+        if file is None:
+            return False
+        with contextlib.ExitStack() as held, contextlib.suppress(lease.InUse):
+            held.enter_context(file)
+            held.enter_context(mirror.working(mirror.address(self._output)))
+            self._held = held.pop_all()
+            return True
+        return False
 
     def release(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        self._held.close()
 
 
 def _owner(file: IO[str]) -> str | None:

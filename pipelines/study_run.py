@@ -22,7 +22,7 @@ from pipelines import hyperparameters, study_file
 from pipelines.deciding import Deciding
 from pipelines.execution import fit_check, flag_check
 from pipelines.execution.display import Display, TimeLeft, last_round
-from pipelines.execution.execution import Execution, StepState, forget_stale_outputs
+from pipelines.execution.execution import STEPS, Execution, StepState, forget_stale_outputs
 from pipelines.plan import intervals, plan_checks
 from pipelines.plan import plan as plan_module
 from pipelines.plan.expansion import expand
@@ -64,22 +64,11 @@ def run(config: StudyConfig) -> StudyResult:
     """Runs (or continues) the study; the report is made even when some cells failed."""
     if config.only and config.forget_stale:
         raise UserError("--forget_stale is for a whole study, not for --step")
-    if config.only:
-        _check_shared(config, "--step")
-    if config.dry_run:
+    if config.dry_run or (config.only and "report" not in config.only):
         mirror.here(config.workdir)
         return _run(config)
-    with mirror.working(config.workdir, last=study_file.NAME):
+    with mirror.working(config.workdir, last=study_file.NAME, but=STEPS):
         return _run(config)
-
-
-def _check_shared(config: StudyConfig, flag: str) -> None:
-    """Steps that run by themselves lock each other out by files of a folder they share."""
-    if mirror.is_remote(config.workdir):
-        raise UserError(
-            f"{flag}: --workdir={config.workdir} is in a store, where a study runs whole; give a"
-            " folder that the machines of the steps share"
-        )
 
 
 def _run(config: StudyConfig) -> StudyResult:
@@ -140,7 +129,7 @@ def _forget_stale(execution: Execution) -> str:
 
 def list_steps(config: StudyConfig) -> ListedStudy:
     """The steps and their commands, for a scheduler."""
-    _check_shared(config, "--list_steps")
+    mirror.here(config.workdir)
     config = with_intervals(config)
     deciding, execution = _begun(config)
     if execution.grow is not None:

@@ -23,6 +23,10 @@ _LONGEST = 1 << 12
 _lost: set[str] = set()
 
 
+class InUse(UserError):
+    """Somebody else is at work there."""
+
+
 @contextlib.contextmanager
 def held(url: str, folder: str) -> Iterator[None]:
     """Holds the lease meanwhile; refuses a folder that somebody else is at work on."""
@@ -31,7 +35,7 @@ def held(url: str, folder: str) -> Iterator[None]:
         _check_over(url, folder)
         store.overwrite(url, _content(mark))
         if _owner(url).get("mark") != mark:
-            raise UserError(f"{folder}: another process has just begun to work there; try again")
+            raise InUse(f"{folder}: another process has just begun to work there; try again")
     _lost.discard(url)
     ended = threading.Event()
     renewal = threading.Thread(target=_renew, args=(url, mark, ended), daemon=True)
@@ -67,7 +71,7 @@ def _check_over(url: str, folder: str) -> None:
     age = time.time() - float(owner.get("renewed", 0))
     if owners.is_dead(str(owner.get("mark", ""))) or age > _STALE_AFTER:
         return
-    raise UserError(
+    raise InUse(
         f"{folder}: is in use on {owner.get('host')}, which was there {age:.0f} s ago; wait for it,"
         f" or, if it was killed, give the same command again in {_STALE_AFTER - age:.0f} s"
     )

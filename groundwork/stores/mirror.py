@@ -124,13 +124,16 @@ def file_here(folder: str | os.PathLike[str], name: str) -> Path:
 
 
 def _bring_folder(folder: Path) -> None:
-    """Makes a folder what the store says it is."""
+    """Makes a folder what the store says it is, but for folders in it that somebody works on."""
+    before = [path for path in folder.rglob("*") if path.is_file() and _url(path)]
     there = store.listing(address(folder))
+    busy = tuple(name.removesuffix(lease.FILE) for name in there if name.endswith(f"/{lease.FILE}"))
     for name, token in there.items():
-        if _url(folder / name) is not None:
+        if _url(folder / name) is not None and not name.startswith(busy):
             _bring(folder / name, token)
-    for path in list(folder.rglob("*")):
-        if path.is_file() and _url(path) and str(path.relative_to(folder)) not in there:
+    for path in before:
+        name = str(path.relative_to(folder))
+        if name not in there and not name.startswith(busy):
             path.unlink(missing_ok=True)
             _Note.remove(path)
             _pending.discard(path)
@@ -190,10 +193,11 @@ def remove_folder(text: str | os.PathLike[str]) -> None:
         store.remove_all(address(folder))
 
 
-def publish(folder: Path, last: str = "", *, alone: bool = False) -> None:
+def publish(folder: Path, last: str = "", *, alone: bool = False, but: str = "") -> None:
     """Makes the store hold what a folder (or a file) does, the file `last` after all others.
 
-    Only what came from here is removed there; with `alone` all that is not here.
+    Only what came from here is removed there; with `alone` all that is not here. The folder `but`
+    in it is left as it is.
     """
     if _url(folder) is None:
         return
@@ -201,7 +205,9 @@ def publish(folder: Path, last: str = "", *, alone: bool = False) -> None:
         _publish(folder)
         return
     there = store.listing(address(folder))
+    left = folder / but if but else None
     paths = [path for path in folder.rglob("*") if path.is_file() and _url(path)]
+    paths = [path for path in paths if left not in path.parents]
     for path in sorted(paths, key=lambda path: (path.name == last, path)):
         noted = _Note.of(path)
         if noted is not None and noted.token != there.get(str(path.relative_to(folder))):
@@ -209,7 +215,7 @@ def publish(folder: Path, last: str = "", *, alone: bool = False) -> None:
         _publish(path)
     for note in list(_Note.place(folder).rglob("*.json")):
         path = folder / note.relative_to(_Note.place(folder)).with_suffix("")
-        if not path.exists():
+        if not path.exists() and left not in path.parents:
             removed(path)
     strange = store.plain(there) if alone else ()
     for name in strange:
@@ -231,10 +237,11 @@ def _stays(part: str) -> bool:
 
 
 @contextlib.contextmanager
-def working(text: str | os.PathLike[str], last: str = "") -> Iterator[Path]:
+def working(text: str | os.PathLike[str], last: str = "", but: str = "") -> Iterator[Path]:
     """The local folder of a work directory; one in a store is this process' own meanwhile.
 
-    It begins as the store has it, and at the end the store has it all, `last` after the rest.
+    It begins as the store has it, and at the end the store has it all, `last` after the rest. What
+    is in its folder `but` others may work on, and whoever does publishes it.
     """
     folder = place(text)
     if not is_remote(text):
@@ -245,7 +252,7 @@ def working(text: str | os.PathLike[str], last: str = "") -> Iterator[Path]:
         try:
             yield folder
         finally:
-            publish(folder, last)
+            publish(folder, last, but=but)
 
 
 @contextlib.contextmanager

@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import selectors
-import shutil
 import subprocess
 import sys
 import time
@@ -26,6 +25,8 @@ from groundwork.stores import mirror
 from pipelines.plan import steps as steps_module
 from pipelines.plan.steps import Step
 
+STEPS = "steps"
+"""The folder of the steps' outputs in a study's."""
 _WORKER_MEMORY_SHARE = 0.35
 
 
@@ -150,7 +151,7 @@ class Execution:
         self._stopping = True
 
     def folder(self, state: StepState, key: str) -> Path:
-        return self.workdir / "steps" / f"{state.step.step_id}@{key[:8]}"
+        return self.workdir / STEPS / f"{state.step.step_id}@{key[:8]}"
 
     def _start_ready_steps(self) -> None:
         idle = [worker for worker in self._workers if worker.state is None]
@@ -308,6 +309,8 @@ class Execution:
             self._finish(state, worker.key)
         else:
             self._fail(state, code, message)
+        assert state.output is not None
+        mirror.publish(self._log(state.output))
         self._locks.pop(state.step.step_id).release()
 
     def _finish(self, state: StepState, key: str) -> None:
@@ -377,8 +380,8 @@ def forget_stale_outputs(execution: Execution) -> int:
         raise UserError("--forget_stale removed nothing: it needs every step of the study done")
     kept = {state.output for state in execution.states.values()}
     removed = 0
-    for record in list((execution.workdir / "steps").rglob(steps_module.RECORD)):
+    for record in list((execution.workdir / STEPS).rglob(steps_module.RECORD)):
         if record.parent not in kept:
-            shutil.rmtree(record.parent)
+            mirror.remove_folder(mirror.address(record.parent))
             removed += 1
     return removed

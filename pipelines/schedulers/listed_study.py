@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from groundwork.stores import mirror
 from pipelines.plan.plan import Plan
 from pipelines.plan.steps import Step
 
@@ -38,6 +39,11 @@ class ListedStudy:
     flags: tuple[str, ...]
     steps: tuple[Step, ...]
     intervals: tuple[str, ...] = ()
+
+    @property
+    def logs(self) -> str:
+        """A folder for what a scheduler prints: it knows no store."""
+        return f"{self.folder if mirror.is_remote(self.workdir) else self.workdir}/slurm"
 
     def lines(self, program: Sequence[str]) -> Iterator[str]:
         """A JSON object a line, inputs before the steps that read them."""
@@ -78,16 +84,20 @@ def listed(
         title=plan.title,
         question=plan.question,
         retries=plan.budget.retries,
-        workdir=os.path.abspath(workdir),
+        workdir=_whole(workdir),
         folder=os.getcwd(),
         flags=(
             f"--plan={os.path.abspath(given) if Path(given).suffix else given}",
-            f"--workdir={os.path.abspath(workdir)}",
+            f"--workdir={_whole(workdir)}",
             *(f"--set={override}" for override in overrides),
         ),
         steps=tuple(steps),
         intervals=plan.intervals,
     )
+
+
+def _whole(workdir: str) -> str:
+    return workdir if mirror.is_remote(workdir) else os.path.abspath(workdir)
 
 
 def waves(tasks: Sequence[Task]) -> list[list[Task]]:

@@ -84,7 +84,7 @@ def endpoint() -> Iterator[str]:
         stderr=subprocess.DEVNULL,
     )
     address = f"http://127.0.0.1:{port}"
-    for _ in range(100):
+    for _ in range(600):
         with contextlib.suppress(OSError):
             request = urllib.request.Request(f"{address}/bucket", method="PUT")
             urllib.request.urlopen(request).close()
@@ -235,8 +235,39 @@ def test_a_study_in_a_store_is_done_on_another_machine(machine: Machine, other: 
     told = other.run("pipelines.study", *study)
     assert "nothing is left to do" in told
     assert f"report: {BUCKET}/study/" in told
-    refused = other.run("pipelines.study", *study, "--list_steps", code=2)
-    assert "share" in refused
+
+
+def test_the_steps_of_a_study_in_a_store_are_done_by_machines_that_share_nothing_else(
+    machine: Machine, other: Machine
+) -> None:
+    """What a scheduler does: one command a step, a step even twice at once."""
+    plan = machine.cache.parent / "plan.yaml"
+    plan.write_text(PLAN)
+    study = (f"--plan={plan}", f"--workdir={BUCKET}/steps")
+    listed = machine.run("pipelines.study", *study, "--list_steps").splitlines()
+    commands = {step["id"]: step["command"][3:] for step in map(json.loads, listed)}
+    trains = [name for name in commands if name.startswith("train/")]
+    assert len(trains) == 2
+    told = other.run("pipelines.study", *commands["report"], code=2)
+    assert "is not done; run --step=" in told
+    at_once = [
+        one.start("pipelines.study", *commands[name])
+        for one, name in ((machine, trains[0]), (other, trains[0]), (other, trains[1]))
+    ]
+    for process in at_once:
+        output, errors = process.communicate(timeout=600)
+        assert process.returncode == 0, output + errors
+    there = objects(machine, "steps/")
+    logs = [content.decode() for name, content in there.items() if name.endswith(".log")]
+    assert sum(name.endswith("/SUCCESS") for name in there) == 2
+    assert len(logs) == 2
+    assert not any(name.endswith("in-use.json") for name in there)
+    machine.run("pipelines.study", *commands["report"])
+    assert "nothing is left to do" in other.run("pipelines.study", *study)
+    whole = objects(machine, "study/")
+    for name, content in objects(machine, "steps/").items():
+        if name.endswith("final.keras"):
+            assert content == whole[name]
 
 
 def test_a_store_that_is_not_there_or_has_no_bucket_is_one_sentence(other: Machine) -> None:

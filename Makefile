@@ -63,6 +63,7 @@ test-engines: engines  ## prepare data on real engines whose workers share nothi
 test-stores: .venv/.stamp  ## prepare, train and study on a server that speaks S3
 	@"$(PYTHON)" tools/environment.py side stores
 	@"$(PYTHON)" tools/environment.py side prepare
+	@"$(PYTHON)" tools/environment.py side croissant
 	@$(VENV)/python -m pytest -q --slow tests/groundwork/stores tests/data_prep/store tests/data_prep/slim_environment_test.py
 
 test-hub: .venv/.stamp  ## download a model by huggingface_hub, in its own environment

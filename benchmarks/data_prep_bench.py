@@ -28,6 +28,7 @@ from data_prep.store.examples import ExampleEncoder
 from data_prep.store.features import FeatureSpec
 from data_prep.store.reader import PreparedDataset
 from data_prep.store.writer import ShardWriter
+from groundwork import files
 
 PROCESSES = 2
 EACH_AT_MOST = 64
@@ -58,10 +59,12 @@ def write_shard(folder: Path, kind: str, count: int) -> None:
     """Encode, frame, checksum, hash, write: what the store does."""
     features, make = KINDS[kind]
     encode = ExampleEncoder(features).encode
-    with ShardWriter(folder / f"{os.getpid()}.tfrecord") as writer:
+    name = f"{os.getpid()}.tfrecord"
+    with files.replacing(folder / name) as file:
+        writer = ShardWriter(file)
         for number, values in enumerate(make(count)):
             writer.add(f"client_{number // 100}", encode(values))
-        writer.close()
+        writer.finish(name)
 
 
 def bench_writer(kind: str, count: int) -> dict[str, float]:

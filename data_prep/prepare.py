@@ -9,20 +9,22 @@ from groundwork import command_line
 command_line.quiet_libraries()
 
 from data_prep.grouping import beam_options  # noqa: E402
-from data_prep.preparing import estimation, preparation, prepare_flags  # noqa: E402
+from data_prep.preparing import estimation, preparation  # noqa: E402
+from data_prep.preparing.request import PrepareConfig  # noqa: E402
 from data_prep.sources import known_sources  # noqa: E402
-from groundwork import signals  # noqa: E402
+from groundwork import settings, signals  # noqa: E402
 
 flags.DEFINE_bool("list_sources", False, "Print all sources with their options, and stop.")
 flags.DEFINE_bool("dry_run", False, "Print what would be done and how big it would be.")
-prepare_flags.define()
+settings.define(PrepareConfig, "")
+command_line.define_plugin_flag()
 
 
 def main() -> int:
     if flags.FLAGS.list_sources:
         print(known_sources.describe(), end="")
         return 0
-    config = prepare_flags.config()
+    config = settings.build(PrepareConfig, beam_options=beam_options.taken())
     if flags.FLAGS.dry_run:
         opened = preparation.open_source(config)
         if preparation.check_output(opened):

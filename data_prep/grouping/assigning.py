@@ -86,12 +86,13 @@ def assign(job: Job, indexed: list[Piece]) -> Iterator[tuple[int, object]]:
     canonical = np.lexsort(
         (pooled["client"], pooled["label"], pooled["content"], pooled["order"], pooled["split"])
     )
+    natural = {int(key): name for piece in indexed for key, name in piece["clients"].items()}
     drawn = assignment.draw(
         job.partition,
         labels=pooled["label"][canonical],
         splits=pooled["split"][canonical],
         natural=pooled["client"][canonical],
-        natural_names=_names(indexed) if job.partition.rule == "natural_shuffled" else None,
+        natural_names=natural if job.partition.rule == "natural_shuffled" else None,
         num_labels=job.num_labels,
     )
     clients = np.empty(len(pooled), np.int32)
@@ -102,7 +103,3 @@ def assign(job: Job, indexed: list[Piece]) -> Iterator[tuple[int, object]]:
         names = [drawn.names[number].encode() for number in used]
         yield piece["number"], (names, codes.astype(np.int32).tobytes())
     yield _REPORT, {"drawn": drawn.report}
-
-
-def _names(indexed: list[Piece]) -> dict[int, str]:
-    return {int(key): name for piece in indexed for key, name in piece["clients"].items()}

@@ -8,7 +8,7 @@ import pyarrow.feather as feather
 
 from data_prep.grouping.job import Job, Piece
 from data_prep.grouping.merging import rows_of
-from data_prep.partitions.heterogeneity import Heterogeneity
+from data_prep.partitions.heterogeneity import measured
 from data_prep.partitions.partition_config import SPLITS
 from data_prep.sources.parsing import vocabulary
 from data_prep.store import index, manifest, views
@@ -30,21 +30,22 @@ def finish(job: Job, pieces: list[Piece]) -> Iterator[str]:
             for file in shards:
                 job.remove(file.file)
             continue
-        stored = index.write(job.dataset, split, _tables(pieces, split))
+        parts = _Parts(pieces, split)
+        stored = index.write(job.dataset, split, parts)
         splits[split] = Split(
             clients=sum(file.clients for file in shards),
             examples=sum(file.examples for file in shards),
             index=stored,
             shards=tuple(shards),
         )
-        heterogeneity[split] = _heterogeneity(pieces, split)
+        heterogeneity[split] = measured(parts)
     counts = _counts(pieces, planned, splits)
     _refuse_empty(job, splits, counts)
     other_files, extra = _vocabulary(job, pieces)
     made = Manifest(
         features=job.features,
         splits=splits,
-        label_names=job.label_names,
+        label_names=job.reader.label_names,
         source=job.described["source"],
         partition=job.described["partition"]
         | ({"drawn": planned["drawn"]} if planned["drawn"] else {}),
@@ -63,19 +64,15 @@ def finish(job: Job, pieces: list[Piece]) -> Iterator[str]:
     yield made.fingerprint
 
 
-def _tables(pieces: list[Piece], split: str) -> Iterator[pa.Table]:
-    for piece in pieces:
-        yield feather.read_table(pa.BufferReader(piece[rows_of(split)]))
+class _Parts:
+    """The index rows of each shard of a split, read one after the other, as often as asked."""
 
+    def __init__(self, pieces: list[Piece], split: str) -> None:
+        self._rows = [piece[rows_of(split)] for piece in pieces]
 
-def _heterogeneity(pieces: list[Piece], split: str) -> dict[str, Json]:
-    report = Heterogeneity()
-    for table in _tables(pieces, split):
-        report.add(index.ClientIndex(table))
-    report.pool()
-    for table in _tables(pieces, split):
-        report.compare(index.ClientIndex(table))
-    return report.to_json()
+    def __iter__(self) -> Iterator[pa.Table]:
+        for rows in self._rows:
+            yield feather.read_table(pa.BufferReader(rows))
 
 
 def _vocabulary(job: Job, pieces: list[Piece]) -> tuple[tuple[StoredFile, ...], Mapping[str, Json]]:

@@ -58,7 +58,8 @@ class GroupByShard(beam.PTransform):
     def _in_process(self, tasks: beam.PCollection) -> Grouped:
         accounts = tasks | "ReadAndSort" >> self._reading(spill)
         planned = self._planned(accounts)
-        shards = planned | "Shards" >> beam.FlatMap(_shards) | "SpreadShards" >> beam.Reshuffle()
+        sharing = beam.FlatMap(lambda plan: _to_each(plan, plan["runs"]))
+        shards = planned | "Shards" >> sharing | "SpreadShards" >> beam.Reshuffle()
         return Grouped(planned, shards)
 
     def _on_an_engine(self, tasks: beam.PCollection) -> Grouped:
@@ -70,7 +71,7 @@ class GroupByShard(beam.PTransform):
         planned = self._planned(rows | "Accounts" >> beam.FlatMap(_accounts))
         given = {"shards": self._job.shards} if self._job.shards else None
         keying = beam.FlatMap(_keyed, given or beam.pvalue.AsSingleton(planned))
-        marking = beam.FlatMap(_marks)
+        marking = beam.FlatMap(_to_each, _MARK)
         keyed = [
             rows | "KeyByShard" >> keying.with_output_types(tuple[Key, PlainRow]),
             planned | "EveryShard" >> marking.with_output_types(tuple[Key, PlainRow]),
@@ -153,16 +154,9 @@ def _accounts(row: PlainRow) -> list[Piece]:
     return [] if row[0] else [json.loads(row[2])]
 
 
-def _keys(planned: Piece) -> list[Key]:
-    return [(shard, planned["shards"]) for shard in range(planned["shards"])]
-
-
-def _shards(planned: Piece) -> list[tuple[Key, list[str]]]:
-    return [(key, planned["runs"]) for key in _keys(planned)]
-
-
-def _marks(planned: Piece) -> list[tuple[Key, PlainRow]]:
-    return [(key, _MARK) for key in _keys(planned)]
+def _to_each(planned: Piece, value: object) -> list[tuple[Key, object]]:
+    shards = planned["shards"]
+    return [((shard, shards), value) for shard in range(shards)]
 
 
 def _keyed(row: PlainRow, planned: Piece) -> list[tuple[Key, PlainRow]]:

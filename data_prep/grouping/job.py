@@ -40,7 +40,6 @@ class Job:
     """Beside the output: the dataset is made in it, but where workers put it into a store."""
     reader: SourceReader
     features: tuple[FeatureSpec, ...]
-    label_names: tuple[str, ...] | None
     partition: PartitionConfig
     splits: SplitConfig
     limits: ClientLimits | None
@@ -72,7 +71,8 @@ class Job:
 
     @property
     def num_labels(self) -> int | None:
-        return None if self.label_names is None else len(self.label_names)
+        names = self.reader.label_names
+        return None if names is None else len(names)
 
     def folder(self, name: str) -> Path:
         path = self.staging / name

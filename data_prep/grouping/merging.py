@@ -6,7 +6,6 @@ import dataclasses
 import io
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.feather as feather
@@ -22,6 +21,7 @@ from data_prep.sources.parsing import vocabulary
 from data_prep.sources.source import ClientLimits
 from data_prep.store import examples
 from data_prep.store.writer import ShardWriter, shard_name
+from groundwork import files
 
 STAGE = "merged"
 TEXT = "text"
@@ -62,18 +62,18 @@ def _merged(job: Job, key: Key, rows: Iterable) -> Piece:
     dropped: collections.Counter[str] = collections.Counter()
     words = WordCounter(job)
     job.dataset.mkdir(parents=True, exist_ok=True)
+    names = [shard_name(split, shard, shards) for split in SPLITS]
     with sorted_runs(job, rows) as paths, contextlib.ExitStack() as stack:
         sizes = _sizes(paths, low, high) if splitter.needs_sizes or job.limits else None
-        writers = [
-            stack.enter_context(
-                ShardWriter(job.dataset / shard_name(split, shard, shards), job.num_labels)
-            )
-            for split in SPLITS
-        ]
+        opened = [stack.enter_context(files.replacing(job.dataset / name)) for name in names]
+        writers = [ShardWriter(file, job.num_labels) for file in opened]
         stream = merged(paths, low, high)
         _write(stream, sizes, splitter, _cutoff_value(job), job.limits, writers, words, dropped)
-        written = [dataclasses.asdict(writer.close()) for writer in writers]
-    tables = [writer.rows.table(shard, job.num_labels) for writer in writers]
+        written = [
+            dataclasses.asdict(writer.finish(name))
+            for writer, name in zip(writers, names, strict=True)
+        ]
+    tables = [writer.rows.table(shard) for writer in writers]
     return {
         "files": written,
         "dropped": dict(dropped),
@@ -89,30 +89,24 @@ def _bytes(table: pa.Table) -> bytes:
     return buffer.getvalue()
 
 
-class _Size(NamedTuple):
-    """Examples of a client: all, those that count towards its limits, those shipped to train on."""
-
-    total: int = 0
-    counted: int = 0
-    train: int = 0
+Sizes = dict[bytes, list[int]]
 
 
-def _sizes(paths: list[Path], low: int, high: int) -> dict[bytes, _Size]:
-    """The sizes of the shard's clients."""
-    total: collections.Counter[bytes] = collections.Counter()
-    counted: collections.Counter[bytes] = collections.Counter()
-    train: collections.Counter[bytes] = collections.Counter()
+def _sizes(paths: list[Path], low: int, high: int) -> Sizes:
+    """Examples of each client: all, those that count towards its limits, those shipped to train."""
+    sizes: Sizes = collections.defaultdict(lambda: [0, 0, 0])
     for path in paths:
         for entry in entries(path, low, high, payloads=False):
-            total[entry.client] += 1
-            counted[entry.client] += entry.counted
-            train[entry.client] += entry.split == TRAIN
-    return {client: _Size(size, counted[client], train[client]) for client, size in total.items()}
+            size = sizes[entry.client]
+            size[0] += 1
+            size[1] += entry.counted
+            size[2] += entry.split == TRAIN
+    return sizes
 
 
 def _write(
     stream: Iterator[RunEntry],
-    sizes: dict[bytes, _Size] | None,
+    sizes: Sizes | None,
     splitter: Splitter,
     cutoff_value: Callable[[RunEntry], int],
     limits: ClientLimits | None,
@@ -127,9 +121,9 @@ def _write(
     for entry in stream:
         if entry.client != client:
             client, name, position = entry.client, entry.client.decode(), 0
-            size = sizes[client] if sizes is not None else _Size()
-            reason = _outside(limits, size.counted)
-            splitter.start_client(name, size.total, size.train)
+            size, counted, train = (0, 0, 0) if sizes is None else sizes[client]
+            reason = _outside(limits, counted)
+            splitter.start_client(name, size, train)
         if reason is not None:
             dropped[reason] += 1
             continue

@@ -33,9 +33,6 @@ class Step(beam.DoFn):
             self._job.stop()
             raise _refusal(self._job, error) from None
 
-    def default_label(self) -> str:
-        return self._work.__name__
-
 
 def _refusal(job: Job, error: Exception) -> UserError:
     if isinstance(error, UserError):

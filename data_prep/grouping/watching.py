@@ -39,9 +39,9 @@ def _watch(job: Job, tasks: Sequence[Task], expected: int | None, stop: threadin
         whole = _in_one_piece(tasks)
         while finished < len(tasks) and not stop.wait(_POLL_SECONDS):
             finished = job.num_kept(stage)
-            progress.update(_examples(job, stage), f"files {finished}/{len(tasks)}{whole}")
+            progress.update(_noted(job, f"{stage}-*"), f"files {finished}/{len(tasks)}{whole}")
         if finished == len(tasks):
-            progress.close(f"{_examples(job, stage):,} examples")
+            progress.close(f"{_noted(job, f'{stage}-*'):,} examples")
     shards = finished = 0
     while not shards and not stop.wait(_POLL_SECONDS):
         shards = _noted(job, SHARDS)
@@ -59,12 +59,8 @@ def _in_one_piece(tasks: Sequence[Task]) -> str:
     return f", {compressed:,} of them compressed, each in one piece" if compressed else ""
 
 
-def _examples(job: Job, stage: str) -> int:
-    """Examples read so far, as each task noted them."""
-    return _noted(job, f"{stage}-*")
-
-
 def _noted(job: Job, pattern: str) -> int:
+    """The sum of what tasks noted: of a stage, the examples that they have read."""
     noted = 0
     for path in (job.staging / PROGRESS).glob(pattern):
         with contextlib.suppress(OSError, ValueError):

@@ -94,18 +94,14 @@ class PerClient:
                 drawn = generator.multinomial(need, weights / weights.sum())
                 taken = np.minimum(drawn, remaining)
                 if need == sizes[client]:
-                    lost = need * _share(mixes[client], remaining == 0)
+                    gone = mixes[client][remaining == 0].sum() / max(mixes[client].sum(), 1e-300)
+                    lost = need * float(gone)
                     deviations[client] = (lost + (drawn - taken).sum()) / need
                 counts[client] += taken
                 remaining -= taken
                 need -= int(taken.sum())
         self.report["mean_deviation"][split] = float(f"{deviations.mean():.10g}")
         return counts
-
-
-def _share(mix: np.ndarray, labels: np.ndarray) -> float:
-    """The share of these labels in a mix."""
-    return float(mix[labels].sum() / max(mix.sum(), 1e-300))
 
 
 class PerClass:

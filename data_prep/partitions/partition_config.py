@@ -168,18 +168,16 @@ class SplitConfig:
             raise UserError("--split_cutoffs means something to --split=by_cutoff only")
 
     def settings(self) -> dict[str, object]:
-        if self.rule == "none" or (self.rule == "source" and not self.validation_share):
-            return {"rule": self.rule}
-        if self.rule == "source":
-            return {
-                "rule": self.rule,
-                "validation_share": self.validation_share,
-                "seed": self.seed,
-            }
-        if self.rule == "by_cutoff":
-            return {"rule": self.rule, "cutoffs": list(self.cutoffs)}
-        settings: dict[str, object] = {"rule": self.rule, "fractions": list(self.fractions)}
-        return settings if self.rule == "by_order" else settings | {"seed": self.seed}
+        """Only what the rule uses."""
+        used: dict[str, tuple[str, ...]] = {
+            "none": (),
+            "source": ("validation_share", "seed") if self.validation_share else (),
+            "by_cutoff": ("cutoffs",),
+            "by_order": ("fractions",),
+        }
+        values = {name: getattr(self, name) for name in used.get(self.rule, ("fractions", "seed"))}
+        listed = {n: list(v) if isinstance(v, tuple) else v for n, v in values.items()}
+        return {"rule": self.rule, **listed}
 
 
 def _listed(values: tuple[float, ...]) -> str:

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from data_prep.preparing.request import Opened, pack_tasks
-from data_prep.sources.items import BadRecord, Dropped, Record
+from data_prep.sources.items import BadRecord, Record
 from data_prep.sources.work_units import WorkUnit
 from data_prep.store import features
 from data_prep.store.examples import ExampleEncoder, WrongValue
@@ -24,13 +24,13 @@ _MERGE_SHARE = 0.6
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """Extrapolated from a few records; None where the glance could not tell."""
+    """Extrapolated from a few records."""
 
     sampled: int
-    examples: int | None
-    output_bytes: int | None
-    spill_bytes: int | None
-    seconds: float | None
+    examples: int
+    output_bytes: int
+    spill_bytes: int
+    seconds: float
 
 
 @dataclasses.dataclass
@@ -44,11 +44,12 @@ class _Sample:
     whole: bool = False
 
 
-def estimate(opened: Opened) -> Estimate:
+def estimate(opened: Opened) -> Estimate | None:
+    """None where a glance cannot tell."""
     sample = _sample(opened, opened.reader.units[0])
     examples = _examples(opened, sample)
     if examples is None or not sample.examples:
-        return Estimate(sample.examples, examples, None, None, None)
+        return None
     each = sample.payload / sample.examples
     client = sample.clients / sample.examples
     passes = 2 if opened.partition.is_global else 1
@@ -78,8 +79,6 @@ def _sample(opened: Opened, unit: WorkUnit) -> _Sample:
             sample.clients += len(item.client_id or "client_0000")
         elif isinstance(item, BadRecord) and not opened.config.max_bad_records:
             raise UserError(item.sentence())
-        elif isinstance(item, Dropped):
-            pass
         if time.monotonic() - started > _SECONDS:
             break
     else:
@@ -113,8 +112,6 @@ def _examples(opened: Opened, sample: _Sample) -> int | None:
 
 def check_disk(opened: Opened, guess: Estimate) -> None:
     """Refuses a job that cannot end well, before it has run for hours."""
-    if guess.output_bytes is None or guess.spill_bytes is None:
-        return
     needed = guess.output_bytes + guess.spill_bytes
     free = free_bytes(opened)
     if needed > free:
@@ -131,7 +128,7 @@ def free_bytes(opened: Opened) -> int:
     return shutil.disk_usage(folder).free
 
 
-def report(opened: Opened, guess: Estimate) -> str:
+def report(opened: Opened, guess: Estimate | None) -> str:
     """The text of --dry_run."""
     config = opened.config
     lines = [
@@ -142,7 +139,7 @@ def report(opened: Opened, guess: Estimate) -> str:
         f"workers     {opened.workers} for {len(pack_tasks(opened.reader)):,} tasks",
         f"output      {config.output}",
     ]
-    if guess.output_bytes is None or guess.spill_bytes is None or guess.seconds is None:
+    if guess is None:
         lines.append("size        is not known without reading the input")
     else:
         shards = config.shards or max(1, -(-guess.output_bytes // (config.shard_mb << 20)))

@@ -86,7 +86,6 @@ def make_job(opened: Opened, folder: Path, described: Mapping[str, Json]) -> Job
         staging=folder,
         reader=opened.reader,
         features=features.checked(opened.reader.features),
-        label_names=opened.reader.label_names,
         partition=opened.partition,
         splits=opened.splits,
         limits=opened.limits,
@@ -185,6 +184,8 @@ def _expected(opened: Opened) -> int | None:
         known = [unit.examples for unit in opened.reader.units]
         return None if None in known else sum(count or 0 for count in known)
     guess = estimation.estimate(opened)
+    if guess is None:
+        return None
     estimation.check_disk(opened, guess)
     return guess.examples
 

@@ -1,5 +1,6 @@
 """A source cut to what was created in one year, month or day, for data that comes by intervals."""
 
+import calendar
 import dataclasses
 import datetime
 import functools
@@ -57,8 +58,4 @@ def bounds(interval: str) -> tuple[int, int]:
         raise UserError(
             f"--interval={interval} is no year, month or day: write 2018, 2018-05 or 2018-05-14"
         ) from None
-    return _seconds(first), _seconds(end)
-
-
-def _seconds(day: datetime.date) -> int:
-    return (day - datetime.date(1970, 1, 1)).days * 86_400
+    return calendar.timegm(first.timetuple()), calendar.timegm(end.timetuple())

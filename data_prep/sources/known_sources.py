@@ -7,32 +7,19 @@ from data_prep.sources.source import Source
 from groundwork import plugins
 from groundwork.errors import UserError, nearest
 
-# name -> module below data_prep.sources; it exports SOURCE, or several in SOURCES.
-MODULES: Mapping[str, str] = {
-    "digits": "public.digits",
-    "mnist5k": "public.mnist5k",
-    "femnist_leaf": "public.femnist_leaf",
-    "femnist_nist": "public.femnist_nist",
-    "femnist_tff": "public.femnist_tff",
-    "stackoverflow_tff": "public.stackoverflow_tff",
-    "stackoverflow_dump": "public.stackoverflow_dump",
-    "stackoverflow_export": "public.stackoverflow_export",
-    "reddit_pushshift": "public.reddit_pushshift",
-    "reddit_leaf": "public.reddit_leaf",
-    "cifar10": "public.cifar10",
-    "tiny_imagenet": "public.tiny_imagenet",
-    "fashion_mnist": "public.fashion_mnist",
-    "tfds": "own.tfds",
-    "text_files": "own.text_files",
-    "arrays": "own.arrays",
-    "csv": "own.csv_and_jsonl",
-    "jsonl": "own.csv_and_jsonl",
-    "tfrecord": "own.tfrecords",
-    "image_folder": "own.image_folder",
-    "chitchat": "public.chitchat",
-    "shakespeare": "public.shakespeare",
-    "fractals": "synthetic.fractals",
+_ALONE = {
+    "public": """digits mnist5k femnist_leaf femnist_nist femnist_tff stackoverflow_tff
+        stackoverflow_dump stackoverflow_export reddit_pushshift reddit_leaf cifar10 tiny_imagenet
+        fashion_mnist chitchat shakespeare""",
+    "own": "tfds text_files arrays image_folder",
+    "synthetic": "fractals",
 }
+"""By folder, those that are called as their module is."""
+MODULES: Mapping[str, str] = {
+    **{name: f"{folder}.{name}" for folder, names in _ALONE.items() for name in names.split()},
+    **{"csv": "own.csv_and_jsonl", "jsonl": "own.csv_and_jsonl", "tfrecord": "own.tfrecords"},
+}
+"""The module of each, below data_prep.sources, which exports SOURCE, or several in SOURCES."""
 
 
 _registered: dict[str, Source] = {}

@@ -21,11 +21,13 @@ def of_split(
     index: ClientIndex,
     shards: Sequence[tuple[str, int]],
     parse: "Callable[[tf.Tensor], Mapping[str, Leaf]]",
+    client_feature: str,
 ) -> "tff.simulation.datasets.ClientData":
     """The clients of an index as plain TensorFlow ops, so that any TFF runtime can read them.
 
-    `shards` are the files with their sizes; `parse` stacks serialised examples. TensorFlow has no
-    op for the records' checksums: `python -m data_prep.verify` checks them all.
+    `shards` are the files with their sizes; `parse` stacks serialised examples; a feature of the
+    name `client_feature`, if there is one, is the client's id. TensorFlow has no op for the
+    records' checksums: `python -m data_prep.verify` checks them all.
     """
     libraries.prepare()
     import tensorflow as tf
@@ -46,10 +48,15 @@ def of_split(
             footer_bytes=tf.gather(rest, row),
         )
         examples = tf.gather(index.num_examples, row)
-        # TFF's types tell a dict from an OrderedDict, and its own data sets give the latter.
-        return whole.map(
-            lambda framed: collections.OrderedDict(parse(_records(framed, examples)))
-        ).unbatch()
+
+        def stacked(framed: "tf.Tensor") -> Mapping[str, Leaf]:
+            # TFF's types tell a dict from an OrderedDict, and its own data sets give the latter.
+            features = collections.OrderedDict(parse(_records(framed, examples)))
+            if client_feature:
+                features[client_feature] = tf.fill([examples], key)
+            return features
+
+        return whole.map(stacked).unbatch()
 
     return tff.simulation.datasets.ClientData.from_clients_and_tf_fn(ids, dataset)
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import hashlib
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Sequence, Set
 from pathlib import Path
 
 import numpy as np
@@ -26,45 +25,38 @@ COLUMNS = (
 """What the table says of a client, by the types of schema.org."""
 
 
-@dataclasses.dataclass
 class IndexRows:
-    """Columns of an index that is being made."""
+    """Columns of an index that is being made, with counts of labels where these have names."""
 
-    client_ids: list[str] = dataclasses.field(default_factory=list)
-    offsets: list[int] = dataclasses.field(default_factory=list)
-    lengths: list[int] = dataclasses.field(default_factory=list)
-    num_examples: list[int] = dataclasses.field(default_factory=list)
-    label_counts: list[np.ndarray] | None = None
+    def __init__(self, num_labels: int | None = None) -> None:
+        self._num_labels = num_labels
+        self._columns: tuple[list, ...] = [], [], [], []
+        self._label_counts: list[np.ndarray] = []
 
     def add(
-        self,
-        client_id: str,
-        offset: int,
-        length: int,
-        num_examples: int,
-        label_counts: np.ndarray | None,
+        self, client: str, offset: int, length: int, examples: int, label_counts: Sequence[int]
     ) -> None:
-        self.client_ids.append(client_id)
-        self.offsets.append(offset)
-        self.lengths.append(length)
-        self.num_examples.append(num_examples)
-        if label_counts is not None:
-            if self.label_counts is None:
-                self.label_counts = []
-            self.label_counts.append(label_counts)
+        for column, value in zip(self._columns, (client, offset, length, examples), strict=True):
+            column.append(value)
+        if self._num_labels is not None:
+            self._label_counts.append(np.array(label_counts, np.int32))
 
-    def table(self, shard: int, num_labels: int | None = None) -> pa.Table:
+    def __len__(self) -> int:
+        return len(self._columns[0])
+
+    def table(self, shard: int) -> pa.Table:
+        ids, offsets, lengths, examples = self._columns
         columns = {
-            "client_id": pa.array(self.client_ids, pa.string()),
-            "shard": pa.array(np.full(len(self.client_ids), shard, np.int32)),
-            "offset": pa.array(self.offsets, pa.int64()),
-            "bytes": pa.array(self.lengths, pa.int64()),
-            "num_examples": pa.array(self.num_examples, pa.int64()),
+            "client_id": pa.array(ids, pa.string()),
+            "shard": pa.array(np.full(len(ids), shard, np.int32)),
+            "offset": pa.array(offsets, pa.int64()),
+            "bytes": pa.array(lengths, pa.int64()),
+            "num_examples": pa.array(examples, pa.int64()),
         }
-        if num_labels is not None:
-            counts = np.array(self.label_counts or [], np.int32)
+        if self._num_labels is not None:
+            counts = np.array(self._label_counts, np.int32)
             columns[_LABELS] = pa.FixedSizeListArray.from_arrays(
-                pa.array(counts.ravel()), num_labels
+                pa.array(counts.ravel()), self._num_labels
             )
         return pa.table(columns)
 
@@ -105,6 +97,10 @@ class ClientIndex:
     @functools.cached_property
     def client_ids(self) -> list[str]:
         return self._table["client_id"].to_pylist()
+
+    def client_of_each(self) -> np.ndarray:
+        """The client's id for each example of the split, in the order of the files."""
+        return np.repeat(np.array(self.client_ids), self.num_examples)
 
     @functools.cached_property
     def label_counts(self) -> np.ndarray | None:

@@ -125,15 +125,11 @@ class Manifest:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> "Manifest":
-        fields = {
-            field.name: value[field.name]
-            for field in dataclasses.fields(cls)
-            if field.name in value
-        }
+        names = {field.name for field in dataclasses.fields(cls)} & value.keys()
         labels = value["label_names"]
         return cls(
             **{
-                **fields,
+                **{name: value[name] for name in names},
                 "features": tuple(FeatureSpec.from_json(feature) for feature in value["features"]),
                 "splits": {
                     name: _split_from_json(split) for name, split in sorted(value["splits"].items())

@@ -163,13 +163,21 @@ class PreparedDataset:
         for client_id in self.index(split).client_ids:
             yield client_id, self.stream_client(split, client_id)
 
-    def client_data(self, split: str) -> "tff.simulation.datasets.ClientData":
-        """The split for TensorFlow Federated's own simulations."""
+    def client_data(
+        self, split: str, client_feature: str = ""
+    ) -> "tff.simulation.datasets.ClientData":
+        """The split for TensorFlow Federated's own simulations.
+
+        Each example has its client's id as a feature of the name given, if one is.
+        """
         from data_prep.store import client_data
+
+        if client_feature in (feature.name for feature in self.manifest.features):
+            raise UserError(f"{self.path}: its examples have a feature {client_feature!r} already")
 
         stored = self.split(split).shards
         shards = [(str(self._folder.bring(shard.file)), shard.bytes) for shard in stored]
-        return client_data.of_split(self.index(split), shards, self._parser.parse)
+        return client_data.of_split(self.index(split), shards, self._parser.parse, client_feature)
 
     def slice_of(self, split: str, client_id: str) -> str:
         """The client's examples as TensorFlow Datasets names them, such as `train[386:516]`."""

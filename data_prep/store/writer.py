@@ -1,16 +1,11 @@
 """Writes one shard: each client's records in a row, and the index rows that find them again."""
 
 import hashlib
-import os
-from pathlib import Path
-from types import TracebackType
-
-import numpy as np
+from typing import IO
 
 from data_prep.store.index import IndexRows
 from data_prep.store.manifest import Shard
 from data_prep.store.records import Framer
-from groundwork import files
 
 _BUFFER = 1 << 20
 
@@ -20,16 +15,14 @@ def shard_name(split: str, shard: int, shards: int) -> str:
 
 
 class ShardWriter:
-    """A shard under a temporary name; `close` gives it its own name and returns its description.
+    """Writes a shard into an open file; `finish` returns its description.
 
     A client's records are added one after the other; another client id ends the client before.
     """
 
-    def __init__(self, path: str | os.PathLike[str], num_labels: int | None = None) -> None:
-        self.path = Path(path)
-        self.rows = IndexRows()
-        self._replacing = files.replacing(self.path)
-        self._file = self._replacing.__enter__()
+    def __init__(self, file: IO[bytes], num_labels: int | None = None) -> None:
+        self.rows = IndexRows(num_labels)
+        self._file = file
         self._frame = Framer().frame
         self._hash = hashlib.sha256()
         self._num_labels = num_labels
@@ -64,7 +57,7 @@ class ShardWriter:
                 self._client_start,
                 end - self._client_start,
                 self._client_examples,
-                np.array(self._client_labels) if self._num_labels is not None else None,
+                self._client_labels,
             )
             self._examples += self._client_examples
         self._client_start = end
@@ -78,35 +71,13 @@ class ShardWriter:
         self._pending.clear()
         self._pending_bytes = 0
 
-    def close(self) -> Shard:
+    def finish(self, name: str) -> Shard:
         self._end_client()
-        self._client = None
         self._flush()
-        self._replacing.__exit__(None, None, None)
         return Shard(
-            file=self.path.name,
+            file=name,
             bytes=self._written,
             sha256=self._hash.hexdigest(),
-            clients=len(self.rows.client_ids),
+            clients=len(self.rows),
             examples=self._examples,
         )
-
-    def abandon(self, error: BaseException) -> None:
-        """Removes the temporary file; nothing remains."""
-        try:
-            self._replacing.__exit__(type(error), error, error.__traceback__)
-        except BaseException as raised:
-            if raised is not error:
-                raise
-
-    def __enter__(self) -> "ShardWriter":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if error is not None:
-            self.abandon(error)

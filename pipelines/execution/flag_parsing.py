@@ -61,10 +61,11 @@ def _nothing() -> None:
 
 
 def _check_preparation() -> None:
-    from data_prep.preparing import prepare_flags, request
+    from data_prep.preparing import request
     from data_prep.sources import known_sources
+    from groundwork import settings as config_flags
 
-    config = prepare_flags.config()
+    config = config_flags.build(request.PrepareConfig)
     if not config.source or not known_sources.get(config.source).needs_input:
         request.open_source(config)
         return

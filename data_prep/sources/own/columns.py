@@ -143,14 +143,11 @@ def _pixel_columns(prefix: str, names: Sequence[str]) -> tuple[str, ...]:
         return ()
     if prefix in names:
         return (prefix,)
-    numbered = [(int(n[len(prefix) :]), n) for n in names if _is_numbered(n, prefix)]
+    rests = {name: name[len(prefix) :] for name in names if name.startswith(prefix)}
+    numbered = [(int(rest), name) for name, rest in rests.items() if rest.isdigit()]
     if not numbered:
         raise UserError(f"--source_options=pixels={prefix}: no column of that name or prefix")
     return tuple(name for _, name in sorted(numbered))
-
-
-def _is_numbered(name: str, prefix: str) -> bool:
-    return name.startswith(prefix) and name[len(prefix) :].isdigit()
 
 
 def _features(

@@ -70,11 +70,8 @@ def _entries(
     root: str, listing: str, options: tuple[tuple[str, str], ...]
 ) -> tuple[Listed | BadRecord, ...]:
     """The whole listing, made once a process, not once a unit."""
-    return tuple(_listed(root, listing, dict(options)))
-
-
-def _listed(root: str, listing: str, options: Mapping[str, str]) -> Iterator[Listed | BadRecord]:
-    return _from_csv(listing, options) if listing else _from_folders(root, options["layout"])
+    asked = dict(options)
+    return tuple(_from_csv(listing, asked) if listing else _from_folders(root, asked["layout"]))
 
 
 def _from_csv(listing: str, options: Mapping[str, str]) -> Iterator[Listed | BadRecord]:
@@ -129,8 +126,8 @@ def open_folder(pattern: str, options: Mapping[str, str]) -> SourceReader:
             f"--source_options=layout={options['layout']}: name the folders from outside in, like "
             "client/label or split/client/label, with `label` among them"
         )
-    entries = list(_listed(str(root), listing, options))  # fresh: the cache may be of before
-    _entries.cache_clear()
+    _entries.cache_clear()  # It may be of before.
+    entries = _entries(str(root), listing, tuple(sorted(options.items())))
     images_found = [entry for entry in entries if isinstance(entry, Listed)]
     if not images_found:
         why = (

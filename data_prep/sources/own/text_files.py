@@ -57,10 +57,8 @@ def open_text(pattern: str, options: Mapping[str, str]) -> SourceReader:
 
 def _split(path: str) -> str | None:
     """wiki.train.tokens -> train: the part of the file's name that names a split."""
-    for part in re.split(r"[._-]", compressed.stem(Path(path)).lower()):
-        if part in _SPLIT_NAMES:
-            return _SPLIT_NAMES[part]
-    return None
+    parts = re.split(r"[._-]", compressed.stem(Path(path)).lower())
+    return next((_SPLIT_NAMES[part] for part in parts if part in _SPLIT_NAMES), None)
 
 
 SOURCE = Source(

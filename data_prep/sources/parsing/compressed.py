@@ -11,7 +11,7 @@ import threading
 import zlib
 from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any
 
 from data_prep.sources.parsing import bzip2_blocks
 from groundwork.errors import UserError
@@ -202,22 +202,7 @@ def _gzip(file: IO[bytes]) -> Generator[bytes, None, None]:
         yield piece
 
 
-class _Decompressor(Protocol):
-    """Of bz2 and lzma; `needs_input`, where it is, says whether it must be given more."""
-
-    @property
-    def eof(self) -> bool:
-        """Whether its stream has ended."""
-
-    @property
-    def unused_data(self) -> bytes:
-        """What follows the end."""
-
-    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
-        """At most `max_length` bytes, where it can keep the rest."""
-
-
-def _streams(file: IO[bytes], new: Callable[[], _Decompressor]) -> Generator[bytes, None, None]:
+def _streams(file: IO[bytes], new: Callable[[], Any]) -> Generator[bytes, None, None]:
     """Compressed streams in a row; the libraries' own files pass over what follows the last one.
 
     Zstandard's takes a cut frame for a finished one, too.
@@ -234,7 +219,9 @@ def _streams(file: IO[bytes], new: Callable[[], _Decompressor]) -> Generator[byt
             compressed = file.read(_PIECE)
             if not compressed:
                 raise EOFError
-        yield stream.decompress(compressed, _CHUNK)
+        # Those that say when they need input also keep what is more than asked for.
+        most = [_CHUNK] if hasattr(stream, "needs_input") else []
+        yield stream.decompress(compressed, *most)
 
 
 def _next_stream(file: IO[bytes], rest: bytes) -> bytes:
@@ -250,32 +237,21 @@ def _next_stream(file: IO[bytes], rest: bytes) -> bytes:
     return rest
 
 
-class _Zstd:
-    """zstandard's decompressor, called as those of bz2 and lzma are."""
+def _zstd() -> Any:
+    import zstandard
 
-    def __init__(self) -> None:
-        import zstandard
-
-        context = zstandard.ZstdDecompressor(max_window_size=ZSTD_MAX_WINDOW)
-        self._frame = context.decompressobj()
-
-    @property
-    def eof(self) -> bool:
-        return bool(self._frame.eof)
-
-    @property
-    def unused_data(self) -> bytes:
-        return self._frame.unused_data
-
-    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
-        return self._frame.decompress(data)
+    return zstandard.ZstdDecompressor(max_window_size=ZSTD_MAX_WINDOW).decompressobj()
 
 
-_DECOMPRESSORS: Mapping[str, Callable[[], _Decompressor]] = {
+def _lzma() -> lzma.LZMADecompressor:
+    return lzma.LZMADecompressor(memlimit=_LZMA_MEMORY)
+
+
+_DECOMPRESSORS: Mapping[str, Callable[[], Any]] = {
     "bzip2": bz2.BZ2Decompressor,
-    "xz": lambda: lzma.LZMADecompressor(memlimit=_LZMA_MEMORY),
-    "lzma": lambda: lzma.LZMADecompressor(memlimit=_LZMA_MEMORY),
-    "zstd": _Zstd,
+    "xz": _lzma,
+    "lzma": _lzma,
+    "zstd": _zstd,
 }
 
 

@@ -21,6 +21,8 @@ class Download(NamedTuple):
     file: str
     sha256: str | None = None
     """None where its publisher gives none: that of what arrived is noted beside the file."""
+    unpacks_to: str | None = None
+    """Name of the file that replaces it when it is there already."""
 
 
 def fetch(download: Download, folder: str | os.PathLike[str]) -> Path:
@@ -103,33 +105,26 @@ PREFIX = "download:"
 _TFF = "https://storage.googleapis.com/tff-datasets-public"
 
 
-class PublicFile(NamedTuple):
-    download: Download
-    unpacks_to: str | None = None
-    """Name of the file that replaces it when it is there already."""
-
-
-EMNIST = PublicFile(
-    Download(f"{_TFF}/emnist_all.sqlite.lzma", "emnist_all.sqlite.lzma"), "emnist_all.sqlite"
+EMNIST = Download(
+    f"{_TFF}/emnist_all.sqlite.lzma", "emnist_all.sqlite.lzma", unpacks_to="emnist_all.sqlite"
 )
-STACK_OVERFLOW = PublicFile(
-    Download(f"{_TFF}/stackoverflow.sqlite.lzma", "stackoverflow.sqlite.lzma"),
-    "stackoverflow.sqlite",
+STACK_OVERFLOW = Download(
+    f"{_TFF}/stackoverflow.sqlite.lzma",
+    "stackoverflow.sqlite.lzma",
+    unpacks_to="stackoverflow.sqlite",
 )
-CIFAR10 = PublicFile(
-    Download(
-        "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
-        "cifar-10-python.tar.gz",
-        sha256="6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
-    )
+CIFAR10 = Download(
+    "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+    "cifar-10-python.tar.gz",
+    sha256="6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
 )
 
 
-def input_or_download(pattern: str, public: PublicFile) -> str:
+def input_or_download(pattern: str, public: Download) -> str:
     """`pattern` itself, or with download:FOLDER the file that is there afterwards."""
     if not pattern.startswith(PREFIX):
         return pattern
     folder = Path(pattern.removeprefix(PREFIX) or ".")
     if public.unpacks_to and (folder / public.unpacks_to).exists():
         return str(folder / public.unpacks_to)
-    return str(fetch(public.download, folder))
+    return str(fetch(public, folder))

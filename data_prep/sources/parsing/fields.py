@@ -76,8 +76,10 @@ def integer(row: Mapping[str, Feature], name: str, default: int | None = None) -
     if isinstance(value, bool):
         raise BadField("wrong_type", f"the field {name!r} is not a whole number but {value!r}")
     try:
-        number = int(value) if not isinstance(value, float) else _whole(value)
-    except (TypeError, ValueError):
+        if isinstance(value, float) and not value.is_integer():
+            raise ValueError
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
         raise BadField(
             "wrong_type", f"the field {name!r} is not a whole number but {_shown(value)}"
         ) from None
@@ -90,17 +92,11 @@ def time(row: Mapping[str, Feature], name: str) -> int:
     value = present(row, name)
     try:
         moment = seconds(value)
+        if abs(moment) >= 2**36:
+            raise ValueError
     except (ValueError, OverflowError):
         raise BadField("wrong_type", f"the field {name!r} is no time: {_shown(value)}") from None
-    if abs(moment) >= 2**36:
-        raise BadField("wrong_type", f"the field {name!r} is no time: {_shown(value)}")
     return moment
-
-
-def _whole(value: float) -> int:
-    if not value.is_integer():
-        raise ValueError
-    return int(value)
 
 
 def _shown(value: Feature) -> str:

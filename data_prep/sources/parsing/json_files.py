@@ -179,10 +179,8 @@ def split_units(pattern: str) -> tuple[WorkUnit, ...]:
 
 
 def _split(file: Path) -> str | None:
-    for folder in reversed(file.parts[:-1]):
-        if folder in SPLIT_OF_FOLDER:
-            return SPLIT_OF_FOLDER[folder]
-    return None
+    folders = reversed(file.parts[:-1])
+    return next((SPLIT_OF_FOLDER[name] for name in folders if name in SPLIT_OF_FOLDER), None)
 
 
 def examples(path: str) -> Iterator[Example | BadRecord]:

@@ -6,7 +6,7 @@ import errno
 import functools
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -82,7 +82,10 @@ def _read(
         features = make(parse(row.serialized))
         yield Record(row.client_id, split_of[row.split_name], features, row.number)
 
-    return fields.items(_rows(unit, split_of), records)
+    marks = ",".join("?" * len(split_of))
+    where = f"rowid >= ? AND rowid < ? AND split_name IN ({marks}) ORDER BY rowid"
+    found = selected(unit.path, where, unit.start, unit.stop, *split_of)
+    return fields.items(found, records)
 
 
 def open_database(pattern: str) -> Database:
@@ -127,19 +130,7 @@ def open_database(pattern: str) -> Database:
     return database
 
 
-def _rows(unit: WorkUnit, splits: Iterable[str]) -> Iterator[StoredExample]:
-    """The unit's rows whose split is one of `splits`, in table order."""
-    names = tuple(splits)
-    marks = ",".join("?" * len(names))
-    where = f"rowid >= ? AND rowid < ? AND split_name IN ({marks}) ORDER BY rowid"
-    return _selected(unit.path, where, unit.start, unit.stop, *names)
-
-
-def sample_rows(database: Database, split: str, count: int) -> Iterator[StoredExample]:
-    return _selected(database.path, "split_name = ? LIMIT ?", split, count)
-
-
-def _selected(path: str, where: str, *values: object) -> Iterator[StoredExample]:
+def selected(path: str, where: str, *values: object) -> Iterator[StoredExample]:
     columns = "rowid, client_id, split_name, serialized_example_proto"
     with _refusing_damage(Path(path)), contextlib.closing(_connect(Path(path))) as connection:
         for row in connection.execute(f"SELECT {columns} FROM examples WHERE {where}", values):

@@ -6,8 +6,7 @@ so the same data gives the same vocabulary whatever the workers.
 """
 
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from data_prep.sources.parsing import compressed
@@ -42,14 +41,6 @@ def split_as_stanford(text: str) -> list[str]:
 def tokenizer(extra: Mapping[str, Json]) -> Callable[[str], list[str]]:
     """What cuts a dataset's texts, by its manifest's `extra`: cleaned text has been cut before."""
     return split_at_spaces if "cleaning" in extra else split_as_stanford
-
-
-def count(texts: Iterable[str], tokens: Callable[[str], list[str]]) -> Counter[str]:
-    """How often each token occurs in the texts; counts of parts add up to those of the whole."""
-    found: Counter[str] = Counter()
-    for text in texts:
-        found.update(tokens(text))
-    return found
 
 
 def check(spec: str) -> None:

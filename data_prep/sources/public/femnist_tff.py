@@ -17,6 +17,7 @@ SPLITS = {
     "all": {"all_train": "train", "all_test": "test"},
     "digits_only": {"digits_only_train": "train", "digits_only_test": "test"},
 }
+_OF_SPLIT = "split_name = ? LIMIT ?"
 
 
 def open_sqlite(pattern: str, options: Mapping[str, str]) -> SourceReader:
@@ -54,7 +55,7 @@ def _present(database: sqlite_examples.Database, classes: str) -> dict[str, str 
 
 
 def _sample(database: sqlite_examples.Database, split: str) -> Iterator[np.ndarray]:
-    for row in sqlite_examples.sample_rows(database, split, femnist.SAMPLE):
+    for row in sqlite_examples.selected(database.path, _OF_SPLIT, split, femnist.SAMPLE):
         try:
             yield np.asarray(sqlite_examples.parse(row.serialized).get("pixels", ()))
         except fields.BadField:

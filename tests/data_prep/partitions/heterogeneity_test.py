@@ -4,26 +4,19 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from data_prep.partitions.heterogeneity import Heterogeneity
-from data_prep.store.index import ClientIndex, IndexRows
+from data_prep.partitions import heterogeneity
+from data_prep.store.index import IndexRows
 
 
-def index(counts: list[list[int]], labelled: bool = True) -> ClientIndex:
-    rows = IndexRows()
+def index(counts: list[list[int]], labelled: bool = True) -> pa.Table:
+    rows = IndexRows(len(counts[0]) if labelled else None)
     for number, row in enumerate(counts):
-        rows.add(f"c{number}", 0, 0, sum(row), np.array(row) if labelled else None)
-    table: pa.Table = rows.table(0, len(counts[0]) if labelled else None)
-    return ClientIndex(table)
+        rows.add(f"c{number}", 0, 0, sum(row), row)
+    return rows.table(0)
 
 
-def report(*parts: ClientIndex) -> dict:
-    heterogeneity = Heterogeneity()
-    for part in parts:
-        heterogeneity.add(part)
-    heterogeneity.pool()
-    for part in parts:
-        heterogeneity.compare(part)
-    return heterogeneity.to_json()
+def report(*parts: pa.Table) -> dict:
+    return heterogeneity.measured(parts)
 
 
 @pytest.mark.parametrize(

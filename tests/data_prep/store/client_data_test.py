@@ -5,6 +5,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from data_prep.store.reader import PreparedDataset
+from groundwork.errors import UserError
 from tests.data_prep.store.small_dataset import prepared_digits
 
 
@@ -30,6 +31,15 @@ def test_the_clients_of_tff_hold_the_whole_data_set(digits: PreparedDataset) -> 
     whole = data.create_tf_dataset_from_all_clients(seed=0)
     labels = [row["label"] for row in whole.as_numpy_iterator()]
     assert np.array_equal(np.bincount(labels), np.bincount(load_digits().target))
+
+
+def test_the_clients_id_is_a_feature_where_it_is_asked_for(digits: PreparedDataset) -> None:
+    data = digits.client_data("train", client_feature="form")
+    for client_id in ("form_03", "form_13"):
+        rows = data.create_tf_dataset_for_client(client_id).as_numpy_iterator()
+        assert {row["form"].decode() for row in rows} == {client_id}
+    with pytest.raises(UserError, match="have a feature 'label' already"):
+        digits.client_data("train", client_feature="label")
 
 
 @pytest.mark.slow

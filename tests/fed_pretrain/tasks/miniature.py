@@ -12,6 +12,7 @@ from data_prep.store.features import FeatureSpec, checked
 from data_prep.store.manifest import Manifest, Split
 from data_prep.store.reader import PreparedDataset, open_dataset
 from data_prep.store.writer import ShardWriter, shard_name
+from groundwork import files
 
 Clients = Mapping[str, Sequence[Mapping[str, Any]]]
 
@@ -61,11 +62,13 @@ def write(
     encoder = ExampleEncoder(ordered)
     written = {}
     for split, clients in splits.items():
-        with ShardWriter(folder / shard_name(split, 0, 1)) as writer:
+        name = shard_name(split, 0, 1)
+        with files.replacing(folder / name) as file:
+            writer = ShardWriter(file)
             for client_id, examples in clients.items():
                 for example in examples:
                     writer.add(client_id, encoder.encode(example))
-            shard = writer.close()
+            shard = writer.finish(name)
         stored = index.write(folder, split, [writer.rows.table(0)])
         written[split] = Split(shard.clients, shard.examples, stored, (shard,))
     manifest.write(

@@ -30,9 +30,13 @@ def test_the_combination_lowers_the_loss_of_digits(digits, executor, update, ser
     if update == "mimelite" and "server_optimizer" in server:
         # Adam's direction has entries of size one, so local steps are as long as Adam's own.
         given |= {"client_learning_rate": 0.003, "server_learning_rate": 1.0}
-    config = known_algorithms.resolve(None, "digits", "random", given)
-    algorithm = compose.build(config, digits.model_fn(), digits.payload_spec(16), digits)
+    if update == "mimelite" and "server_momentum" in server:
+        given |= {"client_learning_rate": 0.01}  # Momentum makes local steps ten times as long.
     reader = digits.reader("train")
+    asked = known_algorithms.resolve(None, "digits", "random", given)
+    size = len(reader.client_ids)
+    config = asked.of_run(clients_per_round=4, population=size, rounds=ROUNDS, seed=0, releases=0)
+    algorithm = compose.build(config, digits.model_fn(), digits.payload_spec(16), digits.objective)
     state = executor.initialize(algorithm.process)
     losses = []
     for number in range(1, ROUNDS + 1):

@@ -9,7 +9,7 @@ import itertools
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +36,7 @@ from fed_pretrain.notebook.starts import Given
 from fed_pretrain.notebook.starts import rates as rates_of
 from fed_pretrain.notebook.watching import OnRound
 from fed_pretrain.reporting import results
+from fed_pretrain.reporting.table import file_name
 from fed_pretrain.starts.start_config import StartConfig
 from groundwork import files, versions
 from groundwork.errors import UserError
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
     from fed_pretrain.reporting.claims.row import Row
 
 _FILE = "study.json"
-_NOT_FINITE = "is not finite"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Cell:
     @property
     def output(self) -> str:
         parts = (self.kind, self.start, "" if self.probes else self.algorithm, f"seed_{self.seed}")
-        return "/".join(_folder_name(part) for part in parts if part)
+        return "/".join(file_name(part) for part in parts if part)
 
 
 class Comparison:
@@ -274,19 +274,12 @@ def compare(
         rates = {str(name): rates_of(one) for name, one in (starts or {"random": "random"}).items()}
         name = models.named(model, held, place.parts)
         task = losses.task_with(held.task, loss)
-        cells = list(
-            _cells(
-                held,
-                task,
-                name,
-                begins,
-                chosen,
-                _seeds(seeds),
-                given,
-                rates,
-                tuple(probes_at_start),
-            )
-        )
+
+        def config(start: str, algorithm: Algorithm, seed: int) -> RunConfig:
+            own = given | rates[start]
+            return config_of(held, task, name, algorithm, seed, own, start=begins[start])
+
+        cells = list(_cells(list(begins), chosen, _seeds(seeds), tuple(probes_at_start), config))
         record = _Record(place.folder, title, cells, begins, chosen)
         runs = [
             (cell, run)
@@ -325,26 +318,18 @@ def _seeds(given: int | Iterable[int]) -> list[int]:
 
 
 def _cells(
-    clients: Clients,
-    task: str,
-    model: str | None,
-    begins: Mapping[str, StartConfig],
+    begins: Sequence[str],
     chosen: Mapping[str, Algorithm],
     seeds: Sequence[int],
-    given: dict[str, Json],
-    rates: Mapping[str, dict[str, Json]],
     probes: tuple[str, ...],
+    config: Callable[[str, Algorithm, int], RunConfig],
 ) -> Iterator[Cell]:
-    """Seeds come last, so that runs of one program follow each other; `rates` are of each start."""
-    for (label, begin), seed in itertools.product(begins.items() if probes else (), seeds):
-        first = next(iter(chosen.values()))
-        config = config_of(clients, task, model, first, seed, given | rates[label], start=begin)
-        yield Cell(label, "", seed, config, probes)
-    for (label, begin), (name, one), seed in itertools.product(
-        begins.items(), chosen.items(), seeds
-    ):
-        config = config_of(clients, task, model, one, seed, given | rates[label], start=begin)
-        yield Cell(label, name, seed, config)
+    """Seeds come last, so that runs of one program follow each other."""
+    first = next(iter(chosen.values()))
+    for start, seed in itertools.product(begins if probes else (), seeds):
+        yield Cell(start, "", seed, config(start, first, seed), probes)
+    for start, (name, one), seed in itertools.product(begins, chosen.items(), seeds):
+        yield Cell(start, name, seed, config(start, one, seed))
 
 
 def _done(
@@ -364,7 +349,7 @@ def _done(
                 return None
             result = train_config(config, followers=followers)
     except UserError as error:
-        if _NOT_FINITE not in str(error):
+        if results.NOT_FINITE not in str(error):
             raise
         record.update(number, "failed", time.monotonic() - began, str(error))
         return None
@@ -421,18 +406,13 @@ def _plan(
     """What a plan would say, as far as the report reads it."""
     task = cells[0].config.task
     return {
+        **results.NO_PLAN,
         "name": "notebook",
         "title": title,
-        "question": "",
         "origin": "a notebook",
-        "reductions": [],
         "tasks": {task: {"starts": {name: {"start": _spec(one)} for name, one in begins.items()}}},
         "algorithms": {name: dict(one.settings) for name, one in chosen.items()},
-        "sweep": {},
         "seeds": sorted({cell.seed for cell in cells}),
-        "analyze": {},
-        "claims": [],
-        "sections": [],
     }
 
 
@@ -455,7 +435,3 @@ def _step(cell: Cell) -> dict[str, Json]:
 
 def _now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-
-
-def _folder_name(text: str) -> str:
-    return "".join(c if c.isalnum() or c in "._-" else "_" for c in text)

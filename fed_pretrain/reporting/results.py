@@ -246,7 +246,7 @@ def load_study(study_file: str | Path) -> Study:
 
 
 # What a run says that ended because its numbers did.
-_NOT_FINITE = "is not finite"
+NOT_FINITE = "is not finite"
 
 
 def study_of(content: Mapping[str, Json], workdir: Path) -> Study:
@@ -262,7 +262,7 @@ def study_of(content: Mapping[str, Json], workdir: Path) -> Study:
         place = step["coordinates"]
         if step["status"] != "done" or not step["output"]:
             unfinished.append(step)
-            if step["kind"] == "train" and _NOT_FINITE in step["message"]:
+            if step["kind"] == "train" and NOT_FINITE in step["message"]:
                 diverged.append(Run(place, folder, []))
         elif step["kind"] == "train":
             (controls if place.get("rates") else runs).append(load_run(folder, place))
@@ -302,6 +302,18 @@ def coordinates_of(config: Mapping[str, Json]) -> dict[str, Json]:
     }
 
 
+# What the report reads of a plan, where there is none.
+NO_PLAN: Mapping[str, Json] = {
+    "question": "",
+    "origin": "",
+    "reductions": [],
+    "sweep": {},
+    "analyze": {},
+    "claims": [],
+    "sections": [],
+}
+
+
 def study_of_runs(folders: Sequence[str | Path]) -> Study:
     """A report over single runs that no plan made."""
     runs = [load_run(folder) for folder in folders]
@@ -310,15 +322,10 @@ def study_of_runs(folders: Sequence[str | Path]) -> Study:
         task = starts.setdefault(run.task, {"starts": {}})
         task["starts"][run.start] = {"start": run.start}
     plan = {
+        **NO_PLAN,
         "name": "runs",
         "title": "Federated runs",
-        "question": "",
-        "origin": "",
-        "reductions": [],
         "tasks": starts,
         "algorithms": {run.algorithm: {} for run in runs},
-        "sweep": {},
-        "claims": [],
-        "sections": [],
     }
     return Study(plan, runs, [], [], [])

@@ -12,6 +12,7 @@ from fed_pretrain.experiment.workdir.metrics import MetricsWriter, best_round
 from fed_pretrain.exporting import model_files
 from fed_pretrain.exporting.model_files import class_names
 from fed_pretrain.models.weights import ModelArrays
+from groundwork import files
 from groundwork.errors import UserError
 from groundwork.untyped import Json
 
@@ -41,7 +42,7 @@ def finish(
     final = snapshot(last_round)
     check_frozen(assembly, final)
     probes.at_end(last_round, final)
-    best = readable_best(metrics.rows, kept_rounds, final, snapshot)
+    best = readable_best(metrics.rows, kept_rounds, Best(last_round, final, []), snapshot)
     keras_files = model_files.KerasFiles(
         assembly.start.build_model,
         class_names(assembly.task),
@@ -49,7 +50,10 @@ def finish(
         assembly.start.build_model.lora,
     )
     keras_files.write(final, folder / "final.keras")
-    keras_files.write(best.weights, folder / "best.keras")
+    if best.round_number == last_round:
+        files.write_bytes(folder / "best.keras", (folder / "final.keras").read_bytes())
+    else:
+        keras_files.write(best.weights, folder / "best.keras")
     checkpoint = f"checkpoints/round-{last_round:06d}.ckpt"
     names = [*TRUSTED, checkpoint, "final.keras", "best.keras"]
     names += [f"probes/{path.name}" for path in (folder / "probes").glob("*.json*")]
@@ -71,22 +75,27 @@ def small_files(folder: Path) -> list[Path]:
 def readable_best(
     rows: Sequence[Mapping[str, Json]],
     kept_rounds: Iterable[int],
-    final: ModelArrays,
+    final: Best,
     snapshot: Callable[[int], ModelArrays],
 ) -> Best:
-    """A checkpoint that was damaged on the disk takes its own weights, not the end of the run."""
+    """A checkpoint that was damaged on the disk takes its own weights, not the end of the run.
+
+    `final` is the last round, whose weights were read.
+    """
     evaluated = {int(row["round"]) for row in rows if row.get("eval_accuracy") is not None}
     left = evaluated & set(kept_rounds)
     damaged: list[int] = []
     while left:
         number = best_round(rows, left)
+        if number == final.round_number:
+            return dataclasses.replace(final, damaged=damaged)
         try:
             return Best(number, snapshot(number), damaged)
         except UserError as error:
             print(f"warning: {error}; best.keras will be of the next best round", file=sys.stderr)
             left.discard(number)
             damaged.append(number)
-    return Best(int(rows[-1]["round"]), final, damaged)
+    return dataclasses.replace(final, damaged=damaged)
 
 
 def check_frozen(assembly: Assembly, model: ModelArrays) -> None:

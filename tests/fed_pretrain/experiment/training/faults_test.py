@@ -85,7 +85,7 @@ def test_without_any_readable_better_round_the_best_model_is_the_final_one():
     def snapshot(round_number):
         raise UserError(f"round {round_number} is damaged")
 
-    best = run_end.readable_best(rows, [0, 1, 3], "final", snapshot)
+    best = run_end.readable_best(rows, [0, 1, 3], run_end.Best(3, "final", []), snapshot)
     assert (best.round_number, best.weights, best.damaged) == (3, "final", [0, 1])
 
 

@@ -71,20 +71,12 @@ def _training(
     settings: Mapping[str, Json], config: Mapping[str, Json]
 ) -> Iterator[tuple[str, str]]:
     algorithm, work = settings["algorithm"], settings["work"]
-    yield (
-        "algorithm",
-        settings["algorithm_name"]
-        or (f"{algorithm['client_update']}, {algorithm['server_optimizer']} at the server"),
-    )
+    parts = f"{algorithm['client_update']}, {algorithm['server_optimizer']} at the server"
+    yield "algorithm", settings["algorithm_name"] or parts
     yield "rounds", f"{work['rounds']:,}"
     yield "clients a round", f"{work['clients_per_round']} of {algorithm['population']:,}"
-    yield (
-        "rates",
-        (
-            f"{algorithm['client_learning_rate']:g} at clients, "
-            f"{algorithm['server_learning_rate']:g} at the server"
-        ),
-    )
+    rates = (algorithm[f"{side}_learning_rate"] for side in ("client", "server"))
+    yield "rates", "{:g} at clients, {:g} at the server".format(*rates)
     yield "what trains", settings["start"]["trainable"]
     yield "seed", str(settings["seed"])
     yield "identity of the run", f"`{config['hash']}`"
@@ -128,10 +120,8 @@ def _evaluation(
     if accuracy is not None and scored and 0.0 <= accuracy <= 1.0:
         low, high = wilson(accuracy, scored)
         yield "accuracy", f"{accuracy:.4f} (95 % {low:.4f} to {high:.4f})"
-        yield (
-            "interval",
-            (f"of {scored:,} labels as if independent: not over clients, seeds or data sets"),
-        )
+        told = f"of {scored:,} labels as if independent: not over clients, seeds or data sets"
+        yield "interval", told
         share = success["evaluated"].get("commonest_share")
         if share is not None:
             yield "always the commonest label", f"{share:.4f}"
@@ -147,10 +137,8 @@ def _privacy(success: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
         yield "differential privacy", "none"
         return
     epsilon = spent["epsilon"]
-    yield (
-        "epsilon",
-        "unbounded" if epsilon is None else f"{epsilon:.4g} at delta {spent['delta']:g}",
-    )
+    bounded = epsilon is not None
+    yield "epsilon", f"{epsilon:.4g} at delta {spent['delta']:g}" if bounded else "unbounded"
     yield "accountant", spent["accountant"]
     yield "neighbours", spent["neighbours"]
     for sentence in spent["assumes"]:

@@ -142,8 +142,9 @@ def read(folder: Path, split: Split) -> ClientIndex:
         raise UserError(f"{path} is damaged: its sha256 is not the manifest's")
     try:
         table = pq.read_table(pa.BufferReader(content))
+        table.validate(full=True)  # Names and texts may be no UTF-8.
         wrong = _misfit(table, split)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         wrong = str(error).splitlines()[0][:200]
     if wrong:
         raise UserError(f"{path} is no index of ours ({wrong}); do not use it")

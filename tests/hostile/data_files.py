@@ -196,6 +196,7 @@ CASES: dict[str, Case] = {
     "an empty CSV": _csv(b"", "is empty"),
     "a CSV of a header": _csv(b"client_id,label\n", "no readable row"),
     "a CSV without its client column": _csv(b"a,b\n1,2\n", "client"),
+    "a CSV of one column of 5000 digits": _csv(b"9" * 5000 + b"\n1\n", "no such column"),
     "a CSV with a column twice": _csv(b"client_id,a,a\nx,1,2\n", "there twice"),
     "a CSV column of Latin-1": _csv("client_id,größe\na,1\n".encode("latin-1"), "not UTF-8"),
     "a CSV row too short": _csv(ROWS + b"c,1\n", "rows.csv line 11: wrong_columns"),

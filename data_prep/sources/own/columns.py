@@ -21,6 +21,7 @@ from groundwork.errors import UserError
 from groundwork.untyped import Feature
 
 SAMPLE_ROWS = 1000
+_SHOWN = 20
 _SAMPLE_SIZE = 32 << 20
 MOST_LABELS = 10_000
 SPLITS = {
@@ -132,8 +133,9 @@ def first(rows: Iterable[Mapping[str, Feature]]) -> list[Mapping[str, Feature]]:
 
 def _require(column: str, option: str, names: Sequence[str]) -> None:
     if column and column not in names:
+        there = ", ".join(name[:_SHOWN] for name in names[:_SHOWN])
         raise UserError(
-            f"--source_options={option}={column}: no such column (of {', '.join(names[:20])})"
+            f"--source_options={option}={column}: no such column (of {there})"
             + ("; set client= for data without clients" if option == "client" else "")
         )
 

@@ -175,6 +175,10 @@ def forged(folder: Path, change: Callable[[pa.Table], pa.Table]) -> Path:
     return folder
 
 
+def no_text(count: int) -> pa.Array:
+    return pa.array([b"\xff%d" % n for n in range(count)]).view(pa.string())
+
+
 def column(name: str, values: Callable[[pa.Table], pa.Array]) -> Callable[[pa.Table], pa.Table]:
     return lambda table: table.set_column(table.column_names.index(name), name, values(table))
 
@@ -188,6 +192,7 @@ def column(name: str, values: Callable[[pa.Table], pa.Array]) -> Callable[[pa.Ta
             column("client_id", lambda table: pa.nulls(len(table), pa.string())),
             "a value is missing",
         ),
+        (column("client_id", lambda table: no_text(len(table))), "Invalid UTF8"),
         (column("shard", lambda table: pa.array([99] * len(table), pa.int32())), "in no shard"),
         (column("shard", lambda table: pa.array([-1] * len(table), pa.int32())), "in no shard"),
         (column("offset", lambda table: pa.array([-8] * len(table))), "outside its shard"),

@@ -6,11 +6,13 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from data_prep.store.reader import open_dataset
+from tests.command_server import Server
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = {
@@ -44,11 +46,28 @@ assert not [name for name, names in lists.items() if name not in names()]
 """
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("plugins")
+    for name, text in {**EXAMPLES, "known": KNOWN}.items():
+        (folder / f"{name}.py").write_text(text)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[Server]:
+    made = Server(["known", "data_prep.prepare", "fed_pretrain.train"], folder)
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    for name, text in EXAMPLES.items():
-        (tmp_path / f"{name}.py").write_text(text)
-    return tmp_path
+def run(server: Server, folder: Path) -> Callable[..., None]:
+    def run(module: str, *arguments: str) -> None:
+        done = server.run(module, arguments, folder, seconds=400)
+        assert done["code"] == 0, done
+
+    return run
 
 
 def python(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -68,26 +87,26 @@ def test_the_page_shows_each_kind_of_thing_in_at_most_25_lines():
     assert max(text.count("\n") for text in EXAMPLES.values()) <= 25
 
 
-def test_every_example_registers_its_name(folder: Path):
-    done = python(folder, "-c", KNOWN, *EXAMPLES)
-    assert done.returncode == 0, done.stderr
+def test_every_example_registers_its_name(run: Callable[..., None]):
+    run("known", *EXAMPLES)
 
 
-def test_a_source_and_a_partition_of_ones_own_prepare_a_dataset(folder: Path):
+def test_a_source_and_a_partition_of_ones_own_prepare_a_dataset(
+    run: Callable[..., None], folder: Path
+):
     flags = ("--source=squares", "--output=data", "--partition=striped", "--num_clients=4")
-    plugins = ("--plugin=my_source,my_partition", "--split=none")
-    done = python(folder, "-m", "data_prep.prepare", *plugins, *flags)
-    assert done.returncode == 0, done.stderr
+    run("data_prep.prepare", "--plugin=my_source,my_partition", "--split=none", *flags)
     index = open_dataset(folder / "data").index("train")
     assert list(index.num_examples) == [3, 3, 3, 3]
 
 
-def test_a_client_update_and_a_probe_of_ones_own_train_a_run(folder: Path):
+def test_a_client_update_and_a_probe_of_ones_own_train_a_run(
+    run: Callable[..., None], folder: Path
+):
     def rows(workdir: str, *flags: str) -> list[dict[str, str]]:
         plugins = ("--plugin=my_update,my_probe,my_tracker", "--probes=largest", "--track=lines")
-        run = ("--task=digits", "--rounds=2", "--clients_per_round=2", f"--workdir={workdir}")
-        done = python(folder, "-m", "fed_pretrain.train", *plugins, *run, *flags)
-        assert done.returncode == 0, done.stderr
+        settings = ("--task=digits", "--rounds=2", "--clients_per_round=2", f"--workdir={workdir}")
+        run("fed_pretrain.train", *plugins, *settings, *flags)
         with open(folder / workdir / "metrics.csv", newline="") as file:
             return list(csv.DictReader(file))
 

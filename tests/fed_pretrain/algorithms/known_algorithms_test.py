@@ -57,6 +57,23 @@ def test_the_authors_settings_are_those_of_their_published_code(
     assert (config.server_weight_decay, config.client_learning_rate) == (decay, client_rate)
 
 
+def test_what_nobody_asks_for_is_off_and_papers_constants_are_theirs() -> None:
+    config = ResolvedAlgorithm()
+    for name in (
+        *("client_momentum", "client_weight_decay", "client_clip_norm", "proximal_strength"),
+        *("server_momentum", "server_weight_decay", "server_initial_accumulator"),
+        *("head_rounds", "personal_steps", "late_rounds", "warmup_rounds", "schedule_rounds"),
+        *("schedule_final_factor", "schedule_step_rounds", "local_steps_every"),
+        *("zeroing", "clipping", "secure_aggregation", "dp_restart_rounds"),
+    ):
+        assert not getattr(config, name), name
+    for side in ("client", "server"):  # Kingma and Ba 2015.
+        constants = [getattr(config, f"{side}_{name}") for name in ("beta1", "beta2", "epsilon")]
+        assert constants == [0.9, 0.999, 1e-8]
+    assert (config.server_learning_rate, config.local_steps_minimum) == (1.0, 1)
+    assert (config.dp_clip_norm, config.dp_delta, config.late_weight_power) == (1.0, 1e-5, 0.5)
+
+
 def test_the_users_settings_win() -> None:
     config = known_algorithms.resolve("fedadam", "cifar10", "random", {"server_learning_rate": 0.5})
     assert config.server_learning_rate == 0.5

@@ -151,6 +151,15 @@ def test_prefetching_leaves_room_for_the_cohort_that_trains(dataset):
     assert not reader.holds("client_0")
 
 
+def test_prefetching_ends_with_the_client_that_fills_half_of_the_cache(reader):
+    """Clients of 340 and 612 bytes; the third would be a small one."""
+    reader.cache.max_bytes = 1000
+    with CohortPrefetch(reader) as prefetch:
+        prefetch.start(["client_0", "client_2", "client_1"])
+        prefetch.wait()
+    assert [reader.holds(f"client_{one}") for one in range(3)] == [True, False, True]
+
+
 def test_an_error_while_prefetching_waits_for_the_clients_own_read(reader):
     with CohortPrefetch(reader) as prefetch:
         prefetch.start(["nobody", "client_0"])

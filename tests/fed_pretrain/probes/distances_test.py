@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from fed_pretrain.models.weights import ModelArrays
-from fed_pretrain.probes.distances import Distances, compare, distance
+from fed_pretrain.probes.distances import Distances, _draw_between, compare, distance
 
 
 def arrays(*values):
@@ -102,6 +102,16 @@ def test_the_angle_of_a_layer_that_has_not_moved_is_undefined():
     assert math.isnan(convolution["relative"])
     assert convolution["apart"] == 0.0
     assert head["angle_degrees"] == pytest.approx(0.0, abs=1e-5)
+
+
+def test_the_triangle_of_the_start_and_two_solutions_is_to_scale():
+    """At an angle of 60 degrees, with sides of 2 and 3 from the start."""
+    first, second = np.array([2.0, 0.0]), 3 * np.array([0.5, math.sqrt(0.75)])
+    found = compare([np.zeros(2)], [first], [second], ["layer/kernel"])
+    drawn = _draw_between({**found, "first": "a", "second": "b"}).axes[0]
+    sides = [np.diff(line.get_xydata(), axis=0)[0] for line in drawn.lines[:3]]
+    apart = math.sqrt(4 + 9 - 2 * 3)  # By the law of cosines.
+    assert [np.linalg.norm(side) for side in sides] == pytest.approx([2.0, 3.0, apart])
 
 
 def test_solutions_of_different_tensors_are_refused():

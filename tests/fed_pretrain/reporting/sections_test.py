@@ -253,6 +253,14 @@ def test_a_list_of_algorithms_is_best_first_with_differences_by_seed(tmp_path):
     assert algorithms.algorithms_section(study).title == "6 of 6 pairs can be told apart"
 
 
+def test_two_seeds_can_tell_algorithms_apart_and_one_cannot(tmp_path):
+    for seeds in (1, 2):
+        study = load_study(toy_study.on_disk(tmp_path / str(seeds), seeds=seeds))
+        ordered = algorithms.AlgorithmList(study, "toy", "imagenet")
+        assert (len(set(ordered.letters())) > 1) == (seeds == 2)
+        assert bool(ordered.apart) == (seeds == 2)
+
+
 def test_one_algorithm_has_a_table_and_no_groups(tmp_path):
     study = load_study(toy_study.on_disk(tmp_path, algorithms=("fedavg",)))
     section = algorithms.algorithms_section(study)

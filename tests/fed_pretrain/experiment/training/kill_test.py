@@ -2,18 +2,15 @@
 
 import hashlib
 import json
-import os
-import pathlib
 import signal
-import subprocess
-import sys
+from collections.abc import Iterator
 
 import pytest
 
 from fed_pretrain.experiment.workdir.metrics import machine_dependent, read_rows
 from groundwork import array_file, files
+from tests.command_server import Server
 
-ROOT = pathlib.Path(__file__).resolve().parents[4]
 # In the order in which one run meets them: each resumes what the one before it left.
 POINTS = (
     "mid-write:1",  # config.json
@@ -32,37 +29,21 @@ POINTS = (
 FEW_POINTS = ("after-metrics:1", "mid-write:7")
 
 
-def command(workdir, *flags):
-    return [
-        sys.executable,
-        "-m",
-        "fed_pretrain.train",
-        "--task=digits",
-        "--rounds=4",
-        "--clients_per_round=3",
-        "--max_examples=40",
-        "--checkpoint_every=2",
-        "--evaluate_every=2",
-        f"--workdir={workdir}",
-        *flags,
-    ]
+SETTINGS = (
+    "--task=digits",
+    "--rounds=4",
+    "--clients_per_round=3",
+    "--max_examples=40",
+    "--checkpoint_every=2",
+    "--evaluate_every=2",
+)
 
 
-def run(workdir, *flags, kill_at=None):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    if kill_at:
-        environment[files.VARIABLE] = kill_at
-    done = subprocess.run(
-        command(workdir, *flags),
-        env=environment,
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=900,
-        check=False,
-    )
-    return done.returncode, done.stdout
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    made = Server(["fed_pretrain.train"])
+    yield made
+    made.close()
 
 
 def outcome(workdir):
@@ -85,28 +66,33 @@ def outcome(workdir):
     return rows, header, weights, models, probes
 
 
-def check_killed_at(points, tmp_path, *flags):
-    code, text = run(tmp_path / "whole", *flags)
-    assert code == 0, text
+def check_killed_at(points, server, tmp_path, algorithm):
+    def run(workdir, kill_at=None):
+        flags = [*SETTINGS, f"--algorithm={algorithm}", f"--workdir={workdir}"]
+        environment = {files.VARIABLE: kill_at} if kill_at else {}
+        return server.run("fed_pretrain.train", flags, tmp_path, 900, environment)
+
+    whole = run("whole")
+    assert whole["code"] == 0, whole
     kills = []
     for point in points:
-        code, text = run(tmp_path / "killed", *flags, kill_at=point)
-        assert code in (0, -signal.SIGKILL), f"{point}: {text}"
-        kills.append(code == -signal.SIGKILL)
+        told = run("killed", point)
+        assert told["code"] in (0, -signal.SIGKILL), f"{point}: {told}"
+        kills.append(told["code"] == -signal.SIGKILL)
     # A continued run has fewer writes left than the first: not all of many points are met.
     assert sum(kills) >= max(len(FEW_POINTS), len(points) - 2), dict(
         zip(points, kills, strict=True)
     )
-    code, text = run(tmp_path / "killed", *flags)
-    assert code == 0, text
+    told = run("killed")
+    assert told["code"] == 0, told
     assert outcome(tmp_path / "killed") == outcome(tmp_path / "whole")
 
 
-def test_a_run_killed_twice_ends_with_the_same_bytes(tmp_path):
-    check_killed_at(FEW_POINTS, tmp_path, "--algorithm=fedavg")
+def test_a_run_killed_twice_ends_with_the_same_bytes(server, tmp_path):
+    check_killed_at(FEW_POINTS, server, tmp_path, "fedavg")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["fedavg", "fedadam", "scaffold"])
-def test_runs_killed_at_every_point_end_with_the_same_bytes(tmp_path, algorithm):
-    check_killed_at(POINTS, tmp_path, f"--algorithm={algorithm}")
+def test_runs_killed_at_every_point_end_with_the_same_bytes(server, tmp_path, algorithm):
+    check_killed_at(POINTS, server, tmp_path, algorithm)

@@ -1,8 +1,8 @@
 """Runs command lines of our programs in forks of one process, which has imported what they need.
 
-`python -m tests.hostile.command_server MODULE...` reads a JSON list [module, arguments, folder] a
-line and answers with a JSON object a line. A fork has its own flags, little memory to spare and
-little time: a program that takes more is ended, and the answer says so.
+`python -m tests.command_server MODULE...` reads a request a line (the arguments of `run`, as JSON)
+and answers with a JSON object a line; `Server` is who asks. A fork has its own flags, little memory
+to spare and little time: a program that takes more is ended, and the answer says so.
 """
 
 import ast
@@ -14,15 +14,53 @@ import os
 import resource
 import runpy
 import signal
+import subprocess
 import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import FrameType
 
+ROOT = Path(__file__).resolve().parents[1]
 MEBIBYTES = 3000
 SECONDS = 90
+
+
+class Server:
+    def __init__(self, modules: Iterable[str], *paths: Path) -> None:
+        """`paths` are searched for modules of tests' own."""
+        searched = os.pathsep.join(map(str, (ROOT, *paths)))
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.command_server", *sorted(set(modules))],
+            env={**os.environ, "PYTHONPATH": searched},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "ready\n"
+
+    def run(
+        self,
+        module: str,
+        arguments: Iterable[str],
+        folder: Path,
+        seconds: int = SECONDS,
+        environment: Mapping[str, str] | None = None,
+    ) -> dict[str, object]:
+        """The exit `code` (see _wait), what is printed to `out` and `err`, and the `seconds`."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        request = [module, [*arguments], str(folder), seconds, {**(environment or {})}]
+        print(json.dumps(request), file=self._process.stdin, flush=True)
+        answer: dict[str, object] = json.loads(self._process.stdout.readline())
+        return answer
+
+    def close(self) -> None:
+        self._process.communicate()
 
 
 def preload(module: str) -> None:
@@ -41,19 +79,22 @@ def preload(module: str) -> None:
                 importlib.import_module(name)
 
 
-def run(module: str, arguments: list[str], folder: str) -> dict[str, object]:
+def run(
+    module: str, arguments: list[str], folder: str, seconds: int, environment: dict[str, str]
+) -> dict[str, object]:
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         started = time.monotonic()
         pid = os.fork()
         if not pid:
+            os.environ.update(environment)
             _child(module, arguments, folder, out.fileno(), err.fileno())
-        code = _wait(pid)
-        seconds = time.monotonic() - started
+        code = _wait(pid, seconds)
+        taken = time.monotonic() - started
         texts = []
         for file in (out, err):
             file.seek(0)
             texts.append(file.read(1 << 20).decode(errors="replace"))
-        return {"code": code, "out": texts[0], "err": texts[1], "seconds": seconds}
+        return {"code": code, "out": texts[0], "err": texts[1], "seconds": taken}
 
 
 def _child(module: str, arguments: list[str], folder: str, out: int, err: int) -> None:
@@ -81,7 +122,7 @@ def _child(module: str, arguments: list[str], folder: str, out: int, err: int) -
         os._exit(code)
 
 
-def _wait(pid: int) -> int:
+def _wait(pid: int, seconds: int) -> int:
     """The exit code; a program that takes too long is killed with all that it started."""
 
     def late(number: int, frame: FrameType | None) -> None:
@@ -89,7 +130,7 @@ def _wait(pid: int) -> int:
             os.killpg(pid, signal.SIGKILL)
 
     signal.signal(signal.SIGALRM, late)
-    signal.alarm(SECONDS)
+    signal.alarm(seconds)
     _, status = os.waitpid(pid, 0)
     signal.alarm(0)
     late(0, None)

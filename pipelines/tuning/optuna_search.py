@@ -5,7 +5,8 @@ on disk: a tuning that was stopped asks for the same trials again and finds thei
 """
 
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Protocol
 
 from fed_pretrain.experiment.assembly.session import Session
 from groundwork.errors import UserError
@@ -13,6 +14,14 @@ from groundwork.progress import Progress
 from pipelines.tuning import trials
 from pipelines.tuning.search import Rates, trial_name
 from pipelines.tuning.trials import Trial, TuneConfig
+
+
+class Asked(Protocol):
+    """The part of Optuna's trials that is used."""
+
+    def report(self, value: float, step: int) -> None: ...
+
+    def should_prune(self) -> bool: ...
 
 
 def run(config: TuneConfig, workdir: Path, session: Session) -> list[Trial]:
@@ -49,7 +58,7 @@ def run(config: TuneConfig, workdir: Path, session: Session) -> list[Trial]:
 
 
 def _one(
-    config: TuneConfig, asked: Any, rates: Rates, number: int, workdir: Path, session: Session
+    config: TuneConfig, asked: Asked, rates: Rates, number: int, workdir: Path, session: Session
 ) -> tuple[Trial, bool]:
     """The trial as far as it got, and whether it was pruned."""
     before = None
@@ -71,7 +80,7 @@ def _value(trial: Trial) -> float:
     return 0.0 if trial.diverged else trial.accuracy
 
 
-def library() -> Any:
+def library() -> ModuleType:
     try:
         import optuna
     except ImportError as error:
@@ -79,4 +88,5 @@ def library() -> Any:
             "--search=optuna needs Optuna, which comes with `pip install 'fed_pretrain[optuna]'`"
         ) from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna
+    found: ModuleType = optuna
+    return found

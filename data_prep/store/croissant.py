@@ -5,6 +5,8 @@ Every file by its sha256; the records that Croissant reads are the clients of th
 
 import re
 
+import pyarrow as pa
+
 from data_prep.store import index
 from data_prep.store.manifest import Manifest, Split, StoredFile
 from groundwork.untyped import Json
@@ -69,12 +71,12 @@ def _clients(name: str, split: Split) -> dict[str, Json]:
     }
 
 
-def _field(name: str, split: Split, column: str, kind: str, means: str) -> dict[str, Json]:
+def _field(name: str, split: Split, column: str, kind: pa.DataType, means: str) -> dict[str, Json]:
     return {
         "@type": "cr:Field",
         "@id": f"{name}/{column}",
         "name": column,
         "description": means,
-        "dataType": f"sc:{kind}",
+        "dataType": "sc:Text" if kind == pa.string() else "sc:Integer",
         "source": {"fileObject": {"@id": split.index.file}, "extract": {"column": column}},
     }

@@ -16,13 +16,15 @@ from groundwork import files
 from groundwork.errors import UserError
 
 COLUMNS = (
-    ("client_id", "Text", "The client."),
-    ("shard", "Integer", "The number of the file that holds its examples."),
-    ("offset", "Integer", "The byte of that file where its examples begin."),
-    ("bytes", "Integer", "The bytes of its examples, which are TFRecords in a row."),
-    ("num_examples", "Integer", "The number of its examples."),
+    ("client_id", pa.string(), "The client."),
+    ("shard", pa.int32(), "The number of the file that holds its examples."),
+    ("offset", pa.int64(), "The byte of that file where its examples begin."),
+    ("bytes", pa.int64(), "The bytes of its examples, which are TFRecords in a row."),
+    ("num_examples", pa.int64(), "The number of its examples."),
 )
-"""What the table says of a client, by the types of schema.org."""
+"""What the table says of a client."""
+_TYPES = {name: kind for name, kind, _ in COLUMNS}
+_LABELS = "label_counts"
 
 
 class IndexRows:
@@ -45,13 +47,11 @@ class IndexRows:
         return len(self._columns[0])
 
     def table(self, shard: int) -> pa.Table:
-        ids, offsets, lengths, examples = self._columns
+        ids, *numbers = self._columns
+        values = (ids, np.full(len(ids), shard), *numbers)
         columns = {
-            "client_id": pa.array(ids, pa.string()),
-            "shard": pa.array(np.full(len(ids), shard, np.int32)),
-            "offset": pa.array(offsets, pa.int64()),
-            "bytes": pa.array(lengths, pa.int64()),
-            "num_examples": pa.array(examples, pa.int64()),
+            name: pa.array(value, kind)
+            for (name, kind), value in zip(_TYPES.items(), values, strict=True)
         }
         if self._num_labels is not None:
             counts = np.array(self._label_counts, np.int32)
@@ -149,16 +149,6 @@ def read(folder: Path, split: Split) -> ClientIndex:
     if wrong:
         raise UserError(f"{path} is no index of ours ({wrong}); do not use it")
     return ClientIndex(table)
-
-
-_TYPES = {
-    "client_id": pa.string(),
-    "shard": pa.int32(),
-    "offset": pa.int64(),
-    "bytes": pa.int64(),
-    "num_examples": pa.int64(),
-}
-_LABELS = "label_counts"
 
 
 def _misfit(table: pa.Table, split: Split) -> str | None:

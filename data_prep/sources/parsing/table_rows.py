@@ -60,8 +60,8 @@ def line_units(files: list[Path], slice_bytes: int = SLICE_BYTES) -> tuple[WorkU
 
 def parts(unit: WorkUnit, size: int) -> list[WorkUnit]:
     """The unit cut for several workers, where its format allows it; its lines are the same."""
-    whole = not unit.start and unit.stop is None
-    cuts = compressed.cuts(unit.path, size) if whole and unit.size > size else []
+    whole, most = not unit.start and unit.stop is None, unit.size // size
+    cuts = compressed.cuts(unit.path, -(-unit.size // most)) if whole and most > 1 else []
     borders = [0, *cuts, None]
     share = unit.size // (len(cuts) + 1)
     return [

@@ -27,10 +27,6 @@ HEADER = (
 )
 
 
-# XLA's convolutions in loops are a hundred times slower on CPUs than TensorFlow's.
-CPU_FLOPS = 1e10
-
-
 class Program:
     """One client's step as the folder holds it, and a loop over clients around it."""
 
@@ -155,7 +151,7 @@ def in_torch(facts, cohort):
     torch.set_float32_matmul_precision("high")
     server = TORCH_MODELS[facts["name"].split("-")[0]](torch).to(device)
     weights = [p.detach().clone() for p in server.parameters()]
-    shape = facts["image"][2:] + facts["image"][:2]
+    shape = facts["rows"][2:] + facts["rows"][:2]
     x = torch.rand((facts["steps"], facts["batch"], *shape), device=device)
     y = torch.randint(0, facts["classes"], (facts["steps"], facts["batch"]), device=device)
 
@@ -238,11 +234,13 @@ def main():
         for precision in ("exact", "fast"):
             if not facts["name"].startswith(arguments.only) or time.monotonic() > deadline:
                 continue
-            if device.platform == "cpu" and (precision == "fast" or facts["flops"] > CPU_FLOPS):
+            cohorts = [1, 2] if device.platform == "cpu" else facts["cohorts"]
+            if device.platform == "cpu" and (precision == "fast" or not facts["on_cpu"]):
                 continue  # the same there, or of many minutes
+            if not cohorts:
+                continue
             program = Program(arguments.folder, facts, precision)
             left = lambda: deadline - time.monotonic()  # noqa: E731
-            cohorts = [1, 2] if device.platform == "cpu" else facts["cohorts"]
             for row in check(program, precision, cohorts, device, left):
                 print(row, flush=True)
                 rows += 1
@@ -255,7 +253,7 @@ def main():
     else:
         for facts in document["programs"]:
             known = facts["name"].split("-")[0] in TORCH_MODELS
-            if known and time.monotonic() < deadline:
+            if known and facts["cohorts"] and time.monotonic() < deadline:
                 cohort = facts["cohorts"][0]
                 took = in_torch(facts, cohort)
                 print(f"PyTorch {torch.__version__}, {facts['name']}, batch {facts['batch']},"

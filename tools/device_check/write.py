@@ -1,6 +1,8 @@
 """Writes the folder: `python -m tools.device_check.write FOLDER [NAME]` (`make device-check`).
 
-Programs are the client work of FedAvg as --executor=pjrt lowers it. Large arrays are not written:
+Programs are the client work of FedAvg as --executor=pjrt lowers it; of deep convolutional networks
+there are small ones for CPUs, where XLA's convolutions in loops are a hundred times slower than
+TensorFlow's. Large arrays are not written:
 check.py draws them, and what the sums must be is written as a sample of TensorFlow's own sums.
 """
 
@@ -11,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import flatbuffers
@@ -23,8 +26,8 @@ from fed_pretrain.algorithms import compose
 from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from fed_pretrain.clients import payload
 from fed_pretrain.clients.local_work import LocalWork
+from fed_pretrain.executors import creation
 from fed_pretrain.executors.device import client_slots, device_program
-from fed_pretrain.executors.device.device_executor import DeviceExecutor
 from fed_pretrain.executors.executor import ClientInput
 from fed_pretrain.executors.executor_options import ExecutorOptions
 from fed_pretrain.executors.graphs import map_reduce
@@ -47,43 +50,80 @@ _NO_CACHE = shutil.ignore_patterns("__pycache__")
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A model, what a client does with it, and the cohorts to time."""
+    """A model, what a client does with it, and the cohorts to time; without cohorts it is for CPUs.
 
+    rows: the shape of one, of bytes (an image) or of ids below `ids`. trained: a layer, if not all.
+    """
+
+    short: str
     model: str
-    arguments: dict[str, object]
-    image: tuple[int, int, int]
+    arguments: Mapping[str, object]
+    rows: tuple[int, ...]
     classes: int
     batch: int
     steps: int
-    cohorts: tuple[int, ...]
+    cohorts: tuple[int, ...] = ()
+    on_cpu: bool = False
+    ids: int = 0
+    trained: str = ""
 
     @property
     def name(self) -> str:
-        short = {"resnet18": "resnet18_gn"}.get(self.model, self.model)
-        return f"{short}-{self.batch}"
+        return f"{self.short}-{self.batch}"
+
+    @property
+    def dtype(self) -> tf.DType:
+        return tf.int32 if self.ids else tf.uint8
+
+    def build(self) -> tf.keras.Model:
+        shape = {"sequence_length": self.rows[0]} if self.ids else {"input_shape": self.rows}
+        model = known_models.build(self.model, self.classes, **shape, **self.arguments)
+        for layer in model.layers:
+            layer.trainable = self.trained in ("", layer.name)
+        return model
 
 
-RESNET = {"norm": "group", "stem": "cifar"}
+def _emnist(batch: int, cohorts: tuple[int, ...], on_cpu: bool) -> Case:
+    return Case("emnist_cnn", "emnist_cnn", {}, (28, 28, 1), 62, batch, 5, cohorts, on_cpu)
+
+
+def _resnet(batch: int, steps: int, cohorts: tuple[int, ...], on_cpu: bool) -> Case:
+    arguments = {"norm": "group", "stem": "cifar"}
+    return Case(
+        "resnet18_gn", "resnet18", arguments, (32, 32, 3), 10, batch, steps, cohorts, on_cpu
+    )
+
+
+def _squeezenet(batch: int, steps: int, cohorts: tuple[int, ...], on_cpu: bool) -> Case:
+    name = "squeezenet1_1"
+    return Case(name, name, {}, (64, 64, 3), 200, batch, steps, cohorts, on_cpu)
+
+
+_CHARACTERS, _PIECES = 465, 30_522
 CASES = (
-    Case("emnist_cnn", {}, (28, 28, 1), 62, 20, 5, (50, 200)),
-    Case("resnet18", RESNET, (32, 32, 3), 10, 32, 16, (10,)),
-    Case("emnist_cnn", {}, (28, 28, 1), 62, 128, 5, (50,)),
-    Case("squeezenet1_1", {}, (64, 64, 3), 200, 32, 4, (10,)),
-    Case("resnet18", RESNET, (32, 32, 3), 10, 128, 4, (10,)),
+    _emnist(20, (50, 200), True),
+    _resnet(32, 16, (10,), False),
+    _emnist(128, (50,), False),
+    _squeezenet(32, 4, (10,), False),
+    _resnet(128, 4, (10,), False),
+    Case("char_lstm", "char_lstm", {}, (40,), _CHARACTERS, 32, 10, (50,), True, _CHARACTERS),
+    Case("minilm_head", "bert_encoder", {}, (64,), 20, 16, 4, (10,), True, _PIECES, "classifier"),
+    _squeezenet(4, 1, (), True),
+    _resnet(4, 1, (), True),
 )
 
 
 def write(case: Case, folder: Path) -> dict[str, object]:
     """The case's files; returns what check.py must know of it."""
     spec = payload.spec_of(
-        tf.TensorSpec([None, *case.image], tf.uint8), tf.TensorSpec([None], tf.int32), case.batch
+        tf.TensorSpec([None, *case.rows], case.dtype), tf.TensorSpec([None], tf.int32), case.batch
     )
     objective = CrossEntropy()
 
     def model_fn() -> tff.learning.models.VariableModel:
-        shape = {"input_shape": case.image}
+        model = case.build()
         return tff.learning.models.from_keras_model(
-            _of_bytes(known_models.build(case.model, case.classes, **shape, **case.arguments)),
+            model if case.ids else _of_bytes(model),
             loss=keras_loss(objective),
             input_spec=collections.OrderedDict(x=spec["x"], y=spec["y"]),
             metrics=[],
@@ -94,7 +134,7 @@ def write(case: Case, folder: Path) -> dict[str, object]:
     )
     made = compose.build(config, model_fn, spec, objective)
     program = map_reduce.compile_program(made.process.next)
-    with DeviceExecutor(ExecutorOptions(clients_in_flight=1)) as executor:
+    with creation.create(ExecutorOptions(clients_in_flight=1)) as executor:
         state = executor.initialize(made.process)
     prepared = ImportedGraph(program.prepare)(device_program.flat_state(state, program))
     drawn = _Drawn()
@@ -112,9 +152,10 @@ def write(case: Case, folder: Path) -> dict[str, object]:
         "name": case.name,
         "batch": case.batch,
         "steps": case.steps,
-        "image": case.image,
+        "rows": case.rows,
         "classes": case.classes,
         "cohorts": case.cohorts,
+        "on_cpu": case.on_cpu,
         "clients": CLIENTS,
         "flops": _flops(case),
         "carry": _forms(carry),
@@ -143,14 +184,16 @@ class _Drawn:
 
 
 def _client(case: Case, program: MapReduceProgram, drawn: _Drawn, number: int) -> list[np.ndarray]:
-    """A client's arrays; its images are drawn."""
+    """A client's arrays; its images are drawn on both machines."""
     generator = np.random.RandomState(number)
-    rows = case.batch * case.steps
-    images = np.zeros((rows, *case.image), np.uint8)
-    labels = generator.randint(0, case.classes, rows).astype(np.int32)
+    count = case.batch * case.steps
+    rows = np.zeros((count, *case.rows), np.uint8)
+    if case.ids:
+        rows = generator.randint(1, case.ids, rows.shape).astype(np.int32)
+    labels = generator.randint(0, case.classes, count).astype(np.int32)
     work = LocalWork(case.batch, steps=case.steps)
     client = ClientInput(
-        str(number), lambda: payload.make_payload(images, labels, work, 1, 1, str(number))
+        str(number), lambda: payload.make_payload(rows, labels, work, 1, 1, str(number))
     )
     arrays = own_arrays(
         program.data_tree, client_slots.client_arguments(program.data_tree, pad=True)(client)
@@ -183,16 +226,14 @@ def _expected(
 
 
 def _flops(case: Case) -> float:
-    """Of one client: three times the multiplications and additions of the products forward."""
-    model = known_models.build(case.model, case.classes, input_shape=case.image, **case.arguments)
-    one = 0
-    for layer in model.layers:
-        if isinstance(layer, tf.keras.layers.Conv2D):
-            places = int(np.prod(layer.output_shape[1:3]))
-            one += 2 * places * int(np.prod(layer.kernel.shape))
-        elif isinstance(layer, tf.keras.layers.Dense):
-            one += 2 * int(np.prod(layer.kernel.shape))
-    return 3.0 * one * case.batch * case.steps
+    """Of one client: multiplications and additions by weights, three times where they learn."""
+    one = 0.0
+    for layer in case.build().layers:
+        if "embedding" not in layer.name:
+            places = int(np.prod(layer.output_shape[1:-1]))
+            size = sum(int(np.prod(w.shape)) for w in layer.weights if w.shape.rank > 1)
+            one += (6.0 if layer.trainable else 2.0) * places * size
+    return one * case.batch * case.steps
 
 
 def _forms(arrays: list[np.ndarray]) -> list[tuple[str, tuple[int, ...]]]:

@@ -11,7 +11,7 @@ import threading
 import zlib
 from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from data_prep.sources.parsing import bzip2_blocks
 from groundwork.errors import UserError
@@ -74,6 +74,7 @@ def open_bytes(path: str | os.PathLike[str], member: str = "") -> Iterator[io.Bu
 
 
 Known = Callable[[], int | None]
+_Decompressor = bz2.BZ2Decompressor | lzma.LZMADecompressor
 
 
 @contextlib.contextmanager
@@ -202,7 +203,7 @@ def _gzip(file: IO[bytes]) -> Generator[bytes, None, None]:
         yield piece
 
 
-def _streams(file: IO[bytes], new: Callable[[], Any]) -> Generator[bytes, None, None]:
+def _streams(file: IO[bytes], new: Callable[[], _Decompressor]) -> Generator[bytes, None, None]:
     """Compressed streams in a row; the libraries' own files pass over what follows the last one.
 
     Zstandard's takes a cut frame for a finished one, too.
@@ -237,17 +238,19 @@ def _next_stream(file: IO[bytes], rest: bytes) -> bytes:
     return rest
 
 
-def _zstd() -> Any:
+def _zstd() -> _Decompressor:
+    """It has the names of the others, and keeps nothing of what it is given."""
     import zstandard
 
-    return zstandard.ZstdDecompressor(max_window_size=ZSTD_MAX_WINDOW).decompressobj()
+    context = zstandard.ZstdDecompressor(max_window_size=ZSTD_MAX_WINDOW)
+    return context.decompressobj()  # type: ignore[return-value]
 
 
 def _lzma() -> lzma.LZMADecompressor:
     return lzma.LZMADecompressor(memlimit=_LZMA_MEMORY)
 
 
-_DECOMPRESSORS: Mapping[str, Callable[[], Any]] = {
+_DECOMPRESSORS: Mapping[str, Callable[[], _Decompressor]] = {
     "bzip2": bz2.BZ2Decompressor,
     "xz": _lzma,
     "lzma": _lzma,

@@ -5,6 +5,9 @@ from typing import NamedTuple
 from data_prep.sources.parsing import compressed
 from groundwork.untyped import Feature
 
+_LONGEST_DETAIL = 500
+"""It may quote a name or a value of the file, which may be of any length."""
+
 
 class Record(NamedTuple):
     """One example.
@@ -36,7 +39,7 @@ class BadRecord(NamedTuple):
     def sentence(self) -> str:
         """Wrong bytes may come out of a damaged archive before its checksum is reached."""
         where = self.file if self.line is None else f"{self.file} line {self.line}"
-        detail = compressed.damage(self.file) or self.detail
+        detail = (compressed.damage(self.file) or self.detail)[:_LONGEST_DETAIL]
         return f"{where}: {self.reason}{f': {detail}' if detail else ''}"
 
 

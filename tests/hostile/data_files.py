@@ -256,6 +256,9 @@ CASES: dict[str, Case] = {
     "a JSON line of UTF-16": _jsonl(LINES.decode().encode("utf-16"), "is UTF-16"),
     "a JSON line of Latin-1": _jsonl(LINES + b'{"client_id": "\xe4"}\n', "not_utf8"),
     "a JSON field that is missing": _jsonl(LINES + b'{"client_id": "a"}\n', "missing_field"),
+    "a JSON field of 5000 digits that is missing": _jsonl(
+        _row(**{"9" * 5000: 1}) + _row(), "missing_field"
+    ),
     "a JSON client that is missing": _jsonl(LINES + b'{"label": 1}\n', "missing_field"),
     "a JSON client of a list": _jsonl(LINES + b'{"client_id": [1], "label": 1}\n', "is no name"),
     "a JSON label of a half": _jsonl(LINES * 120 + _row(label=0.5), "not a whole number"),

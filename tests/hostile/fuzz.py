@@ -7,7 +7,7 @@
 What was found goes to --output, a file a reader, to which the same command adds; it may be ended
 whenever one likes. A content that is refused at lines of code at which none was before is kept, and
 changed further. Each minute is a process of its own, so that a library that falls over is found.
-Once a finding is mended, take it out of its reader's file.
+A reader with a finding is given no more; once that is mended, take it out of the reader's file.
 """
 
 import argparse
@@ -54,12 +54,16 @@ def main() -> int:
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     options.output.mkdir(parents=True, exist_ok=True)
     names = options.only.split(",") if options.only else list(READERS)
-    while left := [n for n in names if _found(options.output, n)["seconds"] < options.seconds]:
+    while left := [name for name in names if _goes_on(_found(options.output, name), options)]:
         for name in left:
             _turn(name, options)
     findings = sum(len(_found(options.output, name)["findings"]) for name in names)
     print(f"findings: {findings}")
     return 1 if findings else 0
+
+
+def _goes_on(found: dict[str, Any], options: argparse.Namespace) -> bool:
+    return found["seconds"] < options.seconds and not found["findings"]
 
 
 def _turn(name: str, options: argparse.Namespace) -> None:

@@ -29,13 +29,20 @@ def test_noise_alone_is_no_spread_on_average():
 
 
 def test_an_interval_holds_zero_where_one_of_the_two_scales_cannot_exclude_it():
-    rng = np.random.default_rng(1)
-    for _ in range(40):
-        first, other = rng.normal(size=(5, 4)) * 0.1, rng.normal(size=(5, 4)) * 0.03
-        low, high = between.bounds(first, other, 0.05)
-        sides = between.sides(first, other, 0.01)
-        assert (low > 0) == (sides.up < 0.025)
-        assert (high < 0) == (sides.down < 0.025)
+    rng = np.random.default_rng(0)
+    ends = []
+    for spread in [*np.repeat([(0.0, 0.0), (0.1, 0.0), (0.3, 0.1)], 40, axis=0)]:
+        first, other = spread[:, None, None] * np.arange(4) + rng.normal(size=(2, 5, 4)) * 0.1
+        for one, two in ((first, other), (other, first)):
+            low, high = between.bounds(one, two, 0.05)
+            sides = between.sides(one, two, 0.01)
+            assert (low > 0) == (sides.up < 0.025)
+            assert (high < 0) == (sides.down < 0.025)
+            ends.append((low, high))
+    assert ends[1::2] == [pytest.approx((-high, -low)) for low, high in ends[::2]]
+    # One scale excludes zero and the other does not, in either order.
+    assert 0.0 in [low for low, _ in ends]
+    assert 0.0 in [high for _, high in ends]
 
 
 def test_two_seeds_are_too_few():

@@ -83,7 +83,8 @@ def test_another_start_of_the_same_structure_builds_no_computation_again(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("head", "start"), [("ncm", {}), ("cof", {}), ("gaussian", {"head_mixtures": 2})]
+    ("head", "start"),
+    [("ncm", {}), ("ridge", {}), ("cof", {}), ("gaussian", {"head_mixtures": 2})],
 )
 @pytest.mark.parametrize("executor", ["native", "beam"])
 def test_every_executor_fits_the_same_head_to_a_run_of_the_same_identity(

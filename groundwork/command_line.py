@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from absl import flags, logging
 
-from groundwork import lean_help, libraries, plugins, versions
+from groundwork import late_imports, libraries, plugins, versions
 from groundwork.errors import NO_ROOM, UserError, of_system
 from groundwork.stores import mirror, schemes
 
@@ -41,7 +41,7 @@ def quiet_libraries() -> None:
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     libraries.prepare()
     if len(sys.argv) == 2 and sys.argv[1] in _HELP:
-        lean_help.provide()
+        late_imports.provide(late_imports.OF_HELP)
     # Of the many objects that imports and traces make, nearly all stay: looking through them again
     # and again for garbage takes a second of a start.
     gc.set_threshold(50_000, 10, 10)

@@ -9,7 +9,6 @@ import importlib
 import sys
 from importlib.machinery import ModuleSpec
 from types import FrameType, ModuleType
-from typing import Any
 
 OF_TFF = ("tensorflow_privacy", "dp_accounting")
 OF_HELP = ("numpy", "h5py", "pyarrow", "jsonschema", "jinja2", "yaml", "apache_beam", "psutil")
@@ -21,7 +20,7 @@ _SAID_OF_LIBRARIES = ("__version__", "__all__")
 class _Later(ModuleType):
     """A library, or a module of it, until a part of it is wanted."""
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         if name.startswith("__") and name not in _SAID_OF_LIBRARIES:
             raise AttributeError(name)
         if _is_annotation_of_tff(sys._getframe(1)):

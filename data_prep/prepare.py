@@ -9,7 +9,6 @@ from groundwork import command_line
 command_line.quiet_libraries()
 
 from data_prep.grouping import beam_options  # noqa: E402
-from data_prep.preparing import estimation, preparation  # noqa: E402
 from data_prep.preparing.request import PrepareConfig  # noqa: E402
 from data_prep.sources import known_sources  # noqa: E402
 from groundwork import settings, signals  # noqa: E402
@@ -24,6 +23,8 @@ def main() -> int:
     if flags.FLAGS.list_sources:
         print(known_sources.describe(), end="")
         return 0
+    from data_prep.preparing import estimation, preparation
+
     config = settings.build(PrepareConfig, beam_options=beam_options.taken())
     if flags.FLAGS.dry_run:
         opened = preparation.open_source(config)

@@ -3,6 +3,7 @@
 import functools
 from types import SimpleNamespace
 
+import pytest
 import tensorflow as tf
 import tensorflow_federated as tff
 
@@ -42,18 +43,21 @@ def test_an_anchor_shares_its_steps_dropout_key_and_the_full_gradient_has_its_ow
     assert not whole & {index for index, _ in anchors}
 
 
-def test_a_model_with_a_loss_of_its_own_is_trained_in_training_mode(monkeypatch) -> None:
+@pytest.mark.parametrize(
+    ("objective", "called"), [(None, "forward_pass"), (OBJECTIVE, "predict_on_batch")]
+)
+def test_a_model_is_trained_in_training_mode(monkeypatch, objective, called) -> None:
     """Dropout and batch normalisation act, whoever computes the loss."""
     modes: list[bool] = []
     model = model_fn(0.5)
-    forward = model.forward_pass.python_function
+    forward = getattr(model, called).python_function
 
     def recorded(batch: object, training: bool = True) -> object:
         modes.append(training)
         return forward(batch, training=training)
 
-    monkeypatch.setattr(model, "forward_pass", SimpleNamespace(python_function=recorded))
-    training = LocalTraining(lambda: model, None, LocalSettings())
+    monkeypatch.setattr(model, called, SimpleNamespace(python_function=recorded))
+    training = LocalTraining(lambda: model, objective, LocalSettings())
     weights = tff.learning.models.ModelWeights([tf.constant(w) for w in start_weights()], [])
     arrays = {name: tf.constant(value) for name, value in payload("a", 1).items()}
     training.prepare(weights, arrays, tf.constant([0.1, 0.1]))

@@ -2,6 +2,7 @@
 
 python -m benchmarks.scale            # three sizes of each shape, two minutes of CPU
 python -m benchmarks.scale --full     # FEMNIST's 805,263 images besides, three minutes of CPU
+python -m benchmarks.scale --table    # writes what --full measured into docs/scale.md
 python -m benchmarks.scale --smoke
 
 The input is synthetic, in the files of the sources: a Pushshift dump of comments of 30 words, ten a
@@ -17,7 +18,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ import numpy as np
 from benchmarks import machine, smoke
 from data_prep.store.examples import ExampleEncoder
 from data_prep.store.features import FeatureSpec
+from tools import page_tables
 
 ROOT = Path(__file__).resolve().parent.parent
 FEMNIST_IMAGES, IMAGES_A_WRITER = 805_263, 227
@@ -117,41 +119,145 @@ def measure(make: Make, count: int) -> Cost:
         return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, read, written)
 
 
-def table(shape: str, sizes: Sequence[int]) -> dict[str, float]:
-    print(f"\n| {shape} | CPU s | a CPU second | memory, MB | read, MB | written, MB |")
-    print("| --- | --- | --- | --- | --- | --- |")
-    figures, costs = {}, []
-    for count in sizes:
-        cost = measure(SHAPES[shape], count)
-        costs.append(cost)
-        row = (
-            f"{count:,}", f"{cost.seconds:.1f}", f"{count / cost.seconds:,.0f}",
-            f"{cost.megabytes:,.0f}", f"{cost.read / 1e6:,.0f}", f"{cost.written / 1e6:,.0f}",
-        )  # fmt: skip
-        print(f"| {' | '.join(row)} |", flush=True)
-        figures[f"{shape} {count}"] = cost.seconds
-    if len(sizes) > 1:
-        slope, fixed = np.polyfit(sizes, [cost.seconds for cost in costs], 1)
-        print(f"{fixed:.1f} s of CPU to begin, then {1 / slope:,.0f} {shape} a second", flush=True)
-    return figures
+Costs = dict[str, dict[int, Cost]]
+_HEADER = ("", "CPU s", "a CPU second", "memory, MB", "read, MB", "written, MB")
+_TITLES = {
+    "comments": "comments of 30 words, ten a client",
+    "clients": "comments of 30 words, each by somebody else",
+    "images": "images of 28 x 28 from TFF's SQLite, 227 a client",
+}
+
+
+def measured(sizes: Mapping[str, Sequence[int]]) -> Costs:
+    costs: Costs = {shape: {} for shape in sizes}
+    for shape, counts in sizes.items():
+        for count in counts:
+            cost = costs[shape][count] = measure(SHAPES[shape], count)
+            print(f"{count:,} {shape}: {cost.seconds:.1f} s of CPU", flush=True)
+    return costs
+
+
+def tables(costs: Costs) -> str:
+    """A table a shape."""
+    return "\n".join(
+        page_tables.markdown(
+            (_TITLES[shape], *_HEADER[1:]), [_row(n, cost) for n, cost in found.items()]
+        )
+        for shape, found in costs.items()
+    )
+
+
+def _row(count: int, cost: Cost) -> tuple[str, ...]:
+    return (
+        f"{count:,}", f"{cost.seconds:.1f}", f"{count / cost.seconds:,.0f}",
+        f"{cost.megabytes:,.0f}", f"{cost.read / 1e6:,.0f}", f"{cost.written / 1e6:,.0f}",
+    )  # fmt: skip
+
+
+class Law(NamedTuple):
+    """Seconds to begin, and for each more."""
+
+    begin: float
+    each: float
+
+    def seconds(self, count: float, workers: int = 1) -> float:
+        return self.begin + self.each * count / workers
+
+
+def law(found: Mapping[int, Cost]) -> Law:
+    """A line through the sizes but FEMNIST's own, which it is to foretell."""
+    counts = [count for count in found if count != FEMNIST_IMAGES]
+    each, begin = np.polyfit(counts, [found[count].seconds for count in counts], 1)
+    return Law(float(begin), float(each))
+
+
+def laws(costs: Costs) -> str:
+    lines = {shape: law(found) for shape, found in costs.items()}
+    comment, alone, image = (lines[shape] for shape in SHAPES)
+    largest = costs["comments"][max(costs["comments"])]
+    bytes_each = largest.read / max(costs["comments"])
+    whole = costs["images"].get(FEMNIST_IMAGES)
+    told = f"; foretells {image.seconds(FEMNIST_IMAGES):.0f} s for FEMNIST's size"
+    # Ten comments a client cost a comment and a tenth of a client each; else a whole client each.
+    client = (alone.each - comment.each) / 0.9
+    rows = [
+        (
+            "to begin",
+            f"{comment.begin:.1f} s; {image.begin:.1f} s where a source imports TensorFlow",
+        ),
+        ("a comment", f"{1e6 * comment.each:.0f} µs"),
+        (
+            "an image",
+            f"{1e6 * image.each:.0f} µs" + (f"{told}: {whole.seconds:.0f} s" if whole else ""),
+        ),
+        ("a client", f"about {1e6 * client:.0f} µs more than its examples"),
+        ("a gigabyte of these comments", f"about {1e9 / bytes_each * comment.each:.0f} s"),
+    ]
+    return page_tables.markdown(("what", "costs, of one worker's CPU"), rows)
+
+
+# Sentences and comments are taken to cost what a comment of the tables does.
+_DATA = {
+    "FEMNIST: 805,263 images, 3,550 writers": ("images", FEMNIST_IMAGES),
+    "Stack Overflow: 135 M sentences, 342,477 users": ("comments", 135_000_000),
+    "Reddit, one month: 86 M comments": ("comments", 86_000_000),
+}
+
+
+def foretold(costs: Costs) -> str:
+    rows = []
+    for name, (shape, count) in _DATA.items():
+        found, line = costs[shape], law(costs[shape])
+        largest = max(found)
+        gigabytes = found[largest].written / largest * count / 1e9
+        times = [_time(line.seconds(count, workers)) for workers in (1, 16, 256)]
+        rows.append((name, *times, f"{gigabytes:.1f} GB"))
+    return page_tables.markdown(("data", "1 worker", "16 workers", "256 workers", "output"), rows)
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="FEMNIST's size, once")
+    parser.add_argument("--table", action="store_true", help="only rewrite docs/scale.md")
+    parser.add_argument("--output", type=Path, default=ROOT / "runs" / "benchmarks" / "scale.json")
     smoke.add(parser)
     asked = parser.parse_args()
+    if asked.table:
+        _write_page(asked.output)
+        return
     machine.announce()
     small = {"comments": (2000,), "clients": (2000,), "images": (500,)}
-    texts = (50_000, 100_000, 200_000)
-    sizes = {"comments": texts, "clients": texts, "images": (20_000, 40_000, 80_000)}
-    figures: dict[str, float] = {}
-    for shape, counts in (small if asked.smoke else sizes).items():
-        figures |= table(shape, counts)
-    if asked.full:
-        figures |= table("images", (FEMNIST_IMAGES,))
+    texts, images = (50_000, 100_000, 200_000), (20_000, 40_000, 80_000)
+    full = (FEMNIST_IMAGES,) if asked.full else ()
+    sizes = {"comments": texts, "clients": texts, "images": (*images, *full)}
+    costs = measured(small if asked.smoke else sizes)
+    print(tables(costs))
     if asked.smoke:
-        smoke.check(figures, 3)
+        smoke.check({shape: max(one.values()).seconds for shape, one in costs.items()}, 3)
+        return
+    print(laws(costs))
+    asked.output.parent.mkdir(parents=True, exist_ok=True)
+    kept = {shape: {n: cost._asdict() for n, cost in one.items()} for shape, one in costs.items()}
+    asked.output.write_text(json.dumps({**machine.describe(), "costs": kept}, indent=1) + "\n")
+
+
+def _write_page(kept: Path) -> None:
+    content = json.loads(kept.read_text())
+    costs = {
+        shape: {int(n): Cost(**cost) for n, cost in one.items()}
+        for shape, one in content["costs"].items()
+    }
+    blocks = {
+        "scale": lambda: tables(costs),
+        "scale_laws": lambda: laws(costs),
+        "scale_foretold": lambda: foretold(costs),
+        "scale_machine": lambda: f"{content['machine']}\n",
+    }
+    page_tables.rewrite(ROOT / "docs" / "scale.md", blocks)
 
 
 if __name__ == "__main__":

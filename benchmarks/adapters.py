@@ -208,6 +208,7 @@ def main() -> None:
     parser.add_argument("--workdir", type=Path, default=None)
     names = [case.name for case in CASES]
     parser.add_argument("--cases", default=",".join(names), help="some of the models")
+    parser.add_argument("--kinds", default=f"{HEAD},{ALL},{','.join(LORA_AVERAGES)}")
     parser.add_argument("--page", action="store_true", help="write the table of docs/adapters.md")
     smoke.add(parser)
     arguments = parser.parse_args()
@@ -216,7 +217,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         root = arguments.workdir or Path(temporary)
         asked = [case for case in CASES if case.name in arguments.cases.split(",")]
-        found = measured([SMOKE] if arguments.smoke else asked, root)
+        found = measured([SMOKE] if arguments.smoke else asked, root, arguments.kinds.split(","))
     print(table(found), flush=True)
     if arguments.smoke:
         smoke.check({kind: cell["loss"][1] for kind, cell in found["smoke"].items()}, 2)
@@ -224,7 +225,9 @@ def main() -> None:
         page_tables.rewrite(PAGE, {"adapters": lambda: machine.said_above(table(found))})
 
 
-def measured(cases: Sequence[Case], root: Path) -> dict[str, dict[str, Mapping[str, Any]]]:
+def measured(
+    cases: Sequence[Case], root: Path, kinds: Sequence[str]
+) -> dict[str, dict[str, Mapping[str, Any]]]:
     """Every cell that can be had."""
     found: dict[str, dict[str, Mapping[str, Any]]] = {}
     for case in cases:
@@ -235,7 +238,7 @@ def measured(cases: Sequence[Case], root: Path) -> dict[str, dict[str, Mapping[s
         session = Session()
         cells = Cells(case, root, session)
         found[case.name] = {}
-        for kind in case.rates:
+        for kind in (kind for kind in case.rates if kind in kinds):
             found[case.name][kind] = cells.measured(kind)
             print(f"{case.name}, {kind}: {found[case.name][kind]}", flush=True)
         session.close()

@@ -12,7 +12,7 @@ from fed_pretrain.experiment.assembly.assemble import Assembly, assemble
 from fed_pretrain.experiment.assembly.run_config import RunConfig
 from fed_pretrain.experiment.assembly.session import Session, shared
 from fed_pretrain.experiment.training.costs import Traffic
-from fed_pretrain.experiment.training.run_probes import RunProbes
+from fed_pretrain.experiment.training.run_probes import probes_of
 from fed_pretrain.experiment.workdir import workdir
 from fed_pretrain.experiment.workdir.checkpoints import StateLayout
 from fed_pretrain.tasks import embedded_datasets
@@ -30,7 +30,7 @@ def describe(config: RunConfig, session: Session | None = None) -> str:
     workdir.check_place(str(mirror.place(config.workdir)))
     prepares = embedded_datasets.to_prepare(config.task, config.dataset)
     assembly = assemble(config, session or shared())
-    RunProbes(assembly, Path(config.workdir))  # Refuses those that this model has not.
+    probes_of(assembly, Path(config.workdir))
     trial = _try_clients(assembly)
     lines = [
         *_data_lines(assembly),

@@ -11,7 +11,13 @@ from fed_pretrain.experiment.assembly.run_subject import run_subject
 from fed_pretrain.experiment.workdir import workdir
 from fed_pretrain.experiment.workdir.checkpoints import SNAPSHOTS, CheckpointFolder
 from fed_pretrain.models.weights import ModelArrays, Weights
-from fed_pretrain.probes.probe import RoundObservation
+from fed_pretrain.probes.probe import Probe, RoundObservation
+
+
+def probes_of(assembly: Assembly, folder: Path) -> list[Probe]:
+    """Those that were asked for; one that this model has no answer for is refused."""
+    subject = run_subject(assembly, folder)
+    return [probe(subject) for probe in private_run.probes(assembly.config)]
 
 
 class RunProbes:
@@ -25,8 +31,7 @@ class RunProbes:
         self._folder = folder / "probes"
         self._names = assembly.start.names
         self._moving = bool(assembly.start.moving)
-        subject = run_subject(assembly, self._folder)
-        self._probes = [probe(subject) for probe in private_run.probes(assembly.config)]
+        self._probes = probes_of(assembly, self._folder)
         self._of_snapshots = [probe for probe in self._probes if probe.of_snapshots]
         self._snapshots = CheckpointFolder(self._folder / SNAPSHOTS) if self._of_snapshots else None
 

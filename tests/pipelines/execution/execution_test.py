@@ -189,7 +189,7 @@ def test_a_worker_takes_what_it_has_compiled_then_what_no_other_has(tmp_path):
 def test_time_that_others_take_of_the_processor_is_none_of_a_step(tmp_path):
     execution = Execution([toy("a")], tmp_path)
     state = execution.states["a"]
-    state.started = time.monotonic() - 100
+    state.started, state.output = time.monotonic() - 100, tmp_path / "a"
     answer = {"code": 2, "message": "", "memory_mb": 0, "processor_seconds": 7.0}
     execution._locks["a"] = SimpleNamespace(release=lambda: None)
     execution._receive(_Worker(None, io.StringIO(json.dumps(answer)), state=state))

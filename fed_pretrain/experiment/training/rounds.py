@@ -271,13 +271,13 @@ class Training:
 
     def _save(self) -> None:
         """After the row is on disk: a checkpoint never speaks for a round without a row."""
-        if self._round == self._saved_round:
-            return
-        files.reach("before-checkpoint")
-        arrays = {**self._layout.to_arrays(self._state), **self._clients.arrays()}
-        self._checkpoints.save(self._round, workdir.model_facts(self._assembly), arrays)
-        self._saved_round = self._round
-        files.reach("after-checkpoint")
+        if self._round != self._saved_round:
+            files.reach("before-checkpoint")
+            arrays = {**self._layout.to_arrays(self._state), **self._clients.arrays()}
+            self._checkpoints.save(self._round, workdir.model_facts(self._assembly), arrays)
+            self._saved_round = self._round
+            files.reach("after-checkpoint")
+        self._checkpoints.forget_stops(self._config.saving.checkpoint_every, self._round)
         kept = {0, best_round(self._metrics.rows, self._checkpoints.rounds())}
         self._checkpoints.thin(self._config.saving.keep_checkpoints, kept)
 

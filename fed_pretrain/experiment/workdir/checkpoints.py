@@ -80,6 +80,10 @@ class CheckpointFolder:
         present = self.rounds()
         self._keep({*present[-keep_last:], *always})
 
+    def forget_stops(self, every: int, newest: int) -> None:
+        """Removes those of rounds in which a run was stopped: one that never was has none."""
+        self._keep({one for one in self.rounds() if one % every == 0 or one == newest})
+
     def forget_after(self, round_number: int) -> None:
         self._keep({one for one in self.rounds() if one <= round_number})
 

@@ -17,6 +17,7 @@ from fed_pretrain.experiment.training.result import RunResult, summary
 from fed_pretrain.experiment.training.run import train
 from fed_pretrain.experiment.workdir.checkpoints import CheckpointFolder
 from fed_pretrain.experiment.workdir.metrics import read_rows
+from fed_pretrain.tracking.follower import Follower
 from groundwork import array_file
 from groundwork.errors import UserError
 from tests.fed_pretrain.experiment.small_runs import rounds_of, same_weights, small
@@ -170,3 +171,21 @@ def test_clients_get_their_own_controls_back(tmp_path):
         controls = [a for name, a in arrays.items() if re.fullmatch(f"clients/.*/{tensor}", name)]
         assert 8 < len(controls) <= population
         np.testing.assert_allclose(server, sum(controls) / population, atol=1e-5)
+
+
+class Stops(Follower):
+    def row(self, row):
+        if row["round"] == 1:
+            signal.raise_signal(signal.SIGTERM)
+
+
+def test_a_run_that_was_stopped_between_checkpoints_ends_as_one_that_never_was(tmp_path):
+    def run(name, *followers):
+        train(small(tmp_path / name, saving={"checkpoint_every": 10}), followers=followers)
+        return CheckpointFolder(tmp_path / name / "checkpoints").rounds()
+
+    assert run("whole") == [0, 2]
+    assert run("stopped", Stops()) == [0, 1]
+    assert run("stopped") == [0, 2]
+    best = [(tmp_path / name / "best.keras").read_bytes() for name in ("whole", "stopped")]
+    assert best[0] == best[1]

@@ -1,7 +1,4 @@
-"""The same dataset from every engine (`make test-engines`), also when it loses a worker.
-
-docs/clusters.md has the fingerprints.
-"""
+"""The same dataset from every engine (`make test-engines`), also when it loses a worker."""
 
 import contextlib
 import dataclasses
@@ -87,10 +84,6 @@ def test_an_engine_makes_the_dataset_of_one_process(engine: str, given: Input) -
     if "loses" in engine:
         log = (given.folder / "scheduler.log").read_text()
         assert "Removing worker" in log or "Remove worker" in log
-
-
-def test_the_page_has_these_fingerprints(given: Input) -> None:
-    assert f"`{given.fingerprint[:12]}`" in (ROOT / "docs" / "clusters.md").read_text()
 
 
 @pytest.mark.parametrize("engine", ["Prism", "Dask"])

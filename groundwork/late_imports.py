@@ -1,16 +1,10 @@
-"""Large libraries that whoever imports them may not need: the first look at a part imports them.
-
-`--help` needs names and texts alone. TFF imports tensorflow_privacy, and with it
-tensorflow_probability, scikit-learn and all of SciPy, for what functions of its own may be asked to
-do: a fifth of the time that importing it takes.
-"""
+"""Large libraries that `--help` may not need: the first look at a part imports them."""
 
 import importlib
 import sys
 from importlib.machinery import ModuleSpec
-from types import FrameType, ModuleType
+from types import ModuleType
 
-OF_TFF = ("tensorflow_privacy", "dp_accounting")
 OF_HELP = ("numpy", "h5py", "pyarrow", "jsonschema", "jinja2", "yaml", "apache_beam", "psutil")
 _late: set[str] = set()
 # Others are asked for of every module in turn, by whoever looks for the module of something.
@@ -23,21 +17,12 @@ class _Later(ModuleType):
     def __getattr__(self, name: str) -> object:
         if name.startswith("__") and name not in _SAID_OF_LIBRARIES:
             raise AttributeError(name)
-        if _is_annotation_of_tff(sys._getframe(1)):
-            return object
         # All at once: what the library is made of may be late, too.
         _late.clear()
         for known, module in list(sys.modules.items()):
             if isinstance(module, _Later):
                 del sys.modules[known]
         return getattr(importlib.import_module(self.__name__), name)
-
-
-def _is_annotation_of_tff(frame: FrameType) -> bool:
-    """What TFF's modules ask for while they are imported are the types of arguments."""
-    of_tff = str(frame.f_globals.get("__name__")).startswith("tensorflow_federated.")
-    in_class = "__module__" in frame.f_locals
-    return of_tff and (in_class or frame.f_locals is frame.f_globals)
 
 
 class _Finder:

@@ -4,7 +4,7 @@ import os
 import types
 from collections.abc import Mapping
 
-from groundwork import estimator, late_imports
+from groundwork import estimator
 
 _NEEDED: Mapping[str, str] = types.MappingProxyType(
     {
@@ -25,4 +25,3 @@ def prepare() -> None:
     for name, value in _NEEDED.items():
         os.environ.setdefault(name, value)
     estimator.provide()
-    late_imports.provide(late_imports.OF_TFF)

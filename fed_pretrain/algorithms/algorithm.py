@@ -54,6 +54,8 @@ class Algorithm:
         state = executor.initialize(self.process)
         parts = state if isinstance(state, Mapping) else state._asdict()
         first = self.first_parts(self.config)
+        if not first:
+            return parts
         aggregator = values.renewed(parts["aggregator"], first["client_work"][SETTINGS])
         return {**parts, **first, "aggregator": aggregator}
 

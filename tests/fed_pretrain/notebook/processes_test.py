@@ -33,6 +33,18 @@ def federated_averaging():
     )
 
 
+def test_clients_of_tffs_simulations_are_clients_of_ours(tmp_path):
+    simulations = tff.simulation.datasets
+    arrays = simulations.TestClientData({n: {"pixels": x, "label": y} for n, (x, y) in DATA.items()})
+    path = str(tmp_path / "clients.sqlite")
+    read = arrays.create_tf_dataset_for_client
+    simulations.save_to_sql_client_data(arrays.client_ids, read, path)
+    stored = simulations.load_and_parse_sql_client_data(path, arrays.element_type_structure)
+    wanted = fp.clients(DATA, test=0.2).dataset.manifest.fingerprint
+    for source in (arrays, stored):
+        assert fp.clients(source, test=0.2).dataset.manifest.fingerprint == wanted
+
+
 @pytest.mark.slow
 def test_our_process_over_ordinary_datasets_is_tffs_own():
     ours, theirs = fp.learning_process(model_fn, "fedavg"), federated_averaging()

@@ -35,7 +35,9 @@ def federated_averaging():
 
 def test_clients_of_tffs_simulations_are_clients_of_ours(tmp_path):
     simulations = tff.simulation.datasets
-    arrays = simulations.TestClientData({n: {"pixels": x, "label": y} for n, (x, y) in DATA.items()})
+    arrays = simulations.TestClientData(
+        {n: {"pixels": x, "label": y} for n, (x, y) in DATA.items()}
+    )
     path = str(tmp_path / "clients.sqlite")
     read = arrays.create_tf_dataset_for_client
     simulations.save_to_sql_client_data(arrays.client_ids, read, path)

@@ -205,7 +205,7 @@ def read(folder: Path) -> Manifest:
     try:
         value = json.loads(content)
         version = value["format_version"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise UserError(f"{path} is damaged: it is not a manifest") from None
     if version != FORMAT_VERSION:
         raise UserError(

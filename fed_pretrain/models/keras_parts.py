@@ -18,6 +18,8 @@ from groundwork.untyped import Json
 UNREADABLE = (OSError, KeyError, ValueError, zipfile.BadZipFile, RecursionError)
 """What reading a description may raise."""
 LARGEST = 8 << 20
+_LONGEST = 500
+"""Of a reason, which quotes names of the file."""
 _OURS = "fed_pretrain>"
 _OUR_MODULES = "fed_pretrain.models."
 _MODULES = ("keras", "tf_keras", "builtins")
@@ -43,7 +45,7 @@ def parsed(text: str | bytes) -> Json:
 def refusal(described: Json) -> str | None:
     """Why it is not built; None if it can run nothing and reads no other file."""
     reasons = (_refusal(part) for part in _parts(described))
-    return next((reason for reason in reasons if reason is not None), None)
+    return next((reason[:_LONGEST] for reason in reasons if reason is not None), None)
 
 
 def _uncompiled(part: Json) -> Json:

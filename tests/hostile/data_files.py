@@ -454,6 +454,9 @@ CASES: dict[str, Case] = {
     "LEAF of NaN": Case(
         "femnist_leaf", "a.json", _leaf({"u": {"x": [[float("nan")] * 784], "y": [1]}}), "pixel|NaN"
     ),
+    "LEAF of a pixel of 400 digits": Case(
+        "femnist_leaf", "a.json", _leaf({"u": {"x": [[10**400] * 784], "y": [1]}}), "pixels"
+    ),
     "LEAF of a label that is none": Case(
         "femnist_leaf", "a.json", _leaf({"u": {"x": [[1.0] * 784], "y": [99]}}), "label"
     ),
@@ -504,6 +507,11 @@ CASES: dict[str, Case] = {
         "femnist_tff", "a.sqlite",
         _sqlite(_EXAMPLES, _CLIENTS, "INSERT INTO client_metadata VALUES ('c', NULL, 'many')"),
         "hold what they cannot",
+    ),
+    "SQLite of a split that is no text": Case(
+        "femnist_tff", "a.sqlite",
+        _sqlite(_EXAMPLES, _CLIENTS,
+                "INSERT INTO client_metadata VALUES ('c', CAST(x'ff' AS TEXT), 1)"), "damaged",
     ),
     "SQLite without its rows": Case("femnist_tff", "a.sqlite", _sqlite(*_TFF), "is incomplete"),
     "SQLite of an example that is none": Case(

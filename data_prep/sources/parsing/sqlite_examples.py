@@ -220,5 +220,5 @@ def _connect(path: Path) -> sqlite3.Connection:
 def _refusing_damage(path: Path) -> Iterator[None]:
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise UserError(f"{path} is damaged or no SQLite file: {error}") from error

@@ -52,7 +52,7 @@ def example(values: Feature, label: Feature, stored: str) -> dict[str, Feature]:
 def _image(values: Feature, stored: str) -> np.ndarray:
     try:
         image = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise fields.BadField("wrong_type", "its pixels are not all numbers") from None
     if image.size != PIXELS:
         raise fields.BadField("wrong_size", f"it has {image.size} pixels, not {PIXELS}")

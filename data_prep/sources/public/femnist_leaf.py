@@ -54,7 +54,7 @@ def _images(path: str) -> Iterator[np.ndarray]:
     for row in json_files.examples(path):
         if not isinstance(row, BadRecord):
             # `read` reports it with its place
-            with contextlib.suppress(TypeError, ValueError):
+            with contextlib.suppress(TypeError, ValueError, OverflowError):
                 yield np.asarray(row.pair[0], dtype=np.float64)
 
 

@@ -114,7 +114,9 @@ def test_another_format_version_is_refused_by_its_number(
         manifest.read(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b'{"format_version": 1}'])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"\xff\xfe", b'{"format_version": 1}', b"[" * 9999]
+)
 def test_what_is_no_manifest_is_called_damaged(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_bytes(content)
     with pytest.raises(UserError, match="damaged"):

@@ -137,6 +137,14 @@ def test_a_layer_that_reads_another_file_is_refused(tmp_path):
         keras_file.read(path)
 
 
+def test_a_name_without_end_is_not_quoted_to_its_end(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.keras", "w") as archive:
+        archive.writestr("config.json", json.dumps({"class_name": "9" * 5000}))
+    with pytest.raises(UserError) as refusal:
+        keras_file.read(tmp_path / "a.keras")
+    assert len(str(refusal.value)) < 1000
+
+
 @pytest.mark.parametrize(
     "description",
     [["{}"] * 3, 4.0, h5py.Empty("S1"), "{}" * (5 << 20)],

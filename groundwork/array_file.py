@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from groundwork import files
+from groundwork import files, from_json
 from groundwork.errors import UserError
 from groundwork.untyped import Json
 
@@ -89,13 +89,13 @@ def load(path: str | os.PathLike[str]) -> Checkpoint:
         raise DamagedCheckpoint(f"{path}: damaged (its sha256 does not fit its bytes)")
     try:
         return _parsed(content)
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise DamagedCheckpoint(f"{path}: damaged (its header does not fit its arrays)") from error
 
 
 def _parsed(content: bytes) -> Checkpoint:
     end_of_header = content.index(b"\n", len(MAGIC))
-    header = json.loads(content[len(MAGIC) : end_of_header])
+    header = from_json.text(content[len(MAGIC) : end_of_header])
     first = end_of_header + 1
     arrays = {entry["name"]: _array(content, first, entry) for entry in header["arrays"]}
     return Checkpoint(header["metadata"], arrays)

@@ -9,8 +9,18 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """The system's numbers for a disk, a quota or a file's largest size that is reached."""
 
 
+_LONGEST_LINE = 1500
+
+
 class UserError(Exception):
     """A user's mistake, in one sentence that names the flag, file or line to change."""
+
+    def __str__(self) -> str:
+        """Without the middle of a line that quotes something without end."""
+        return "\n".join(
+            line if len(line) <= _LONGEST_LINE else f"{line[:1000]} ... {line[-400:]}"
+            for line in super().__str__().split("\n")
+        )
 
 
 _PASSWORD = re.compile(r"(\w://)[^/@\s]*:[^/@\s]*@")

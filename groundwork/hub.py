@@ -10,7 +10,6 @@ the network with it and without.
 import dataclasses
 import hashlib
 import importlib.util
-import json
 import os
 import re
 import shutil
@@ -19,7 +18,7 @@ import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
-from groundwork import checksums
+from groundwork import checksums, from_json
 from groundwork.errors import UserError
 from groundwork.files import replacing
 
@@ -129,7 +128,7 @@ def _whole(wanted: _Wanted, path: Path) -> Path:
 def shards_of(index: Path) -> list[str]:
     """The files that an index of safetensors names, which must be beside it."""
     try:
-        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        names = set(from_json.record(index)["weight_map"].values())
         if names and all(re.fullmatch(r"\w[\w.-]*\.safetensors", name) for name in names):
             return sorted(names)
     except (ValueError, KeyError, TypeError, AttributeError):

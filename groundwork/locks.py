@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+from groundwork import from_json
 from groundwork.errors import UserError
 from groundwork.stores import lease, mirror
 
@@ -136,7 +137,7 @@ def _owner(file: IO[str]) -> str | None:
     """Who the file says holds the lock; None when it names nobody."""
     file.seek(0)
     try:
-        record = json.load(file)
+        record = from_json.text(file.read())
         return f"process {record['pid']} on {record['host']}"
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, TypeError):
         return None

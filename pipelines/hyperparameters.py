@@ -4,7 +4,6 @@ The runs of an embedded study do not write for TensorBoard themselves: its write
 a third of a second. What is here follows from what they have left, once a study.
 """
 
-import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from data_prep.store.records import Framer
 from fed_pretrain.experiment.workdir.metrics import Row, read_rows
-from groundwork import files
+from groundwork import files, from_json
 from groundwork.untyped import Json, Proto
 from pipelines.execution.execution import StepState
 
@@ -44,7 +43,7 @@ def write(workdir: Path, states: Iterable[StepState]) -> None:
 
 def _run(state: StepState) -> _Run:
     assert state.output is not None
-    config = json.loads((state.output / "config.json").read_text(encoding="utf-8"))["config"]
+    config = from_json.record(state.output / "config.json")["config"]
     settings = {name: config[name] for name in ("model", "start")}
     for section in ("work", "algorithm", "system"):
         settings |= config[section]

@@ -1,6 +1,5 @@
 """`study.json`: the plan, where every step is, and how the results were made."""
 
-import json
 import os
 import shlex
 import sys
@@ -9,7 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from groundwork import files, versions
+from groundwork import files, from_json, versions
 from groundwork.untyped import Json
 from pipelines.execution.execution import Execution, StepState
 from pipelines.plan.plan import Plan
@@ -61,7 +60,7 @@ def content(plan: Plan, execution: Execution) -> dict[str, Json]:
 def _passes(path: Path) -> list[Mapping[str, Json]]:
     """Those of a former command; none where there was no study, or one of an older version."""
     try:
-        return list(json.loads(path.read_text(encoding="utf-8")).get("passes", []))
+        return list(from_json.record(path).get("passes", []))
     except (OSError, ValueError):
         return []
 

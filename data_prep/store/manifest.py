@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from data_prep.store.features import FeatureSpec
-from groundwork import files
+from groundwork import files, from_json
 from groundwork.errors import UserError
 from groundwork.stores import mirror
 from groundwork.untyped import Json
@@ -203,9 +203,9 @@ def read(folder: Path) -> Manifest:
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
     try:
-        value = json.loads(content)
+        value = from_json.text(content)
         version = value["format_version"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         raise UserError(f"{path} is damaged: it is not a manifest") from None
     if version != FORMAT_VERSION:
         raise UserError(

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from groundwork import files, versions
+from groundwork import files, from_json, versions
 from groundwork.embedded_packages import PACKAGES
 from groundwork.untyped import Json
 
@@ -28,7 +28,7 @@ def write(run: Path, which: str, model: Path, calibrated: bool = False) -> Path:
 
 def text(run: Path, which: str, file_name: str, calibrated: bool = False) -> str:
     config, start, success = (
-        _json(run / name) for name in ("config.json", "start.json", "SUCCESS")
+        from_json.record(run / name) for name in ("config.json", "start.json", "SUCCESS")
     )
     rounds = success["best_round"] if which == "best" else success["rounds"]
     settings = config["config"]
@@ -148,8 +148,3 @@ def _privacy(success: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
 def _table(title: str, rows: Iterator[tuple[str, str]]) -> str:
     lines = [f"| {name} | {value.replace('|', '/')} |" for name, value in rows]
     return "\n".join([f"## {title}", "", "| | |", "| --- | --- |", *lines])
-
-
-def _json(path: Path) -> dict[str, Json]:
-    value: dict[str, Json] = json.loads(path.read_text(encoding="utf-8"))
-    return value

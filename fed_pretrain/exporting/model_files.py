@@ -29,7 +29,7 @@ from fed_pretrain.tasks.encoders.characters import CharacterVocabulary
 from fed_pretrain.tasks.encoders.words import LEAF_BEGIN, LEAF_END, LEAF_PADDING, WordVocabulary
 from fed_pretrain.tasks.evaluation import assign
 from fed_pretrain.tasks.task import Task
-from groundwork import files
+from groundwork import files, from_json
 from groundwork.errors import UserError
 from groundwork.untyped import Json, KerasLayer, Weights
 
@@ -102,7 +102,7 @@ def _repacked(content: bytes, beside: Mapping[str, Json]) -> bytes:
         for name in sorted(old.namelist()):
             data = old.read(name)
             if name == "metadata.json":
-                kept = {"keras_version": json.loads(data)["keras_version"]}
+                kept = {"keras_version": from_json.text(data)["keras_version"]}
                 data = json.dumps(kept).encode()
             elif name == "config.json":
                 # So Keras 2 called its modules when it was no package of its own, and reads them.
@@ -118,7 +118,7 @@ def read_labels(path: Path) -> list[str]:
     with zipfile.ZipFile(path) as archive:
         if LABELS_FILE not in archive.namelist():
             return []
-        labels: list[str] = json.loads(archive.read(LABELS_FILE))
+        labels: list[str] = from_json.text(archive.read(LABELS_FILE))
         return labels
 
 

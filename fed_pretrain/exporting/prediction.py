@@ -1,7 +1,6 @@
 """A first look at a trained model: the likeliest classes of an image, or of a text's next token."""
 
 import dataclasses
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from fed_pretrain.tasks import embedded_datasets, known_tasks
 from fed_pretrain.tasks.definition import TaskOptions
 from fed_pretrain.tasks.encoders.text_labels import LabelledEncoder
 from fed_pretrain.tasks.task import Task
-from groundwork import plugins
+from groundwork import from_json, plugins
 from groundwork.errors import UserError
 from groundwork.untyped import Feature, Json
 
@@ -48,13 +47,13 @@ def predict(run: Path, which: str, file: Path) -> list[Prediction]:
 def task_of(run: Path) -> Task:
     """The task that a run's config.json names, on its dataset."""
     try:
-        config = json.loads((run / "config.json").read_text(encoding="utf-8"))["config"]
+        config = from_json.record(run / "config.json")["config"]
         stored = list(config.get("plugins") or filter(None, [config.get("task_module")]))
         name, folder, model = (config[key] for key in ("task", "dataset", "model"))
         options = TaskOptions(**config["options"])
         if not all(isinstance(text, str) for text in (name, *stored, folder or "", model or "")):
             raise ValueError("a name in it is no text")
-    except (OSError, ValueError, LookupError, AttributeError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, LookupError, AttributeError, TypeError) as error:
         raise UserError(f"--run={run}: config.json cannot be read ({error})") from error
     plugins.report_unloaded(f"--run={run}", stored)
     return known_tasks.load(name, embedded_datasets.open_for_task(name, folder), model, options)

@@ -8,18 +8,16 @@ its name is on a short list, and its module is Keras' own.
 import contextlib
 import functools
 import importlib
-import json
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from groundwork import from_json
 from groundwork.untyped import Json
 
 UNREADABLE = (OSError, KeyError, ValueError, zipfile.BadZipFile, RecursionError)
 """What reading a description may raise."""
 LARGEST = 8 << 20
-_LONGEST = 500
-"""Of a reason, which quotes names of the file."""
 _OURS = "fed_pretrain>"
 _OUR_MODULES = "fed_pretrain.models."
 _MODULES = ("keras", "tf_keras", "builtins")
@@ -39,13 +37,13 @@ def of_archive(path: Path) -> Json:
 
 def parsed(text: str | bytes) -> Json:
     """Without how the model was compiled, which names losses and metrics and is not needed."""
-    return json.loads(text, object_hook=_uncompiled)
+    return from_json.text(text, _uncompiled)
 
 
 def refusal(described: Json) -> str | None:
     """Why it is not built; None if it can run nothing and reads no other file."""
     reasons = (_refusal(part) for part in _parts(described))
-    return next((reason[:_LONGEST] for reason in reasons if reason is not None), None)
+    return next((reason for reason in reasons if reason is not None), None)
 
 
 def _uncompiled(part: Json) -> Json:

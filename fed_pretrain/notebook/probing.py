@@ -1,7 +1,6 @@
 """What probes measure of a run, as values and as the figure they draw."""
 
 import dataclasses
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from fed_pretrain.experiment.assembly.run_config import RunConfig
 from fed_pretrain.notebook import arguments
 from fed_pretrain.probes import known_probes
 from fed_pretrain.probes.probe import Probe
+from groundwork import from_json
 from groundwork.untyped import Json
 
 if TYPE_CHECKING:
@@ -97,13 +97,7 @@ def of_run(folder: Path) -> Measured:
 def _read(folder: Path, probes: Mapping[str, type[Probe]]) -> Measured:
     """Those that have a file."""
     files = {name: folder / f"{probe.file}.json" for name, probe in probes.items()}
-    return Measured(
-        {
-            n: json.loads(file.read_text(encoding="utf-8"))
-            for n, file in files.items()
-            if file.exists()
-        }
-    )
+    return Measured({n: from_json.record(file) for n, file in files.items() if file.exists()})
 
 
 def of_start(config: RunConfig, names: Sequence[str]) -> None:

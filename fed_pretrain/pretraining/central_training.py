@@ -34,7 +34,7 @@ from fed_pretrain.tasks import embedded_datasets, known_tasks
 from fed_pretrain.tasks.definition import TaskOptions
 from fed_pretrain.tasks.evaluation import batches
 from fed_pretrain.tasks.task import Task
-from groundwork import array_file, files, plugins, randomness, versions
+from groundwork import array_file, files, from_json, plugins, randomness, versions
 from groundwork.errors import UserError
 from groundwork.locks import WorkdirLock
 from groundwork.progress import Progress
@@ -303,7 +303,7 @@ def _claim(folder: Path, config: PretrainConfig, task: Task, start: Start) -> No
     identity = json.loads(json.dumps(_identity(config, task, start)))
     path = folder / "config.json"
     if path.exists():
-        before = json.loads(path.read_text(encoding="utf-8"))
+        before = from_json.record(path)
         changed = differences(before.get("identity", {}), identity)
         if changed:
             raise UserError(
@@ -322,7 +322,7 @@ def _finished(folder: Path) -> PretrainResult | None:
     if not path.exists():
         return None
     array_file.load(folder / RESULT)  # its sha256 must still fit
-    result = json.loads(path.read_text(encoding="utf-8"))
+    result = from_json.record(path)
     return PretrainResult(
         folder / RESULT, result["steps"], collections.OrderedDict(result["validation"])
     )

@@ -1,12 +1,12 @@
 """The finished runs of a study, read from its folder: what every part of the report is made of."""
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from groundwork import from_json
 from groundwork.errors import UserError
 from groundwork.untyped import Json
 
@@ -227,11 +227,9 @@ def unique(values: Iterable[Json]) -> list[Json]:
 def read_json(path: Path) -> Json:
     """The JSON value of a file; None when there is no such file."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return from_json.file(path)
     except FileNotFoundError:
         return None
-    except ValueError as error:
-        raise UserError(f"{path}: not JSON ({error})") from error
 
 
 def load_study(study_file: str | Path) -> Study:
@@ -285,8 +283,7 @@ def load_run(folder: str | Path, coordinates: Mapping[str, Json] | None = None) 
     folder = Path(folder)
     if not (folder / "SUCCESS").exists():
         raise UserError(f"{folder}: not a finished run (no SUCCESS file)")
-    lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    rows = [json.loads(line) for line in lines]
+    rows = from_json.lines(folder / "metrics.jsonl")
     return Run(coordinates or coordinates_of(read_json(folder / "config.json")), folder, rows)
 
 

@@ -1,7 +1,6 @@
 """The head of a start: new for the task, kept as it is, or cut to the task's classes."""
 
 import functools
-import json
 import pathlib
 from collections.abc import Mapping, Sequence
 
@@ -10,6 +9,7 @@ import tensorflow as tf
 
 from fed_pretrain.starts import weight_names
 from fed_pretrain.starts.mapping.translation import Translation
+from groundwork import from_json
 from groundwork.errors import UserError
 
 IMAGENET = "imagenet1k"
@@ -88,8 +88,8 @@ def cut(tensor: np.ndarray, indices: Sequence[int]) -> np.ndarray:
 
 def _class_map(file: str) -> Mapping[str, int]:
     try:
-        known = json.loads(pathlib.Path(file).read_text())
-    except (OSError, json.JSONDecodeError) as error:
+        known = from_json.file(pathlib.Path(file))
+    except (OSError, ValueError) as error:
         raise UserError(f"--start_head_classes={file}: cannot be read ({error})") from error
     if isinstance(known, list):
         known = {name: index for index, name in enumerate(known)}

@@ -2,14 +2,13 @@
 
 import dataclasses
 import importlib.util
-import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from fed_pretrain.tracking.follower import FollowedRun, Follower, Row
-from groundwork import files
+from groundwork import files, from_json
 from groundwork.errors import without_passwords
 from groundwork.settings import setting
 from groundwork.untyped import Json
@@ -54,10 +53,9 @@ class Tracker(Follower):
     def remembered(self, run: FollowedRun) -> dict[str, Json]:
         """What it kept in the run's folder, so that a continued run goes on in one place."""
         try:
-            kept = json.loads(self._file(run).read_text(encoding="utf-8"))
+            return from_json.record(self._file(run))
         except (OSError, ValueError):
             return {}
-        return dict(kept) if isinstance(kept, dict) else {}
 
     def remember(self, run: FollowedRun, values: dict[str, Json]) -> None:
         path = self._file(run)

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 
-from groundwork import owners
+from groundwork import from_json, owners
 from groundwork.errors import UserError
 from groundwork.stores import store
 from groundwork.untyped import Json
@@ -79,10 +79,10 @@ def _check_over(url: str, folder: str) -> None:
 
 def _owner(url: str) -> dict[str, Json]:
     try:
-        value: dict[str, Json] = json.loads(store.read(url, 0, _LONGEST))
+        value = from_json.text(store.read(url, 0, _LONGEST))
     except (FileNotFoundError, ValueError):
         return {}
-    return value
+    return value if isinstance(value, dict) else {}
 
 
 def _renew(url: str, mark: str, ended: threading.Event) -> None:

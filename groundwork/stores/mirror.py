@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from groundwork import from_json
 from groundwork.errors import UserError
 from groundwork.stores import lease, schemes, store
 
@@ -282,7 +283,7 @@ class _Note:
     def of(cls, path: Path) -> "_Note | None":
         note = cls.place(path)
         try:
-            return cls(**json.loads(note.with_name(f"{note.name}.json").read_bytes()))
+            return cls(**from_json.text(note.with_name(f"{note.name}.json").read_bytes()))
         except (OSError, ValueError, TypeError):
             return None
 

@@ -1,6 +1,5 @@
 """What a running study shows: a line a finished step, and one line for where things stand."""
 
-import json
 import os
 import time
 from collections import defaultdict
@@ -9,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
+from groundwork import from_json
 from groundwork.progress import Progress, duration
 from groundwork.untyped import Json
 from pipelines.execution.execution import Execution, StepState
@@ -275,7 +275,7 @@ def _result(state: StepState) -> str:
 def _last_row(output: Path | None) -> dict[str, Json]:
     """The last whole row of a run's metrics; empty when there is none yet."""
     try:
-        return json.loads(_last_line(output / "metrics.jsonl")) if output else {}
+        return from_json.text(_last_line(output / "metrics.jsonl")) if output else {}
     except (OSError, ValueError):
         return {}
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from data_prep.sources import interval
+from groundwork import from_json
 from groundwork.errors import UserError, nearest
 from groundwork.untyped import Json
 from pipelines.plan.document import Document
@@ -54,8 +55,8 @@ def override(study_file: Path, plan: Mapping[str, Json], given: Iterable[str]) -
             raise UserError("--interval is for a plan with `intervals`, the first ones of its data")
         return None
     try:
-        before = json.loads(study_file.read_text(encoding="utf-8"))["plan"].get(KEY, ())
-    except (OSError, ValueError, KeyError):
+        before = from_json.record(study_file)["plan"].get(KEY, ())
+    except (OSError, ValueError, KeyError, AttributeError):
         before = ()
     return f"{KEY}={json.dumps(sorted({*plan[KEY], *before, *given}))}"
 

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from data_prep.store import manifest
-from groundwork import files, versions
+from groundwork import files, from_json, versions
 from groundwork.errors import UserError
 from groundwork.stores import mirror, store
 from groundwork.untyped import Json
@@ -187,8 +187,8 @@ class Record:
 def read_record(output: Path) -> Record | None:
     """The record of a finished step; None when it is absent or not readable."""
     try:
-        value = json.loads((output / RECORD).read_text(encoding="utf-8"))
-        seconds = value["seconds"]
+        value = from_json.record(output / RECORD)
+        seconds: float = value["seconds"]
         return Record(
             value["key"], value["fingerprint"], seconds, value.get("quiet_seconds", seconds)
         )

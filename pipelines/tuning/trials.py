@@ -4,7 +4,6 @@ A trial that diverges loses; it is no error.
 """
 
 import dataclasses
-import json
 import math
 import os
 import shutil
@@ -14,7 +13,7 @@ from pathlib import Path
 from fed_pretrain.experiment.assembly.run_config import RunConfig
 from fed_pretrain.experiment.assembly.session import Session
 from fed_pretrain.experiment.training.run import train
-from groundwork import files
+from groundwork import files, from_json
 from groundwork.errors import UserError
 from groundwork.untyped import Json
 from pipelines.tuning.search import Rates, Search
@@ -64,11 +63,11 @@ class Trial:
 def read(folder: Path) -> Trial:
     """The trial that is done in a folder."""
     try:
-        value = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        value = from_json.record(folder / FILE)
         return Trial(
             value["rates"], _number(value["accuracy"]), _number(value["loss"]), value["rounds"]
         )
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{folder / FILE}: is no finished trial ({error})") from error
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from groundwork import from_json
 from groundwork.untyped import Json
 from pipelines.execution.execution import Execution
 
@@ -42,7 +43,7 @@ class ProgressFile:
 
 def read(folder: Path) -> dict[str, Json]:
     try:
-        facts: dict[str, Json] = json.loads((folder / NAME).read_text(encoding="utf-8"))
+        facts: dict[str, Json] = from_json.record(folder / NAME)
     except (OSError, ValueError):
         return {}
     return facts

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from groundwork import from_json
 from groundwork.errors import UserError
 from groundwork.untyped import Json
 from pipelines import study_file
@@ -124,7 +125,7 @@ class Watched:
 
 def _whole_lines(text: str) -> list[Json]:
     """The rows of metrics.jsonl; the last line may be half written."""
-    return [json.loads(line) for line in text.split("\n")[:-1]]
+    return [from_json.text(line) for line in text.split("\n")[:-1]]
 
 
 def _tail(path: Path) -> str:

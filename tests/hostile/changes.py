@@ -17,7 +17,18 @@ KINDS = ("flip", "put", "cut", "insert", "repeat", "word")
 _WORD = re.compile(rb"-?\d+(?:\.\d+)?|\w+")
 _WORDS = (
     *(b"-1", b"0", b"1e999", b"nan", b"9" * 20, b"9" * 5000, b"2147483648", b"0.5", b"null"),
-    *(b"true", b"[]", b"{}", b'""', b"[" * 2000, b"../../x", b"\xff\xfe", b"\\ud800", b""),
+    *(
+        b"true",
+        b"[]",
+        b"{}",
+        b'""',
+        b"[" * 2000,
+        b"[" * 700 + b"]" * 700,
+        b"../../x",
+        b"\xff\xfe",
+        b"\\ud800",
+        b"",
+    ),
 )
 
 

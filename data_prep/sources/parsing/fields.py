@@ -1,12 +1,12 @@
 """Takes typed values out of a parsed JSON object or table row."""
 
 import datetime
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol, TypeVar
 
 from data_prep.sources.items import BadRecord, Item
+from groundwork import from_json
 from groundwork.untyped import Feature, Json
 
 INT64 = range(-(2**63), 2**63)
@@ -107,10 +107,10 @@ def _shown(value: Feature) -> str:
 def json_object(content: bytes) -> dict[str, Json]:
     """The JSON object that is a whole line."""
     try:
-        value = json.loads(content.decode("utf-8"))  # bytes would be guessed at
+        value = from_json.text(content.decode("utf-8"))  # bytes would be guessed at
     except UnicodeDecodeError as error:
         raise BadField("not_utf8", str(error)) from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise BadField("malformed_json", str(error)) from None
     if not isinstance(value, dict):
         raise BadField("malformed_json", f"expected an object {{...}}, found {_shown(value)}")

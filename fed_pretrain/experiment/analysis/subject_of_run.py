@@ -1,7 +1,6 @@
 """The weights an analysis looks at, and everything its probes measure them with."""
 
 import functools
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from fed_pretrain.experiment.workdir.checkpoints import KeptWeights
 from fed_pretrain.experiment.workdir.metrics import read_rows
 from fed_pretrain.models.weights import ModelArrays, Weights
 from fed_pretrain.probes.subject import Model, OnClient, Subject
+from groundwork import from_json
 from groundwork.errors import UserError
 from groundwork.untyped import Json
 
@@ -83,7 +83,7 @@ def _other(assembly: Assembly, weights: ModelArrays, run: OtherRun) -> Model:
                 f"--{run.flag}={run.folder}: is a run of another model: its {name!r} has the"
                 f" shape {list(theirs.shape)}, not {list(ours.shape)}"
             )
-    saved = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    saved = from_json.record(folder / "config.json")
     return Model(_name(run.folder, number), found, saved["start_digest"])
 
 

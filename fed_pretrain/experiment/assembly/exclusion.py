@@ -2,13 +2,13 @@
 
 import dataclasses
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from data_prep.store.reader import PreparedDataset
 from fed_pretrain.experiment.assembly.run_config import AUTO, NONE
 from fed_pretrain.starts.origins.proxy_origin import GROUP, ProxyPretraining
+from groundwork import from_json
 from groundwork.errors import UserError
 from groundwork.stores import mirror
 from groundwork.untyped import Json
@@ -71,7 +71,7 @@ def _read(path: Path) -> list[str]:
     if text.lstrip()[:1] not in ("{", "["):
         return [line for line in text.splitlines() if line.strip()]
     try:
-        return _listed(path, json.loads(text))
+        return _listed(path, from_json.text(text))
     except ValueError as error:
         raise UserError(f"--exclude_clients={path}: is not whole JSON ({error})") from error
 

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from groundwork import files
+from groundwork import files, from_json
 from groundwork.errors import UserError
 from groundwork.files import defined
 from groundwork.untyped import Json
@@ -46,7 +46,7 @@ def read_rows(path: str | os.PathLike[str]) -> list[Row]:
         try:
             if not line.endswith(b"\n"):
                 raise ValueError("torn line")
-            rows.append(json.loads(line))
+            rows.append(from_json.text(line))
         except ValueError as error:
             if number == len(lines):
                 break

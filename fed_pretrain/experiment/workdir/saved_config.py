@@ -1,7 +1,6 @@
 """The config of a run, back from its work directory."""
 
 import dataclasses
-import json
 import types
 import typing
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from typing import Any
 
 from fed_pretrain.experiment.assembly.exclusion import EXCLUDED_CLIENTS
 from fed_pretrain.experiment.assembly.run_config import NONE, ResolvedRun, RunConfig
+from groundwork import from_json
 from groundwork.errors import UserError
 from groundwork.untyped import Json
 
@@ -18,7 +18,7 @@ def read(folder: Path) -> RunConfig:
     """The config in `config.json`, with every default filled in as the run had it."""
     path = folder / "config.json"
     try:
-        saved = json.loads(path.read_text(encoding="utf-8"))["config"]
+        saved = from_json.record(path)["config"]
         if "task_module" in saved:  # the name of an older version
             saved["plugins"] = list(filter(None, [saved.pop("task_module")]))
         config: RunConfig = _with_own_clients(folder, from_mapping(ResolvedRun, saved))

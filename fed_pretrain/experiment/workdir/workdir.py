@@ -19,7 +19,7 @@ from fed_pretrain.experiment.assembly import private_run
 from fed_pretrain.experiment.assembly.exclusion import EXCLUDED_CLIENTS
 from fed_pretrain.experiment.assembly.run_config import RunConfig, identity_on_disk
 from fed_pretrain.experiment.workdir import metrics
-from groundwork import files, versions
+from groundwork import files, from_json, versions
 from groundwork.errors import UserError
 from groundwork.files import defined
 from groundwork.settings import differences, digest, without_neutral
@@ -207,8 +207,7 @@ def _refuse_fewer_rounds(folder: Path, rounds: int) -> None:
 
 def _read(path: Path) -> dict[str, Json] | None:
     try:
-        value: dict[str, Json] = json.loads(path.read_text(encoding="utf-8"))
-        return value
+        return from_json.record(path)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

@@ -15,7 +15,7 @@ from fed_pretrain.reporting.made import Made
 from fed_pretrain.reporting.naming import Names
 from fed_pretrain.reporting.results import Study
 from fed_pretrain.reporting.study_report import build_sections
-from groundwork import files
+from groundwork import files, from_json
 from groundwork.errors import UserError
 from groundwork.untyped import Json
 
@@ -105,7 +105,7 @@ def write(folder: Path, record: Record) -> None:
 
 def read(path: Path) -> Record:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = from_json.record(path)
         checks = tuple(
             Check(**{**one, "remarks": tuple(one["remarks"])}) for one in content["checks"]
         )

@@ -4,13 +4,13 @@
 as files of others may have them too.
 """
 
-import json
 import os
 import zipfile
 from collections.abc import Mapping
 
 from fed_pretrain.starts.formats import zip_members
 from fed_pretrain.starts.formats.source_file import ReadBudget
+from groundwork import from_json
 from groundwork.untyped import Json
 
 FACTS_FILE = "facts.json"
@@ -59,9 +59,9 @@ def of_labels(names: list[str]) -> dict[str, Json]:
 def _joined(contents: Mapping[str, bytes]) -> dict[str, Json]:
     """The facts; of a file without them what its labels say. Values of other kinds are left out."""
     if FACTS_FILE in contents:
-        value = json.loads(contents[FACTS_FILE])
+        value = from_json.text(contents[FACTS_FILE])
     else:
-        value = of_labels(_texts(json.loads(contents.get(LABELS_FILE, b"[]"))))
+        value = of_labels(_texts(from_json.text(contents.get(LABELS_FILE, b"[]"))))
     if not isinstance(value, dict):
         return {}
     known = {k: v for k, v in value.items() if k in _KINDS and isinstance(v, _KINDS[k])}

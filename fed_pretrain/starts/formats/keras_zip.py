@@ -1,6 +1,5 @@
 """Keras' .keras archives: the weights by layer name, the configuration only read, never built."""
 
-import json
 import os
 import re
 import zipfile
@@ -9,6 +8,7 @@ import numpy as np
 
 from fed_pretrain.starts.formats import keras_h5, zip_members
 from fed_pretrain.starts.formats.source_file import ReadBudget
+from groundwork import from_json
 from groundwork.untyped import Json
 
 CONFIG = "config.json"
@@ -20,7 +20,7 @@ def read(path: str) -> dict[str, np.ndarray]:
     """The tensors as LAYER/vars/N or LAYER/PART/vars/N, the archive's own order inside a layer."""
     budget = ReadBudget(path, os.path.getsize(path))
     with zipfile.ZipFile(path) as archive:
-        config = json.loads(zip_members.read(archive, CONFIG, budget))
+        config = from_json.text(zip_members.read(archive, CONFIG, budget))
         content = zip_members.read(archive, WEIGHTS, budget)
     layers = _layer_by_key(config)
     tensors = {}

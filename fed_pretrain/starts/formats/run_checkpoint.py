@@ -1,12 +1,11 @@
 """Checkpoints of our own runs and of our own pre-training."""
 
-import json
 import pathlib
 
 import numpy as np
 
 from fed_pretrain.models import adapters
-from groundwork import array_file
+from groundwork import array_file, from_json
 from groundwork.errors import UserError
 from groundwork.untyped import Json
 
@@ -50,7 +49,7 @@ def result_of(workdir: str) -> str:
 
 def _is_pretraining(folder: pathlib.Path) -> bool:
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = from_json.record(folder / "config.json")
     except (OSError, ValueError):
         return False
     return isinstance(config, dict) and config.get("kind") == "pretrain"

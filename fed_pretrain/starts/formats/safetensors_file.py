@@ -1,6 +1,5 @@
 """The safetensors format: an 8-byte length, a JSON header, raw little-endian bytes."""
 
-import json
 import math
 import struct
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from fed_pretrain.starts.formats.source_file import ReadBudget, widen_bfloat16
-from groundwork import hub
+from groundwork import from_json, hub
 from groundwork.errors import UserError
 from groundwork.untyped import Json
 
@@ -34,7 +33,7 @@ def read(path: str) -> dict[str, np.ndarray]:
     with open(path, "rb") as file:
         content = file.read()
     (length,) = struct.unpack_from("<Q", content)
-    header = json.loads(content[8 : 8 + length])
+    header = from_json.text(content[8 : 8 + length])
     entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
     budget = ReadBudget(path, len(content))
     for entry in entries.values():

@@ -1,7 +1,6 @@
 """What our own pre-training says of a start: which data was proxy, and whose."""
 
 import dataclasses
-import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from fed_pretrain.starts import quality, schemes
 from fed_pretrain.starts.formats import detect
 from fed_pretrain.starts.origins import origin
 from fed_pretrain.starts.start_config import StartConfig
+from groundwork import from_json
 from groundwork.errors import UserError
 from groundwork.untyped import Json
 
@@ -77,7 +77,7 @@ def _beside(spec: str) -> Path | None:
 
 def _read(path: Path) -> ProxyPretraining:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = from_json.record(path)
         ids = content[GROUP]
         return ProxyPretraining(content["proxy"], None if ids is None else frozenset(ids))
     except (OSError, ValueError, KeyError, TypeError) as error:

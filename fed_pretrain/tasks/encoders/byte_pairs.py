@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import itertools
-import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -14,7 +13,7 @@ import numpy as np
 from data_prep.store.reader import PreparedDataset
 from fed_pretrain.clients.encoder import PADDING_LABEL, Features, TokenRows, as_texts
 from fed_pretrain.tasks.definition import TaskOptions
-from groundwork import hub
+from groundwork import from_json, hub
 from groundwork.errors import UserError
 from groundwork.stores import mirror
 
@@ -141,7 +140,7 @@ def _byte_letters() -> tuple[str, ...]:
 def read_byte_pairs(vocabulary: Path, merges: Path) -> BytePairs:
     """The `vocab.json` and `merges.txt` that come with a published GPT-2 checkpoint."""
     try:
-        numbers = json.loads(vocabulary.read_text(encoding="utf-8"))
+        numbers = from_json.file(vocabulary)
         pieces = sorted(numbers, key=numbers.__getitem__)
         ordered = [numbers[piece] for piece in pieces] == list(range(len(pieces)))
     except OSError as error:

@@ -2,15 +2,15 @@
 
 import dataclasses
 import functools
-import json
 import string
+from pathlib import Path
 
 import numpy as np
 
 from data_prep.store.reader import PreparedDataset
 from fed_pretrain.clients.encoder import PADDING_LABEL, Features, TokenRows, as_texts
 from fed_pretrain.tasks.definition import TaskOptions
-from groundwork import embedded_packages
+from groundwork import embedded_packages, from_json
 from groundwork.errors import UserError
 
 PADDING = 0
@@ -70,8 +70,7 @@ def embedded_vocabulary() -> CharacterVocabulary | None:
 def read_vocabulary(file: str) -> CharacterVocabulary:
     """A JSON object from character to id; ids must count from 1, '<s>' must be the last."""
     try:
-        with open(file, encoding="utf-8") as stream:
-            ids = json.load(stream)
+        ids = from_json.file(Path(file))
         ordered = sorted(ids, key=ids.__getitem__)
     except OSError as error:
         raise UserError(f"--vocabulary={file} cannot be read: {error.strerror}") from None

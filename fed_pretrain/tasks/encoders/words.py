@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from data_prep.sources.parsing.vocabulary import split_at_spaces
 from data_prep.store.reader import PreparedDataset
 from fed_pretrain.clients.encoder import PADDING_LABEL, Features, TokenRows, as_texts
 from fed_pretrain.tasks.definition import TaskOptions, where
-from groundwork import embedded_packages
+from groundwork import embedded_packages, from_json
 from groundwork.errors import UserError
 from groundwork.stores import mirror
 
@@ -179,7 +178,7 @@ def read_vocabulary(file: Path, size: int) -> WordVocabulary:
 
 def _json_words(file: Path, content: str) -> list[str]:
     try:
-        value = json.loads(content)
+        value = from_json.text(content)
         words = value["words"] if isinstance(value, dict) else value
         if isinstance(words, list) and all(isinstance(word, str) for word in words):
             return words

@@ -9,7 +9,7 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """The system's numbers for a disk, a quota or a file's largest size that is reached."""
 
 
-_LONGEST_LINE = 1500
+_LONGEST_LINE = 900
 
 
 class UserError(Exception):
@@ -18,7 +18,7 @@ class UserError(Exception):
     def __str__(self) -> str:
         """Without the middle of a line that quotes something without end."""
         return "\n".join(
-            line if len(line) <= _LONGEST_LINE else f"{line[:1000]} ... {line[-400:]}"
+            line if len(line) <= _LONGEST_LINE else f"{line[:600]} ... {line[-200:]}"
             for line in super().__str__().split("\n")
         )
 

@@ -54,6 +54,10 @@ def _bgr_minus_means(x: "tf.Tensor") -> "tf.Tensor":
 _PREPROCESSINGS: dict[str, tuple[str, Callable[["tf.Tensor"], "tf.Tensor"]]] = {
     "none": ("pixels as they come, 0..255", lambda x: x),
     "unit": ("x / 255", lambda x: _rescaled(x, 1 / 255, 0.0)),
+    "inverted": (
+        "1 - x / 255 (dark on light as light on dark, so that the background is 0)",
+        lambda x: _rescaled(x, -1 / 255, 1.0),
+    ),
     "plus_minus_one": (
         "x / 127.5 - 1 (keras.applications' `tf` mode)",
         lambda x: _rescaled(x, 1 / 127.5, -1.0),

@@ -21,6 +21,7 @@ def photo() -> np.ndarray:
     [
         ("none", lambda x: x),
         ("unit", lambda x: x / 255),
+        ("inverted", lambda x: 1 - x / 255),
         ("lite", lambda x: (x - 127) / 128),
         ("mnist", lambda x: (x / 255 - 0.1307) / 0.3081),
         (

@@ -63,14 +63,17 @@ def drawn(gaussians: Gaussians, strength: float) -> Features:
 
 
 def drawn_evenly(means: np.ndarray, covariances: np.ndarray, labels: np.ndarray) -> Features:
-    """As many of every class, from whole covariances, which may be singular."""
+    """As many of every class, from whole covariances, which may be singular.
+
+    By the symmetric root, which follows a covariance to its last digit: axes turn over at a touch.
+    """
     times = max(1, min(MOST_OF_A_CLASS, MOST // max(1, len(labels))))
     generator = randomness.generator(0, "virtual features")
     values = []
     for mean, covariance in zip(means, covariances, strict=True):
         sizes, axes = np.linalg.eigh(covariance)
-        noise = generator.normal(size=[times, len(mean)]) * np.sqrt(np.maximum(sizes, 0.0))
-        values.append(mean + noise @ axes.T)
+        root = (axes * np.sqrt(np.maximum(sizes, 0.0))) @ axes.T
+        values.append(mean + generator.normal(size=[times, len(mean)]) @ root)
     return Features(np.concatenate(values), np.repeat(labels, times), np.ones(times * len(labels)))
 
 

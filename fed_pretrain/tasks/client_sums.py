@@ -51,7 +51,8 @@ class Finding:
     """`of` finds a structure of sums in a batch, and `zeros` is where adding them begins.
 
     `leaves` is what a client makes of its sums before it sends them. With `rows`, their types, what
-    is found is a row an example, and they are joined in the place of being added.
+    is found is a row an example, and they are joined in the place of being added, those of padding
+    with them: XLA needs to know how many there are.
     """
 
     of: Callable[[Batch], Sums]
@@ -90,11 +91,10 @@ def client_sums(
                 x, y = batch_at(payload, step)
                 return finding.of(Batch(task, model, variables, vector, x, y))
 
-            steps = num_steps(payload)
             if finding.rows is None:
-                sums = _added(found_at, finding.zeros(vector), steps)
+                sums = _added(found_at, finding.zeros(vector), num_steps(payload))
             else:
-                sums = _joined(found_at, finding.rows, steps)
+                sums = _joined(found_at, finding.rows, tf.shape(payload["order"])[0])
             return sums if finding.leaves is None else finding.leaves(sums)
 
         return run(value, payload)

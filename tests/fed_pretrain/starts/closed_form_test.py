@@ -110,6 +110,16 @@ def test_calibration_draws_from_the_classes_own_covariances_lifted(clients, monk
         np.testing.assert_allclose(covariances[label], oracle, atol=1e-12)
 
 
+def test_what_is_drawn_follows_a_covariance_to_its_last_digits() -> None:
+    """Executors round differently, and the axes of equal sizes turn over at that."""
+    tilted = np.eye(3) + 1e-9 * np.asarray([[0.0, 1, 1], [1, 0, -1], [1, -1, 0]])
+    one, other = (
+        virtual_features.drawn_evenly(np.zeros([1, 3]), covariance[None], np.asarray([0]))
+        for covariance in (np.eye(3), tilted)
+    )
+    np.testing.assert_allclose(one.values, other.values, atol=1e-7)
+
+
 def test_as_many_features_are_drawn_of_every_class_as_of_any() -> None:
     root = np.asarray([[2.0, 0.0], [1.0, 0.0]])
     found = virtual_features.drawn_evenly(

@@ -11,9 +11,11 @@ from fed_pretrain.algorithms import accountants
 from fed_pretrain.algorithms.aggregators import secure_sum
 from fed_pretrain.algorithms.protected_sums import Protection
 from fed_pretrain.executors.executor_options import ExecutorOptions
-from fed_pretrain.experiment.assembly import one_pass_head
+from fed_pretrain.executors.pjrt import environment
+from fed_pretrain.experiment.assembly import calibration, one_pass_head
 from fed_pretrain.experiment.assembly.assemble import assemble
 from fed_pretrain.experiment.assembly.session import Session
+from fed_pretrain.models.weights import ModelArrays
 from fed_pretrain.pretraining.central_training import PretrainConfig, pretrain
 from fed_pretrain.starts.closed_form import FORMS, ClassSums
 from fed_pretrain.starts.start_config import StartConfig
@@ -82,25 +84,32 @@ def test_another_start_of_the_same_structure_builds_no_computation_again(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("head", "start"),
-    [("ncm", {}), ("ridge", {}), ("cof", {}), ("gaussian", {"head_mixtures": 2})],
-)
-@pytest.mark.parametrize("executor", ["native", "beam"])
-def test_every_executor_fits_the_same_head_to_a_run_of_the_same_identity(
-    session, tmp_path, head, start, executor
+@pytest.mark.parametrize("executor", ["native", "beam", "pjrt"])
+def test_every_executor_fits_the_same_heads_to_a_run_of_the_same_identity(
+    session, tmp_path, executor
 ) -> None:
-    here = assembled(session, tmp_path, head, start)
-    other = Session()
+    if executor == "pjrt" and environment.missing():
+        pytest.skip("needs `make pjrt`")
+    there = Session()
     try:
-        there = assembled(
-            *(other, tmp_path, head, start), executor=ExecutorOptions(executor=executor)
-        )
-        assert there.start.digest == here.start.digest
-        for mine, theirs in zip(here.start.weights[0], there.start.weights[0], strict=True):
-            np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-5)
+        for head in ("ncm", "ridge", "cof", "gaussian"):
+            start = {"head_mixtures": 2} if head == "gaussian" else {}
+            ours, theirs = (
+                assembled(where, tmp_path, head, start, executor=ExecutorOptions(executor=name))
+                for where, name in ((session, "device"), (there, executor))
+            )
+            assert theirs.start.digest == ours.start.digest
+            for pair in zip(ours.start.weights[0], theirs.start.weights[0], strict=True):
+                np.testing.assert_allclose(*pair, rtol=1e-5, atol=1e-5)
+        # That of CCVR, for the weights of the last start.
+        weights = ModelArrays(*ours.start.weights)
+        calibrated = [
+            calibration.Calibrated(made, "--probes=ccvr")(weights).values for made in (ours, theirs)
+        ]
+        for name, value in calibrated[0].items():
+            np.testing.assert_allclose(value, calibrated[1][name], rtol=1e-4, atol=1e-4)
     finally:
-        other.close()
+        there.close()
 
 
 def test_clients_step_gently_from_it_unless_the_rate_is_given(ridge, session, tmp_path) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.parity import relative
+from benchmarks.parity import relative, units
 
 
 def test_a_difference_is_a_share_of_the_largest_way_of_its_tensor_and_the_largest_counts() -> None:
@@ -18,3 +18,10 @@ def test_states_start_at_zero_and_what_stayed_there_differs_by_what_it_is() -> N
     states = {"a": np.array([2.0]), "b": np.array([0.0])}
     assert relative({"a": np.array([2.2]), "b": np.array([0.3])}, states) == pytest.approx(0.3)
     assert relative(states, states) == 0.0
+
+
+def test_units_are_those_of_the_largest_number_of_a_tensor() -> None:
+    expected = [np.float32([1.0, 2.0**-20]), np.float32([-8.0])]
+    found = [expected[0] + np.float32([0, 2.0**-22]), np.float32([-8.0 - 2.0**-20])]
+    assert units(found, expected) == 2.0  # 2^-22 by 2^-23; 2^-20 by 2^-20
+    assert units(expected, expected) == 0.0

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from fed_pretrain.reporting import results
+from groundwork.errors import UserError
 from groundwork.untyped import Json
 from pipelines.plan.document import Place
 from pipelines.plan.plan import Budget, Flags, Plan, TaskPlan
@@ -49,6 +50,10 @@ def expand(plan: Plan) -> list[Step]:
     steps: dict[str, Step] = {}
     for task_name, task in plan.tasks.items():
         for step in _task_steps(plan, task_name, task):
+            for absent in sorted(step.inputs() - steps.keys()):
+                raise UserError(
+                    f"{step.step_id} needs {absent}, which the plan's `only` leaves out"
+                )
             steps[step.step_id] = step
     steps["report"] = _report(plan, list(steps.values()))
     return [_with_plugins(plan, step) for step in steps.values()]
@@ -289,7 +294,7 @@ def _cells(
             }
             base = _base(plan, task_name, task, partition, start, seed)
             if start in task.continued:
-                before = _before(task, coordinates)
+                before = _before(task, coordinates, bool(plan.intervals))
                 if before is None:
                     continue
                 base.append(Layer(("tasks", task_name, "starts", start), {"start": before}))
@@ -297,13 +302,20 @@ def _cells(
             yield Cell(coordinates, (*base, *chosen, *swept, seeded))
 
 
-def _before(task: TaskPlan, coordinates: Mapping[str, Json]) -> Input | None:
-    """The final weights of the same cell in the interval before; None in the first one."""
+def _before(task: TaskPlan, coordinates: Mapping[str, Json], by_intervals: bool) -> Input | None:
+    """The final weights of the same cell from another start, or in the interval before.
+
+    None in the first interval.
+    """
+    source = task.continued[coordinates["start"]]
+    if not by_intervals:
+        before = {name: value for name, value in coordinates.items() if name != "rates"}
+        return Input(f"train/{_place_of({**before, 'start': source})}", "final.keras")
     known = list(task.partitions)
     number, start = known.index(coordinates["partition"]), coordinates["start"]
     if number == 0:
         return None
-    first = task.continued[start] if number == 1 else start
+    first = source if number == 1 else start
     before = {**coordinates, "partition": known[number - 1], "start": first}
     return Input(f"train/{_place_of(before)}", "final.keras")
 

@@ -1,4 +1,4 @@
-"""Data that comes by intervals: a partition for each, and starts that go on from the one before."""
+"""Data that comes by intervals, a partition for each, and starts that go on from another run."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -84,8 +84,10 @@ def check(document: Document) -> None:
                     f"{where}: {CONTINUE} names the start whose run comes first:"
                     f" {source!r} is none of the task's others{nearest(source, others)}"
                 )
-            if not known:
-                raise UserError(f"{where}: {CONTINUE} needs `intervals` in the plan")
+            if not known and source in list(task["starts"])[list(task["starts"]).index(start) :]:
+                raise UserError(
+                    f"{where}: without `intervals`, {CONTINUE} names a start above its own"
+                )
             if "start" in task["starts"][start]:
                 raise UserError(f"{where}: {CONTINUE} and start are two starts: leave one out")
             if "tuning" in document.value:

@@ -29,8 +29,8 @@ class TaskPlan:
     rest of the plan.
     equal_rates: algorithms for which each start also runs at the rates of the other one.
     per_seed: what each seed has of its own, besides its runs: `dataset`, `pretrain`.
-    continued: starts that go on from the final weights of the interval before, and whose weights
-    the first of these are.
+    continued: starts that go on from the final weights of another start's run, or of the interval
+    before, whose first weights are that start's.
     """
 
     task: str

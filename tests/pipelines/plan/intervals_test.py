@@ -59,13 +59,29 @@ def test_a_carried_start_begins_in_the_second_interval_and_then_follows_itself(t
         ("{continue_from: random, ", "{continue_from: rando, ", "did you mean 'random'"),
         ("{continue_from: random, ", "{continue_from: random, start: random, ", "two starts"),
         ("    dataset:", "    partitions: {iid: {partition: iid}}\n    dataset:", "one partition"),
-        ('intervals: ["2018-05", "2018-04", "2018-10"]\n', "", "needs `intervals`"),
     ],
 )
 def test_what_does_not_go_together_is_refused_with_its_line(tmp_path, old, new, why) -> None:
     assert old in PLAN
     with pytest.raises(UserError, match=why):
         steps(tmp_path, PLAN.replace(old, new))
+
+
+ONCE = PLAN.replace('intervals: ["2018-05", "2018-04", "2018-10"]\n', "")
+
+
+def test_without_intervals_a_start_goes_on_from_the_same_cell_of_another_start(tmp_path) -> None:
+    found = steps(tmp_path, ONCE)
+    assert found["train/chat/random/FedAvg/1"].flags["start"] == "random"
+    carried = found["train/chat/carried/FedAvg/1"].flags
+    assert carried["start"] == Input("train/chat/random/FedAvg/1", "final.keras")
+    with pytest.raises(UserError, match=r"needs train/chat/random/FedAvg/1, which .* leaves out"):
+        steps(tmp_path, ONCE.replace("{start: random}", "{start: random, only: {seeds: [0]}}"))
+    turned = ONCE.replace("      random: {start: random}\n", "").replace(
+        "algorithms:", "      random: {start: random}\nalgorithms:"
+    )
+    with pytest.raises(UserError, match="names a start above its own"):
+        steps(tmp_path, turned)
 
 
 def test_an_interval_that_is_given_joins_those_of_the_plan_and_of_the_study(tmp_path) -> None:

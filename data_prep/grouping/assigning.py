@@ -13,7 +13,8 @@ import numpy as np
 from apache_beam.typehints.decorators import no_annotations
 
 from data_prep.grouping.job import Job, Piece, Task
-from data_prep.grouping.reading import Row, TaskReader
+from data_prep.grouping.reading import TaskReader
+from data_prep.grouping.runs import Row
 from data_prep.grouping.step import Step, Together
 from data_prep.partitions import assignment
 from groundwork.randomness import stable_hash
@@ -92,7 +93,7 @@ def assign(job: Job, indexed: list[Piece]) -> Iterator[tuple[int, object]]:
         labels=pooled["label"][canonical],
         splits=pooled["split"][canonical],
         natural=pooled["client"][canonical],
-        natural_names=natural if job.partition.rule == "natural_shuffled" else None,
+        natural_names=natural,
         num_labels=job.num_labels,
     )
     clients = np.empty(len(pooled), np.int32)

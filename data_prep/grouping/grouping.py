@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import apache_beam as beam
+import numpy as np
 from apache_beam.typehints.decorators import no_annotations
 
 from data_prep.grouping import runs
 from data_prep.grouping.assigning import Drawn
 from data_prep.grouping.job import Job, Piece, Task
-from data_prep.grouping.reading import READ, Assigned, Row, TaskReader, TooManyBadRecords
+from data_prep.grouping.reading import READ, TaskReader, TooManyBadRecords
+from data_prep.grouping.runs import PlainRow, Row
 from data_prep.grouping.step import Step, Together
 from groundwork import owners
 
@@ -33,7 +35,6 @@ _MARK = Row(b"", 0, b"", 0, 0, 0)
 
 Key = tuple[int, int]
 """A shard's number, and how many there are."""
-PlainRow = tuple[bytes, int, bytes, int, int, int]
 
 
 class Grouped(NamedTuple):
@@ -93,14 +94,17 @@ class GroupByShard(beam.PTransform):
 
 
 def _read(job: Job, task: Task, assigned: Iterable) -> TaskReader:
-    clients = [Assigned(*found) for every in assigned for found in every[task.number]]
+    found = [every[task.number] for every in assigned]
+    clients = [
+        (names[code] for code in np.frombuffer(codes, np.int32)) for ((names, codes),) in found
+    ]
     return TaskReader(job, task, READ, *clients)
 
 
 def read(job: Job, task: Task, *assigned: Iterable) -> Iterator[PlainRow]:
     reader = _read(job, task, assigned)
     yield from reader.read()
-    yield _MARK._replace(payload=json.dumps(reader.account.to_json()).encode())
+    yield _MARK._replace(payload=json.dumps(vars(reader.account)).encode())
 
 
 def spill(job: Job, task: Task, *assigned: Iterable) -> Iterator[Piece]:
@@ -110,9 +114,9 @@ def spill(job: Job, task: Task, *assigned: Iterable) -> Iterator[Piece]:
         reader = _read(job, task, assigned)
         spiller = runs.RunSpiller(job.folder(RUNS), job.spill_bytes)
         for row in reader.read():
-            spiller.add(*row)
+            spiller.add(row)
         spiller.flush()
-        return {"runs": spiller.runs, **reader.account.to_json()}
+        return {"runs": spiller.runs, **vars(reader.account)}
 
     yield job.once(READ, task.number, work)
 
@@ -175,6 +179,6 @@ def sorted_runs(job: Job, rows: Iterable) -> Iterator[list[Path]]:
         spiller = runs.RunSpiller(Path(folder), job.spill_bytes)
         for row in rows:
             if row[0]:
-                spiller.add(*row)
+                spiller.add(row)
         spiller.flush()
         yield [Path(folder) / name for name in spiller.runs]

@@ -4,7 +4,7 @@ import collections
 import contextlib
 import dataclasses
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -29,19 +29,6 @@ CREATED = "created"
 BELOW, ABOVE = "clients_below_minimum", "clients_above_maximum"
 
 
-class WordCounter:
-    """Collects texts, and counts where the vocabulary asks for counts."""
-
-    def __init__(self, job: Job) -> None:
-        self._wanted = bool(job.vocabulary) and vocabulary.needs_counts(job.vocabulary)
-        self._tokens = vocabulary.tokenizer(job.described["extra"])
-        self.counts: collections.Counter[str] = collections.Counter()
-
-    def add(self, record: bytes) -> None:
-        if self._wanted:
-            self.counts.update(self._tokens(examples.text_of(record, TEXT)))
-
-
 def merge(job: Job, shard: tuple[Key, Iterable]) -> Iterator[Piece]:
     """Leaves the shard's files; its piece is their account and index rows."""
     key, rows = shard
@@ -60,7 +47,7 @@ def _merged(job: Job, key: Key, rows: Iterable) -> Piece:
     low, high = shard_range(shard, shards)
     splitter = Splitter(job.splits)
     dropped: collections.Counter[str] = collections.Counter()
-    words = WordCounter(job)
+    words: collections.Counter[str] = collections.Counter()
     job.dataset.mkdir(parents=True, exist_ok=True)
     names = [shard_name(split, shard, shards) for split in SPLITS]
     with sorted_runs(job, rows) as paths, contextlib.ExitStack() as stack:
@@ -68,7 +55,7 @@ def _merged(job: Job, key: Key, rows: Iterable) -> Piece:
         opened = [stack.enter_context(files.replacing(job.dataset / name)) for name in names]
         writers = [ShardWriter(file, job.num_labels) for file in opened]
         stream = merged(paths, low, high)
-        _write(stream, sizes, splitter, _cutoff_value(job), job.limits, writers, words, dropped)
+        _write(job, stream, sizes, splitter, writers, words, dropped)
         written = [
             dataclasses.asdict(writer.finish(name))
             for writer, name in zip(writers, names, strict=True)
@@ -77,7 +64,7 @@ def _merged(job: Job, key: Key, rows: Iterable) -> Piece:
     return {
         "files": written,
         "dropped": dict(dropped),
-        "words": dict(words.counts),
+        "words": dict(words),
         **{rows_of(split): _bytes(table) for split, table in zip(SPLITS, tables, strict=True)},
     }
 
@@ -96,50 +83,44 @@ def _sizes(paths: list[Path], low: int, high: int) -> Sizes:
     """Examples of each client: all, those that count towards its limits, those shipped to train."""
     sizes: Sizes = collections.defaultdict(lambda: [0, 0, 0])
     for path in paths:
-        for entry in entries(path, low, high, payloads=False):
-            size = sizes[entry.client]
+        for _, row in entries(path, low, high, payloads=False):
+            size = sizes[row.client]
             size[0] += 1
-            size[1] += entry.counted
-            size[2] += entry.split == TRAIN
+            size[1] += row.counted
+            size[2] += row.split == TRAIN
     return sizes
 
 
 def _write(
+    job: Job,
     stream: Iterator[RunEntry],
     sizes: Sizes | None,
     splitter: Splitter,
-    cutoff_value: Callable[[RunEntry], int],
-    limits: ClientLimits | None,
     writers: list[ShardWriter],
-    words: WordCounter,
+    words: collections.Counter[str],
     dropped: collections.Counter[str],
 ) -> None:
     client: bytes | None = None
     name = ""
-    position = 0
     reason: str | None = None
-    for entry in stream:
-        if entry.client != client:
-            client, name, position = entry.client, entry.client.decode(), 0
+    timed = any((f.name, f.kind, f.shape) == (CREATED, "int64", ()) for f in job.features)
+    by_time = timed and job.splits.rule == "by_cutoff"  # Otherwise by the order value.
+    counting = bool(job.vocabulary) and vocabulary.needs_counts(job.vocabulary)
+    tokens = vocabulary.tokenizer(job.described["extra"])
+    for _, row in stream:
+        if row.client != client:
+            client, name = row.client, row.client.decode()
             size, counted, train = (0, 0, 0) if sizes is None else sizes[client]
-            reason = _outside(limits, counted)
+            reason = _outside(job.limits, counted)
             splitter.start_client(name, size, train)
         if reason is not None:
             dropped[reason] += 1
             continue
-        split = splitter.code(position, cutoff_value(entry), entry.split)
-        writers[split].add(name, entry.payload, entry.label)
-        if split == TRAIN:
-            words.add(entry.payload)
-        position += 1
-
-
-def _cutoff_value(job: Job) -> Callable[[RunEntry], int]:
-    """What --split_cutoffs are compared with: the time of creation where examples carry one."""
-    timed = any((f.name, f.kind, f.shape) == (CREATED, "int64", ()) for f in job.features)
-    if job.splits.rule == "by_cutoff" and timed:
-        return lambda entry: examples.integer_of(entry.payload, CREATED)
-    return lambda entry: entry.order
+        order = examples.integer_of(row.payload, CREATED) if by_time else row.order
+        split = splitter.code(order, row.split)
+        writers[split].add(name, row.payload, row.label)
+        if counting and split == TRAIN:
+            words.update(tokens(examples.text_of(row.payload, TEXT)))
 
 
 def _outside(limits: ClientLimits | None, size: int) -> str | None:

@@ -4,18 +4,16 @@ import collections
 import dataclasses
 import time
 from collections.abc import Iterator
-from typing import NamedTuple
 
-import numpy as np
 from apache_beam.metrics import Metrics
 
 from data_prep.grouping.job import Job, Task
+from data_prep.grouping.runs import Row
 from data_prep.partitions.partition_config import MOST_LABELS, SPLITS
 from data_prep.sources.items import BadRecord, Dropped, Record
 from data_prep.sources.work_units import WorkUnit
 from data_prep.store.examples import ExampleEncoder, WrongValue
 from groundwork.stores import mirror
-from groundwork.untyped import Json
 
 NAMESPACE = "data_prep"
 READ = "read"
@@ -25,37 +23,14 @@ _SPLIT_CODES = {name: code for code, name in enumerate(SPLITS)}
 _LONGEST_CLIENT_ID = 1024
 
 
-class Row(NamedTuple):
-    """A sound record, ready to be stored."""
-
-    client: bytes
-    """Empty where none is known yet."""
-    order: int
-    payload: bytes
-    split: int
-    label: int
-    counted: int
-    """Whether it counts towards the client's size (see ClientLimits)."""
-
-
-class Assigned(NamedTuple):
-    """The clients that a global partition gave the sound records of a task, in their order."""
-
-    names: list[bytes]
-    codes: bytes
-
-    def clients(self) -> Iterator[bytes]:
-        return (self.names[code] for code in np.frombuffer(self.codes, np.int32))
-
-
+@dataclasses.dataclass
 class Account:
     """What happened to the items of a task."""
 
-    def __init__(self) -> None:
-        self.examples = 0
-        self.payload_bytes = 0
-        self.dropped: collections.Counter[str] = collections.Counter()
-        self.bad: collections.Counter[str] = collections.Counter()
+    examples: int = 0
+    payload_bytes: int = 0
+    dropped: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    bad: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
 
     def counters(self) -> collections.Counter[str]:
         """What the engine's counters show of it, by what follows the name of the stage."""
@@ -63,14 +38,6 @@ class Account:
         for name, reasons in (("dropped", self.dropped), ("bad", self.bad)):
             found.update({f", {name}: {reason}": number for reason, number in reasons.items()})
         return found
-
-    def to_json(self) -> dict[str, Json]:
-        return {
-            "examples": self.examples,
-            "payload_bytes": self.payload_bytes,
-            "dropped": dict(self.dropped),
-            "bad": dict(self.bad),
-        }
 
 
 class TooManyBadRecords(Exception):
@@ -81,24 +48,19 @@ class Stopped(Exception):
     """Another process of this machine met the error that ends the job."""
 
 
-def sentence(bad: BadRecord, allowed: int, found: int) -> str:
-    """The one line a user sees."""
-    if allowed == 0:
-        return f"{bad.sentence()} (--max_bad_records=N counts such records instead)"
-    return (
-        f"more than --max_bad_records={allowed} bad records ({found}); the last one is "
-        f"{bad.sentence()}"
-    )
-
-
 class TaskReader:
-    """Reads the units of one task."""
+    """Reads the units of one task.
 
-    def __init__(self, job: Job, task: Task, stage: str, assigned: Assigned | None = None) -> None:
+    `clients` are those that a global partition gave its sound records, in their order.
+    """
+
+    def __init__(
+        self, job: Job, task: Task, stage: str, clients: Iterator[bytes] | None = None
+    ) -> None:
         self._job = job
         self._task = task
         self._stage = stage
-        self._clients = None if assigned is None else assigned.clients()
+        self._clients = clients
         self._encode = ExampleEncoder(job.features).encode
         self._natural = not job.partition.is_global
         self._labelled = any(f.name == "label" and f.kind == "int64" for f in job.features)
@@ -147,8 +109,7 @@ class TaskReader:
             self._refuse(self._bad("wrong_value", unit, position, str(error)))
             return None
         except KeyError:
-            known = ", ".join(SPLITS)
-            detail = f"split {item.split!r} is none of {known}"
+            detail = f"split {item.split!r} is none of {', '.join(SPLITS)}"
             self._refuse(self._bad("unknown_split", unit, position, detail))
             return None
         if self._clients is not None:
@@ -189,10 +150,15 @@ class TaskReader:
         return BadRecord(reason, file, None, f"{detail} (after {position:,} sound records)")
 
     def _refuse(self, bad: BadRecord) -> None:
-        account = self.account
-        account.bad[bad.reason] += 1
-        if account.bad.total() > self._job.max_bad_records:
-            raise TooManyBadRecords(sentence(bad, self._job.max_bad_records, account.bad.total()))
+        allowed, found = self._job.max_bad_records, self.account.bad
+        found[bad.reason] += 1
+        if found.total() <= allowed:
+            return
+        if not allowed:
+            instead = "--max_bad_records=N counts such records instead"
+            raise TooManyBadRecords(f"{bad.sentence()} ({instead})")
+        many = f"more than --max_bad_records={allowed} bad records ({found.total()})"
+        raise TooManyBadRecords(f"{many}; the last one is {bad.sentence()}")
 
     def _report(self) -> None:
         now = time.monotonic()

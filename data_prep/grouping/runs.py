@@ -27,14 +27,16 @@ _FENCE_SHIFT = 64 - 12
 _FENCE_BYTES = (_FENCES + 1) * 8
 _CHUNK = 1 << 18
 _ENTRY_MEMORY = 250
+PlainRow = tuple[bytes, int, bytes, int, int, int]
+"""A row as engines know it."""
 _hash = functools.lru_cache(100_000)(stable_hash)
 
 
-class RunEntry(NamedTuple):
+class Row(NamedTuple):
     """One example on its way to its shard; the field order is the sort order."""
 
-    hash: int
     client: bytes
+    """Empty where none is known yet."""
     order: int
     payload: bytes
     split: int
@@ -43,21 +45,23 @@ class RunEntry(NamedTuple):
     """Whether it counts towards the client's size (see ClientLimits)."""
 
 
+RunEntry = tuple[int, Row]
+"""A row behind the hash of its client."""
+
+
 class RunSpiller:
     """Collects entries and writes a sorted run whenever `limit` bytes of memory are filled."""
 
     def __init__(self, folder: Path, limit: int) -> None:
         self._folder = folder
         self._limit = limit
-        self._entries: list[tuple[int, bytes, int, bytes, int, int, int]] = []
+        self._entries: list[tuple[int, PlainRow]] = []
         self._memory = 0
         self.runs: list[str] = []
 
-    def add(
-        self, client: bytes, order: int, payload: bytes, split: int, label: int, counted: int
-    ) -> None:
-        self._entries.append((_hash(client), client, order, payload, split, label, counted))
-        self._memory += len(payload) + _ENTRY_MEMORY
+    def add(self, row: PlainRow) -> None:
+        self._entries.append((_hash(row[0]), row))
+        self._memory += len(row[2]) + _ENTRY_MEMORY
         if self._memory >= self._limit:
             self.flush()
 
@@ -71,7 +75,7 @@ class RunSpiller:
             position = 0
             parts: list[bytes] = []
             last = 0
-            for key, client, order, payload, split, label, counted in self._entries:
+            for key, (client, order, payload, split, label, counted) in self._entries:
                 fence = key >> _FENCE_SHIFT
                 if fence >= last:
                     fences[last : fence + 1] = position
@@ -129,7 +133,7 @@ def entries(path: Path, low: int, high: int, *, payloads: bool = True) -> Iterat
             if low <= key < high:
                 client = buffer[position + size : client_end]
                 payload = buffer[client_end:end] if payloads else b""
-                yield RunEntry(key, client, order, payload, split, label, counted)
+                yield key, Row(client, order, payload, split, label, counted)
             position = end
         more = next(chunks, None)
         if more is None:

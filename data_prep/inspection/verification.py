@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from data_prep.store import views
 from data_prep.store.index import ClientIndex
 from data_prep.store.manifest import Manifest, Shard, Split, StoredFile
 from data_prep.store.records import Framer
+from groundwork import checksums
 from groundwork.errors import UserError
 
 
@@ -95,8 +95,7 @@ def _rows(index: ClientIndex, shard: int) -> tuple[np.ndarray, np.ndarray, np.nd
 def _file(folder: Path, stored: StoredFile) -> list[str]:
     path = folder / stored.file
     try:
-        with open(path, "rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = checksums.of(path)
     except OSError as error:
         return [f"{path} cannot be read: {error.strerror}"]
     return [] if digest == stored.sha256 else [f"{path}: its sha256 is not the manifest's"]

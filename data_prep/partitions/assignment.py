@@ -64,19 +64,16 @@ def _dealer(
             f"--num_clients={config.num_clients}: with {count:,} labels (the largest is "
             f"{count - 1:,}) the table of clients and labels is too large: number the labels from 0"
         )
-    histogram = np.bincount(labels[train], minlength=count)[:count] if config.needs_labels else None
-    if config.rule == "iid":
-        return sizes.EqualSizes(config)
-    if config.rule == "quantity":
-        return sizes.LogNormalSizes(config)
-    assert histogram is not None
+    if not config.needs_labels:
+        return {"iid": sizes.EqualSizes, "quantity": sizes.LogNormalSizes}[config.rule](config)
+    histogram = np.bincount(labels[train], minlength=count)[:count]
     if config.own is not None:
         return config.own(config, histogram)
     if config.rule == "labels_per_client":
         return label_sets.LabelSets(config, histogram)
     if config.dirichlet == "per_client":
         return dirichlet.PerClient(config, histogram)
-    return dirichlet.PerClass(config, labels[train], histogram)
+    return dirichlet.PerClass(config, histogram)
 
 
 def _natural_shuffled(

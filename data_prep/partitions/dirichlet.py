@@ -105,13 +105,10 @@ class PerClient:
 
 
 class PerClass:
-    def __init__(
-        self, config: PartitionConfig, train_labels: np.ndarray, histogram: np.ndarray
-    ) -> None:
+    def __init__(self, config: PartitionConfig, histogram: np.ndarray) -> None:
         self._seed = config.seed
         self._clients = config.num_clients or 1
         self._minimum = config.minimum_size
-        self._train = len(train_labels)
         for attempt in range(ATTEMPTS):
             self._shares = np.stack(
                 [

@@ -1,5 +1,6 @@
 """Which split an example of a client belongs to."""
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -15,9 +16,8 @@ class Splitter:
 
     def __init__(self, config: SplitConfig) -> None:
         self._config = config
-        self._codes: np.ndarray | None = None
-        self._constant: int | None = None
-        self._trains: Iterator[int] | None = None
+        self._codes: Iterator[int] = iter(())
+        """Of the client's examples, or of those that the source says to train on."""
 
     @property
     def needs_sizes(self) -> bool:
@@ -27,37 +27,32 @@ class Splitter:
         """`size` and how much of it the source says to train on matter only if `needs_sizes`."""
         config = self._config
         if config.rule == "none":
-            self._constant = TRAIN
+            self._codes = itertools.repeat(TRAIN)
         elif config.rule == "by_client":
             draw = randomness.key(config.seed, "split_client", client_id) / 2**63
-            self._constant = int(np.searchsorted(np.cumsum(config.fractions)[:2], draw, "right"))
+            code = int(np.searchsorted(np.cumsum(config.fractions)[:2], draw, "right"))
+            self._codes = itertools.repeat(code)
         elif config.validation_share:
             shares = (1 - config.validation_share, config.validation_share, 0.0)
             codes = np.repeat(np.arange(3), split_sizes(shipped_train, shares))
             generator = randomness.generator(config.seed, "split_validation", client_id)
-            self._trains = iter(generator.permutation(codes).tolist())
+            self._codes = iter(generator.permutation(codes).tolist())
         elif self.needs_sizes:
             codes = np.repeat(np.arange(3), split_sizes(size, config.fractions))
             if config.rule == "by_example":
                 codes = randomness.generator(config.seed, "split_example", client_id).permutation(
                     codes
                 )
-            self._codes = codes
+            self._codes = iter(codes.tolist())
 
-    def code(self, position: int, order: int, source_code: int) -> int:
-        """0 train, 1 validation, 2 test."""
-        rule = self._config.rule
-        if rule == "source":
-            if self._trains is not None and source_code == TRAIN:
-                return next(self._trains)
-            return source_code
-        if rule == "by_cutoff":
-            passed = sum(order >= cutoff for cutoff in self._config.cutoffs)
-            return TEST if passed == len(self._config.cutoffs) else passed
-        if self._codes is not None:
-            return int(self._codes[position])
-        assert self._constant is not None
-        return self._constant
+    def code(self, order: int, source_code: int) -> int:
+        """0 train, 1 validation, 2 test: of the client's next example."""
+        config = self._config
+        if config.rule == "by_cutoff":
+            passed = sum(order >= cutoff for cutoff in config.cutoffs)
+            return TEST if passed == len(config.cutoffs) else passed
+        drawn = config.rule != "source" or (config.validation_share and source_code == TRAIN)
+        return next(self._codes) if drawn else source_code
 
 
 def split_sizes(size: int, fractions: tuple[float, float, float]) -> np.ndarray:

@@ -1,6 +1,5 @@
 """source -> partition -> dataset: the library entry behind `prepare`."""
 
-import dataclasses
 import functools
 import hashlib
 import importlib
@@ -19,7 +18,7 @@ from data_prep.preparing.request import NO_MAXIMUM, Opened, PrepareConfig, open_
 from data_prep.sources.work_units import WorkUnit
 from data_prep.store import features, manifest
 from data_prep.store.reader import PreparedDataset, open_dataset
-from groundwork import files, staging, versions
+from groundwork import checksums, files, staging, versions
 from groundwork.errors import UserError
 from groundwork.stores import mirror
 from groundwork.stores.folders import LocalFolder, folder_of
@@ -59,10 +58,12 @@ def describe_request(opened: Opened) -> dict[str, Json]:
         opened.vocabulary,
         _vocabulary_file(opened.vocabulary),
     ]
+    # What decides what is read: a request that lets more bad records pass goes on from it.
+    reading = request = _digest(asked)
     if config.max_bad_records:  # Requests of older versions stay as they are.
-        asked.append({"max_bad_records": config.max_bad_records})
-    request = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+        request = _digest([*asked, {"max_bad_records": config.max_bad_records}])
     return {
+        "reading": reading,
         "source": source,
         "partition": partition,
         "extra": extra,
@@ -72,11 +73,15 @@ def describe_request(opened: Opened) -> dict[str, Json]:
     }
 
 
+def _digest(asked: list[Json]) -> str:
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
 def _vocabulary_file(spec: str) -> str:
     """The content of file:PATH:N: the same name with other words is another request."""
     if not spec.startswith("file:"):
         return ""
-    return manifest.stored_file(Path(spec.removeprefix("file:").rpartition(":")[0])).sha256
+    return checksums.of(Path(spec.removeprefix("file:").rpartition(":")[0]))
 
 
 def make_job(opened: Opened, folder: Path, described: Mapping[str, Json]) -> Job:
@@ -120,7 +125,7 @@ def prepare_opened(
     expected = _expected(opened)
     tasks = pack_tasks(opened.reader)
     # What is kept of a task is of no use where the input was cut into others.
-    reading = f"{_reading(opened)} in {len(tasks)}"
+    reading = f"{described['reading']} in {len(tasks)}"
     with mirror.alone(config.output), staging.staging(output, reading) as folder:
         running = _beam()
         job = make_job(opened, folder, described)
@@ -159,13 +164,6 @@ def _is_whole(folder: Path, request: str) -> bool:
         stored += [split.index, *split.shards]
     sizes = LocalFolder(folder).sizes() if found.request == request else {}
     return all(sizes.get(file.file) == file.bytes for file in stored)
-
-
-def _reading(opened: Opened) -> str:
-    """What decides what is read: a request that lets more bad records pass goes on from it."""
-    config = dataclasses.replace(opened.config, max_bad_records=0)
-    request: str = describe_request(dataclasses.replace(opened, config=config))["request"]
-    return request
 
 
 def _beam() -> ModuleType:
@@ -236,5 +234,4 @@ def _content(path: str) -> tuple[int, str]:
 
 @functools.lru_cache(maxsize=4096)
 def _hashed(path: str, size: int, modified: int, inode: int) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return checksums.of(Path(path))

@@ -23,7 +23,6 @@ from groundwork.settings import REQUIRED, check_bounds, setting
 from groundwork.stores import mirror, schemes
 
 NO_MAXIMUM = 1 << 62
-_MOST_SHARDS, _MOST_WORKERS = 99_999, 1024
 _ONE_WORKER_BYTES = 16 << 20
 _SMALLEST_TASK, _LARGEST_TASK, _TASKS = 1 << 20, 256 << 20, 64
 
@@ -165,8 +164,7 @@ def open_source(config: PrepareConfig) -> Opened:
     if not reader.units:
         raise UserError(f"--input={config.input}: {source.name} finds nothing to read there")
     _check_partition(source, reader, partition)
-    shipped = source.splits if reader.splits is None else reader.splits
-    splits = _resolved_splits(source, shipped, splits)
+    splits = _resolved_splits(source, reader.splits, splits)
     limits = _limits(config, reader)
     words = _vocabulary(config, source, reader)
     return Opened(config, source, options, reader, partition, splits, limits, words)
@@ -200,8 +198,7 @@ def _check_alone(config: PrepareConfig) -> None:
 
 
 def _check_partition(source: Source, reader: SourceReader, partition: PartitionConfig) -> None:
-    natural = source.natural if reader.natural is None else reader.natural
-    if not natural and partition.rule in ("natural", "natural_shuffled"):
+    if not reader.natural and partition.rule in ("natural", "natural_shuffled"):
         raise UserError(
             f"--partition={partition.rule}: {source.name} has no natural clients; use dirichlet, "
             "iid, labels_per_client or quantity with --num_clients"

@@ -14,7 +14,8 @@ from groundwork.errors import UserError
 
 TIME = "created"
 _OUTSIDE = Dropped("outside_the_interval")
-_FORM = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
+_FORM = re.compile(r"\d{4}(-\d\d){0,2}")
+_MOST_DAYS = {len("2018"): 366, len("2018-05"): 31, len("2018-05-14"): 1}
 
 
 def within(reader: SourceReader, interval: str, source: str) -> SourceReader:
@@ -42,18 +43,13 @@ def _within(
 
 def bounds(interval: str) -> tuple[int, int]:
     """The first second of a year, month or day (UTC), and the first one after it."""
-    form = _FORM.fullmatch(interval)
     try:
-        if form is None:
+        if not _FORM.fullmatch(interval):
             raise ValueError
-        year, month, day = (int(part) if part else None for part in form.groups())
-        first = datetime.date(year or 0, month or 1, day or 1)
-        if day:
-            end = first + datetime.timedelta(days=1)
-        elif month:
-            end = (first + datetime.timedelta(days=31)).replace(day=1)
-        else:
-            end = first.replace(year=first.year + 1)
+        first = datetime.date.fromisoformat(f"{interval}-01-01"[:10])
+        most = _MOST_DAYS[len(interval)]
+        end = first + datetime.timedelta(days=most)
+        end = end if most == 1 else end.replace(day=1)
     except (ValueError, OverflowError):
         raise UserError(
             f"--interval={interval} is no year, month or day: write 2018, 2018-05 or 2018-05-14"

@@ -27,9 +27,8 @@ _registered: dict[str, Source] = {}
 
 def register(source: Source) -> Source:
     """Adds a source from outside; a name is given once."""
-    if source.name in MODULES:
-        plugins.check_free("source", source.name, {source.name: get(source.name)}, source)
-    plugins.check_free("source", source.name, _registered, source)
+    known = {source.name: get(source.name)} if source.name in MODULES else _registered
+    plugins.check_free("source", source.name, known, source)
     _registered[source.name] = source
     return source
 

@@ -43,9 +43,10 @@ class SourceReader:
     """Names of the classes of the int64 feature `label`, where there is one."""
     extra: Mapping[str, Json] = dataclasses.field(default_factory=dict)
     """What a task must know of the data; kept in the manifest (for instance background: 0)."""
-    splits: tuple[str, ...] | None = None
-    natural: bool | None = None
-    """These two replace the Source's where they depend on the input or the options."""
+    splits: tuple[str, ...] = ()
+    """Those its records carry; empty where they carry none."""
+    natural: bool = True
+    """Whether its records carry client ids."""
     client_limits: ClientLimits | None = None
     parts: Callable[[WorkUnit, int], list[WorkUnit]] | None = None
     """Cuts a unit into such of about so many bytes, for several workers, with the same items."""
@@ -76,10 +77,6 @@ class Source:
     """What --input names, for the help text: "folder with data/train/*.json"."""
     prefix: bool = False
     """True where `NAME:rest` also opens it (tfds:NAME); the rest arrives as the option "name"."""
-    splits: tuple[str, ...] = ()
-    """The splits its records carry; empty where they carry none."""
-    natural: bool = True
-    """Whether its records carry client ids."""
     vocabulary: str = ""
     """What --vocabulary is for its texts where it is not given."""
     clients: int | None = None

@@ -3,7 +3,7 @@
 import dataclasses
 import glob
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from groundwork import embedded_packages
@@ -63,6 +63,20 @@ def _files_below(path: Path) -> list[Path]:
         for file in sorted(path.rglob("*"))
         if file.is_file() and not any(p.startswith(".") for p in file.relative_to(path).parts)
     ]
+
+
+def slices(whole: WorkUnit, end: int, step: int, first: int = 0) -> Iterator[WorkUnit]:
+    """The rows or bytes of a unit from `first` up to `end`, so many at a time."""
+    for start in range(first, end, step):
+        stop = min(start + step, end)
+        yield dataclasses.replace(
+            whole,
+            id=f"{whole.id}@{start}",
+            start=start,
+            stop=stop,
+            size=whole.size * (stop - start) // (end - first),
+            examples=None if whole.examples is None else stop - start,
+        )
 
 
 def splits_of(units: Iterable[WorkUnit]) -> tuple[str, ...]:

@@ -69,14 +69,11 @@ def _entry_encoder(feature: FeatureSpec) -> Encode:
         return _image_encoder(key, feature)
     if feature.kind == "text":
         return _text_encoder(key)
-    if feature.kind == "float32":
-        return lambda value: _wrapped(
-            key, _FLOAT_LIST, _field(1, _floats(value, feature.shape)) if feature.size else b""
-        )
-    if feature.shape == ():
+    if feature.kind == "int64" and feature.shape == ():
         return _integer_encoder(key)
+    kind, values = (_FLOAT_LIST, _floats) if feature.kind == "float32" else (_INT64_LIST, _integers)
     return lambda value: _wrapped(
-        key, _INT64_LIST, _field(1, _integers(value, feature.shape)) if feature.size else b""
+        key, kind, _field(1, values(value, feature.shape)) if feature.size else b""
     )
 
 

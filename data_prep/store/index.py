@@ -32,22 +32,21 @@ class IndexRows:
 
     def __init__(self, num_labels: int | None = None) -> None:
         self._num_labels = num_labels
-        self._columns: tuple[list, ...] = [], [], [], []
+        self._rows: list[tuple[str, int, int, int]] = []
         self._label_counts: list[np.ndarray] = []
 
     def add(
         self, client: str, offset: int, length: int, examples: int, label_counts: Sequence[int]
     ) -> None:
-        for column, value in zip(self._columns, (client, offset, length, examples), strict=True):
-            column.append(value)
+        self._rows.append((client, offset, length, examples))
         if self._num_labels is not None:
             self._label_counts.append(np.array(label_counts, np.int32))
 
     def __len__(self) -> int:
-        return len(self._columns[0])
+        return len(self._rows)
 
     def table(self, shard: int) -> pa.Table:
-        ids, *numbers = self._columns
+        ids, *numbers = zip(*self._rows, strict=True) if self._rows else [()] * 4
         values = (ids, np.full(len(ids), shard), *numbers)
         columns = {
             name: pa.array(value, kind)
@@ -61,13 +60,9 @@ class IndexRows:
         return pa.table(columns)
 
 
-def file_name(split: str) -> str:
-    return f"{split}.clients.parquet"
-
-
 def write(folder: Path, split: str, tables: Iterable[pa.Table]) -> StoredFile:
     """Writes the tables of a split's shards, in shard order, as one index."""
-    path = folder / file_name(split)
+    path = folder / f"{split}.clients.parquet"
     with files.replacing(path) as file:
         writer = None
         for table in tables:

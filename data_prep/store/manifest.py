@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from data_prep.store.features import FeatureSpec
-from groundwork import files, from_json
+from groundwork import checksums, files, from_json
 from groundwork.errors import UserError
 from groundwork.stores import mirror
 from groundwork.untyped import Json
@@ -37,9 +37,7 @@ class StoredFile:
 
 def stored_file(path: Path) -> StoredFile:
     """A complete file that the manifest names."""
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return StoredFile(path.name, path.stat().st_size, digest)
+    return StoredFile(path.name, path.stat().st_size, checksums.of(path))
 
 
 def _check_counts(*counts: Json) -> None:

@@ -21,19 +21,13 @@ class ExampleParser:
     def _description(self) -> dict[str, Json]:
         import tensorflow as tf
 
-        stored = {
-            "image": ((), tf.string),
-            "text": ((), tf.string),
-            "int64": (None, tf.int64),
-            "float32": (None, tf.float32),
-        }
-        description = {}
-        for feature in self._features:
-            shape, dtype = stored[feature.kind]
-            description[feature.name] = tf.io.FixedLenFeature(
-                feature.shape if shape is None else shape, dtype
+        types = {"int64": tf.int64, "float32": tf.float32}
+        return {
+            feature.name: tf.io.FixedLenFeature(
+                feature.shape if feature.kind in types else (), types.get(feature.kind, tf.string)
             )
-        return description
+            for feature in self._features
+        }
 
     def parse(self, records: "Sequence[bytes] | tf.Tensor") -> "dict[str, tf.Tensor]":
         import tensorflow as tf

@@ -52,7 +52,7 @@ def _reopen(path: str, fingerprint: str) -> "PreparedDataset":
 class _Place:
     """Where a client's records lie, and how many the index says they are."""
 
-    shard: int
+    file: LocalFile | RemoteFile
     offset: int
     length: int
     examples: int
@@ -131,7 +131,7 @@ class PreparedDataset:
     def read_records(self, split: str, client_id: str) -> list[bytes]:
         """The client's examples as serialised tf.train.Example, CRCs checked."""
         place = self._place(split, client_id)
-        buffer = self._pread(split, place.shard, place.offset, place.length)
+        buffer = place.file.read(place.offset, place.length)
         if len(buffer) != place.length:
             raise UserError(f"{place.name}: the file ends before the client does")
         records = self._framer.split(buffer, place.name)
@@ -146,7 +146,7 @@ class PreparedDataset:
         while offset < end:
             # A record longer than a chunk doubles what is read until it fits.
             size = min(max(_CHUNK, len(rest)), end - offset)
-            chunk = self._pread(split, place.shard, offset, size)
+            chunk = place.file.read(offset, size)
             if not chunk:
                 raise UserError(f"{place.name}: the file ends before the client does")
             offset += len(chunk)
@@ -196,10 +196,8 @@ class PreparedDataset:
         shard, offset = int(index.shards[row]), int(index.offsets[row])
         file = self.split(split).shards[shard].file
         name = f"{self._folder.address}/{file} (client at byte {offset})"
-        return _Place(shard, offset, int(index.lengths[row]), int(index.num_examples[row]), name)
-
-    def _pread(self, split: str, shard: int, offset: int, length: int) -> bytes:
-        return self._file(split, shard).read(offset, length)
+        length, examples = int(index.lengths[row]), int(index.num_examples[row])
+        return _Place(self._file(split, shard), offset, length, examples, name)
 
     def _file(self, split: str, shard: int) -> LocalFile | RemoteFile:
         key = (split, shard)

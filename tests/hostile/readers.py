@@ -19,7 +19,7 @@ import numpy as np
 from data_prep.grouping import reading
 from data_prep.preparing import preparation, request
 from data_prep.preparing.preparation import PrepareConfig
-from data_prep.store import index, manifest
+from data_prep.store import manifest
 from data_prep.store.reader import open_dataset
 from fed_pretrain.starts.formats import detect, keras_zip
 from fed_pretrain.tasks import keras_file
@@ -160,7 +160,7 @@ def _prepared() -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in output.iterdir() if path.is_file()}
 
 
-_INDEX = index.file_name("train")
+_INDEX = "train.clients.parquet"
 
 
 def _read_dataset(files: Mapping[str, bytes], folder: Path) -> None:

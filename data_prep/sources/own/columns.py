@@ -24,14 +24,7 @@ SAMPLE_ROWS = 1000
 _SHOWN = 20
 _SAMPLE_SIZE = 32 << 20
 MOST_LABELS = 10_000
-SPLITS = {
-    "train": "train",
-    "validation": "validation",
-    "valid": "validation",
-    "val": "validation",
-    "dev": "validation",
-    "test": "test",
-}
+SPLITS = {**fields.SPLITS, "dev": "validation"}
 
 OPTIONS = (
     SourceOption("client", "column of the client's name; empty: none", default="client_id"),
@@ -105,7 +98,8 @@ def columns(
         for column, feature in renamed.items()
     ]
     if pixels:
-        specs.append(FeatureSpec("image", "image", _shape(options["image_shape"])))
+        shape = fields.sizes("image_shape", options["image_shape"], "28x28x1")
+        specs.append(FeatureSpec("image", "image", shape))
     if not specs:
         raise UserError(f"--input={input_name}: no column is left to be a feature")
     return Columns(
@@ -263,15 +257,6 @@ def _image(row: Mapping[str, Feature], names: Sequence[str], shape: tuple[int, .
     if not np.array_equal(whole, array):
         raise fields.BadField("wrong_pixels", "its pixels are not whole numbers from 0 to 255")
     return whole.reshape(shape)
-
-
-def _shape(written: str) -> tuple[int, ...]:
-    parts = written.split("x")
-    if len(parts) != 3 or not all(part.isdigit() and int(part) for part in parts):
-        raise UserError(
-            f"--source_options=image_shape={written}: write height x width x channels, like 28x28x1"
-        )
-    return tuple(int(part) for part in parts)
 
 
 def _split(row: Mapping[str, Feature], column: str) -> str:

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from data_prep.sources.items import BadRecord, Item, Record
 from data_prep.sources.own.columns import SPLITS
-from data_prep.sources.parsing import table_rows
-from data_prep.sources.parsing.pixels import SUFFIXES, UnreadableImage, asked_size, decode, pixels
+from data_prep.sources.parsing import fields, table_rows
+from data_prep.sources.parsing.pixels import SUFFIXES, UnreadableImage, decode, pixels
 from data_prep.sources.source import Source, SourceOption, SourceReader
-from data_prep.sources.work_units import WorkUnit
+from data_prep.sources.work_units import WorkUnit, slices
 from data_prep.store.features import FeatureSpec
 from groundwork.errors import UserError
 
@@ -29,17 +29,11 @@ class Listed(NamedTuple):
     split: str | None
 
 
-def _units(path: str, count: int) -> Iterator[WorkUnit]:
-    for start in range(0, count, IMAGES_A_UNIT):
-        stop = min(start + IMAGES_A_UNIT, count)
-        yield WorkUnit(f"images@{start}", path, start, stop, examples=stop - start)
-
-
 def _read(
     root: str,
     listing: str,
     options: Mapping[str, str],
-    shape: tuple[int, int, int],
+    shape: tuple[int, ...],
     label_names: tuple[str, ...],
     unit: WorkUnit,
 ) -> Iterator[Item]:
@@ -75,44 +69,36 @@ def _entries(
 
 
 def _from_csv(listing: str, options: Mapping[str, str]) -> Iterator[Listed | BadRecord]:
-    for row in table_rows.csv_rows(WorkUnit("metadata", listing)):
-        if isinstance(row, BadRecord):
-            yield row
-            continue
-        client = row.values[options["client"]] if options["client"] else None
-        split = row.values.get("split") if "split" in row.values else None
-        if client == "" or (split is not None and split.lower() not in SPLITS):
+    def listed(row: table_rows.TableRow) -> Iterator[Listed]:
+        values = row.values
+        client = values[options["client"]] if options["client"] else None
+        split = SPLITS.get(values["split"].lower(), "") if "split" in values else None
+        if "" in (client, split):
             what = "client" if client == "" else "split"
-            yield BadRecord("missing_field", listing, row.line(), f"it names no {what}")
-            continue
-        path, label = row.values[options["file"]], row.values[options["label"]]
+            raise fields.BadField("missing_field", f"it names no {what}")
+        path, label = values[options["file"]], values[options["label"]]
         if Path(path).is_absolute() or ".." in Path(path).parts:
-            yield BadRecord("wrong_path", listing, row.line(), f"{path!r} leaves the folder")
-            continue
-        yield Listed(path, row.line(), client, label, SPLITS[split.lower()] if split else None)
+            raise fields.BadField("wrong_path", f"{path!r} leaves the folder")
+        yield Listed(path, row.line(), client, label, split)
+
+    return fields.items(table_rows.csv_rows(WorkUnit("metadata", listing)), listed)
 
 
 def _from_folders(root: str, layout: str) -> Iterator[Listed | BadRecord]:
     places = layout.split("/")
-    named = (file for file in Path(root).rglob("*") if file.suffix.lower() in SUFFIXES)
-    files = (file for file in named if file.is_file())
+    found = Path(root).rglob("*")
+    files = (file for file in found if file.suffix.lower() in SUFFIXES and file.is_file())
     for path in sorted(file.relative_to(root).as_posix() for file in files):
         folders = path.split("/")[:-1]
         if len(folders) != len(places):
             yield BadRecord("wrong_path", f"{root}/{path}", None, f"it is not in {layout}/")
             continue
         known = dict(zip(places, folders, strict=True))
-        split = known.get("split")
-        if split is not None and split.lower() not in SPLITS:
-            yield BadRecord("wrong_path", f"{root}/{path}", None, f"{split!r} is no split")
+        split = SPLITS.get(known["split"].lower(), "") if "split" in known else None
+        if split == "":
+            yield BadRecord("wrong_path", f"{root}/{path}", None, f"{known['split']!r} is no split")
             continue
-        yield Listed(
-            path,
-            None,
-            known.get("client"),
-            known["label"],
-            SPLITS[split.lower()] if split else None,
-        )
+        yield Listed(path, None, known.get("client"), known["label"], split)
 
 
 def open_folder(pattern: str, options: Mapping[str, str]) -> SourceReader:
@@ -136,9 +122,10 @@ def open_folder(pattern: str, options: Mapping[str, str]) -> SourceReader:
         raise UserError(f"--input={pattern}: no image is there; {why}")
     shape = _shape(root, images_found, options)
     label_names = tuple(sorted({entry.label for entry in images_found}))
+    whole = WorkUnit("images", listing or str(root), examples=len(entries))
     return SourceReader(
         (FeatureSpec("image", "image", shape), FeatureSpec("label", "int64")),
-        tuple(_units(listing or str(root), len(entries))),
+        tuple(slices(whole, len(entries), IMAGES_A_UNIT)),
         functools.partial(_read, str(root), listing, dict(options), shape, label_names),
         label_names,
         splits=tuple(sorted({entry.split for entry in images_found if entry.split})),
@@ -159,10 +146,10 @@ def _listing(root: Path, options: Mapping[str, str]) -> str:
     return str(path)
 
 
-def _shape(root: Path, found: list[Listed], options: Mapping[str, str]) -> tuple[int, int, int]:
+def _shape(root: Path, found: list[Listed], options: Mapping[str, str]) -> tuple[int, ...]:
     channels = MODES[options["mode"]]
     if options["size"]:
-        return *asked_size(options["size"]), channels
+        return *fields.sizes("size", options["size"], "64x64"), channels
     why = ""
     for entry in found:
         try:

@@ -15,7 +15,6 @@ from data_prep.sources.work_units import WorkUnit, input_files, splits_of
 from data_prep.store.features import FeatureSpec
 
 _ARTICLE = re.compile(r"= ([^=].*[^=]|[^=]) =")
-_SPLIT_NAMES = {"train": "train", "valid": "validation", "validation": "validation", "test": "test"}
 
 
 def _read(clients: str, unit: WorkUnit) -> Iterator[Item]:
@@ -58,7 +57,7 @@ def open_text(pattern: str, options: Mapping[str, str]) -> SourceReader:
 def _split(path: str) -> str | None:
     """wiki.train.tokens -> train: the part of the file's name that names a split."""
     parts = re.split(r"[._-]", compressed.stem(Path(path)).lower())
-    return next((_SPLIT_NAMES[part] for part in parts if part in _SPLIT_NAMES), None)
+    return next((fields.SPLITS[part] for part in parts if part in fields.SPLITS), None)
 
 
 SOURCE = Source(

@@ -16,7 +16,7 @@ import numpy as np
 from data_prep.sources.items import BadRecord, Dropped, Item, Record
 from data_prep.sources.parsing import fields
 from data_prep.sources.source import Source, SourceOption, SourceReader
-from data_prep.sources.work_units import WorkUnit, splits_of
+from data_prep.sources.work_units import WorkUnit, slices, splits_of
 from data_prep.store.features import SPLITS, FeatureSpec
 from groundwork.errors import UserError
 from groundwork.untyped import Feature
@@ -30,8 +30,8 @@ class Field:
 
     path: str
     spec: FeatureSpec
-    mode: str = ""
-    """For images: resized to the shape when "resize"."""
+    resized: bool = False
+    """Whether images of another shape are made to fit."""
 
 
 def _read(
@@ -67,7 +67,7 @@ def _value(value: Feature, field: Field) -> Feature:
     if spec.kind == "text":
         return _utf8(value)
     array = np.asarray(value)
-    if spec.kind == "image" and field.mode == "resize" and array.shape != spec.shape:
+    if field.resized and array.shape != spec.shape:
         array = _resized(array, spec.shape)
     if array.shape != spec.shape:
         detail = f"the feature {field.path!r} has the shape {array.shape}, not {spec.shape}"
@@ -135,12 +135,6 @@ def _why(error: Exception) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
-def _fields(info: Any, options: Mapping[str, str]) -> tuple[Field, ...]:
-    """Images, texts, class labels and plain numbers; everything else is left out, and told."""
-    found = (_field(path, feature, options) for path, feature in _leaves(info.features, ""))
-    return tuple(field for field in found if field is not None)
-
-
 def _leaves(features: Any, prefix: str) -> Iterator[tuple[str, Any]]:
     import tensorflow_datasets as tfds
 
@@ -149,6 +143,12 @@ def _leaves(features: Any, prefix: str) -> Iterator[tuple[str, Any]]:
             yield from _leaves(feature, f"{prefix}{name}/")
         else:
             yield prefix + name, feature
+
+
+def _fields(info: Any, options: Mapping[str, str]) -> tuple[Field, ...]:
+    """Images, texts, class labels and plain numbers; everything else is left out."""
+    leaves = _leaves(info.features, "")
+    return tuple(filter(None, (_field(*leaf, options) for leaf in leaves)))
 
 
 def _field(path: str, feature: Any, options: Mapping[str, str]) -> Field | None:
@@ -163,10 +163,6 @@ def _field(path: str, feature: Any, options: Mapping[str, str]) -> Field | None:
     )
     if isinstance(feature, tfds.features.Image):
         return _image_field(path, name, feature, options["size"])
-    if isinstance(feature, tfds.features.ClassLabel):
-        return Field(path, FeatureSpec(name, "int64"))
-    if isinstance(feature, tfds.features.Text):
-        return Field(path, FeatureSpec(name, "text"))
     shape = getattr(feature, "shape", None)
     if not isinstance(feature, tfds.features.Tensor) or shape is None or None in shape:
         return None
@@ -181,10 +177,8 @@ def _field(path: str, feature: Any, options: Mapping[str, str]) -> Field | None:
 def _image_field(path: str, name: str, feature: Any, size: str) -> Field:
     height, width, channels = feature.shape
     if size:
-        from data_prep.sources.parsing import pixels
-
-        shape = (*pixels.asked_size(size), channels or 3)
-        return Field(path, FeatureSpec(name, "image", shape), mode="resize")
+        shape = (*fields.sizes("size", size, "64x64"), channels or 3)
+        return Field(path, FeatureSpec(name, "image", shape), resized=True)
     if None in (height, width, channels):
         raise UserError(
             f"the images {path!r} differ in size: set --source_options=size=HEIGHTxWIDTH"
@@ -232,10 +226,9 @@ def _require(info: Any, options: Mapping[str, str]) -> None:
 def _units(info: Any) -> Iterator[WorkUnit]:
     for split in sorted(info.splits):
         count = info.splits[split].num_examples
-        for start in range(0, count, EXAMPLES_A_UNIT):
-            stop = min(start + EXAMPLES_A_UNIT, count)
-            name, known = f"{split}@{start}", split if split in SPLITS else None
-            yield WorkUnit(name, split, start, stop, examples=stop - start, split=known)
+        known = split if split in SPLITS else None
+        whole = WorkUnit(split, split, examples=count, split=known)
+        yield from slices(whole, count, EXAMPLES_A_UNIT)
 
 
 SOURCE = Source(

@@ -2,6 +2,7 @@
 
 import bz2
 import contextlib
+import functools
 import gzip
 import io
 import lzma
@@ -246,10 +247,7 @@ def _zstd() -> _Decompressor:
     return context.decompressobj()  # type: ignore[return-value]
 
 
-def _lzma() -> lzma.LZMADecompressor:
-    return lzma.LZMADecompressor(memlimit=_LZMA_MEMORY)
-
-
+_lzma = functools.partial(lzma.LZMADecompressor, memlimit=_LZMA_MEMORY)
 _DECOMPRESSORS: Mapping[str, Callable[[], _Decompressor]] = {
     "bzip2": bz2.BZ2Decompressor,
     "xz": _lzma,

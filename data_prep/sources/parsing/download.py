@@ -7,6 +7,7 @@ import urllib.request
 from pathlib import Path
 from typing import NamedTuple
 
+from data_prep.sources.parsing import compressed
 from groundwork import checksums, files
 from groundwork.errors import NO_ROOM, UserError, of_system
 from groundwork.progress import Progress
@@ -21,8 +22,6 @@ class Download(NamedTuple):
     file: str
     sha256: str | None = None
     """None where its publisher gives none: that of what arrived is noted beside the file."""
-    unpacks_to: str | None = None
-    """Name of the file that replaces it when it is there already."""
 
 
 def fetch(download: Download, folder: str | os.PathLike[str]) -> Path:
@@ -105,14 +104,8 @@ PREFIX = "download:"
 _TFF = "https://storage.googleapis.com/tff-datasets-public"
 
 
-EMNIST = Download(
-    f"{_TFF}/emnist_all.sqlite.lzma", "emnist_all.sqlite.lzma", unpacks_to="emnist_all.sqlite"
-)
-STACK_OVERFLOW = Download(
-    f"{_TFF}/stackoverflow.sqlite.lzma",
-    "stackoverflow.sqlite.lzma",
-    unpacks_to="stackoverflow.sqlite",
-)
+EMNIST = Download(f"{_TFF}/emnist_all.sqlite.lzma", "emnist_all.sqlite.lzma")
+STACK_OVERFLOW = Download(f"{_TFF}/stackoverflow.sqlite.lzma", "stackoverflow.sqlite.lzma")
 CIFAR10 = Download(
     "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
     "cifar-10-python.tar.gz",
@@ -125,6 +118,5 @@ def input_or_download(pattern: str, public: Download) -> str:
     if not pattern.startswith(PREFIX):
         return pattern
     folder = Path(pattern.removeprefix(PREFIX) or ".")
-    if public.unpacks_to and (folder / public.unpacks_to).exists():
-        return str(folder / public.unpacks_to)
-    return str(fetch(public, folder))
+    unpacked = folder / compressed.stem(public.file)
+    return str(unpacked if unpacked.exists() else fetch(public, folder))

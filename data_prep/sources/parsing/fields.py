@@ -5,11 +5,15 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol, TypeVar
 
-from data_prep.sources.items import BadRecord, Item
+from data_prep.sources.items import BadRecord
+from data_prep.store import features
 from groundwork import from_json
+from groundwork.errors import UserError
 from groundwork.untyped import Feature, Json
 
 INT64 = range(-(2**63), 2**63)
+SPLITS = {"valid": "validation", "val": "validation", **{name: name for name in features.SPLITS}}
+"""What the splits are called in the files and folders of the world."""
 
 
 class BadField(Exception):
@@ -28,11 +32,12 @@ class Row(Protocol):
 
 
 Kind = TypeVar("Kind", bound=Row)
+Made = TypeVar("Made")
 
 
 def items(
-    rows: Iterable[Kind | BadRecord], make: Callable[[Kind], Iterable[Item]]
-) -> Iterator[Item]:
+    rows: Iterable[Kind | BadRecord], make: Callable[[Kind], Iterable[Made]]
+) -> Iterator[Made | BadRecord]:
     """What `make` gives of each row, and what is bad among them."""
     for row in rows:
         if isinstance(row, BadRecord):
@@ -99,6 +104,15 @@ def time(row: Mapping[str, Feature], name: str) -> int:
     return moment
 
 
+def sizes(option: str, written: str, example: str) -> tuple[int, ...]:
+    """The numbers of a source option that is written like the example: height, width, channels."""
+    parts = written.split("x")
+    known = all(part.isdigit() and int(part) for part in parts)
+    if not known or len(parts) != len(example.split("x")):
+        raise UserError(f"--source_options={option}={written}: write it like {example}")
+    return tuple(map(int, parts))
+
+
 def _shown(value: Feature) -> str:
     shown = repr(value)
     return shown if len(shown) <= 60 else shown[:57] + "..."
@@ -118,8 +132,7 @@ def json_object(content: bytes) -> dict[str, Json]:
 
 
 _WRITTEN = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.\d*)?)?)?"
-    r"\s*(Z|UTC|GMT|[+-]\d\d:?\d\d)?"
+    r"(\d{4}-\d\d-\d\d(?:[T ][\d:.]+)?)\s*(?:UTC|GMT|(Z|[+-]\d\d:?\d\d))?", re.ASCII
 )
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
@@ -136,15 +149,6 @@ def seconds(value: object) -> int:
     match = _WRITTEN.fullmatch(text)
     if not match:
         raise ValueError(f"{value!r} is no time")
-    *parts, zone = match.groups()
-    year, month, day, hour, minute, second = (int(part or 0) for part in parts)
-    moment = datetime.datetime(year, month, day, hour, minute, second, tzinfo=datetime.UTC)
-    return int(moment.timestamp()) - _offset(zone)
-
-
-def _offset(zone: str | None) -> int:
-    if not zone or zone in ("Z", "UTC", "GMT"):
-        return 0
-    digits = zone[1:].replace(":", "")
-    amount = 3600 * int(digits[:2]) + 60 * int(digits[2:])
-    return amount if zone[0] == "+" else -amount
+    written, zone = match.groups()
+    of = datetime.datetime.strptime(zone, "%z").tzinfo if zone else datetime.UTC
+    return int(datetime.datetime.fromisoformat(written).replace(tzinfo=of).timestamp() // 1)

@@ -78,10 +78,6 @@ class JsonStream:
             return False
         return error.msg.startswith("Unterminated") or error.pos + _CUT > len(self._text)
 
-    def skip(self) -> None:
-        """Passes over the next value."""
-        self.value()
-
     def finish(self) -> None:
         """Refuses anything that follows the document."""
         if self._next():
@@ -137,14 +133,6 @@ class JsonStream:
         return MalformedJson(f"{why} near character {self._before + self._at:,}")
 
 
-SPLIT_OF_FOLDER = {
-    "train": "train",
-    "val": "validation",
-    "validation": "validation",
-    "test": "test",
-}
-
-
 class User(NamedTuple):
     path: str
     id: str
@@ -180,7 +168,7 @@ def split_units(pattern: str) -> tuple[WorkUnit, ...]:
 
 def _split(file: Path) -> str | None:
     folders = reversed(file.parts[:-1])
-    return next((SPLIT_OF_FOLDER[name] for name in folders if name in SPLIT_OF_FOLDER), None)
+    return next((fields.SPLITS[name] for name in folders if name in fields.SPLITS), None)
 
 
 def examples(path: str) -> Iterator[Example | BadRecord]:
@@ -200,7 +188,7 @@ def _users(path: str) -> Iterator[User | BadRecord]:
         try:
             for key in stream.members():
                 if key != "user_data":
-                    stream.skip()
+                    stream.value()
                     continue
                 found = True
                 for user in stream.members():

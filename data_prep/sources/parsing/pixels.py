@@ -5,8 +5,6 @@ import io
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from groundwork.errors import UserError
-
 MOST_PIXELS = 1 << 26
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 
@@ -31,20 +29,12 @@ def decode(content: bytes, mode: str | None = None) -> Image.Image:
         raise UnreadableImage(str(error) or type(error).__name__) from error
 
 
-def pixels(image: Image.Image, size: tuple[int, int] | None = None) -> np.ndarray:
+def pixels(image: Image.Image, size: tuple[int, ...] | None = None) -> np.ndarray:
     """The image as uint8 [height, width, channels], resized to (height, width) where it differs."""
-    if size and image.size != size[::-1]:
-        image = image.resize(size[::-1], Image.Resampling.LANCZOS)
+    if size and image.size != (size[1], size[0]):
+        image = image.resize((size[1], size[0]), Image.Resampling.LANCZOS)
     array = np.asarray(image, dtype=np.uint8)
     return array if array.ndim == 3 else array[..., np.newaxis]
-
-
-def asked_size(written: str) -> tuple[int, int]:
-    """(height, width) of the source option `size`."""
-    height, _, width = written.partition("x")
-    if not (height.isdigit() and width.isdigit() and int(height) and int(width)):
-        raise UserError(f"--source_options=size={written}: write it like 64x64")
-    return int(height), int(width)
 
 
 _TOLERANCE = 1e-4  # of a grey level: float32 keeps k/255 to about 1e-5 of one

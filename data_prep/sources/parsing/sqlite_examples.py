@@ -2,9 +2,7 @@
 
 import contextlib
 import dataclasses
-import errno
 import functools
-import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -15,9 +13,9 @@ import numpy as np
 from data_prep.sources.items import BadRecord, Item, Record
 from data_prep.sources.parsing import compressed, fields
 from data_prep.sources.source import SourceReader
-from data_prep.sources.work_units import WorkUnit, input_files
+from data_prep.sources.work_units import WorkUnit, input_files, slices
 from data_prep.store.features import FeatureSpec
-from groundwork.errors import UserError
+from groundwork.errors import NO_ROOM, UserError, of_system
 from groundwork.files import replacing
 from groundwork.progress import Progress
 from groundwork.untyped import Feature, Json
@@ -46,16 +44,6 @@ class Database:
     rows: int
     examples_by_split: Mapping[str, int]
 
-    def units(self) -> tuple[WorkUnit, ...]:
-        """Row ranges: `rowid` is the table's own order, so each range is one sequential read."""
-        size, name = Path(self.path).stat().st_size, Path(self.path).name
-        found = []
-        for start in range(1, self.rows + 1, ROWS_A_UNIT):
-            stop = min(start + ROWS_A_UNIT, self.rows + 1)
-            share = size * (stop - start) // max(self.rows, 1)
-            found.append(WorkUnit(f"{name}@{start}", self.path, start, stop, share))
-        return tuple(found)
-
     def reader(
         self,
         split_of: Mapping[str, str | None],
@@ -63,10 +51,15 @@ class Database:
         make: Callable[[Mapping[str, Feature]], dict[str, Feature]],
         **known: Json,
     ) -> SourceReader:
-        """Reads the rows of the splits named; a client's order is the order of its rows."""
+        """Reads the rows of the splits named; a client's order is the order of its rows.
+
+        `rowid` is the table's own order, so each unit is one sequential read.
+        """
+        path = Path(self.path)
+        whole = WorkUnit(path.name, self.path, size=path.stat().st_size)
         return SourceReader(
             features,
-            self.units(),
+            tuple(slices(whole, self.rows + 1, ROWS_A_UNIT, first=1)),
             functools.partial(_read, split_of, make),
             splits=tuple(sorted(set(filter(None, split_of.values())))),
             **known,
@@ -159,9 +152,8 @@ def unpacked(file: Path) -> Path:
     except compressed.TruncatedArchive as error:
         raise UserError(f"{error}: download it again") from error
     except OSError as error:
-        if error.errno == errno.ENOSPC:
-            free = shutil.disk_usage(file.parent).free >> 20
-            raise UserError(f"{file.parent}: the disk is full ({free:,} MB free)") from error
+        if error.errno in NO_ROOM:
+            raise UserError(of_system(error)) from error
         raise UserError(
             f"{target} cannot be written ({error.strerror}): unpack {file.name} where you may "
             "write (xz -d --format=auto) and name the .sqlite file"

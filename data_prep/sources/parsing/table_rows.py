@@ -8,13 +8,13 @@ import dataclasses
 import functools
 import io
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
 
 from data_prep.sources.items import BadRecord
 from data_prep.sources.parsing import compressed, fields
-from data_prep.sources.work_units import WorkUnit, file_units
+from data_prep.sources.work_units import WorkUnit, file_units, slices
 from groundwork.errors import UserError
 from groundwork.untyped import Feature
 
@@ -42,20 +42,13 @@ class Line(NamedTuple):
 
 def line_units(files: list[Path], slice_bytes: int = SLICE_BYTES) -> tuple[WorkUnit, ...]:
     """One unit a compressed file, slices of a plain one."""
-    units = []
-    for unit in file_units(files):
-        check_utf8(unit.path)
-        if unit.size <= slice_bytes or compressed.kind(unit.path):
-            units.append(unit)
-            continue
-        for start in range(0, unit.size, slice_bytes):
-            stop = min(start + slice_bytes, unit.size)
-            units.append(
-                dataclasses.replace(
-                    unit, id=f"{unit.id}@{start}", start=start, stop=stop, size=stop - start
-                )
-            )
-    return tuple(units)
+    return tuple(part for unit in file_units(files) for part in line_slices(unit, slice_bytes))
+
+
+def line_slices(unit: WorkUnit, size: int = SLICE_BYTES) -> Iterable[WorkUnit]:
+    check_utf8(unit.path)
+    whole = unit.size <= size or compressed.kind(unit.path)
+    return [unit] if whole else slices(unit, unit.size, size)
 
 
 def parts(unit: WorkUnit, size: int) -> list[WorkUnit]:
@@ -157,17 +150,12 @@ def is_json(path: str) -> bool:
 
 
 def json_rows(unit: WorkUnit) -> Iterator[TableRow | BadRecord]:
-    for line in read_lines(unit):
-        if isinstance(line, BadRecord):
-            yield line
-            continue
-        try:
-            values = fields.json_object(line.content)
-        except fields.BadField as error:
-            yield line.bad(error)
-            continue
+    def row(line: Line) -> list[TableRow]:
+        values = fields.json_object(line.content)
         line_of = functools.partial(line_number, unit, line.number)
-        yield TableRow(unit.path, line_of, position(unit, line.offset), values)
+        return [TableRow(unit.path, line_of, position(unit, line.offset), values)]
+
+    return fields.items(read_lines(unit), row)
 
 
 def csv_header(path: str, delimiter: str = ",") -> list[str]:

@@ -62,7 +62,8 @@ def build(spec: str, counts: Mapping[str, int] | None = None) -> tuple[list[str]
     if kind == "count":
         if counts is None:
             raise ValueError("count:N needs the counts")
-        words = _most_frequent(counts, size)
+        counted = (word for word in counts if word not in _MARKS)
+        words = sorted(counted, key=lambda word: (-counts[word], word))[:size]
         covered = sum(counts[word] for word in words)
         return words, {
             "origin": "counted in the clients' own training texts",
@@ -86,11 +87,6 @@ def _parts(spec: str) -> tuple[str, str, int]:
             f"--vocabulary={spec}: write count:N, glove:N or file:PATH:N with N words to keep"
         )
     return kind, path, int(number)
-
-
-def _most_frequent(counts: Mapping[str, int], size: int) -> list[str]:
-    words = (word for word in counts if word not in _MARKS)
-    return sorted(words, key=lambda word: (-counts[word], word))[:size]
 
 
 def _glove(size: int) -> list[str]:

@@ -126,7 +126,8 @@ def open_cifar10(pattern: str, options: Mapping[str, str]) -> SourceReader:
     if len(set(names)) != len(names):
         raise UserError(f"--input={pattern}: {names[0]} is there twice: name one version's folder")
     features = (FeatureSpec("image", "image", (32, 32, 3)), FeatureSpec("label", "int64"))
-    return SourceReader(features, tuple(file_units(files)), _read, LABEL_NAMES)
+    units, splits = tuple(file_units(files)), ("train", "test")
+    return SourceReader(features, units, _read, LABEL_NAMES, splits=splits, natural=False)
 
 
 SOURCE = Source(
@@ -134,6 +135,4 @@ SOURCE = Source(
     summary="CIFAR-10 (60,000 colour photos 32x32, 10 classes), python or binary version",
     open=open_cifar10,
     input_summary="cifar-10-python.tar.gz or -binary.tar.gz, their folder, or download:FOLDER",
-    splits=("train", "test"),
-    natural=False,
 )

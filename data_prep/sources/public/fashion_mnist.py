@@ -89,6 +89,8 @@ def open_idx(pattern: str, options: Mapping[str, str]) -> SourceReader:
         functools.partial(_read, labels, shape),
         LABEL_NAMES,
         {"background": 0},
+        splits=tuple(_PREFIXES.values()),
+        natural=False,
     )
 
 
@@ -110,6 +112,4 @@ SOURCE = Source(
     open=open_idx,
     needs_input=False,
     input_summary="folder of the four IDX files; left out: the Debian package's folder",
-    splits=("train", "test"),
-    natural=False,
 )

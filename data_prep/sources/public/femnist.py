@@ -26,13 +26,18 @@ PIXELS_OPTION = SourceOption(
 )
 
 
-def stored_as(choice: str, sample: Iterable[np.ndarray]) -> str:
+def stored_as(choice: str, sample: Iterable[Feature]) -> str:
     """ "uint8" or "float32"; the first of the sample are read for the choice "auto" alone."""
     if choice != "auto":
         return choice
-    first = itertools.islice(sample, SAMPLE)
-    lossless = all(pixels.as_bytes(image) is not None for image in first)
-    return "uint8" if lossless else "float32"
+    return "uint8" if all(map(_is_lossless, itertools.islice(sample, SAMPLE))) else "float32"
+
+
+def _is_lossless(image: Feature) -> bool:
+    try:
+        return pixels.as_bytes(image) is not None
+    except (TypeError, ValueError, OverflowError):
+        return True  # It is bad, which `read` reports with its place.
 
 
 def features(stored: str) -> tuple[FeatureSpec, ...]:

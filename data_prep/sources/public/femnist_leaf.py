@@ -4,13 +4,10 @@ LEAF's `group_by_writer.py` appends the first image of every writer but the firs
 copy is left out and counted, unless `duplicates=keep`.
 """
 
-import contextlib
 import functools
 from collections.abc import Iterator, Mapping
 
-import numpy as np
-
-from data_prep.sources.items import BadRecord, Dropped, Item, Record
+from data_prep.sources.items import Dropped, Item, Record
 from data_prep.sources.parsing import fields, json_files
 from data_prep.sources.public import femnist
 from data_prep.sources.source import Source, SourceOption, SourceReader
@@ -27,7 +24,9 @@ DUPLICATE = "leaf_duplicated_first_image"
 
 def open_leaf(pattern: str, options: Mapping[str, str]) -> SourceReader:
     units = json_files.split_units(pattern)
-    stored = femnist.stored_as(options["pixels"], _images(units[0].path))
+    rows = json_files.examples(units[0].path)
+    images = (row.pair[0] for row in rows if isinstance(row, json_files.Example))
+    stored = femnist.stored_as(options["pixels"], images)
     return SourceReader(
         femnist.features(stored),
         units,
@@ -50,19 +49,10 @@ def _read(stored: str, drop_duplicates: bool, unit: WorkUnit) -> Iterator[Item]:
     return fields.items(json_files.examples(unit.path), records)
 
 
-def _images(path: str) -> Iterator[np.ndarray]:
-    for row in json_files.examples(path):
-        if not isinstance(row, BadRecord):
-            # `read` reports it with its place
-            with contextlib.suppress(TypeError, ValueError, OverflowError):
-                yield np.asarray(row.pair[0], dtype=np.float64)
-
-
 SOURCE = Source(
     name="femnist_leaf",
     summary="handwritten characters (62 classes) from LEAF's JSON files, by writer",
     open=open_leaf,
     input_summary="LEAF's data folder (train/, test/ or all_data/) or .json files",
     options=(femnist.PIXELS_OPTION, DUPLICATES_OPTION),
-    splits=("train", "test"),
 )

@@ -19,7 +19,7 @@ from data_prep.sources.parsing.pixels import UnreadableImage, decode, pixels
 from data_prep.sources.public import femnist
 from data_prep.sources.public.femnist_leaf import DUPLICATES_OPTION
 from data_prep.sources.source import Source, SourceReader
-from data_prep.sources.work_units import WorkUnit
+from data_prep.sources.work_units import WorkUnit, slices
 from groundwork.errors import UserError
 
 _CLASS_FOLDER = re.compile(r"3[0-9]|4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a]")
@@ -36,10 +36,8 @@ def _units(root: str) -> tuple[WorkUnit, ...]:
     found: list[WorkUnit] = []
     for part in _folders(Path(root) / "by_write"):
         writers = len(_folders(part))
-        step = max(1, -(-writers // 10))
-        for start in range(0, writers, step):
-            name, stop = f"by_write/{part.name}@{start}", min(start + step, writers)
-            found.append(WorkUnit(name, str(part), start, stop, ordinal=len(found)))
+        whole = WorkUnit(f"by_write/{part.name}", str(part))
+        found += slices(whole, writers, max(1, -(-writers // 10)))
     return tuple(found)
 
 

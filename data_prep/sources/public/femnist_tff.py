@@ -76,5 +76,4 @@ SOURCE = Source(
             choices=tuple(SPLITS),
         ),
     ),
-    splits=("train", "test"),
 )

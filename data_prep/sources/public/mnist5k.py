@@ -30,7 +30,7 @@ SOURCE = Source(
         _read,
         tuple("0123456789"),
         {"background": 0},
+        natural=False,
     ),
     needs_input=False,
-    natural=False,
 )

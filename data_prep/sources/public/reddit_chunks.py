@@ -1,24 +1,17 @@
 """LEAF's cut of a comment into sequences of ten tokens, each with its shifted target."""
 
-from typing import NamedTuple
-
 LENGTH = 10
 BEGIN, END, PAD = "<BOS>", "<EOS>", "<PAD>"
 
 
-class Chunk(NamedTuple):
-    text: str
-    target: str
-
-
-def chunks(comment: str) -> list[Chunk]:
-    """The sequences of a cleaned comment; ten tokens each, joined by spaces."""
+def chunks(comment: str) -> list[tuple[str, str]]:
+    """(sequence, its target) of a cleaned comment; ten tokens each, joined by spaces."""
     words = comment.split()
     inputs = [BEGIN, *words, END]
     targets = [*words, END, PAD]
     filling = [PAD] * (-len(inputs) % LENGTH)
     return [
-        Chunk(" ".join(x), " ".join(y))
+        (" ".join(x), " ".join(y))
         for x, y in zip(_tens(inputs + filling), _tens(targets + filling), strict=True)
     ]
 

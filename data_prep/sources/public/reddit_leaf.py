@@ -84,5 +84,4 @@ SOURCE = Source(
             choices=("comment", "chunk"),
         ),
     ),
-    splits=("train", "validation", "test"),
 )

@@ -75,8 +75,8 @@ def _leaf_items(author: str, features: dict[str, Feature], identity: str) -> Ite
     if len(cleaned.split()) < SHORTEST_LEAF_COMMENT:
         yield Dropped("leaf_short_comment")
         return
-    for number, chunk in enumerate(chunks(cleaned)):
-        content = {**features, "text": chunk.text, "target": chunk.target, "chunk": number}
+    for number, (text, target) in enumerate(chunks(cleaned)):
+        content = {**features, "text": text, "target": target, "chunk": number}
         yield Record(author, None, content, _order(features["created"], identity, number))
 
 

@@ -14,7 +14,6 @@ from data_prep.sources.parsing.table_rows import Line, line_units, read_lines
 from data_prep.sources.public.stackoverflow_posts import OPTIONS, items, reader
 from data_prep.sources.source import Source, SourceReader
 from data_prep.sources.work_units import WorkUnit, input_files
-from data_prep.store.features import SPLITS
 
 MEMBER = "Posts.xml"
 _END = b"</posts>"
@@ -79,5 +78,4 @@ SOURCE = Source(
     open=open_dump,
     input_summary="Posts.xml, or the .7z that holds it",
     options=OPTIONS,
-    splits=SPLITS,
 )

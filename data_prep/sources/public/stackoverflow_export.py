@@ -5,16 +5,14 @@ export's owner_user_id and a dump-like OwnerUserId are the same; without post_ty
 with a parent_id is an answer.
 """
 
-import dataclasses
 from collections.abc import Iterator, Mapping
 
 from data_prep.sources.items import Item
 from data_prep.sources.parsing import fields, table_rows
-from data_prep.sources.parsing.table_rows import line_units
+from data_prep.sources.parsing.table_rows import line_slices
 from data_prep.sources.public.stackoverflow_posts import OPTIONS, items, reader
 from data_prep.sources.source import Source, SourceReader
 from data_prep.sources.work_units import WorkUnit, file_units, input_files
-from data_prep.store.features import SPLITS
 
 
 def _read(options: Mapping[str, str], unit: WorkUnit) -> Iterator[Item]:
@@ -23,13 +21,13 @@ def _read(options: Mapping[str, str], unit: WorkUnit) -> Iterator[Item]:
 
 
 def open_export(pattern: str, options: Mapping[str, str]) -> SourceReader:
-    files = input_files(pattern)
-    lines = line_units([file for file in files if table_rows.is_json(str(file))])
-    ordinals = {unit.path: unit.ordinal for unit in file_units(files)}
-    whole = file_units([file for file in files if not table_rows.is_json(str(file))])
-    for unit in whole:
-        table_rows.csv_header(unit.path)
-    units = [dataclasses.replace(u, ordinal=ordinals[u.path]) for u in (*lines, *whole)]
+    units: list[WorkUnit] = []
+    for unit in file_units(input_files(pattern)):
+        if table_rows.is_json(unit.path):
+            units += line_slices(unit)
+        else:
+            table_rows.csv_header(unit.path)
+            units.append(unit)
     return reader(units, _read, options)
 
 
@@ -39,5 +37,4 @@ SOURCE = Source(
     open=open_export,
     input_summary="the exported .csv/.json/.jsonl files (posts_questions and posts_answers)",
     options=OPTIONS,
-    splits=SPLITS,
 )

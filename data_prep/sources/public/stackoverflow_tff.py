@@ -47,5 +47,4 @@ SOURCE = Source(
     summary="Stack Overflow sentences from TFF's stackoverflow.sqlite(.lzma), by user",
     open=open_sqlite,
     input_summary="stackoverflow.sqlite, stackoverflow.sqlite.lzma, or download:FOLDER",
-    splits=("train", "validation", "test"),
 )

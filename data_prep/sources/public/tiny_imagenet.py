@@ -11,7 +11,7 @@ from pathlib import Path
 from data_prep.sources.items import BadRecord, Item, Record
 from data_prep.sources.parsing import pixels as images
 from data_prep.sources.source import Source, SourceReader
-from data_prep.sources.work_units import WorkUnit
+from data_prep.sources.work_units import WorkUnit, slices
 from data_prep.store.features import FeatureSpec
 from groundwork.errors import UserError
 
@@ -22,16 +22,11 @@ _LINES_A_UNIT = 1000
 
 def _units(root: Path, wnids: tuple[str, ...]) -> tuple[WorkUnit, ...]:
     """train/ as train, val/ as test (the published test split has no labels)."""
-    found = [
-        WorkUnit(f"train/{wnid}", str(root / "train" / wnid), split="train", ordinal=number)
-        for number, wnid in enumerate(wnids)
-    ]
+    found = [WorkUnit(f"train/{wnid}", str(root / "train" / wnid), split="train") for wnid in wnids]
     annotations = root / _VALIDATION
     lines = _line_count(annotations) if annotations.exists() else 0
-    for start in range(0, lines, _LINES_A_UNIT):
-        name, stop = f"{_VALIDATION}@{start}", min(start + _LINES_A_UNIT, lines)
-        found.append(WorkUnit(name, str(annotations), start, stop, split="test"))
-    return tuple(found)
+    validation = WorkUnit(_VALIDATION, str(annotations), split="test")
+    return (*found, *slices(validation, lines, _LINES_A_UNIT))
 
 
 def _read(wnids: tuple[str, ...], unit: WorkUnit) -> Iterator[Item]:
@@ -108,6 +103,8 @@ def open_folder(pattern: str, options: Mapping[str, str]) -> SourceReader:
         functools.partial(_read, wnids),
         tuple(words.get(wnid, wnid) for wnid in wnids),
         {"wnids": list(wnids)},
+        splits=("train", "test"),
+        natural=False,
     )
 
 
@@ -125,6 +122,4 @@ SOURCE = Source(
     summary="Tiny ImageNet (200 classes of 64x64 photos), from its folder",
     open=open_folder,
     input_summary="the folder tiny-imagenet-200",
-    splits=("train", "test"),
-    natural=False,
 )

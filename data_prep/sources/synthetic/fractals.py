@@ -74,6 +74,7 @@ def open_fractals(pattern: str, options: Mapping[str, str]) -> SourceReader:
         made.read,
         tuple(f"system {number}" for number in range(made.classes)),
         {"background": 0},
+        natural=False,
     )
 
 
@@ -82,7 +83,6 @@ SOURCE = Source(
     summary="computed: images of random fractals, a system of maps a class; nobody's data",
     open=open_fractals,
     needs_input=False,
-    natural=False,
     options=(
         SourceOption("classes", "how many systems", default="100"),
         SourceOption("per_class", "images of each", default="50"),

@@ -6,8 +6,7 @@ import pytest
 
 from data_prep.grouping.grouping import sorted_runs
 from data_prep.grouping.job import Job
-from data_prep.grouping.reading import Row
-from data_prep.grouping.runs import HASH_SPACE, merged
+from data_prep.grouping.runs import HASH_SPACE, Row, merged
 from data_prep.preparing import preparation
 from data_prep.preparing.preparation import PrepareConfig
 from groundwork.randomness import stable_hash
@@ -48,6 +47,6 @@ def test_a_worker_sorts_a_shard_in_a_folder_of_its_own_and_removes_it(
     rows = [Row(b"c%d" % (n % 7), -n, b"x" * n, 0, 0, 1) for n in range(50)]
     with sorted_runs(remote, [Row(b"", 0, b"", 0, 0, 0), *rows]) as paths:
         assert len(paths) == 50
-        found = [tuple(entry) for entry in merged(paths, 0, HASH_SPACE)]
-    assert found == sorted((stable_hash(row.client), *row) for row in rows)
+        found = list(merged(paths, 0, HASH_SPACE))
+    assert found == sorted((stable_hash(row.client), row) for row in rows)
     assert list(own.iterdir()) == []

@@ -31,7 +31,7 @@ def rows(count: int) -> list[Row]:
 def spilled(folder: Path, given: list[Row], limit: int) -> list[Path]:
     spiller = RunSpiller(folder, limit)
     for row in given:
-        spiller.add(*row)
+        spiller.add(row)
     spiller.flush()
     return [folder / name for name in spiller.runs]
 
@@ -41,8 +41,8 @@ def test_merging_runs_of_any_size_gives_one_sorted_sequence(tmp_path: Path, limi
     given = rows(400)
     paths = spilled(tmp_path, given, limit)
     assert len(paths) == {1: 400, 1 << 30: 1}.get(limit, len(paths))
-    found = [tuple(entry) for entry in merged(paths, 0, HASH_SPACE)]
-    assert found == sorted((stable_hash(row[0]), *row) for row in given)
+    found = list(merged(paths, 0, HASH_SPACE))
+    assert found == sorted((stable_hash(row[0]), row) for row in given)
 
 
 def test_shards_cover_everything_once_and_keep_clients_whole(tmp_path: Path) -> None:
@@ -52,14 +52,14 @@ def test_shards_cover_everything_once_and_keep_clients_whole(tmp_path: Path) -> 
     for shards in (1, 2, 7, 64):
         parts = [list(merged(paths, *shard_range(shard, shards))) for shard in range(shards)]
         assert [entry for part in parts for entry in part] == whole
-        clients = [client for part in parts for client in {entry.client for entry in part}]
+        clients = [client for part in parts for client in {row.client for _, row in part}]
         assert len(clients) == len(set(clients))
 
 
 def test_an_entry_larger_than_a_read_comes_back_whole(tmp_path: Path) -> None:
     payload = random.Random(1).randbytes(3 * runs._CHUNK + 17)
     paths = spilled(tmp_path, [(b"a", 0, payload, 0, 0, 1), (b"b", 0, b"x", 0, 0, 1)], 1 << 30)
-    assert payload in [entry.payload for entry in merged(paths, 0, HASH_SPACE)]
+    assert payload in [row.payload for _, row in merged(paths, 0, HASH_SPACE)]
 
 
 def test_ranges_of_shards_meet_without_gap_or_overlap() -> None:

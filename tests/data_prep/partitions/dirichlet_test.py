@@ -88,7 +88,7 @@ def test_per_class_reaches_the_minimum_within_the_attempts_allowed(
     alpha: float, minimum: int
 ) -> None:
     settings = config(num_clients=50, alpha=alpha, dirichlet="per_class", minimum_size=minimum)
-    dealer = PerClass(settings, LABELS, HISTOGRAM)
+    dealer = PerClass(settings, HISTOGRAM)
     dealt = dealer.deal(LABELS, "train")
     assert np.bincount(dealt, minlength=50).min() >= minimum
     assert len(dealt) == 1797
@@ -119,7 +119,7 @@ def test_the_three_laws_are_named_apart_and_give_the_labels_a_client_they_did() 
     dealers = [
         PerClient(config(num_clients=100), pool),
         PerClient(config(num_clients=100, concentration="each"), pool),
-        PerClass(config(num_clients=100, dirichlet="per_class"), labels, pool),
+        PerClass(config(num_clients=100, dirichlet="per_class"), pool),
     ]
     assert [dealer.report["law"] for dealer in dealers] == [
         "the label mix of each client ~ Dir(0.1 p), p the pooled label shares",
@@ -131,7 +131,7 @@ def test_the_three_laws_are_named_apart_and_give_the_labels_a_client_they_did() 
 
 
 def test_per_class_cuts_each_label_by_its_own_shares() -> None:
-    dealer = PerClass(config(num_clients=8, dirichlet="per_class", alpha=1.0), LABELS, HISTOGRAM)
+    dealer = PerClass(config(num_clients=8, dirichlet="per_class", alpha=1.0), HISTOGRAM)
     table = counts(dealer.deal(LABELS, "train"), LABELS, 8)
     expected = dealer._shares.T * HISTOGRAM
     assert np.abs(table - expected).max() < 3
@@ -142,9 +142,7 @@ def test_per_class_cuts_each_label_by_its_own_shares() -> None:
 def test_the_test_split_has_the_mixes_of_the_training_split(kind: str) -> None:
     settings = config(num_clients=5, dirichlet=kind, alpha=0.5)
     dealer = (
-        PerClient(settings, HISTOGRAM)
-        if kind == "per_client"
-        else PerClass(settings, LABELS, HISTOGRAM)
+        PerClient(settings, HISTOGRAM) if kind == "per_client" else PerClass(settings, HISTOGRAM)
     )
     train, test = (counts(dealer.deal(LABELS, split), LABELS, 5) for split in ("train", "test"))
     assert np.corrcoef(train.ravel(), test.ravel())[0, 1] > 0.9

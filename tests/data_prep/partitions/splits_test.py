@@ -8,7 +8,7 @@ from data_prep.partitions.splits import Splitter, split_sizes
 def codes(config: SplitConfig, client: str, orders: list[int]) -> list[int]:
     splitter = Splitter(config)
     splitter.start_client(client, len(orders))
-    return [splitter.code(position, order, 2) for position, order in enumerate(orders)]
+    return [splitter.code(order, 2) for order in orders]
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 5, 9, 10, 1001])
@@ -60,13 +60,13 @@ def test_validation_is_cut_from_what_the_source_trains_on_and_its_test_stays() -
     for client in "ab":
         splitter = Splitter(config)
         splitter.start_client(client, len(shipped), shipped.count(0))
-        drawn[client] = [splitter.code(n, n, code) for n, code in enumerate(shipped)]
+        drawn[client] = [splitter.code(n, code) for n, code in enumerate(shipped)]
     for codes_of_client in drawn.values():
         assert np.bincount(codes_of_client).tolist() == [40, 10, 50]
         assert codes_of_client[1::2] == [2] * 50
     assert drawn["a"] != drawn["b"]
     splitter.start_client("alone", 1, 1)
-    assert splitter.code(0, 0, 0) == 0
+    assert splitter.code(0, 0) == 0
 
 
 def test_source_keeps_the_shipped_split_and_none_trains_all() -> None:

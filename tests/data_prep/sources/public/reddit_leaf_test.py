@@ -11,13 +11,13 @@ def _user(comments):
     x, y = [], []
     for created, comment in comments:
         chunks = reddit_chunks.chunks(comment)
-        x.append([chunk.text.split() for chunk in chunks])
+        x.append([text.split() for text, _ in chunks])
         y.append(
             {
                 "subreddit": "pics",
                 "created_utc": created,
                 "score": 3,
-                "target_tokens": [chunk.target.split() for chunk in chunks],
+                "target_tokens": [target.split() for _, target in chunks],
                 "count_tokens": [[1.0] * 10 for _ in chunks],
             }
         )

@@ -41,11 +41,11 @@ def load(modules: Iterable[str]) -> None:
             importlib.import_module(module)
         except UserError as error:
             raise UserError(f"--plugin={module}: {error}") from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise UserError(f"--plugin={module} cannot be imported ({_why(error)})") from error
 
 
-def _why(error: Exception) -> str:
+def _why(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError):
         return f"{error}; is its folder on PYTHONPATH?"
     last = traceback.extract_tb(error.__traceback__)[-1]

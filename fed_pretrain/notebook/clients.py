@@ -6,12 +6,14 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from data_prep.preparing.preparation import PrepareConfig, prepare
+from data_prep.sources.own.arrays import MOST_CLASSES
 from data_prep.store.reader import PreparedDataset, open_dataset
 from fed_pretrain.notebook import quietly, sources
 from fed_pretrain.notebook.argument_errors import ArgumentError, naming
@@ -135,6 +137,10 @@ def clients(
             " is between several"
         )
     share, held_out = _test(test, client, x, y)
+    if isinstance(label_names, str):
+        raise ArgumentError(f"label_names={label_names!r} is a text; a list of texts is wanted")
+    if classes is not None and (not isinstance(classes, Integral) or classes < 1):
+        raise ArgumentError(f"classes={classes!r} is no number of classes")
     kind = task or _kind(rows)
     if kind not in _KINDS:
         raise ArgumentError(f"task={kind!r} is none of {', '.join(_KINDS)}")
@@ -153,6 +159,8 @@ def _prepared(source: Nested, task: str | None) -> Clients | None:
         source = os.fspath(source)
     if not isinstance(source, str):
         return None
+    if "\0" in source:
+        raise ArgumentError(f"{_ARGUMENT}: a path holds no NUL byte")
     with naming(dataset=_ARGUMENT):
         if not os.path.exists(source) and source in known_tasks.names():
             with quietly.preparing():
@@ -196,13 +204,14 @@ def _test(test: Json, client: str | None, x: Json, y: Json) -> tuple[float, Rows
     """The share that is held out, or the rows that are held out already."""
     if test is None:
         return 0.2, None
-    if isinstance(test, (int, float)) and not isinstance(test, bool):
-        if not 0 < test < 1:
+    if isinstance(test, Real) and not isinstance(test, bool):
+        share = float(test)
+        if not 0 < share < 1:
             raise ArgumentError(
                 f"test={test}: without held-out examples nothing can be compared; give a share"
                 " between 0 and 1, such as 0.2, or the held-out examples themselves"
             )
-        return float(test), None
+        return share, None
     if isinstance(test, tuple):
         return 0.0, sources.of_rows(test, "test", x, y, "held out")
     return 0.0, _rows(test, "test", client, x, y)
@@ -237,6 +246,8 @@ def _columns(
     if kind == "classification" and _one_hot(y):
         classes, y = classes or y.shape[1], y.argmax(axis=1)
     if y.dtype.kind in "OUS" and kind == "classification":
+        if y.dtype == object and not all(isinstance(one, str) for one in y.flat):
+            raise ArgumentError(f"{_ARGUMENT}: y holds texts and others; texts alone name classes")
         found, y = np.unique(y.astype(str), return_inverse=True)
         names = tuple(found) if names is None else names
     y = _labels(y, kind, names, classes)
@@ -249,8 +260,19 @@ def _columns(
         columns["split"] = np.repeat(list(parts), [len(rows) for rows in parts.values()])
     if kind == "classification":
         count = classes or (len(names) if names is not None else int(y.max()) + 1)
-        columns["label_names"] = np.array(names or [str(n) for n in range(count)])
+        columns["label_names"] = _class_names(names, count)
     return columns
+
+
+def _class_names(names: Sequence[str] | None, count: int) -> np.ndarray:
+    if count > MOST_CLASSES:
+        raise ArgumentError(
+            f"{_ARGUMENT}: {count:,} classes are more than {MOST_CLASSES:,}: number them from 0"
+        )
+    found = np.array([str(n) for n in (range(count) if names is None else names)])
+    if len(set(found.tolist())) != len(found):
+        raise ArgumentError("label_names holds a name twice")
+    return found
 
 
 def _labels(

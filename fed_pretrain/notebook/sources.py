@@ -1,7 +1,7 @@
 """What a notebook holds of its clients, as rows: x, y and the client of each."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -24,9 +24,11 @@ class Rows:
     @classmethod
     def of(cls, clients: Iterable[tuple[str, Pair]], argument: str) -> "Rows":
         """Of each client's own arrays; checked, and named by `argument`."""
-        found = [(str(name), *_checked(f"{argument}[{name!r}]", pair)) for name, pair in clients]
-        if not found:
+        given = [(name, *_checked(f"{argument}[{name!r}]", pair)) for name, pair in clients]
+        if not given:
             raise ArgumentError(f"{argument} is empty: no client is in it")
+        names = _names((name for name, _, _ in given), argument)
+        found = [(name, x, y) for name, (_, x, y) in zip(names, given, strict=True)]
         for name, x, y in found[1:]:
             for word, one, first in (("x", x, found[0][1]), ("y", y, found[0][2])):
                 if one.shape[1:] != first.shape[1:]:
@@ -94,9 +96,10 @@ def of_frame(source: Nested, argument: str, client: str | None, x: Json, y: Json
                 f"column {name!r} of {argument} holds no numbers: leave it out of x, or make"
                 " numbers of it first"
             )
+    names = list(_names(source[client].to_numpy().tolist(), argument))
     one = np.stack(source[inputs[0]].to_numpy()) if len(inputs) == 1 else source[inputs].to_numpy()
     rows = _checked(argument, (one, source[label].to_numpy()))
-    return Rows(rows[0], rows[1], source[client].astype(str).to_numpy().astype(str))
+    return Rows(rows[0], rows[1], np.array(names))
 
 
 def of_rows(source: Nested, argument: str, x: Json, y: Json, client: str) -> Rows:
@@ -149,8 +152,25 @@ def _is_batched(spec: Nested) -> bool:
     return all(one.shape.rank and one.shape[0] is None for one in tf.nest.flatten(spec))
 
 
+def _names(given: Iterable[Json], argument: str) -> Iterator[str]:
+    """The clients' ids as texts, of which no two may become one."""
+    known: dict[str, Json] = {}
+    for one in given:
+        name = str(one)
+        if name in ("None", "nan", "NaT", "<NA>") and not isinstance(one, str):
+            raise ArgumentError(f"{argument}: a row says {name} in the place of its client")
+        if name.endswith("\0"):
+            raise ArgumentError(f"{argument}: the client {name!r} ends in a byte of zero")
+        if known.setdefault(name, one) != one:
+            raise ArgumentError(f"{argument}: {known[name]!r} and {one!r} are one name as texts")
+        yield name
+
+
 def _checked(argument: str, pair: Pair) -> Pair:
-    x, y = np.asarray(pair[0]), np.asarray(pair[1])
+    try:
+        x, y = np.asarray(pair[0]), np.asarray(pair[1])
+    except (ValueError, TypeError) as error:
+        raise ArgumentError(f"{argument}: x or y is no array ({error})") from None
     if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
         lengths = [str(len(one)) if one.ndim else "no" for one in (x, y)]
         raise ArgumentError(f"{argument}: x has {lengths[0]} rows and y has {lengths[1]}")

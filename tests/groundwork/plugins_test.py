@@ -51,3 +51,10 @@ def test_what_an_old_run_was_made_with_is_read_reported_and_not_imported(
     (sentence,) = capsys.readouterr().err.splitlines()
     assert "--plugin=stored_plugin" in sentence
     assert "stored_plugin" not in sys.modules
+
+
+def test_a_plugin_that_ends_the_program_is_refused(tmp_path: Path, monkeypatch):
+    (tmp_path / "ends_the_program.py").write_text("import sys\nsys.exit(0)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UserError, match=r"ends_the_program cannot be imported \(SystemExit: 0; "):
+        plugins.load(["ends_the_program"])

@@ -9,6 +9,7 @@ import os
 import sqlite3
 import struct
 import tarfile
+import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -155,6 +156,28 @@ _ENDLESS = (
     "serialized_example_proto FROM n"
 )
 _TFF = [_EXAMPLES, _CLIENTS, "INSERT INTO client_metadata VALUES ('c', 'train', 1)"]
+
+
+def npz(**arrays: object) -> bytes:
+    """The arrays of clients, some of them in another way."""
+    sound = {"x": np.eye(3), "y": [0, 1, 2], "client": ["a", "a", "b"]}
+    content = io.BytesIO()
+    np.savez(content, **{**sound, **arrays})  # type: ignore[arg-type]
+    return content.getvalue()
+
+
+def _npz_of_many_gigabytes() -> bytes:
+    """Its list of members says 4 GiB of each of them."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for number in range(256):
+            archive.writestr(f"{number}.npy", b"")
+            archive.filelist[-1].file_size = 0xFFFFFFFE
+    return content.getvalue()
+
+
+def _arrays(content: bytes, why: str) -> Case:
+    return Case("arrays", "a.npz", content, why)
 
 
 def _leaf(user_data: object) -> bytes:
@@ -513,6 +536,27 @@ CASES: dict[str, Case] = {
         _sqlite(_EXAMPLES, _CLIENTS,
                 "INSERT INTO client_metadata VALUES ('c', CAST(x'ff' AS TEXT), 1)"), "damaged",
     ),
+    "SQLite of a column that is computed": Case(
+        "femnist_tff", "a.sqlite",
+        _sqlite("CREATE TABLE examples (split_name TEXT, serialized_example_proto BLOB,"
+                " client_id AS (hex(zeroblob(100000000))))", *_TFF[1:]), "are computed",
+    ),
+    "SQLite of a column called rowid": Case(
+        "femnist_tff", "a.sqlite",
+        _sqlite(_EXAMPLES.replace("(", "(RowID TEXT, "), *_TFF[1:],
+                "INSERT INTO examples (RowID) VALUES ('x')"), "or named rowid",
+    ),
+    "arrays that are none": _arrays(b"PK" * 50, "is not an .npz file"),
+    "arrays of one value": _arrays(npz(x=3.0), "'x' is one value"),
+    "arrays of a label of two billions": _arrays(npz(y=[0, 1, 2_000_000_000]), "number the"),
+    "arrays of a label below zero": _arrays(npz(y=[0, 1, -1]), "labels count from 0"),
+    "arrays of objects": _arrays(npz(x=np.array([{}, 1, "x"])), "plain arrays"),
+    "arrays of text": _arrays(npz(x=["1", "2", "3"]), "numbers are wanted"),
+    "arrays of NaN": _arrays(npz(x=[[1.0], [np.nan], [1.0]]), "NaN or infinite in row 1"),
+    "arrays of two lengths": _arrays(npz(y=[1, 2]), "different numbers of rows"),
+    "arrays of clients that are no text": _arrays(npz(client=[b"\xff"] * 3), "plain arrays"),
+    "arrays of an unknown split": _arrays(npz(split=["train", "dev", "test"]), "split is 'dev'"),
+    "arrays of a terabyte": _arrays(_npz_of_many_gigabytes(), "it unpacks to 1023 GiB"),
     "SQLite without its rows": Case("femnist_tff", "a.sqlite", _sqlite(*_TFF), "is incomplete"),
     "SQLite of an example that is none": Case(
         "femnist_tff", "a.sqlite",

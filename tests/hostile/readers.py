@@ -261,6 +261,7 @@ DATA: Mapping[str, Reader] = {
             "a.sqlite",
         ),
     ),
+    "arrays": _data("zipfile, NumPy", "arrays", "a.npz", data_files.npz()),
     "picture": _data("Pillow", "image_folder", "i/a/cat/1.png", data_files._png(), given="i"),
 }
 READERS: Mapping[str, Reader] = {

@@ -6,6 +6,7 @@ test each row) and `label_names`. `fed_pretrain.clients(...)` writes such a file
 
 import functools
 import os
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -15,10 +16,12 @@ from data_prep.sources.items import Item, Record
 from data_prep.sources.source import Source, SourceReader
 from data_prep.sources.work_units import WorkUnit, input_files
 from data_prep.store.features import SPLITS, FeatureSpec
+from groundwork import memory
 from groundwork.errors import UserError
 from groundwork.untyped import Json
 
 ROWS_A_UNIT = 10_000
+MOST_CLASSES = 1 << 20
 _NEEDED = ("x", "y", "client")
 
 
@@ -91,6 +94,9 @@ def _problem(held: Mapping[str, np.ndarray]) -> str | None:
     missing = [name for name in _NEEDED if name not in held]
     if missing:
         return f"it has no array {missing[0]!r}; x, y and client are wanted"
+    flat = [name for name, array in held.items() if not array.ndim]
+    if flat:
+        return f"its {flat[0]!r} is one value, not an array of them"
     lengths = {name: len(held[name]) for name in (*_NEEDED, "split") if name in held}
     if len(set(lengths.values())) != 1:
         told = ", ".join(f"{name} has {length:,}" for name, length in lengths.items())
@@ -106,6 +112,9 @@ def _problem(held: Mapping[str, np.ndarray]) -> str | None:
     if held["y"].dtype.kind in "iub" and held["y"].min() < 0 and held["y"].ndim == 1:
         row = int(np.argmin(held["y"]))
         return f"the label in row {row} is {held['y'][row]}; labels count from 0"
+    if held["y"].dtype.kind in "iub" and held["y"].max() >= MOST_CLASSES:
+        row = int(np.argwhere(held["y"] >= MOST_CLASSES)[0][0])
+        return f"a label in row {row} is {MOST_CLASSES:,} or more: number the classes from 0"
     names = held.get("label_names")
     if names is not None and held["y"].ndim == 1 and held["y"].max() >= len(names):
         return f"a label is {held['y'].max()}, and label_names has {len(names)} names"
@@ -117,8 +126,12 @@ def _problem(held: Mapping[str, np.ndarray]) -> str | None:
 def _arrays(path: str, modified: int) -> Mapping[str, np.ndarray]:
     """Nothing in the file is run."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: _plain(archive[name]) for name in archive.files}
+        with zipfile.ZipFile(path) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+        if size > memory.bytes_of_machine() // 2:
+            raise ValueError(f"it unpacks to {size >> 30} GiB, more than half of the memory here")
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: _plain(arrays[name]) for name in arrays.files}
     except Exception as error:  # A damaged archive can raise anything.
         why = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(f"--input={path}: is not an .npz file of plain arrays ({why})") from error
@@ -126,6 +139,8 @@ def _arrays(path: str, modified: int) -> Mapping[str, np.ndarray]:
 
 def _plain(array: np.ndarray) -> np.ndarray:
     """The types that datasets hold."""
+    if array.dtype.kind == "S":
+        return array.astype(np.str_)
     if array.dtype.kind == "f":
         return array.astype(np.float32)
     if array.dtype.kind == "b" or (array.dtype.kind in "iu" and array.dtype != np.uint8):

@@ -23,6 +23,9 @@ from groundwork.untyped import Feature, Json
 ROWS_A_UNIT = 200_000
 _HEADER = b"SQLite format 3\x00"
 _LONGEST_VALUE = 256 << 20
+_TABLES = ("examples", "client_metadata")
+# What a column computes is a program of the file's, too.
+_COMPUTED = "SELECT 1 FROM pragma_table_xinfo(?) WHERE hidden OR lower(name) = 'rowid'"
 
 
 class StoredExample(NamedTuple):
@@ -95,11 +98,13 @@ def open_database(pattern: str) -> Database:
         # A view would be a program of the file's, which need not end.
         query = "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE '% VIRTUAL %'"
         tables = {row[0] for row in connection.execute(query)}
-        if not {"examples", "client_metadata"} <= tables:
+        if not {*_TABLES} <= tables:
             raise UserError(
                 f"{path} is not in TensorFlow Federated's schema: it lacks the tables examples "
                 f"and client_metadata (FedJAX's own SQLite files differ)"
             )
+        if any(connection.execute(_COMPUTED, (name,)).fetchone() for name in _TABLES):
+            raise UserError(f"{path}: its tables hold columns that are computed, or named rowid")
         rows = connection.execute("SELECT MAX(rowid) FROM examples").fetchone()[0] or 0
         totals = connection.execute(
             "SELECT split_name, SUM(num_examples) FROM client_metadata "

@@ -128,6 +128,23 @@ REFUSED = [
     (Frame({"user": Y, "label": Y}), {}, "client is missing: name the column"),
     (Frame({"user": Y, "label": Y}), {"client": "who"}, "client='who': clients has user, label"),
     ("no/such/folder", {}, "no/such/folder does not exist"),
+    ("a\0b", {}, "a path holds no NUL byte"),
+    ({1: (X, Y), "1": (X, Y), "b": (X, Y)}, {}, "clients: 1 and '1' are one name as texts"),
+    ({"a": (X, Y), "a\0": (X, Y), "b": (X, Y)}, {}, "ends in a byte of zero"),
+    ({None: (X, Y), "b": (X, Y)}, {}, "says None in the place of its client"),
+    (
+        Frame({"u": np.array([1.0, np.nan] * 15), "x": Y, "y": Y}),
+        {"client": "u"},
+        "says nan in",
+    ),
+    ({"a": ([[1], [1, 2]], [0, 1]), "b": (X, Y)}, {}, r"clients\['a'\]: x or y is no array"),
+    ({"a": (X, Y + 2_000_000_000), "b": (X, Y)}, {}, "2,000,000,003 classes are more than"),
+    (TWO, {"classes": 2_000_000_000}, "2,000,000,000 classes are more than"),
+    (TWO, {"classes": -1}, "classes=-1 is no number of classes"),
+    (TWO, {"classes": 1.5}, "classes=1.5 is no number of classes"),
+    (TWO, {"label_names": "abc"}, "label_names='abc' is a text"),
+    (TWO, {"label_names": ["a", "b", "b\0"]}, "label_names holds a name twice"),
+    ({"a": (X, np.array(["u", None, 3] * 10)), "b": (X, Y)}, {}, "y holds texts and others"),
 ]
 
 

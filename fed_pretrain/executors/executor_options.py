@@ -23,10 +23,12 @@ class ExecutorOptions:
         " that it compiles a few times (slow for convolutions on CPU; always so on TPU, where this"
         " was never run).",
     )
-    pad_batches: bool = setting(
-        True,
-        "Fill the last batch of each pass over a client's rows up to the batch size. Without, a CPU"
-        " saves that work and results differ by rounding; GPUs, TPUs and XLA always fill it.",
+    pad_batches: bool | None = setting(
+        None,
+        "Fill the last batch of each pass over a client's rows up to the batch size, which changes"
+        " results by rounding. By default a CPU does not, but in a run that was begun so; GPUs,"
+        " TPUs and XLA always do.",
+        neutral=True,
     )
     mixed_precision: bool = setting(
         False,

@@ -28,7 +28,7 @@ class DeviceExecutor(Executor):
         self.mixed_precision = options.mixed_precision
         self._compiled = options.jit or self.placement.on_tpu
         on_cpu = self.placement.on_cpu and not self._compiled
-        self.fixed_shapes = options.pad_batches or not on_cpu
+        self.fixed_shapes = bool(options.pad_batches) or not on_cpu
         self._pool = concurrent.futures.ThreadPoolExecutor(
             self.placement.clients_in_flight, thread_name_prefix="client"
         )

@@ -33,7 +33,7 @@ class NativeExecutor(Executor):
 
     def __init__(self, options: ExecutorOptions = DEFAULT) -> None:
         self._options = options
-        self.fixed_shapes = options.pad_batches
+        self.fixed_shapes = bool(options.pad_batches)
         self._worker: WorkerProcess | None = None
         self._context: Any = None
         self._channel: Any = None

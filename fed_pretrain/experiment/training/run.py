@@ -34,6 +34,7 @@ def train(
         GracefulStop() as stop,
     ):
         workdir.remove_leftovers(folder)
+        config = workdir.as_begun(folder, config)
         done = workdir.finished(folder, config)
         if done is not None:
             found = manifest.fingerprint_at(config.dataset)

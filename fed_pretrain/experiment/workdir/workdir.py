@@ -214,6 +214,19 @@ def _read(path: Path) -> dict[str, Json] | None:
         raise UserError(f"{path}: cannot be read ({error}); remove it to begin anew") from error
 
 
+def as_begun(folder: Path, config: RunConfig) -> RunConfig:
+    """The config with the padding of the run in `folder`, where nobody says another.
+
+    Runs were padded before that could be left to the executor.
+    """
+    before = _read(folder / CONFIG)
+    if before is None or config.executor.pad_batches is not None:
+        return config
+    padded = before.get("config", {}).get("executor", {}).get("pad_batches", True)
+    executor = dataclasses.replace(config.executor, pad_batches=padded)
+    return dataclasses.replace(config, executor=executor)
+
+
 def finished(folder: Path, config: RunConfig) -> Sequence[Mapping[str, Json]] | None:
     """The rows of a run that is done as asked; None when there is something left to do.
 

@@ -23,7 +23,7 @@ def test_rounds_are_the_same_with_last_batches_padded_and_not(executor):
 
 @pytest.mark.parametrize(
     ("options", "fixed"),
-    [({}, True), ({"pad_batches": False}, False), ({"pad_batches": False, "jit": True}, True)],
+    [({}, False), ({"pad_batches": True}, True), ({"pad_batches": False, "jit": True}, True)],
 )
 def test_what_an_executor_compiles_has_batches_of_one_size(options, fixed):
     with creation.create(ExecutorOptions(**options)) as made:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from data_prep.store import manifest
+from fed_pretrain.executors.executor_options import ExecutorOptions
 from fed_pretrain.experiment.analysis import run_analysis
 from fed_pretrain.experiment.assembly.run_config import ProbeConfig, RunConfig
 from fed_pretrain.experiment.training.run import train
@@ -141,3 +142,14 @@ def test_a_probe_that_moves_no_number_is_still_computed_when_it_is_asked_for(
     asked = small(tmp_path)
     more = dataclasses.replace(asked, probes=ProbeConfig(probes="drift"))
     assert workdir.flags_digest(more) != workdir.flags_digest(asked)
+
+
+@pytest.mark.parametrize(
+    ("saved", "asked", "found"),
+    [({}, None, True), ({"pad_batches": None}, None, None), ({"pad_batches": True}, False, False)],
+)
+def test_a_run_goes_on_with_the_padding_that_it_was_begun_with(tmp_path, saved, asked, found):
+    config = RunConfig("digits", str(tmp_path), executor=ExecutorOptions(pad_batches=asked))
+    assert workdir.as_begun(tmp_path, config) == config
+    (tmp_path / "config.json").write_text(json.dumps({"config": {"executor": saved}}))
+    assert workdir.as_begun(tmp_path, config).executor.pad_batches is found

@@ -19,7 +19,7 @@ from fed_pretrain.algorithms.client_updates.client_update import (
 from fed_pretrain.algorithms.client_updates.local_optimizers import LocalSettings
 from fed_pretrain.algorithms.client_updates.local_training import LocalTraining, Specs
 from fed_pretrain.algorithms.kept_state import KeptState
-from fed_pretrain.algorithms.values import in_state, named, single
+from fed_pretrain.algorithms.values import finite, in_state, named, single
 from fed_pretrain.clients.payload import payload_of
 from fed_pretrain.models.tracing import Traced
 from fed_pretrain.tasks.objective import Loss
@@ -342,14 +342,10 @@ class _ClientComputation:
     def _checked(self, training: LocalTraining, outcome: Outcome, client: State) -> Nested:
         """The outcome, or nothing at all if no step was taken or a part of it is not finite."""
         statistics = training.statistics_delta(self._averaged)
-        squared = tf.add_n([tf.nn.l2_loss(d) for d in [*outcome.delta, *statistics]])
         beside = [outcome.sums, outcome.scale, outcome.weight_factor, outcome.client_state]
-        finite = tf.reduce_all(
-            [tf.math.is_finite(squared)]
-            + [tf.reduce_all(tf.math.is_finite(leaf)) for leaf in _present(beside)]
-        )
+        sound = finite(_present([outcome.delta, statistics, beside]))
         worked = training.steps > 0
-        counts = tf.logical_and(finite, worked)
+        counts = tf.logical_and(sound, worked)
         parts = collections.OrderedDict(
             delta=outcome.delta,
             sums=outcome.sums,
@@ -381,7 +377,7 @@ class _ClientComputation:
             update=update,
             update_weight=weight,
             sums=collections.OrderedDict(
-                metrics=_metrics(training, counts, tf.logical_and(worked, tf.logical_not(finite))),
+                metrics=_metrics(training, counts, tf.logical_and(worked, tf.logical_not(sound))),
                 **chosen["sums"],
             ),
         )

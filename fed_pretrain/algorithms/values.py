@@ -12,7 +12,7 @@ import tensorflow as tf
 import tensorflow_federated as tff
 
 from fed_pretrain.algorithms.algorithm_config import SETTINGS, VALUES, ResolvedAlgorithm
-from groundwork.untyped import Computation, State
+from groundwork.untyped import Computation, Nested, State
 
 Numbers = Mapping[str, float | tf.Tensor]
 
@@ -54,6 +54,13 @@ def single(number: float | tf.Tensor) -> tf.Tensor:
 def divided(tensor: tf.Tensor, number: float | tf.Tensor) -> tf.Tensor:
     """As TensorFlow divides by a constant, with the bits of a product by its inverse."""
     return tensor * tf.math.reciprocal(single(number))
+
+
+def finite(leaves: Nested) -> tf.Tensor:
+    """Whether the squares of each leaf add up: beyond that the next steps overflow."""
+    return tf.reduce_all(
+        [tf.math.is_finite(tf.nn.l2_loss(leaf)) for leaf in tf.nest.flatten(leaves)]
+    )
 
 
 def with_numbers(config: ResolvedAlgorithm, numbers: Numbers) -> ResolvedAlgorithm:

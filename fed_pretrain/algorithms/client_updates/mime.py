@@ -157,9 +157,11 @@ class Mime(_HoldsServerOptimizer):
         """
         import tensorflow as tf
 
+        from fed_pretrain.algorithms.values import finite
+
         def own() -> tf.Tensor:
             sums = _weighted(training, training.full_gradient()[0], self.uniform)
-            return tf.where(_finite(sums), 0.0, float("nan"))
+            return tf.where(finite(sums), 0.0, float("nan"))
 
         return tf.cond(fresh > 1.0, own, lambda: tf.constant(0.0))
 
@@ -185,6 +187,7 @@ class Mime(_HoldsServerOptimizer):
 
         from fed_pretrain.algorithms.client_updates.local_optimizers import LocalSettings
         from fed_pretrain.algorithms.client_updates.local_training import LocalTraining
+        from fed_pretrain.algorithms.values import finite
         from fed_pretrain.clients.payload import payload_of
         from fed_pretrain.models.tracing import Traced
 
@@ -198,10 +201,10 @@ class Mime(_HoldsServerOptimizer):
                 training.prepare(weights, payload, tf.constant([0.0, 0.0]))
                 mean, _ = training.full_gradient()
                 sums = _weighted(training, mean, self.uniform)
-                takes_part, finite = training.steps > 0, _finite(sums)
-                counts = tf.logical_and(takes_part, finite)
+                takes_part, sound = training.steps > 0, finite(sums)
+                counts = tf.logical_and(takes_part, sound)
                 sums = tf.nest.map_structure(lambda t: tf.where(counts, t, tf.zeros_like(t)), sums)
-                left_out = tf.logical_and(takes_part, tf.logical_not(finite))
+                left_out = tf.logical_and(takes_part, tf.logical_not(sound))
                 return collections.OrderedDict(sums, nonfinite=tf.cast(left_out, tf.float32))
 
             return gradient(weights, payload)
@@ -250,9 +253,3 @@ def _weighted(training: LocalTraining, gradient: Tensors, uniform: bool) -> Nest
     """The client's full gradient, times its weight, beside the weight."""
     weight = weight_of(training, uniform)
     return collections.OrderedDict(gradient=[weight * g for g in gradient], weight=weight)
-
-
-def _finite(sums: Nested) -> tf.Tensor:
-    import tensorflow as tf
-
-    return tf.reduce_all([tf.reduce_all(tf.math.is_finite(t)) for t in tf.nest.flatten(sums)])

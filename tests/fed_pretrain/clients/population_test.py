@@ -34,23 +34,24 @@ class Clients:
 
 
 class Repeated(Encoder):
-    """Every example `times` times."""
+    """Every example `times` times, and once more for its client's number if it grows."""
 
-    def __init__(self, times: int) -> None:
-        self.times = times
+    def __init__(self, times: int, grows: bool = False) -> None:
+        self.times, self.grows = times, grows
 
     def encode(self, features):
-        x = np.repeat(features["x"], self.times)
+        x = features["x"]
+        x = np.repeat(x, self.times + x * self.grows)
         return x, x
 
 
-def reader(sizes: tuple[int, ...], times: int) -> ClientReader:
-    return ClientReader(Clients(sizes), "train", Repeated(times), ClientCache(0))
+def reader(sizes: tuple[int, ...], times: int, grows: bool = False) -> ClientReader:
+    return ClientReader(Clients(sizes), "train", Repeated(times, grows), ClientCache(0))
 
 
 def test_the_rows_of_few_clients_are_counted_one_by_one() -> None:
     sizes = (3, 1, 40)
-    assert population.count_rows(reader(sizes, 2)) == 88
+    assert population.count_rows(reader(sizes, 2, grows=True)) == 2 * 3 + 3 * 1 + 4 * 40
     assert population.count_rows(reader(sizes, 2), max_examples=5) == 2 * (3 + 1 + 5)
 
 

@@ -185,17 +185,19 @@ def test_a_client_without_steps_or_with_a_broken_update_counts_for_nothing(
 
 
 @pytest.mark.parametrize("update", ["mimelite", "mime"])
+@pytest.mark.parametrize("value", [np.inf, 1e30])
 def test_a_broken_full_gradient_is_left_out_with_the_whole_client_and_poisons_nothing(
-    finished, executor, update
+    finished, executor, update, value
 ) -> None:
     algorithm = finished(client_update=update, server_momentum=0.8).algorithm
     alone, mixed = Run(algorithm, executor), Run(algorithm, executor)
     broken = payload("a", 1)
     # The local steps end before they reach the row that is not finite; the full gradient does not.
+    # Of 1e30 the gradient is finite, and a momentum of that length would break all other clients.
     broken["order"] = broken["order"][:1]
     (unused,) = set(range(5)) - set(broken["order"][0])
     broken["x"] = broken["x"].copy()
-    broken["x"][unused] = np.inf
+    broken["x"][unused] = value
     alone.round(("b",), 1)
     mixed.round(("a", "b"), 1, {"a": broken, "b": payload("b", 1)})
     sums = algorithm.train_sums(mixed.metrics[0])

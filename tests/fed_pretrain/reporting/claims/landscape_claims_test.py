@@ -96,6 +96,11 @@ def test_a_residual_as_large_as_the_difference_leaves_no_value(tmp_path):
     assert list(measured(study, landscape_claims.CURVATURE).values) == [1]
 
 
+def test_a_start_where_the_top_eigenvalue_is_not_positive_has_no_ratio(tmp_path):
+    study = eigenvalue_study(tmp_path, (top(-1.0), top(10.0)), (top(40.0), top(10.0)))
+    assert list(measured(study, landscape_claims.CURVATURE).values) == [1]
+
+
 def test_starts_that_read_their_inputs_on_other_scales_are_not_compared(tmp_path):
     study = eigenvalue_study(tmp_path, *[(top(40.0), top(10.0 + i, scale="x")) for i in range(3)])
     assert measured(study, landscape_claims.CURVATURE).guarded.p == 1.0

@@ -1,0 +1,27 @@
+"""Which devices a flag means, on machines that have several."""
+
+from types import SimpleNamespace
+
+import pytest
+import tensorflow as tf
+
+from fed_pretrain.executors.device import placement
+
+
+@pytest.mark.parametrize(
+    ("devices", "meant"),
+    [
+        ("CPU", ["/CPU:0"]),
+        ("CPU:1", ["/CPU:1"]),
+        ("GPU", ["/GPU:0", "/GPU:1"]),
+        ("GPU:1,gpu", ["/GPU:1", "/GPU:0"]),
+    ],
+)
+def test_a_bare_gpu_means_all_of_them_and_a_bare_cpu_one(monkeypatch, devices, meant) -> None:
+    def found(kind: str) -> list[SimpleNamespace]:
+        return [SimpleNamespace(name=f"/device:{kind}:{number}") for number in range(2)]
+
+    monkeypatch.setattr(tf.config, "list_physical_devices", found)
+    monkeypatch.setattr(tf.config, "list_logical_devices", found)
+    monkeypatch.setattr(placement, "_memory_growth", lambda: None)
+    assert placement.existing(devices) == meant

@@ -125,6 +125,29 @@ def start_weights() -> list[np.ndarray]:
     return [(0.2 * generator.normal(size=shape)).astype(np.float32) for shape in shapes]
 
 
+def drawn(made: Algorithm, state: Any, seed: int) -> Any:
+    """`state` with weights by Glorot, the same in every process.
+
+    Weights that Keras draws differ from process to process, and about one start in 25 of a
+    network as large as emnist_cnn has a ReLU or a maximum so near its other side that
+    rounding moves an update by percents.
+    """
+    generator = np.random.default_rng(seed)
+
+    def weight(old: Any) -> Any:
+        if np.ndim(old) == 1:
+            return old  # Biases and scales are constants.
+        *window, ins, outs = np.shape(old)
+        limit = np.sqrt(6 / (np.prod(window) * (ins + outs)))
+        return generator.uniform(-limit, limit, np.shape(old)).astype(np.float32)
+
+    old = made.process.get_model_weights(state)
+    weights = tff.learning.models.ModelWeights(
+        [weight(one) for one in old.trainable], list(old.non_trainable)
+    )
+    return made.process.set_model_weights(state, weights)
+
+
 @dataclasses.dataclass
 class Finished:
     weights: list[np.ndarray]

@@ -13,6 +13,7 @@ from fed_pretrain.executors.executor import ClientInput, Executor
 from fed_pretrain.tasks import known_tasks
 from fed_pretrain.tasks.definition import TaskOptions
 from groundwork.untyped import State
+from tests.fed_pretrain.executors import digits
 from tests.fed_pretrain.tasks import miniature
 
 OF_WORDS = ("word_lstm", "char_cnn_lm")
@@ -40,4 +41,4 @@ def prepared(device: Executor, folder: Path, model: str) -> Round:
     made = compose.build(config, task.model_fn(), task.payload_spec(2), task.objective)
     reader, work = task.reader("train"), LocalWork(2)
     inputs = [ClientInput(name, reader.bind(name, work, 3, 1)) for name in reader.client_ids]
-    return Round(made, device.initialize(made.process), inputs)
+    return Round(made, digits.drawn(made, device.initialize(made.process), seed=1), inputs)

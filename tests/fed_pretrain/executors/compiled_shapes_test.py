@@ -23,6 +23,7 @@ from groundwork.errors import UserError
 from tests.fed_pretrain.executors import digits
 
 SETTINGS = {name: digits.UPDATES[name] for name in ("fedavg", "fednova", "mimelite", "scaffold")}
+SETTINGS["dropout"] = {"dropout": 0.5}
 
 
 def payload_of_first(rows: int) -> Any:
@@ -51,7 +52,7 @@ def a_round(executor: DeviceExecutor, name: str, change: Any = None) -> Any:
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(n, marks=pytest.mark.slow if n in ("fednova", "scaffold") else ())
+        pytest.param(n, marks=pytest.mark.slow if n in ("fednova", "scaffold", "dropout") else ())
         for n in SETTINGS
     ],
 )

@@ -16,6 +16,7 @@ from fed_pretrain.clients import uneven_work
 from fed_pretrain.clients.local_work import LocalWork
 from fed_pretrain.clients.payload import make_payload, spec_of
 from fed_pretrain.executors.executor import ClientInput, Executor
+from fed_pretrain.models.dropout import KeyedDropout
 from fed_pretrain.tasks.objective import CrossEntropy, keras_loss
 from groundwork import embedded_packages
 
@@ -91,23 +92,24 @@ def clients(
     return made
 
 
-def build_model() -> tf.keras.Model:
+def build_model(dropout: float = 0.0) -> tf.keras.Model:
     layers = tf.keras.layers
     image = tf.keras.Input([8, 8, 1], dtype=tf.uint8)
     x = layers.Rescaling(1 / 255)(image)
     x = layers.Conv2D(4, 3, activation="relu", name="conv")(x)
-    return tf.keras.Model(image, layers.Dense(10, name="head")(layers.Flatten()(x)))
+    x = KeyedDropout(dropout, name="drop")(layers.Flatten()(x))
+    return tf.keras.Model(image, layers.Dense(10, name="head")(x))
 
 
-def model_fn() -> Any:
+def model_fn(dropout: float = 0.0) -> Any:
     spec = collections.OrderedDict(x=PAYLOAD["x"], y=PAYLOAD["y"])
     return tff.learning.models.from_keras_model(
-        build_model(), loss=keras_loss(OBJECTIVE), input_spec=spec, metrics=[]
+        build_model(dropout), loss=keras_loss(OBJECTIVE), input_spec=spec, metrics=[]
     )
 
 
 @functools.cache
-def algorithm(**settings: Any) -> Algorithm:
+def algorithm(dropout: float = 0.0, **settings: Any) -> Algorithm:
     defaults = {
         "population": len(SIZES),
         "population_rows": sum(SIZES.values()),
@@ -116,7 +118,7 @@ def algorithm(**settings: Any) -> Algorithm:
     }
     config = ResolvedAlgorithm(**(defaults | settings))
     spec = uneven_work.late_payload_spec(PAYLOAD) if config.late_rounds else PAYLOAD
-    return compose.build(config, model_fn, spec, OBJECTIVE)
+    return compose.build(config, functools.partial(model_fn, dropout), spec, OBJECTIVE)
 
 
 def start_weights() -> list[np.ndarray]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from data_prep.store import manifest
-from tests.data_prep.engines import clusters
+from tests.data_prep.engines import clusters, parity
 from tests.data_prep.engines.clusters import ROOT
 from tests.data_prep.engines.inputs import FILES, INPUTS
 
@@ -20,12 +20,12 @@ pytestmark = [
 ]
 Engine = Callable[[Path], contextlib.AbstractContextManager[Sequence[str]]]
 ENGINES: dict[str, Engine] = {
-    "two processes": lambda folder: contextlib.nullcontext(["--workers=2"]),
+    "in process, 2 workers": lambda folder: contextlib.nullcontext(["--workers=2"]),
     "Beam's job service": clusters.job_service,
     "Prism": clusters.prism,
     "Dask": clusters.dask,
-    "Dask loses a reader": lambda folder: clusters.dask(folder, "prepare_read:1"),
-    "Dask loses a writer": lambda folder: clusters.dask(folder, "prepare_merge:1"),
+    "Dask, which loses a reader": lambda folder: clusters.dask(folder, "prepare_read:1"),
+    "Dask, which loses a writer": lambda folder: clusters.dask(folder, "prepare_merge:1"),
 }
 
 
@@ -71,6 +71,7 @@ def given(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     assert done.returncode == 0, done.stderr
     fingerprint = made(folder)
     assert fingerprint is not None
+    parity.note("in process, 1 worker", request.param, fingerprint)
     return Input(request.param, folder, arguments, fingerprint)
 
 
@@ -79,6 +80,7 @@ def test_an_engine_makes_the_dataset_of_one_process(engine: str, given: Input) -
     with ENGINES[engine](given.folder) as options:
         done = prepare(given.folder, given.arguments, "--overwrite", *options)
     assert done.returncode == 0, done.stderr
+    parity.note(engine, given.name, made(given.folder))
     assert made(given.folder) == given.fingerprint
     assert [path.name for path in (given.folder / "common").iterdir()] == ["out"]
     if "loses" in engine:
@@ -148,6 +150,7 @@ def test_workers_that_share_no_folder_at_all_put_the_dataset_into_a_store(
             run("-m", "data_prep.prepare", *arguments, *options, output)
         made = json.loads(run("-c", _DOWNLOAD))
     found = json.loads(made["data/made/manifest.json"])
+    parity.note("Prism, all in a store that speaks S3", given.name, found["fingerprint"])
     assert found["fingerprint"] == given.fingerprint
     named = {shard["file"] for split in found["splits"].values() for shard in split["shards"]}
     assert named == {Path(name).name for name in made if name.endswith(".tfrecord")}

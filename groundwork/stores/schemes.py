@@ -70,6 +70,11 @@ def check(flag: str, text: str, served: bool) -> None:
     """
     if "\0" in text:
         raise UserError(f"--{flag}={text!r}: a path holds no NUL byte")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        # No JSON file could say what was asked for.
+        raise UserError(f"--{flag}={text!a}: is not UTF-8; rename it") from None
     before = _BEFORE_URL.match(text)
     url = text.removeprefix(before[0]) if before else text
     if scheme_of(url) is None:

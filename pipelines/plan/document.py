@@ -1,5 +1,6 @@
 """A YAML mapping that knows where each of its keys was written: a line of the file, or --set."""
 
+import json
 from pathlib import Path
 
 import yaml
@@ -109,7 +110,9 @@ def _parsed(text: str) -> tuple[Json, Json]:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         if _size(node, {}) > _MOST_NODES:
             raise _NotYaml(f"its aliases multiply it to more than {_MOST_NODES:,} values")
-        return node, _with_text_keys(yaml.safe_load(text))
+        value = _with_text_keys(yaml.safe_load(text))
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+        return node, value
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)
@@ -117,7 +120,8 @@ def _parsed(text: str) -> tuple[Json, Json]:
     except RecursionError as error:
         raise _NotYaml("it is nested too deep") from error
     except (ValueError, KeyError, AttributeError, TypeError, OverflowError) as error:
-        # So PyYAML meets a value that its tag or its form does not fit, like the date 2020-13-45.
+        # So PyYAML meets a value that its tag or its form does not fit, like the date 2020-13-45,
+        # and the encoder half a letter.
         raise _NotYaml(f"a value is not what it is written as: {error}") from error
 
 

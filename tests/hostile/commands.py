@@ -91,6 +91,9 @@ FAST: list[Command] = [
     Command(PREPARE, (*_DIGITS[:1], "--output=/proc/x")),
     Command(PREPARE, (*_DIGITS[:1], "--output=a\0b")),
     Command(PREPARE, (*_DIGITS[:1], "--output=" + "x" * 300)),
+    Command(PREPARE, (*_DIGITS[:1], "--output=out\udcff"), r"--output='out.udcff': is not UTF-8"),
+    Command(STUDY, ("--plan=quickstart", "--workdir=w\udcff", "--dry_run"), "is not UTF-8"),
+    Command(PREPARE, ("--source=arrays", "--output=out", "--input={noise}"), "is not an .npz file"),
     Command(PREPARE, (*_DIGITS[:1], "--output=gs://bucket/x"), "gs://"),
     Command(PREPARE, ("--source=csv", "--output=out"), "--input is missing"),
     Command(PREPARE, ("--source=csv", "--output=out", "--input={empty}"), "no such file"),
@@ -199,7 +202,7 @@ _FLAGS = {
     "executor": ("gpu", ""),
     "devices": ("GPU:0", "TPU", "CPU:99", "x", ""),
     "probes": ("no_such", "hessian,,x"),
-    "workdir": ("", "{text}", "{text}/x", "/proc/x", "a\0b", "gs://b/x"),
+    "workdir": ("", "w\udcff", "{text}", "{text}/x", "/proc/x", "a\0b", "gs://b/x"),
     "plugin": ("no_such_module", "1;2"),
     "evaluate_every": ("-1", "abc"),
 }  # fmt: skip

@@ -86,6 +86,7 @@ HOSTILE = {
     "a Python object": ("settings: !!python/object/apply:os.system [true]", "not YAML"),
     "a tab": ("settings:\n\tseed: 1", "line 22: not YAML"),
     "a NUL": ("settings: {seed: \0}", "not YAML"),
+    "half a letter": ('settings: {start: "\\ud800"}', "not YAML"),
     "an unknown alias": ("settings: *nothing", "undefined alias"),
     "a list as key": ("settings: {? [a] : 1}", "not YAML"),
     "a wrong value without end": ("seeds: [" + "x, " * 3000 + "]", r"seeds"),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -82,6 +84,10 @@ class Executor(abc.ABC):
     def runs_on(self) -> str:
         """The devices of client work and the versions there, where this process has others."""
         return ""
+
+    def profiled(self, folder: Path) -> contextlib.AbstractContextManager[None]:
+        """Within it, processes beside this one write into `folder` what they do, if they can."""
+        return contextlib.nullcontext()
 
     @abc.abstractmethod
     def close(self) -> None:

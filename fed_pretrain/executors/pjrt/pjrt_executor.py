@@ -6,9 +6,11 @@ run of the cohort, and their totals are merged in their order.
 """
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -33,7 +35,7 @@ from fed_pretrain.executors.pjrt.device_worker import (
     WorkerLost,
 )
 from groundwork.errors import UserError
-from groundwork.untyped import Computation, Leaf, Nested, Process, State
+from groundwork.untyped import Computation, Json, Leaf, Nested, Process, State
 
 Result = TypeVar("Result")
 _MEMORY = ("RESOURCE_EXHAUSTED", "out of memory", "Out of memory")
@@ -149,6 +151,25 @@ class PjrtExecutor(Executor):
 
     def runs_on(self) -> str:
         return "; ".join(worker.runs_on() for worker in self._ready())
+
+    @contextlib.contextmanager
+    def profiled(self, folder: Path) -> Iterator[None]:
+        """Of each worker that lives until the end of the block."""
+        workers = self._ready()
+        for worker in workers:
+            place = folder.resolve() / str(worker.device).replace(":", "_")
+            self._profile(worker, {"verb": "profile", "folder": str(place)})
+        yield
+        if self._workers is workers:
+            for worker in workers:
+                self._profile(worker, {"verb": "profiled"})
+
+    def _profile(self, worker: DeviceWorker, message: Json) -> None:
+        deadline = Deadline.after(self._options.round_timeout, "round_timeout")
+        try:
+            worker.call(message, deadline)
+        except (WorkerFailed, WorkerLost) as error:
+            raise UserError(f"--profile: {error}") from error
 
     def close(self) -> None:
         self._stop()

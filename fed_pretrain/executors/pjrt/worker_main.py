@@ -81,6 +81,15 @@ class Worker:
         self._carry, self._sums, self._shared = [], None, []
         return {"peak_memory": self._memory().get("peak_bytes_in_use", 0)}, totals
 
+    def profile(self, message: Json, arrays: Arrays) -> Reply:
+        """Until `profiled`: what this process and its device do, for TensorBoard."""
+        jax.profiler.start_trace(message["folder"])
+        return {}, []
+
+    def profiled(self, message: Json, arrays: Arrays) -> Reply:
+        jax.profiler.stop_trace()
+        return {}, []
+
     def _put(self, arrays: Arrays) -> list[jax.Array]:
         """Copies: on a CPU, JAX may otherwise go on reading the sender's memory."""
         if self._device.platform == "cpu":
@@ -100,6 +109,8 @@ def serve(channel: Channel, worker: Worker) -> NoReturn:
         "begin": worker.begin,
         "run": worker.run,
         "finish": worker.finish,
+        "profile": worker.profile,
+        "profiled": worker.profiled,
     }
     while True:
         message, arrays = channel.receive()

@@ -117,7 +117,7 @@ class SavingConfig:
     )
     tensorboard: bool = setting(True, "Write TensorBoard scalars and hyperparameters.")
     profile: tuple[int, ...] = setting(
-        (), "Rounds that TensorBoard shall show a profile of (this process alone, not its workers)."
+        (), "Rounds that TensorBoard shall show a profile of (native and beam: without workers)."
     )
     strict: bool = setting(
         False, "Refuse to continue a run that other versions of the code or its libraries made."

@@ -1,7 +1,7 @@
 """Where the time of a round goes, as TensorBoard's profile plugin reads it."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import tensorflow as tf
@@ -18,10 +18,16 @@ def check(asked: Sequence[int], rounds: int) -> None:
 
 
 @contextlib.contextmanager
-def of_round(folder: Path, number: int, asked: Sequence[int]) -> Iterator[None]:
-    """Writes a profile of what runs within this block, if it is asked for."""
+def of_round(
+    folder: Path,
+    number: int,
+    asked: Sequence[int],
+    elsewhere: Callable[[Path], contextlib.AbstractContextManager[None]],
+) -> Iterator[None]:
+    """Writes a profile of what runs within this block, here and `elsewhere`, if it is asked for."""
     if number not in asked:
         yield
         return
-    with tf.profiler.experimental.Profile(str(folder / FOLDER / f"round-{number:06d}")):
+    place = folder / FOLDER / f"round-{number:06d}"
+    with elsewhere(place), tf.profiler.experimental.Profile(str(place)):
         yield

@@ -207,7 +207,8 @@ class Training:
         # With privacy a round without clients adds noise too, or it would show that nobody came.
         ran = bool(inputs) or self._private
         if ran:
-            with profiling.of_round(self._folder, round_number, self._config.saving.profile):
+            asked, elsewhere = self._config.saving.profile, self._assembly.executor.profiled
+            with profiling.of_round(self._folder, round_number, asked, elsewhere):
                 row |= self._train(round_number, inputs)
         self._state = idle_rounds.after_round(
             self._layout, self._state, round_number, self._config.algorithm, ran=ran

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_federated as tff
+from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
 from fed_pretrain.clients.payload import spec_of
 from fed_pretrain.curvature import loss_operators
@@ -153,6 +154,19 @@ def test_the_size_of_launches_changes_nothing_but_rounding(pjrt):
         pjrt._most = 0
     weights = whole.state.global_model_weights, single.state.global_model_weights
     assert digits.difference(*weights) < 1e-6
+
+
+@pytest.mark.slow
+def test_a_profile_shows_the_programs_of_the_worker_and_ends_with_its_block(pjrt, tmp_path):
+    for name in ("first", "second"):
+        with pjrt.profiled(tmp_path / name):
+            pjrt.sum_clients(_scaled, np.float32(2), _vectors())
+        pjrt.sum_clients(_scaled, np.float32(2), _vectors())
+        [written] = (tmp_path / name).rglob("*.xplane.pb")
+        assert written.parents[2] == tmp_path / name / "CPU_0" / "plugins"
+        planes = xplane_pb2.XSpace.FromString(written.read_bytes()).planes
+        seen = {event.name for plane in planes for event in plane.event_metadata.values()}
+        assert any("worker_main" in event and "run" in event for event in seen)
 
 
 @pytest.mark.slow

@@ -38,6 +38,7 @@ from groundwork.untyped import Computation, Leaf, Nested, Process, State
 _LOCAL = "fed-pretrain-beam-"
 _TOTAL = "total"
 _PARTS = "parts"
+_ENGINE_FAILED = subprocess.SubprocessError, OSError, grpc.RpcError, grpc.FutureTimeoutError
 
 
 class BeamExecutor(Executor):
@@ -328,8 +329,8 @@ def _told(runner: str) -> Iterator[None]:
     """A user's mistake on a worker, or an engine that is not there, as one sentence."""
     try:
         yield
-    except (subprocess.SubprocessError, OSError, grpc.RpcError) as error:
-        sentence = " ".join(str(error).split())[:300]
+    except _ENGINE_FAILED as error:
+        sentence = " ".join(str(error).split())[:300] or "it does not answer"
         raise UserError(f"--runner={runner}: the engine failed: {sentence}") from error
     except (UserError, RuntimeError) as error:
         raise worker_errors.raised(error) or error from error

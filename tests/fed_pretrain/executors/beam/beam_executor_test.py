@@ -92,6 +92,10 @@ def test_what_no_worker_could_do_is_refused():
     lost = BeamExecutor(ExecutorOptions(executor="beam", runner="Nowhere"))
     with lost, pytest.raises(UserError, match="--runner=Nowhere: Beam cannot make it"):
         lost.sum_clients(_scaled_sums, np.float32(1), digits.clients(1))
+    nobody = "--job_endpoint=localhost:9 --job_server_timeout=1 --environment_type=LOOPBACK"
+    options = ExecutorOptions(executor="beam", runner="PortableRunner", runner_options=nobody)
+    with BeamExecutor(options) as silent, pytest.raises(UserError, match="it does not answer"):
+        silent.sum_clients(_scaled_sums, np.float32(1), digits.clients(1))
 
 
 @pytest.mark.slow

@@ -102,9 +102,10 @@ def _licence(start: Mapping[str, Json]) -> str | None:
 
 def _data(settings: Mapping[str, Json], config: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
     yield "task", settings["task"]
-    law = config.get("partition_law")
+    law, off = config.get("partition_law"), config.get("partition_deviation")
     if law:
-        yield "clients", law
+        aside = f", but for {off:.0%} of its examples, as labels ran out" if off else ""
+        yield "clients", law + aside
     yield "identity of the dataset", f"`{config['dataset_fingerprint']}`"
 
 

@@ -24,7 +24,14 @@ def setting(study: Study, task: str) -> str:
         parts.append(f"{clients} a round")
     parts += [*_privacy(runs), seeds(study, task)]
     laws = unique(run.config.get("partition_law") for run in runs)
-    return "; ".join([", ".join(parts), *filter(None, laws)])
+    return "; ".join([", ".join(parts), *(law + _deviation(runs, law) for law in laws if law)])
+
+
+def _deviation(runs: Sequence[Run], law: str) -> str:
+    """How far the pool kept clients from the law they were drawn from, where the runs say it."""
+    drawn = [run.config for run in runs if run.config.get("partition_law") == law]
+    shares = [round(100 * one.get("partition_deviation", 0.0)) for one in drawn]
+    return f", but for {span(shares)} % of its examples, as labels ran out" if any(shares) else ""
 
 
 def seeds(study: Study, task: str) -> str:

@@ -139,10 +139,15 @@ def claim(folder: Path, assembly: Assembly) -> None:
     files.write_json(folder / "start.json", report)
 
 
-def _partition_law(partition: Mapping[str, Json]) -> dict[str, str]:
-    """What clients were drawn from, where a partition has several laws."""
-    law = partition.get("drawn", {}).get("law")
-    return {"partition_law": law} if law else {}
+def _partition_law(partition: Mapping[str, Json]) -> dict[str, Json]:
+    """What clients were drawn from, where a partition has several laws, and how far they are off.
+
+    The deviation is the share of a client's training examples that carry other labels than drawn.
+    """
+    drawn = partition.get("drawn", {})
+    off = drawn.get("mean_deviation", {}).get("train")
+    told = {"partition_law": drawn.get("law"), "partition_deviation": off}
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def _refuse_another(path: Path, before: Mapping[str, Json], assembly: Assembly) -> None:

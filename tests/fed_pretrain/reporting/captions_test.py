@@ -32,3 +32,14 @@ def test_a_setting_names_the_law_that_clients_were_drawn_from(tmp_path) -> None:
     runs = [run_with(tmp_path, config) for _ in range(2)]
     words = captions.setting(toy_study.study(runs), "toy")
     assert words == "4 rounds, 2 seeds; mixes ~ Dir(0.1 p)"
+
+
+def test_a_setting_says_how_far_the_pool_kept_clients_from_their_law(tmp_path) -> None:
+    def words(*deviations: float) -> str:
+        config = {"partition_law": "mixes ~ Dir(0.1 p)"}
+        runs = [run_with(tmp_path, config | {"partition_deviation": off}) for off in deviations]
+        return captions.setting(toy_study.study([*runs, run_with(tmp_path, {})]), "toy")
+
+    aside = ", but for 19–22 % of its examples, as labels ran out"
+    assert words(0.216, 0.194).endswith("Dir(0.1 p)" + aside)
+    assert words(0.0, 0.001).endswith("Dir(0.1 p)")

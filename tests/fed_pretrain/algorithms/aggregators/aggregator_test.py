@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from fed_pretrain.algorithms.aggregators.aggregator import share_sent
 from fed_pretrain.algorithms.aggregators.quantization import quantized
 from fed_pretrain.algorithms.aggregators.secure_sum import decode, encode
 from fed_pretrain.algorithms.algorithm_config import (
@@ -177,6 +178,18 @@ def test_what_is_sent_beside_a_quantized_update_is_sent_whole(update, sent) -> N
     settings = {"client_update": update, **facts}
     algorithm = build(ResolvedAlgorithm(**settings, compression="quantize", alignment="none"))
     assert algorithm.models_up == sent
+
+
+def test_a_secure_sum_sends_48_bits_a_value_and_a_quantized_update_its_own() -> None:
+    shares = [
+        share_sent(ResolvedAlgorithm(**settings))
+        for settings in (
+            {},
+            {"secure_aggregation": True},
+            {"compression": "quantize", "compression_bits": 4},
+        )
+    ]
+    assert shares == [1.0, 1.5, 0.125]
 
 
 def test_the_largest_sum_that_is_allowed_does_not_wrap() -> None:

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from fed_pretrain.executors.device import placement
+from fed_pretrain.executors.executor_options import ExecutorOptions
 
 
 @pytest.mark.parametrize(
@@ -25,3 +26,8 @@ def test_a_bare_gpu_means_all_of_them_and_a_bare_cpu_one(monkeypatch, devices, m
     monkeypatch.setattr(tf.config, "list_logical_devices", found)
     monkeypatch.setattr(placement, "_memory_growth", lambda: None)
     assert placement.existing(devices) == meant
+
+
+def test_clients_in_flight_are_those_asked_for_and_some_where_nobody_asks() -> None:
+    assert placement.place(ExecutorOptions(clients_in_flight=3)).clients_in_flight == 3
+    assert placement.place(ExecutorOptions()).clients_in_flight > 0

@@ -23,6 +23,7 @@ import numpy as np
 
 from fed_pretrain.starts import virtual_features
 from fed_pretrain.starts.virtual_features import Gaussians, Head
+from groundwork.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,7 +141,14 @@ def _solve(second_moment: np.ndarray, features: np.ndarray, strength: float) -> 
     """`strength` is in units of the mean eigenvalue, so that a scale of phi changes nothing."""
     size = len(second_moment)
     lift = strength * float(np.trace(second_moment)) / size
-    solved: np.ndarray = np.linalg.solve(second_moment + lift * np.eye(size), features.T).T
+    try:
+        solved: np.ndarray = np.linalg.solve(second_moment + lift * np.eye(size), features.T).T
+    except np.linalg.LinAlgError:
+        why = "give a larger strength (default 0.01)" if lift or not strength else "it is zero"
+        raise UserError(
+            f"--start_head_strength={strength:g}: the second moment of the {size} features that the"
+            f" head is given is singular: {why}"
+        ) from None
     return solved
 
 

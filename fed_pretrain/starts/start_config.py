@@ -23,6 +23,7 @@ LORA_AVERAGES = (FEDIT, FFA, FEDEX)
 
 # What becomes of the head.
 HEAD_AUTO, HEAD_NEW, HEAD_KEEP, HEAD_SLICE = "auto", "new", "keep", "slice"
+GAUSSIAN = "gaussian"
 DIAGONAL, SPHERICAL = "diagonal", "spherical"
 COVARIANCES = (DIAGONAL, SPHERICAL)
 HEADS = (HEAD_AUTO, HEAD_NEW, HEAD_KEEP, HEAD_SLICE, *closed_form.FORMS)
@@ -183,6 +184,10 @@ class StartConfig:
             )
         if self.head_mixtures < 1:
             raise UserError(f"--start_head_mixtures is {self.head_mixtures}, must be at least 1")
+        if self.head != GAUSSIAN and (self.head_mixtures > 1 or self.head_covariance != DIAGONAL):
+            raise UserError(
+                "--start_head_mixtures and --start_head_covariance need --start_head=gaussian"
+            )
         if self.noise < 0:
             raise UserError(f"--start_noise is {self.noise}, must not be negative")
         if self.blend is not None:
@@ -215,6 +220,8 @@ class StartConfig:
                 continue
             if self.trainable != trainable_layers.LORA:
                 raise UserError(f"--{field.name} needs --trainable=lora")
+        if not self.lora_alpha:
+            raise UserError("--lora_alpha=0: adapters that count by nothing cannot train")
         if self.lora_average not in LORA_AVERAGES:
             raise UserError(
                 f"--lora_average is {self.lora_average!r}, must be one of"

@@ -88,6 +88,8 @@ def norm_of_a_client(clip: float, moment: str | None) -> float:
 
 def _check_protected(form: ClosedForm, config: StartConfig) -> None:
     """Refuses what the sums over all clients do not give."""
+    if not config.head_clip:
+        raise UserError("--start_head_clip=0 leaves nothing of what a client sends: give 1 or more")
     hidden = "which neither --secure_aggregation nor --dp_noise_multiplier lets the server see"
     if form.wants_each and not form.does_without:
         raise UserError(
@@ -192,6 +194,11 @@ class _Fit:
         self._moment = config.head_covariance if form.from_mixtures else form.second_moment
         self._norm = norm_of_a_client(config.head_clip, self._moment)
         total, each = self._sums()
+        if not total.counts.any():
+            raise UserError(
+                f"--start_head={form.name}: of no example the features are finite, so that no"
+                " client sent any sums"
+            )
         head = form.fit(total, each, config.head_strength)
         scale, squared = self._second_pass(head)
         self.values = layer.values(Head(head.rows * scale, head.bias * scale))

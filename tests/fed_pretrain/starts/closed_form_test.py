@@ -8,6 +8,7 @@ from sklearn.linear_model import Ridge
 
 from fed_pretrain.starts import closed_form, virtual_features
 from fed_pretrain.starts.closed_form import FORMS, ClassSums
+from groundwork.errors import UserError
 
 CLASSES, WIDTH = 4, 6
 
@@ -88,6 +89,14 @@ def test_fewer_examples_than_features_have_a_head_all_the_same(clients) -> None:
     rows = fitted("ridge", clients[2:3], 0.01)
     assert np.isfinite(rows).all()
     assert rows.any()
+
+
+@pytest.mark.parametrize("head", ["ridge", "cof"])
+def test_a_second_moment_without_an_inverse_is_refused(clients, head) -> None:
+    dead = [(x * np.asarray([1.0] * (WIDTH - 1) + [0.0]), y) for x, y in clients]
+    with pytest.raises(UserError, match=r"--start_head_strength=0: .* singular"):
+        fitted(head, dead, 0.0)
+    assert np.isfinite(fitted(head, dead, 0.01)).all()
 
 
 def test_calibration_draws_from_the_classes_own_covariances_lifted(clients, monkeypatch) -> None:

@@ -12,7 +12,7 @@ from fed_pretrain.algorithms.aggregators import secure_sum
 from fed_pretrain.algorithms.protected_sums import Protection
 from fed_pretrain.executors.executor_options import ExecutorOptions
 from fed_pretrain.executors.pjrt import environment
-from fed_pretrain.experiment.assembly import calibration, one_pass_head
+from fed_pretrain.experiment.assembly import calibration, head_layer, one_pass_head
 from fed_pretrain.experiment.assembly.assemble import assemble
 from fed_pretrain.experiment.assembly.session import Session
 from fed_pretrain.models.weights import ModelArrays
@@ -243,8 +243,34 @@ def test_what_it_cannot_do_is_refused(session, tmp_path) -> None:
         assembled(session, tmp_path, "gaussian", start, algorithm=None, algorithm_settings=noise)
     with pytest.raises(UserError, match="--start_head_covariance is 'full'"):
         StartConfig(head="gaussian", head_covariance="full")
+    secure = (("secure_aggregation", True),)
+    start = {"noise": 1e38}
+    with pytest.raises(UserError, match="features that the head is given is singular: it is zero"):
+        assembled(session, tmp_path, "ridge", start, algorithm=None, algorithm_settings=secure)
+    with pytest.raises(UserError, match="--start_head_clip=0 leaves nothing"):
+        assembled(
+            *(session, tmp_path, "ncm", {"head_clip": 0.0}),
+            algorithm=None,
+            algorithm_settings=secure,
+        )
+    with pytest.raises(UserError, match="need --start_head=gaussian"):
+        StartConfig(head="ridge", head_mixtures=2)
     with pytest.raises(UserError, match="pretrain has none"):
         pretrain(PretrainConfig("digits", str(tmp_path), start=StartConfig(head="ridge")))
+
+
+def test_sums_of_no_example_are_refused(session, tmp_path, monkeypatch) -> None:
+    nothing = ClassSums(np.zeros([10, 288]), np.zeros(10))
+    monkeypatch.setattr(one_pass_head._Fit, "_sums", lambda self: (nothing, []))
+    with pytest.raises(UserError, match="--start_head=ncm: of no example the features are finite"):
+        assembled(session, tmp_path, "ncm", {"head_strength": 0.2})
+
+
+def test_a_task_without_one_label_an_example_is_refused() -> None:
+    definition, encoder = SimpleNamespace(objective=None), SimpleNamespace(y_shape=(20,))
+    words = SimpleNamespace(name="next_word", definition=definition, encoder=encoder)
+    with pytest.raises(UserError, match=r"--start_head=ncm: .* label an example, which task 'next"):
+        head_layer.HeadLayer(None, words, None, None, "--start_head=ncm")
 
 
 def a_start(**changed) -> SimpleNamespace:

@@ -106,5 +106,7 @@ def test_heads_stay_with_their_clients_and_the_server_has_the_adapters(
 def test_settings_of_adapters_without_adapters_are_refused() -> None:
     with pytest.raises(UserError, match="--lora_rank needs --trainable=lora"):
         StartConfig(lora_rank=3)
+    with pytest.raises(UserError, match="--lora_alpha=0: adapters that count by nothing"):
+        StartConfig(trainable="lora", lora_alpha=0.0)
     with pytest.raises(UserError, match="--lora_targets=\\(: not a regular expression"):
         StartConfig(trainable="lora", lora_targets="(")

@@ -5,11 +5,14 @@ The fused GPU kernel has no second derivative; curvature needs the plain cell.
 
 import tensorflow as tf
 
+from fed_pretrain.models import lstm_loop
 from fed_pretrain.models.attention import MeanOfTokens
 
 
 def lstm(units: int, name: str, *, cudnn: bool = True, **kwargs: object) -> tf.keras.layers.Layer:
     """All hidden states of an LSTM; `cudnn=False` can be differentiated twice on every device."""
+    if lstm_loop.wanted():
+        return lstm_loop.LSTM(units, return_sequences=True, name=name, **kwargs)
     if cudnn:
         return tf.keras.layers.LSTM(units, return_sequences=True, name=name, **kwargs)
     cell = tf.keras.layers.LSTMCell(units, **kwargs)

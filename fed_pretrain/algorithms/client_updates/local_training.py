@@ -15,6 +15,7 @@ from fed_pretrain.algorithms.client_updates.local_optimizers import LocalSetting
 from fed_pretrain.clients import payload as payloads
 from fed_pretrain.clients.local_work import PADDING_ROW
 from fed_pretrain.models import dropout
+from fed_pretrain.models.lstm_loop import differentiated_once
 from fed_pretrain.models.tracing import Traced
 from fed_pretrain.models.zero_start import starting_at_zero
 from fed_pretrain.tasks.objective import CrossEntropy, Loss
@@ -45,11 +46,11 @@ class LocalTraining:
         """`head`: the positions of the trainable weights that move by the head's rate.
 
         `first`: of those that move alone in the `first_steps` of a round, and rest afterwards.
-        `fixed_shapes`: see payload.batch_at.
+        `fixed_shapes`: see payload.batch_at; without, client work runs on a CPU as TensorFlow does.
         """
         self._fixed_shapes = fixed_shapes
         self._head, self._first, self._first_steps = frozenset(head), frozenset(first), first_steps
-        with starting_at_zero():
+        with starting_at_zero(), differentiated_once(not fixed_shapes):
             self._build(model_fn, objective, settings, anchored)
 
     def _build(

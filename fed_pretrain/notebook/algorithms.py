@@ -39,4 +39,6 @@ def algorithm(name: str | None = None, **settings: Json) -> Algorithm:
 
 
 def of(given: "str | Algorithm") -> Algorithm:
+    if not isinstance(given, (Algorithm, str, type(None))):
+        raise ArgumentError(f"algorithm is a {type(given).__name__}; a name of one is wanted")
     return given if isinstance(given, Algorithm) else algorithm(given)

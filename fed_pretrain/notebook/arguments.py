@@ -17,7 +17,13 @@ from groundwork.untyped import Json
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-_WORDS = {int: "a whole number", float: "a number", bool: "True or False", str: "a text"}
+_WORDS = {
+    int: "a whole number",
+    float: "a number",
+    bool: "True or False",
+    str: "a text",
+    tuple: "a list of texts",
+}
 
 
 def sections(given: Mapping[str, Json], without: tuple[str, ...] = ("start",)) -> dict[str, Json]:
@@ -71,6 +77,8 @@ def checked(
     kinds = _kinds(typing.get_type_hints(config)[field.name])
     if isinstance(value, (list, tuple)) and str in kinds:
         value = ",".join(map(str, value))
+    if tuple in kinds and isinstance(value, (str, list)):
+        value = tuple(value.split(",") if isinstance(value, str) else map(str, value))
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     if isinstance(value, int) and not isinstance(value, bool) and int not in kinds:
@@ -92,4 +100,4 @@ def checked(
 def _kinds(hint: Json) -> tuple[type, ...]:
     union = typing.get_origin(hint) in (typing.Union, types.UnionType)
     kinds = typing.get_args(hint) if union else (hint,)
-    return tuple(kind for kind in kinds if kind is not type(None))
+    return tuple(typing.get_origin(kind) or kind for kind in kinds if kind is not type(None))

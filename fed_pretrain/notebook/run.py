@@ -33,6 +33,7 @@ from fed_pretrain.notebook.models import Model
 from fed_pretrain.notebook.starts import Given
 from fed_pretrain.notebook.watching import OnRound
 from fed_pretrain.tasks import own_model
+from groundwork.stores import schemes
 from groundwork.untyped import Json, Nested, Process
 
 if TYPE_CHECKING:
@@ -302,8 +303,12 @@ class Place:
     def __init__(self, workdir: str | os.PathLike[str] | None) -> None:
         if not isinstance(workdir, (str, os.PathLike, type(None))):
             raise ArgumentError(f"workdir is a {type(workdir).__name__}; a path is wanted")
-        self._temporary = workdir is None
+        schemes.check("workdir", os.fspath(workdir or ""), served=False)
+        self._temporary = not workdir
         self.folder = Path(workdir or tempfile.mkdtemp(prefix="fed_pretrain_")).absolute()
+        above = next(path for path in (self.folder, *self.folder.parents) if path.exists())
+        if not above.is_dir():
+            raise ArgumentError(f"workdir={self.folder}: {above} is a file")
 
     def __enter__(self) -> "Place":
         return self

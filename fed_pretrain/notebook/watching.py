@@ -6,6 +6,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from fed_pretrain.notebook.argument_errors import ArgumentError
 from fed_pretrain.tracking.follower import FollowedRun, Follower, Row
 from groundwork.untyped import Json
 
@@ -41,6 +42,10 @@ def followers(on_round: OnRound | None, label: str = "") -> list[Follower]:
 
     The bar is shown where a cell writes when this is called.
     """
+    if not callable(on_round) and on_round is not None:
+        raise ArgumentError(
+            f"on_round is a {type(on_round).__name__}; a function of a row is wanted"
+        )
     found: list[Follower] = [_Told(on_round)] if on_round is not None else []
     return [*found, *([_Bar(label)] if in_notebook() else [])]
 

@@ -51,6 +51,13 @@ def test_a_wrong_argument_is_named(six, given, sentence):
         run.config_of(six, "classification", None, algorithms.algorithm("fedavg"), 0, given)
 
 
+@pytest.mark.parametrize("track", ["mlflow,wandb", ["mlflow", "wandb"], ("mlflow", "wandb")])
+def test_several_texts_are_a_list_or_one_with_commas(six, track):
+    chosen = algorithms.algorithm("fedavg")
+    config = run.config_of(six, "classification", None, chosen, 0, {"track": track})
+    assert config.tracking.track == ("mlflow", "wandb")
+
+
 def test_algorithms_and_starts_are_checked_when_they_are_made():
     with pytest.raises(ArgumentError, match=r"algorithm='fedavgg' \(did you mean 'fedavg'\?\)"):
         algorithms.algorithm("fedavgg")

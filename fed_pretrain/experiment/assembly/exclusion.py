@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from data_prep.store.reader import PreparedDataset
-from fed_pretrain.experiment.assembly.run_config import AUTO, NONE
+from fed_pretrain.experiment.assembly.run_config import ALL_BUT, AUTO, NONE
 from fed_pretrain.starts.origins.proxy_origin import GROUP, ProxyPretraining
 from groundwork import from_json
 from groundwork.errors import UserError
@@ -42,7 +42,9 @@ def find(
     if setting == NONE:
         return Exclusion()
     if setting != AUTO:
-        return Exclusion(_named(mirror.here(setting), dataset), f"--exclude_clients={setting}")
+        named = _named(mirror.here(setting.removeprefix(ALL_BUT)), dataset)
+        ids = named if not setting.startswith(ALL_BUT) else _known(dataset) - named
+        return Exclusion(ids, f"--exclude_clients={setting}")
     groups = [one.client_ids or frozenset() for one in pretrainings if one.is_of(dataset)]
     return Exclusion(
         frozenset().union(*groups),
@@ -51,8 +53,12 @@ def find(
     )
 
 
+def _known(dataset: PreparedDataset) -> frozenset[str]:
+    return frozenset().union(*(dataset.index(split).client_ids for split in dataset.splits))
+
+
 def _named(path: Path, dataset: PreparedDataset) -> frozenset[str]:
-    known = {client_id for split in dataset.splits for client_id in dataset.index(split).client_ids}
+    known = _known(dataset)
     ids = _read(path)
     for client_id in ids:
         if client_id not in known:

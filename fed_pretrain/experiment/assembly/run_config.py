@@ -18,8 +18,8 @@ from groundwork.settings import setting
 from groundwork.untyped import Json
 
 STOP, DROP_CLIENT = "stop", "drop_client"
-# Values of --exclude_clients that are no file.
-AUTO, NONE = "auto", "none"
+# Values of --exclude_clients that are no file, and what turns a file round.
+AUTO, NONE, ALL_BUT = "auto", "none", "all_but:"
 # When the features of a frozen body are computed once.
 AUTO_CACHE, ALWAYS, NEVER = "auto", "always", "never"
 # Of a field: a resumed run may change it, for it moves no number of the rounds that are done.
@@ -59,8 +59,8 @@ class WorkConfig:
         url=True,
         moves_numbers=False,  # who is left out counts, not how they were named
         help="Clients left out of training and evaluation: a file with one id a line, a JSON list, "
-        "or pretrain's start.ckpt.json; auto: the group that the start was pre-trained on, if it "
-        "is of this dataset; none.",
+        "or pretrain's start.ckpt.json; all_but:FILE leaves out all others; auto: the group that "
+        "the start was pre-trained on, if it is of this dataset; none.",
     )
 
 

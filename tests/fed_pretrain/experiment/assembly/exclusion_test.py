@@ -107,6 +107,16 @@ def test_the_same_ids_in_another_file_continue_a_run_and_other_ids_are_refused(t
         train(small(tmp_path / "run", work={"exclude_clients": str(listed), "rounds": 3}))
 
 
+def test_all_but_a_group_are_those_whom_the_group_leaves_out(pretrained, digits, group) -> None:
+    file = pretrained / "start.ckpt.json"
+    rest = exclusion.find(f"all_but:{file}", digits, [])
+    assert len(rest.client_ids) == 14 - len(group)
+    assert rest.client_ids.isdisjoint(group)
+    assert rest.client_ids | exclusion.find(str(file), digits, []).client_ids == set(
+        digits.index("train").client_ids
+    )
+
+
 def test_a_run_that_is_looked_at_later_needs_the_file_no_more(tmp_path):
     file = tmp_path / "ids.txt"
     file.write_text("form_03\n")

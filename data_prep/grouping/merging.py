@@ -83,11 +83,11 @@ def _sizes(paths: list[Path], low: int, high: int) -> Sizes:
     """Examples of each client: all, those that count towards its limits, those shipped to train."""
     sizes: Sizes = collections.defaultdict(lambda: [0, 0, 0])
     for path in paths:
-        for _, row in entries(path, low, high, payloads=False):
-            size = sizes[row.client]
+        for _, (client, _, _, split, _, counted) in entries(path, low, high, payloads=False):
+            size = sizes[client]
             size[0] += 1
-            size[1] += row.counted
-            size[2] += row.split == TRAIN
+            size[1] += counted
+            size[2] += split == TRAIN
     return sizes
 
 
@@ -107,20 +107,20 @@ def _write(
     by_time = timed and job.splits.rule == "by_cutoff"  # Otherwise by the order value.
     counting = bool(job.vocabulary) and vocabulary.needs_counts(job.vocabulary)
     tokens = vocabulary.tokenizer(job.described["extra"])
-    for _, row in stream:
-        if row.client != client:
-            client, name = row.client, row.client.decode()
+    for _, (of, order, payload, shipped, label, _) in stream:
+        if of != client:
+            client, name = of, of.decode()
             size, counted, train = (0, 0, 0) if sizes is None else sizes[client]
             reason = _outside(job.limits, counted)
             splitter.start_client(name, size, train)
         if reason is not None:
             dropped[reason] += 1
             continue
-        order = examples.integer_of(row.payload, CREATED) if by_time else row.order
-        split = splitter.code(order, row.split)
-        writers[split].add(name, row.payload, row.label)
+        value = examples.integer_of(payload, CREATED) if by_time else order
+        split = splitter.code(value, shipped)
+        writers[split].add(name, payload, label)
         if counting and split == TRAIN:
-            words.update(tokens(examples.text_of(row.payload, TEXT)))
+            words.update(tokens(examples.text_of(payload, TEXT)))
 
 
 def _outside(limits: ClientLimits | None, size: int) -> str | None:

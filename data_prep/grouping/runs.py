@@ -29,6 +29,8 @@ _CHUNK = 1 << 18
 _ENTRY_MEMORY = 250
 PlainRow = tuple[bytes, int, bytes, int, int, int]
 """A row as engines know it."""
+RunEntry = tuple[int, PlainRow]
+"""A row behind the hash of its client."""
 _hash = functools.lru_cache(100_000)(stable_hash)
 
 
@@ -43,10 +45,6 @@ class Row(NamedTuple):
     label: int
     counted: int
     """Whether it counts towards the client's size (see ClientLimits)."""
-
-
-RunEntry = tuple[int, Row]
-"""A row behind the hash of its client."""
 
 
 class RunSpiller:
@@ -133,7 +131,7 @@ def entries(path: Path, low: int, high: int, *, payloads: bool = True) -> Iterat
             if low <= key < high:
                 client = buffer[position + size : client_end]
                 payload = buffer[client_end:end] if payloads else b""
-                yield key, Row(client, order, payload, split, label, counted)
+                yield key, (client, order, payload, split, label, counted)
             position = end
         more = next(chunks, None)
         if more is None:

@@ -39,7 +39,7 @@ def _refusal(job: Job, error: Exception) -> UserError:
         return error
     if isinstance(error, OSError):
         kind = Interrupted if job.local and error.errno in NO_ROOM else UserError
-        return kind(of_system(error, AGAIN))
+        return kind(of_system(error, AGAIN) if job.local else of_system(error))
     if job.num_kept(READ):
         return Interrupted(f"{error}; what was read of other files is kept")
     return UserError(str(error))

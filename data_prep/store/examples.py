@@ -3,6 +3,7 @@
 The result equals `tf.train.Example.SerializeToString(deterministic=True)`: features by name.
 """
 
+import functools
 import struct
 from collections.abc import Callable, Mapping, Sequence
 
@@ -36,6 +37,12 @@ def _field(number: int, content: bytes) -> bytes:
     return _LENGTH_DELIMITED[number] + varint(len(content)) + content
 
 
+@functools.lru_cache(_LARGEST_CACHE)
+def _header(length: int) -> bytes:
+    """All that precedes the features of a record; lengths repeat."""
+    return _LENGTH_DELIMITED[1] + varint(length)
+
+
 class ExampleEncoder:
     """Turns a dict of values into the bytes of a tf.train.Example."""
 
@@ -54,7 +61,8 @@ class ExampleEncoder:
                 self._refuse_names(values)
             except (TypeError, ValueError, OverflowError, AttributeError, struct.error) as error:
                 raise WrongValue(f"feature {name!r}: {error}") from None
-        return _field(1, b"".join(entries))
+        content = b"".join(entries)
+        return _header(len(content)) + content
 
     def _refuse_names(self, values: Mapping[str, Feature]) -> None:
         wanted = {name for name, _ in self._encoders}

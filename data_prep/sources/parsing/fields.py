@@ -68,7 +68,7 @@ def text(row: Mapping[str, Feature], name: str, default: str | None = None) -> s
 def encodable(value: str) -> str:
     """Replaces lone surrogates (JSON may hold them, UTF-8 cannot) by the replacement character."""
     try:
-        value.encode("utf-8")
+        _ = value.isascii() or value.encode("utf-8")
     except UnicodeEncodeError:
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return value

@@ -52,14 +52,14 @@ def test_shards_cover_everything_once_and_keep_clients_whole(tmp_path: Path) -> 
     for shards in (1, 2, 7, 64):
         parts = [list(merged(paths, *shard_range(shard, shards))) for shard in range(shards)]
         assert [entry for part in parts for entry in part] == whole
-        clients = [client for part in parts for client in {row.client for _, row in part}]
+        clients = [client for part in parts for client in {row[0] for _, row in part}]
         assert len(clients) == len(set(clients))
 
 
 def test_an_entry_larger_than_a_read_comes_back_whole(tmp_path: Path) -> None:
     payload = random.Random(1).randbytes(3 * runs._CHUNK + 17)
     paths = spilled(tmp_path, [(b"a", 0, payload, 0, 0, 1), (b"b", 0, b"x", 0, 0, 1)], 1 << 30)
-    assert payload in [row.payload for _, row in merged(paths, 0, HASH_SPACE)]
+    assert payload in [row[2] for _, row in merged(paths, 0, HASH_SPACE)]
 
 
 def test_ranges_of_shards_meet_without_gap_or_overlap() -> None:

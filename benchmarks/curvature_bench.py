@@ -10,6 +10,9 @@ get the same weights and rows in one file, as many threads as we have, and the s
 curvature_peers.py, which names every difference). All take turns; figures are medians of the turns.
 Only ours count the product that checks the residual. Data: the embedded MNIST digits, Dirichlet
 clients, drawn in proportion to client size; random start; seed 0.
+
+Last, the eigenvalue along federated training: what a search costs that begins at the eigenvector of
+the probed round before (near), and one that begins anew.
 """
 
 import collections
@@ -21,7 +24,7 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -33,6 +36,7 @@ from benchmarks import machine, smoke
 
 TOLERANCE = 1e-3
 GOAL_MATVEC = 3.0
+PROBED_ROUNDS = (0, 1, 2, 4, 8)
 PEERS = pathlib.Path(__file__).with_name("curvature_peers.py")
 
 Figures = dict[str, float]
@@ -55,13 +59,16 @@ def main() -> None:
         turns = 1 if arguments.smoke else max(3, arguments.repeats)
         cost = problem.cost_of_a_matvec(turns)
         report("matvec", cost)
+        rounds = PROBED_ROUNDS[:2] if arguments.smoke else PROBED_ROUNDS
+        training = problem.along_training(rounds)
+        report("along training", training)
         if not arguments.peers:
             found = compare({"fed_pretrain": problem.solve}, arguments.repeats)
             if arguments.smoke:
                 figures = {f"matvec {name}": value for name, value in cost.items()}
-                figures |= found["fed_pretrain"]
+                figures |= found["fed_pretrain"] | training
                 del figures["difference_to_ours"]  # Nothing differs from itself.
-                smoke.check(figures, count=10)
+                smoke.check(figures, count=14)
             return
         command = [arguments.peers, str(PEERS), str(file), str(cores)]
         with contextlib.closing(Peers(command)) as peers:
@@ -122,6 +129,23 @@ class Problem:
             "clients": len(self._clients),
         }
 
+    def along_training(self, rounds: Sequence[int]) -> Figures:
+        """Products and CPU seconds of all searches after the first of these rounds."""
+        from fed_pretrain.curvature import lanczos
+
+        spent: Figures = collections.Counter()
+        near: list[np.ndarray] = []
+        for weights in trained(rounds):
+            operator = self._operator(None, weights)
+            for name, known in (("anew", []), ("near", near)):
+                cpu = time.process_time()
+                found = lanczos.eigenpairs(operator, tolerance=TOLERANCE, near=known)
+                if near:
+                    spent[f"{name} products"] += found.matvecs
+                    spent[f"{name} cpu_seconds"] += time.process_time() - cpu
+            near = [pair.vector for pair in found.pairs]
+        return dict(spent)
+
     def save(self, file: pathlib.Path) -> None:
         """The peers get rows as the first convolution sees them."""
         import tensorflow as tf
@@ -135,7 +159,7 @@ class Problem:
         named = dict(zip(cases.weight_names(model), self._weights.trainable, strict=True))
         np.savez(file, x=x, y=np.concatenate([p["y"] for p in payloads]), **named)
 
-    def _operator(self, product: Any) -> Any:
+    def _operator(self, product: Any, weights: Any = None) -> Any:
         from fed_pretrain.curvature import loss_operators
 
         positions = range(len(self._weights.trainable))
@@ -143,8 +167,26 @@ class Problem:
             self._task, self._start.build_model, positions, product or loss_operators.hessian
         )
         return loss_operators.CurvatureOperator(
-            self._executor, computation, self._weights, self._clients, positions
+            self._executor, computation, weights or self._weights, self._clients, positions
         )
+
+
+def trained(rounds: Sequence[int]) -> Iterator[Any]:
+    """The weights after each of these rounds of the task's own training."""
+    from fed_pretrain.experiment.assembly import round_clients, session
+    from fed_pretrain.experiment.assembly.assemble import assemble
+    from fed_pretrain.experiment.assembly.run_config import RunConfig
+    from fed_pretrain.experiment.workdir.checkpoints import StateLayout
+
+    made = assemble(RunConfig("mnist5k", "", model="emnist_cnn"), session.shared())
+    layout = StateLayout.of(made.algorithm, made.start.names)
+    state = layout.with_model(made.algorithm.initial_state(made.executor), made.start.weights)
+    for number in range(max(rounds) + 1):
+        if number:
+            clients = round_clients.inputs(made, number)
+            state = made.executor.run_round(made.algorithm, state, clients).state
+        if number in rounds:
+            yield layout.model(state)
 
 
 class Peers:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,6 +11,8 @@ import numpy as np
 from fed_pretrain.curvature.linear_operator import Counted, Operator, unit_vector
 
 End = Literal["largest", "smallest"]
+# Of a start from known vectors: by itself one that is no longer the outermost would stay.
+_SHARE_OF_RANDOM = 0.1
 
 
 @dataclass(frozen=True)
@@ -92,15 +94,19 @@ def eigenpairs(
     max_iterations: int = 100,
     tolerance: float = 1e-3,
     on_iteration: Callable[[int, float, float], None] | None = None,
+    near: Sequence[np.ndarray] = (),
 ) -> LanczosResult:
     """The `count` algebraically largest (or smallest) eigenvalues.
+
+    `near` are eigenvectors of a similar matrix, such as the Hessian of some rounds before; the
+    search then begins at their sum. Those of another size are passed over.
 
     Stops when every wanted relative residual bound |beta s| / |theta| is below `tolerance`;
     otherwise after `max_iterations`, and then says so. `on_iteration` sees (iteration, value,
     relative residual bound).
     """
     counted = Counted(operator)
-    krylov = Tridiagonal(counted, unit_vector(operator.size, seed, "lanczos"))
+    krylov = Tridiagonal(counted, _start(operator.size, seed, near))
     wanted = np.arange(count)
     while True:
         krylov.grow()
@@ -124,6 +130,16 @@ def eigenpairs(
         pair.residual <= 1.1 * tolerance * abs(pair.value) for pair in pairs
     )
     return LanczosResult(pairs, converged or krylov.exhausted, iterations, counted.matvecs, seed)
+
+
+def _start(size: int, seed: int, near: Sequence[np.ndarray]) -> np.ndarray:
+    random = unit_vector(size, seed, "lanczos")
+    fitting = [vector for vector in near if len(vector) == size]
+    if not fitting:
+        return random
+    known = np.sum(fitting, axis=0, dtype=np.float64)
+    start = known / np.linalg.norm(known) + _SHARE_OF_RANDOM * random
+    return start / np.linalg.norm(start)
 
 
 def _measured(operator: Operator, value: float, vector: np.ndarray) -> Eigenpair:

@@ -14,7 +14,7 @@ from fed_pretrain.curvature.curvature_config import EACH, Block, CurvatureConfig
 from fed_pretrain.curvature.lanczos import LanczosResult
 from fed_pretrain.curvature.linear_operator import NotFinite, Operator
 from fed_pretrain.models.weights import Weights
-from fed_pretrain.probes.probe import Content, Probe, RoundLog, RoundObservation
+from fed_pretrain.probes.probe import Content, Probe, RoundLog, RoundObservation, RoundVectors
 from fed_pretrain.probes.subject import Subject
 from groundwork.errors import UserError
 from groundwork.progress import Progress
@@ -77,7 +77,8 @@ class Curvature(Probe):
 class Hessian(Curvature):
     """`top_eigenvalue` at the start and in the probed rounds; details in `probes/hessian.jsonl`.
 
-    Every round looks at the same examples, those that analysis of the start looks at.
+    Every round looks at the same examples, those that analysis of the start looks at, and begins
+    at the eigenvectors of the probed round before, which are kept for a run that is resumed.
     """
 
     name = HESSIAN
@@ -88,6 +89,7 @@ class Hessian(Curvature):
     def __init__(self, subject: Subject) -> None:
         super().__init__(subject)
         self._log = RoundLog(subject.folder / "hessian.jsonl")
+        self._vectors = RoundVectors(subject.folder, self.name)
 
     def at_start(self, weights: Weights) -> dict[str, float]:
         return self._row(0, weights)
@@ -97,13 +99,26 @@ class Hessian(Curvature):
 
     def forget_after(self, round_number: int) -> None:
         self._log.forget_after(round_number)
+        self._vectors.forget_after(round_number)
 
     def _row(self, round_number: int, weights: Weights) -> dict[str, float]:
         subject, drawn = self.subject, self._drawn
         operator_of = operators_at(subject, weights, drawn, HESSIAN)
         config = subject.option(CurvatureConfig)
+
+        def keep(top: LanczosResult) -> None:
+            self._vectors.save(round_number, [pair.vector for pair in top.pairs])
+
         try:
-            content = of_blocks(operator_of, subject.names, drawn, config, seed(subject))
+            content = of_blocks(
+                operator_of,
+                subject.names,
+                drawn,
+                config,
+                seed(subject),
+                on_top=keep,
+                near=self._vectors.newest(),
+            )
         except NotFinite as reason:
             self._log.append({"round": round_number, "top": None, "undefined": str(reason)})
             return {"top_eigenvalue": float("nan")}
@@ -196,14 +211,15 @@ def of_blocks(
     seed: int,
     on_iteration: OnIteration | None = None,
     on_top: Callable[[LanczosResult], None] | None = None,
+    near: Sequence[np.ndarray] = (),
 ) -> Content:
     """The content of eigenvalues.json, without provenance; `on_top` receives the eigenvectors.
 
-    `names` are those of the model's trainable tensors.
+    `names` are those of the model's trainable tensors; `near`: see lanczos.eigenpairs.
     """
     block = curvature_config.chosen(names, config.layers)
     operator = operator_of(block)
-    top = extreme(operator, config, seed, "largest", on_iteration)
+    top = extreme(operator, config, seed, "largest", on_iteration, near)
     if on_top is not None:
         on_top(top)
     content: Content = {"operator": "hessian", "unit": UNIT, "top": _as_json(top)}
@@ -236,6 +252,7 @@ def extreme(
     seed: int,
     end: lanczos.End,
     on_iteration: OnIteration | None = None,
+    near: Sequence[np.ndarray] = (),
 ) -> LanczosResult:
     """The eigenpairs at one end of the spectrum, as the config asks for them."""
     return lanczos.eigenpairs(
@@ -246,6 +263,7 @@ def extreme(
         max_iterations=config.iterations,
         tolerance=config.tolerance,
         on_iteration=on_iteration,
+        near=near,
     )
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from fed_pretrain.models.weights import Weights
 from fed_pretrain.probes.subject import Snapshots, Subject
-from groundwork import files
+from groundwork import array_file, files
 from groundwork.errors import UserError
 from groundwork.untyped import Json
 
@@ -124,6 +124,31 @@ class RoundLog:
             lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
             kept = [s for s in lines if s.endswith("\n") and _round(s) <= round_number]
             files.write_text(self._path, "".join(kept))
+
+
+class RoundVectors:
+    """A probe's vectors, a file a probed round, which a resumed run cuts back."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._folder, self._name = folder, name
+
+    def save(self, round_number: int, vectors: Sequence[np.ndarray]) -> None:
+        path = self._folder / f"{self._name}-{round_number:09d}.vectors"
+        arrays = {str(n): np.asarray(vector, np.float32) for n, vector in enumerate(vectors)}
+        array_file.save(path, {"round": round_number}, arrays)
+
+    def newest(self) -> list[np.ndarray]:
+        """Empty before the first are saved."""
+        found = self._files()
+        return list(array_file.load(found[-1]).arrays.values()) if found else []
+
+    def forget_after(self, round_number: int) -> None:
+        for path in self._files():
+            if int(path.stem.removeprefix(f"{self._name}-")) > round_number:
+                files.remove(path)
+
+    def _files(self) -> list[Path]:
+        return sorted(self._folder.glob(f"{self._name}-*.vectors"))
 
 
 def _round(line: str) -> int:

@@ -88,3 +88,25 @@ def test_the_trace_lies_within_its_error():
     estimate = hutchinson_trace(symmetric(SPECTRUM), samples=64)
     assert abs(estimate.trace - SPECTRUM.sum()) < 4 * estimate.standard_error
     assert np.isnan(hutchinson_trace(symmetric(SPECTRUM), samples=1).standard_error)
+
+
+def test_eigenvectors_of_a_similar_matrix_save_products_and_change_no_eigenvalue():
+    matrix = symmetric(SPECTRUM)
+    moved = Matrix(matrix.matrix + 0.01 * symmetric(SPECTRUM, seed=1).matrix)
+    near = [pair.vector for pair in eigenpairs(matrix, 2).pairs]
+    afresh, found = eigenpairs(moved, 2), eigenpairs(moved, 2, near=near)
+    expected = np.linalg.eigvalsh(moved.matrix)[:-3:-1]
+    np.testing.assert_allclose([pair.value for pair in found.pairs], expected, rtol=1e-5)
+    assert found.converged
+    assert found.matvecs <= afresh.matvecs - 3
+
+
+def test_a_vector_that_is_no_longer_the_outermost_does_not_stay():
+    matrix = symmetric(SPECTRUM)
+    inner = np.linalg.eigh(matrix.matrix)[1][:, -3]
+    assert eigenpairs(matrix, near=[inner]).pairs[0].value == pytest.approx(6.5, rel=1e-5)
+
+
+def test_vectors_of_another_size_are_passed_over():
+    matrix = symmetric(SPECTRUM)
+    assert eigenpairs(matrix, near=[np.ones(3)]).pairs[0].value == eigenpairs(matrix).pairs[0].value

@@ -20,13 +20,8 @@ def main() -> int:
     if not folder:
         raise UserError("--dataset is missing: name the folder of a prepared dataset")
     place = mirror.here(folder)
-    if not place.is_dir():
-        raise UserError(f"--dataset={folder}: there is no such folder")
-    if not (place / manifest.FILE_NAME).is_file():
-        raise UserError(
-            f"--dataset={folder}: this is no prepared dataset (it has no {manifest.FILE_NAME}); "
-            "name the folder that `prepare --output=...` made"
-        )
+    if not (place / manifest.FILE_NAME).exists():
+        manifest.read(place)  # It says what is there instead.
     faults = verification.verify(place)
     for fault in faults:
         print(f"damaged: {fault}")

@@ -60,7 +60,7 @@ def _merged(job: Job, key: Key, rows: Iterable) -> Piece:
             dataclasses.asdict(writer.finish(name))
             for writer, name in zip(writers, names, strict=True)
         ]
-    tables = [writer.rows.table(shard) for writer in writers]
+    tables = [writer.index_rows(shard) for writer in writers]
     return {
         "files": written,
         "dropped": dict(dropped),

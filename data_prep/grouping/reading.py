@@ -32,13 +32,6 @@ class Account:
     dropped: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     bad: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
 
-    def counters(self) -> collections.Counter[str]:
-        """What the engine's counters show of it, by what follows the name of the stage."""
-        found = collections.Counter({"": self.examples})
-        for name, reasons in (("dropped", self.dropped), ("bad", self.bad)):
-            found.update({f", {name}: {reason}": number for reason, number in reasons.items()})
-        return found
-
 
 class TooManyBadRecords(Exception):
     """The task stops here; the job fails with the sentence."""
@@ -174,7 +167,10 @@ class TaskReader:
         self._job.note(f"{self._stage}-{self._task.number:06d}", self.account.examples)
 
     def _count(self) -> None:
-        counts = self.account.counters()
+        """What the engine's counters show, by what follows the name of the stage."""
+        counts = collections.Counter({"": self.account.examples})
+        for name, reasons in (("dropped", self.account.dropped), ("bad", self.account.bad)):
+            counts.update({f", {name}: {reason}": number for reason, number in reasons.items()})
         for name, number in (counts - self._counted).items():
             Metrics.counter(NAMESPACE, f"{self._stage}{name}").inc(number)
         self._counted = counts

@@ -11,7 +11,6 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
@@ -33,11 +32,6 @@ _WORKER_DIED = "Channel closed prematurely"
 _LONGEST_WHY = 300
 
 
-class Ran(NamedTuple):
-    job: Job
-    result: PipelineResult
-
-
 def run(
     job: Job,
     tasks: Sequence[Task],
@@ -45,7 +39,7 @@ def run(
     workers: int,
     beam_options: Sequence[str],
     expected: int | None,
-) -> Ran:
+) -> tuple[Job, PipelineResult]:
     """Runs the pipeline to its end; UserError with the sentence of a failed job."""
     options, runner = _runner(workers, beam_options)
     job = dataclasses.replace(job, local=runner is not None)
@@ -59,7 +53,7 @@ def run(
                 result.wait_until_finish()
         except Exception as error:
             raise _refusal(job, error, beam_options) or error from None
-    return Ran(job, result)
+    return job, result
 
 
 def _addressed(task: Task) -> Task:

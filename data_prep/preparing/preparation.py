@@ -127,16 +127,14 @@ def prepare_opened(
     # What is kept of a task is of no use where the input was cut into others.
     reading = f"{described['reading']} in {len(tasks)}"
     with mirror.alone(config.output), staging.staging(output, reading) as folder:
-        running = _beam()
-        job = make_job(opened, folder, described)
-        ran = running.run(
-            job,
+        job, _ = _beam().run(
+            make_job(opened, folder, described),
             tasks,
             workers=opened.workers,
             beam_options=config.beam_options,
             expected=expected,
         )
-        if ran.job.in_store:
+        if job.in_store:
             return open_dataset(config.output)
         files.reach("prepare_move")
         staging.move_into_place(job.dataset, output, overwrite=config.overwrite)

@@ -27,37 +27,21 @@ _TYPES = {name: kind for name, kind, _ in COLUMNS}
 _LABELS = "label_counts"
 
 
-class IndexRows:
-    """Columns of an index that is being made, with counts of labels where these have names."""
-
-    def __init__(self, num_labels: int | None = None) -> None:
-        self._num_labels = num_labels
-        self._rows: list[tuple[str, int, int, int]] = []
-        self._label_counts: list[np.ndarray] = []
-
-    def add(
-        self, client: str, offset: int, length: int, examples: int, label_counts: Sequence[int]
-    ) -> None:
-        self._rows.append((client, offset, length, examples))
-        if self._num_labels is not None:
-            self._label_counts.append(np.array(label_counts, np.int32))
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def table(self, shard: int) -> pa.Table:
-        ids, *numbers = zip(*self._rows, strict=True) if self._rows else [()] * 4
-        values = (ids, np.full(len(ids), shard), *numbers)
-        columns = {
-            name: pa.array(value, kind)
-            for (name, kind), value in zip(_TYPES.items(), values, strict=True)
-        }
-        if self._num_labels is not None:
-            counts = np.array(self._label_counts, np.int32)
-            columns[_LABELS] = pa.FixedSizeListArray.from_arrays(
-                pa.array(counts.ravel()), self._num_labels
-            )
-        return pa.table(columns)
+def table(
+    shard: int, rows: Sequence[tuple[str, int, int, int]], label_counts: np.ndarray | None
+) -> pa.Table:
+    """The rows (client, offset, bytes, examples) of a shard, with label counts where there are."""
+    ids, *numbers = zip(*rows, strict=True) if rows else [()] * 4
+    values = (ids, np.full(len(ids), shard), *numbers)
+    columns = {
+        name: pa.array(value, kind)
+        for (name, kind), value in zip(_TYPES.items(), values, strict=True)
+    }
+    if label_counts is not None:
+        columns[_LABELS] = pa.FixedSizeListArray.from_arrays(
+            pa.array(label_counts.ravel()), label_counts.shape[1]
+        )
+    return pa.table(columns)
 
 
 def write(folder: Path, split: str, tables: Iterable[pa.Table]) -> StoredFile:

@@ -3,7 +3,10 @@
 import hashlib
 from typing import IO
 
-from data_prep.store.index import IndexRows
+import numpy as np
+import pyarrow as pa
+
+from data_prep.store import index
 from data_prep.store.manifest import Shard
 from data_prep.store.records import Framer
 
@@ -21,7 +24,8 @@ class ShardWriter:
     """
 
     def __init__(self, file: IO[bytes], num_labels: int | None = None) -> None:
-        self.rows = IndexRows(num_labels)
+        self._rows: list[tuple[str, int, int, int]] = []
+        self._label_counts: list[np.ndarray] = []
         self._file = file
         self._frame = Framer().frame
         self._hash = hashlib.sha256()
@@ -52,14 +56,11 @@ class ShardWriter:
     def _end_client(self) -> None:
         end = self._written + self._pending_bytes
         if self._client is not None:
-            self.rows.add(
-                self._client,
-                self._client_start,
-                end - self._client_start,
-                self._client_examples,
-                self._client_labels,
-            )
-            self._examples += self._client_examples
+            length, examples = end - self._client_start, self._client_examples
+            self._rows.append((self._client, self._client_start, length, examples))
+            if self._num_labels is not None:
+                self._label_counts.append(np.array(self._client_labels, np.int32))
+            self._examples += examples
         self._client_start = end
         self._client_examples = 0
 
@@ -78,6 +79,12 @@ class ShardWriter:
             file=name,
             bytes=self._written,
             sha256=self._hash.hexdigest(),
-            clients=len(self.rows),
+            clients=len(self._rows),
             examples=self._examples,
         )
+
+    def index_rows(self, shard: int) -> pa.Table:
+        labels = self._num_labels
+        counts = np.array(self._label_counts, np.int32)
+        counted = None if labels is None else counts.reshape(len(self._rows), labels)
+        return index.table(shard, self._rows, counted)

@@ -39,7 +39,7 @@ def test_short_help_has_the_binarys_own_flags_and_full_help_every_flag():
         (("--flagfile=/nowhere",), "Unable to open flagfile"),
         (("sound",), "unexpected argument 'sound'"),
         (("--dataset=ftp://bucket/x",), "--dataset=ftp://bucket/x: ftp:// is not supported"),
-        (("--dataset=/nowhere",), "--dataset=/nowhere: there is no such folder"),
+        (("--dataset=/nowhere",), "/nowhere does not exist; make one with"),
     ],
 )
 def test_a_command_line_that_means_nothing_is_one_sentence(arguments, sentence):

@@ -40,8 +40,8 @@ def run(
     with staging.staging(folder / "out", described["request"]) as staged:
         job = preparation.make_job(opened, staged, described)
         tasks = request.pack_tasks(opened.reader)
-        ran = running.run(job, tasks, workers=1, beam_options=beam_options, expected=None)
-        found = ran.result.metrics().query(MetricsFilter().with_namespace(NAMESPACE))["counters"]
+        _, result = running.run(job, tasks, workers=1, beam_options=beam_options, expected=None)
+        found = result.metrics().query(MetricsFilter().with_namespace(NAMESPACE))["counters"]
         counters = {counter.key.metric.name: counter.result for counter in found}
         left = sorted(path.name for path in staged.iterdir())
         return manifest.read(job.dataset), counters, left

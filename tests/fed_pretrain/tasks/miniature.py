@@ -69,7 +69,7 @@ def write(
                 for example in examples:
                     writer.add(client_id, encoder.encode(example))
             shard = writer.finish(name)
-        stored = index.write(folder, split, [writer.rows.table(0)])
+        stored = index.write(folder, split, [writer.index_rows(0)])
         written[split] = Split(shard.clients, shard.examples, stored, (shard,))
     manifest.write(
         folder,

@@ -60,6 +60,13 @@ def test_a_deadline_shortens_the_work_of_slow_devices() -> None:
     whole = [p.client_id for p in plan(dropped)]
     assert whole == [c for c in CLIENTS if int(10 * uneven_work.speed(config, 0, c)) >= 10]
     assert 0 < len(whole) < 40
+    # Who needs exactly as long as there is has not missed the deadline.
+    assert len(plan(SystemConfig(deadline_steps=10, stragglers="drop"))) == 40
+    assert not plan(SystemConfig(deadline_steps=9, stragglers="drop"))
+    short = SystemConfig(speed_spread=1.0, deadline_steps=1)
+    able = [c for c in CLIENTS if uneven_work.speed(short, 0, c) >= 1]
+    assert [p.client_id for p in plan(short)] == able
+    assert 0 < len(able) < 40
 
 
 def test_late_updates_arrive_in_the_round_their_device_is_done() -> None:

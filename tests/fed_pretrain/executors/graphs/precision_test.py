@@ -118,6 +118,8 @@ def test_products_in_graphs_and_functions_are_rounded_as_numpy_would():
         np.testing.assert_allclose(found, exact, rtol=2**-8, atol=2**-8)
         assert np.array_equal(found, _bfloat16(found))
     np.testing.assert_allclose(einsum, direct, rtol=2**-8, atol=2**-8)
+    alone = ImportedGraph(spec)([a, np.eye(3, dtype=np.float32)])[0].numpy()
+    assert np.array_equal(alone, _bfloat16(a))
 
 
 def _bfloat16(values: np.ndarray) -> np.ndarray:

@@ -26,6 +26,7 @@ from fed_pretrain.reporting.claims.finding import Finding, Guard, Interval
 from fed_pretrain.reporting.claims.row import Row, Verdict
 from fed_pretrain.reporting.inference import looks as looks_module
 from fed_pretrain.reporting.inference.looks import LEVEL, Looks
+from fed_pretrain.reporting.naming import Names
 from fed_pretrain.reporting.numbers import listed
 from fed_pretrain.reporting.results import Study
 
@@ -272,14 +273,16 @@ def _strength(p: float, seeds: int) -> float:
 
 def scope(study: Study) -> str:
     """What seeds vary, and what no interval covers."""
-    own = [set(study.plan["tasks"].get(task, {}).get("per_seed") or ()) for task in study.tasks]
-    shared = set.intersection(*own) if own else set()
+    own = {task: study.plan["tasks"].get(task, {}).get("per_seed") or () for task in study.tasks}
     varied = ["initial weights", "heads", "cohorts", "batches"]
     fixed = ["the tuned rates"]
     own_examples = all(guessing.seeds_vary_examples(study, task) for task in study.tasks)
     (varied if own_examples else fixed).append("the test examples")
     for key, word in (("dataset", "the partition"), ("pretrain", "the pre-training run")):
-        (varied if key in shared else fixed).append(word)
+        having = [Names(study).task(task) for task, keys in own.items() if key in keys]
+        if having and len(having) < len(own):
+            word = f"{word} of {listed(having)} alone"
+        (varied if having else fixed).append(word)
     return (
         f"Seeds vary {listed(varied)}; they do not vary {listed(fixed)}, which no interval covers."
     )

@@ -161,3 +161,16 @@ def test_what_no_interval_covers_follows_from_what_each_seed_has_of_its_own(tmp_
     varied, _, fixed = sentence.partition("do not vary")
     assert "the partition" in varied
     assert "the pre-training run" in fixed
+
+
+def test_what_seeds_vary_of_some_tasks_alone_is_said_of_those(tmp_path):
+    runs = [
+        toy_study.run(tmp_path, 0.5, task=task, start="random", seed=0) for task in ("toy", "words")
+    ]
+    tasks = {
+        "toy": {"title": "toys", "starts": toy_study.STARTS, "per_seed": ["dataset", "pretrain"]},
+        "words": {"starts": toy_study.STARTS, "per_seed": ["pretrain"]},
+    }
+    varied, _, fixed = ledger.scope(toy_study.study(runs, tasks=tasks)).partition("do not vary")
+    assert "the partition of toys alone and the pre-training run;" in varied
+    assert "the partition" not in fixed

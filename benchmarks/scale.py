@@ -3,6 +3,7 @@
 python -m benchmarks.scale            # three sizes of each shape, two minutes of CPU
 python -m benchmarks.scale --full     # FEMNIST's 805,263 images besides, three minutes of CPU
 python -m benchmarks.scale --table    # writes what --full measured into docs/scale.md
+python -m benchmarks.scale --bzip2    # one compressed file by one worker and by two, on the clock
 python -m benchmarks.scale --smoke
 
 The input is synthetic, in the files of the sources: a Pushshift dump of comments of 30 words, ten a
@@ -11,6 +12,7 @@ CPU, so a busy machine does not move them much.
 """
 
 import argparse
+import bz2
 import json
 import os
 import random
@@ -18,6 +20,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -44,6 +47,7 @@ class Cost(NamedTuple):
     """The largest memory of the program."""
     read: int
     written: int
+    elapsed: float = 0.0
 
 
 def clients(folder: Path, count: int) -> list[str]:
@@ -64,6 +68,15 @@ def comments(folder: Path, count: int, each: int = 10) -> list[str]:
             }
             file.write(json.dumps(comment) + "\n")
     return ["--source=reddit_pushshift", f"--input={folder}/RC_2017-12", "--split=by_order"]
+
+
+def bzip2(folder: Path, count: int) -> list[str]:
+    """The comments in one compressed file, whose blocks workers share."""
+    arguments = comments(folder, count)
+    plain = folder / "RC_2017-12"
+    (folder / "RC_2017-12.bz2").write_bytes(bz2.compress(plain.read_bytes()))
+    plain.unlink()
+    return [f"{part}.bz2" if part.startswith("--input=") else part for part in arguments]
 
 
 def images(folder: Path, count: int) -> list[str]:
@@ -99,7 +112,7 @@ Make = Callable[[Path, int], list[str]]
 SHAPES: dict[str, Make] = {"comments": comments, "clients": clients, "images": images}
 
 
-def measure(make: Make, count: int) -> Cost:
+def measure(make: Make, count: int, workers: int = 1) -> Cost:
     """The program `prepare`, from its first import to its last byte."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -107,8 +120,12 @@ def measure(make: Make, count: int) -> Cost:
         read = sum(path.stat().st_size for path in folder.iterdir())
         output = folder / "out"
         command = [sys.executable, "-m", "data_prep.prepare", *arguments, f"--output={output}"]
+        began = time.monotonic()
         process = subprocess.Popen(
-            [*command, "--workers=1"], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            [*command, f"--workers={workers}"],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
         )
         _, status, usage = os.wait4(process.pid, 0)
         if status:
@@ -116,7 +133,8 @@ def measure(make: Make, count: int) -> Cost:
             raise SystemExit(process.stderr.read().decode())
         process.returncode = 0
         written = sum(path.stat().st_size for path in output.iterdir())
-        return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, read, written)
+        seconds, elapsed = usage.ru_utime + usage.ru_stime, time.monotonic() - began
+        return Cost(seconds, usage.ru_maxrss / 1024, read, written, elapsed)
 
 
 Costs = dict[str, dict[int, Cost]]
@@ -222,6 +240,7 @@ def _time(seconds: float) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="FEMNIST's size, once")
+    parser.add_argument("--bzip2", action="store_true", help="one compressed file, two workers")
     parser.add_argument("--table", action="store_true", help="only rewrite docs/scale.md")
     parser.add_argument("--output", type=Path, default=ROOT / "runs" / "benchmarks" / "scale.json")
     smoke.add(parser)
@@ -230,6 +249,13 @@ def main() -> None:
         _write_page(asked.output)
         return
     machine.announce()
+    if asked.bzip2:
+        for workers in (1, 2, 2, 1):
+            cost = measure(bzip2, 200_000, workers)
+            print(
+                f"{workers} workers: {cost.elapsed:.1f} s, {cost.seconds:.1f} s of CPU", flush=True
+            )
+        return
     small = {"comments": (2000,), "clients": (2000,), "images": (500,)}
     texts, images = (50_000, 100_000, 200_000), (20_000, 40_000, 80_000)
     full = (FEMNIST_IMAGES,) if asked.full else ()

@@ -36,10 +36,8 @@ def table() -> str:
         for engine, found in noted["fingerprints"].items()
     ]
     made = noted["made"]
-    return (
-        page_tables.markdown(("engine", *INPUTS), rows)
-        + f"\n`make test-engines`, {made['date']}, commit {made['commit']}, {made['versions']}.\n"
-    )
+    when = f"`make test-engines`, {made['date']}, commit {made['commit'][:9]}"
+    return page_tables.markdown(("engine", *INPUTS), rows) + f"\n{when}, {made['versions']}.\n"
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ from pathlib import Path
 from groundwork.errors import UserError
 from groundwork.untyped import Json
 
+_DEEPEST = 200
+
 
 class NotJson(UserError, ValueError):
     """A ValueError for those who name the flag, and a sentence where nobody does."""
@@ -15,9 +17,25 @@ class NotJson(UserError, ValueError):
 def text(content: str | bytes, object_hook: Callable[[Json], Json] | None = None) -> Json:
     """The value that a text holds; any ValueError is for the caller to place."""
     try:
-        return json.loads(content, object_hook=object_hook)
+        value = json.loads(content, object_hook=object_hook)
     except RecursionError:
         raise ValueError("it is nested too deep") from None
+    # Most texts hold too few brackets for that.
+    brackets = content.count("[") + content.count("{") if isinstance(content, str) else len(content)
+    if brackets > _DEEPEST and isinstance(value, (dict, list)) and _is_deep(value):
+        raise ValueError("it is nested too deep")
+    return value
+
+
+def _is_deep(value: Json) -> bool:
+    """Whether who walks through it by recursion might not come back."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        held = (one.values() if isinstance(one, dict) else one for one in level)
+        level = [part for parts in held for part in parts if isinstance(part, (dict, list))]
+        if not level:
+            return False
+    return True
 
 
 def file(path: Path) -> Json:

@@ -1,9 +1,19 @@
+import json
+
 import pytest
 
 from groundwork import from_json
 from groundwork.errors import UserError
 
-HOSTILE = ("[" * 9999, "9" * 5000, "{", "", b"\xff\xfe\x00")
+HOSTILE = (
+    "[" * 9999,
+    "[" * 700 + "]" * 700,
+    b'{"a":' * 300 + b"1" + b"}" * 300,
+    "9" * 5000,
+    "{",
+    "",
+    b"\xff\xfe\x00",
+)
 
 
 @pytest.mark.parametrize("content", HOSTILE)
@@ -30,3 +40,9 @@ def test_a_sentence_does_not_quote_without_end() -> None:
     assert len(str(UserError(f"{'a' * 9999}\n{'b' * 9999}: mend it"))) < 2000
     assert str(UserError(f"{'b' * 9999}: mend it")).endswith("mend it")
     assert str(UserError("short")) == "short"
+
+
+def test_what_is_wide_or_a_little_deep_is_read() -> None:
+    for value in ([[0]] * 1000, {"a": [{"b": "[" * 1000}] * 300}, json.loads("[" * 90 + "]" * 90)):
+        assert from_json.text(json.dumps(value)) == value
+        assert from_json.text(json.dumps(value).encode()) == value

@@ -114,8 +114,11 @@ def test_another_format_version_is_refused_by_its_number(
         manifest.read(tmp_path)
 
 
+_DEEP = b'{"format_version": 1, "extra": ' + b"[" * 700 + b"]" * 700 + b"}"
+
+
 @pytest.mark.parametrize(
-    "content", [b"", b"{", b"[]", b"\xff\xfe", b'{"format_version": 1}', b"[" * 9999]
+    "content", [b"", b"{", b"[]", b"\xff\xfe", b'{"format_version": 1}', b"[" * 9999, _DEEP]
 )
 def test_what_is_no_manifest_is_called_damaged(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_bytes(content)

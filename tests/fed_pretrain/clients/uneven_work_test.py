@@ -75,6 +75,7 @@ def test_late_updates_arrive_in_the_round_their_device_is_done() -> None:
     for number in range(1, 6):
         for p in plan(config, number, late_rounds=3, cohort_of=lambda r: CLIENTS):
             assert p.began + p.lag == number
+            assert p.began >= 1
             arrived.setdefault((p.began, p.client_id), []).append(number)
     assert all(len(rounds) == 1 for rounds in arrived.values())
     for client in CLIENTS:

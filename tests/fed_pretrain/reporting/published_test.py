@@ -31,6 +31,7 @@ def test_a_page_says_what_was_found_and_how_it_was_made(folder):
         "# Toy study",
         "Which start?",
         "| Higher final accuracy | toy, from imagenet | ✓ holds | +0.30 |",
+        "## No pair of algorithms is turned round",
         "- 5 rounds only",
         "--workdir=toy",
         "3m 20s",

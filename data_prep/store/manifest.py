@@ -216,7 +216,7 @@ def read(folder: Path) -> Manifest:
             and check == _check(value["command"], value.get("versions", {}), time)
             and _text(value).encode() == content
         )
-    except (KeyError, AttributeError, TypeError):
+    except (KeyError, AttributeError, TypeError, ValueError):  # Half a letter has no bytes.
         sound = False
     if not sound:
         raise UserError(f"{path} is damaged: it does not match its own checksum")

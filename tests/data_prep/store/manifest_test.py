@@ -114,11 +114,12 @@ def test_another_format_version_is_refused_by_its_number(
         manifest.read(tmp_path)
 
 
+_HALF = b'{"format_version": 1, "fingerprint": "", "created": "", "command": "\\ud800"}'
 _DEEP = b'{"format_version": 1, "extra": ' + b"[" * 700 + b"]" * 700 + b"}"
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{", b"[]", b"\xff\xfe", b'{"format_version": 1}', b"[" * 9999, _DEEP]
+    "content", [b"", b"{", b"[]", b"\xff\xfe", b'{"format_version": 1}', b"[" * 9999, _DEEP, _HALF]
 )
 def test_what_is_no_manifest_is_called_damaged(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_bytes(content)

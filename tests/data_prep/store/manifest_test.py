@@ -114,7 +114,7 @@ def test_another_format_version_is_refused_by_its_number(
         manifest.read(tmp_path)
 
 
-_HALF = b'{"format_version": 1, "fingerprint": "", "created": "", "command": "\\ud800"}'
+_HALF = b'{"format_version": 1, "fingerprint": "", "created": "", "source": "\\ud800"}'
 _DEEP = b'{"format_version": 1, "extra": ' + b"[" * 700 + b"]" * 700 + b"}"
 
 

@@ -35,7 +35,8 @@ def halved(spec: GraphSpec) -> GraphSpec:
         moved = _halve(function.node_def, in_function=True)
         for node in function.node_def:
             node.input[:] = [moved.get(text, text) for text in node.input]
-        for name, source in function.ret.items():
+        # A list: protobuf passes over entries of a map that changes meanwhile.
+        for name, source in list(function.ret.items()):
             function.ret[name] = moved.get(source, source)
     return dataclasses.replace(spec, graph_def=graph.SerializeToString())
 

@@ -127,3 +127,26 @@ def _bfloat16(values: np.ndarray) -> np.ndarray:
     bits = np.ascontiguousarray(values).view(np.uint32)
     rounded = bits + 0x7FFF + ((bits >> 16) & 1)
     return (rounded & 0xFFFF0000).astype(np.uint32).view(np.float32)
+
+
+def test_every_product_that_a_function_returns_comes_back_as_float32():
+    """Those that a gradient needs are returned as they are, a recurrent model's by the hundred."""
+
+    @tf.function
+    def sum_of_squares(x):
+        products = [tf.matmul(x, x, name=f"product_{n}") for n in range(100)]
+        return tf.add_n([tf.reduce_sum(tf.square(product)) for product in products])
+
+    @tff.tensorflow.computation(tff.TensorType(np.float32, [2, 2]))
+    def slope(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            total = sum_of_squares(x)
+        return tape.gradient(total, x)
+
+    spec = bfloat16.halved(graph_spec.from_computation(slope))
+    library = tf.compat.v1.GraphDef.FromString(spec.graph_def).library
+    returned = [source for function in library.function for source in function.ret.values()]
+    products = [source for source in returned if source.startswith("product_")]
+    assert len(products) >= 100
+    assert all(source.endswith(":y:0") for source in products)

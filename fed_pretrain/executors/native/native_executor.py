@@ -27,7 +27,10 @@ _CHANNEL = [
 
 
 class NativeExecutor(Executor):
-    """Runs whole computations in the worker; a worker that dies is started again."""
+    """Runs whole computations in the worker; a worker that dies is started again.
+
+    So is a closed one, when it is called: it may still be TFF's default context.
+    """
 
     name = "native"
 
@@ -37,9 +40,7 @@ class NativeExecutor(Executor):
         self._worker: WorkerProcess | None = None
         self._context: Any = None
         self._channel: Any = None
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._rounds: dict[int, tuple[Computation, Computation]] = {}
         self._maps: dict[int, tuple[Computation, Computation]] = {}
         self._sums: dict[int, tuple[Computation, Computation]] = {}
@@ -115,15 +116,19 @@ class NativeExecutor(Executor):
 
     def close(self) -> None:
         self._stop_worker()
-        if self._thread.is_alive():
+        if self._loop is not None:
             self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(timeout=10)
-        if not self._thread.is_alive() and not self._loop.is_closed():
-            self._loop.close()
+            self._loop = None
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            threading.Thread(target=_run_until_stopped, args=[self._loop], daemon=True).start()
+        return self._loop
 
     def _once(self, context: Any, computation: Computation, argument: Nested) -> Nested:
         call = tff_private.invoke_once(context, computation, argument)
-        future = asyncio.run_coroutine_threadsafe(call, self._loop)
+        future = asyncio.run_coroutine_threadsafe(call, self._running_loop())
         timeout = self._options.round_timeout
         deadline = time.monotonic() + timeout
         while True:
@@ -169,6 +174,11 @@ class NativeExecutor(Executor):
         if self._channel is not None:
             self._channel.close()
         self._worker = self._context = self._channel = None
+
+
+def _run_until_stopped(loop: asyncio.AbstractEventLoop) -> None:
+    loop.run_forever()
+    loop.close()
 
 
 def _wait_for_channel(grpc: Any, channel: Any, worker: WorkerProcess, timeout: float) -> None:

@@ -54,6 +54,16 @@ def test_a_worker_killed_in_a_round_is_replaced_and_the_round_repeated(native, o
     assert digits.difference(finished.weights, on_device().weights) < 1e-5
 
 
+def test_a_closed_one_that_is_called_starts_again():
+    with _running() as executor:
+        executor.invoke(_count_slowly, np.int32(1))
+    with contextlib.closing(executor):
+        assert executor.invoke(_count_slowly, np.int32(2)) == 2
+        second = executor.worker_pid
+    assert executor.worker_pid is None
+    assert not still_running([second])
+
+
 def test_a_worker_that_always_dies_ends_the_round():
     options = ExecutorOptions(executor="native", restarts=1)
     with _running(options) as executor:

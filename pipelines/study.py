@@ -67,12 +67,20 @@ def main() -> int:
         only=tuple(_STEP.value),
         intervals=tuple(_INTERVAL.value),
     )
+    for_scheduler = settings.build(export.ExportConfig)
+    ways = {
+        "--list_steps": _LIST_STEPS.value,
+        "--export": export.asked(for_scheduler),
+        "--step": bool(_STEP.value),
+    }
+    if sum(ways.values()) > 1:
+        asked = " and ".join(flag for flag, given in ways.items() if given)
+        raise UserError(f"{asked} exclude each other: give one of them")
     if _LIST_STEPS.value:
         for line in study_run.list_steps(config).lines([sys.executable, "-m", "pipelines.study"]):
             print(line)
         return 0
-    for_scheduler = settings.build(export.ExportConfig)
-    if export.asked(for_scheduler):
+    if ways["--export"]:
         text = export.export(study_run.list_steps(config), for_scheduler)
         print(f"wrote {for_scheduler.output}" if for_scheduler.output else text)
         return 0

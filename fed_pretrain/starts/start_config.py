@@ -188,6 +188,8 @@ class StartConfig:
             raise UserError(
                 "--start_head_mixtures and --start_head_covariance need --start_head=gaussian"
             )
+        if self.head_classes is not None and self.head != HEAD_SLICE:
+            raise UserError("--start_head_classes needs --start_head=slice")
         if self.noise < 0:
             raise UserError(f"--start_noise is {self.noise}, must not be negative")
         if self.blend is not None:

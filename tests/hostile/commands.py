@@ -165,6 +165,9 @@ FAST: list[Command] = [
         "port": ("-1", "abc", "99999"),
     }),
     Command(STUDY, ("--plan=quickstart",), "--workdir"),
+    Command(
+        STUDY, ("--plan=quickstart", "--workdir=w", "--list_steps", "--step=report"), "exclude"
+    ),
     Command(STUDY, ("--plan=quickstrat", "--workdir=w"), "did you mean"),
     Command(STUDY, ("--plan=nothing.yaml", "--workdir=w"), "cannot read"),
     Command(STUDY, ("--plan={plan}", "--workdir=w"), "title"),

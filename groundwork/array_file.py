@@ -5,6 +5,8 @@ offset), the raw array bytes, and the sha256 of everything before it. The header
 order given, so equal content gives equal bytes.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import math

@@ -8,6 +8,7 @@ its name is on a short list, and its module is Keras' own.
 import contextlib
 import functools
 import importlib
+import inspect
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,8 +68,8 @@ def _refusal(part: Json) -> str | None:
     name, module, config = part["class_name"], part.get("module"), part.get("config")
     if isinstance(config, dict) and isinstance(config.get("vocabulary"), str):
         return f"its {name} reads the words of another file: write them into the model"
-    if name == "function" and not _is_function_of_keras(config):
-        return f"it names the function {config!r}, which is not Keras' own"
+    if name == "function" and not _is_known_function(config):
+        return f"it names the function {config!r}, which is neither Keras' own nor ours"
     plain = isinstance(name, str) and (name == "function" or name in _plain())
     if _is_ours(part) or (plain and _is_of_keras(module)):
         return None
@@ -104,7 +105,13 @@ def _plain() -> frozenset[str]:
     return frozenset((found | _OTHERS) - _CALLING)
 
 
-def _is_function_of_keras(name: Json) -> bool:
+def _is_known_function(name: Json) -> bool:
     import tensorflow as tf
 
-    return isinstance(name, str) and any(hasattr(getattr(tf.keras, p), name) for p in _FUNCTIONS)
+    from fed_pretrain.models import attention  # noqa: F401  # It registers ours.
+
+    if not isinstance(name, str):
+        return False
+    if name.startswith(_OURS):
+        return inspect.isfunction(tf.keras.saving.get_registered_object(name))
+    return any(hasattr(getattr(tf.keras, p), name) for p in _FUNCTIONS)

@@ -1,5 +1,7 @@
 """The curvature of the loss at given weights: eigenvalues, density and trace; along a run, too."""
 
+from __future__ import annotations
+
 import contextlib
 import functools
 import sys
@@ -60,7 +62,7 @@ class Curvature(Probe):
         return {**content, "operator": self.name}
 
     @staticmethod
-    def draw(content: Mapping[str, Json]) -> "Figure | None":
+    def draw(content: Mapping[str, Json]) -> Figure | None:
         """None when neither density nor layers were asked for."""
         from fed_pretrain.probes import drawing
 
@@ -126,7 +128,7 @@ class Hessian(Curvature):
         return {"top_eigenvalue": content["top"]["eigenvalues"][0]}
 
     @functools.cached_property
-    def _drawn(self) -> "Sample":
+    def _drawn(self) -> Sample:
         return examples(self.subject)
 
 
@@ -145,7 +147,7 @@ def seed(subject: Subject) -> int:
     return subject.option(CurvatureConfig).seed_in(subject.seed)
 
 
-def examples(subject: Subject) -> "Sample":
+def examples(subject: Subject) -> Sample:
     """The training examples that the curvature of this subject is measured on."""
     from fed_pretrain.curvature import sample
 
@@ -154,7 +156,7 @@ def examples(subject: Subject) -> "Sample":
     return sample.draw(index, wanted, seed(subject))
 
 
-def operators(subject: Subject) -> "Operators":
+def operators(subject: Subject) -> Operators:
     """Of the subject's model, compiled once; a model that has no curvature is refused."""
     from fed_pretrain.curvature.loss_operators import Operators
 
@@ -163,7 +165,7 @@ def operators(subject: Subject) -> "Operators":
     )
 
 
-def operators_at(subject: Subject, weights: Weights, drawn: "Sample", kind: str) -> OperatorOf:
+def operators_at(subject: Subject, weights: Weights, drawn: Sample, kind: str) -> OperatorOf:
     """The operators of the model's blocks over the drawn examples."""
     return functools.partial(
         operators(subject).at,
@@ -206,7 +208,7 @@ def _progress(subject: Subject, kind: str) -> Iterator[Callable[[int, float, flo
 def of_blocks(
     operator_of: OperatorOf,
     names: Sequence[str],
-    drawn: "Sample",
+    drawn: Sample,
     config: CurvatureConfig,
     seed: int,
     on_iteration: OnIteration | None = None,
@@ -317,7 +319,7 @@ def _as_json(result: LanczosResult) -> Content:
     }
 
 
-def _draw_density(content: Mapping[str, Json], plot: "Axes") -> None:
+def _draw_density(content: Mapping[str, Json], plot: Axes) -> None:
     from fed_pretrain.probes import drawing
 
     nodes = [np.array(one) for one in content["density"]["nodes"]]
@@ -331,7 +333,7 @@ def _draw_density(content: Mapping[str, Json], plot: "Axes") -> None:
     plot.set(title=title, xlabel="eigenvalue", ylabel="density")
 
 
-def _draw_layers(content: Mapping[str, Json], plot: "Axes") -> None:
+def _draw_layers(content: Mapping[str, Json], plot: Axes) -> None:
     """Hollow bars did not converge; the line is the whole model's."""
     from fed_pretrain.probes import drawing
 

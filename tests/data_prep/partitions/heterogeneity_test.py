@@ -5,14 +5,12 @@ import pyarrow as pa
 import pytest
 
 from data_prep.partitions import heterogeneity
-from data_prep.store.index import IndexRows
+from data_prep.store.index import table
 
 
 def index(counts: list[list[int]], labelled: bool = True) -> pa.Table:
-    rows = IndexRows(len(counts[0]) if labelled else None)
-    for number, row in enumerate(counts):
-        rows.add(f"c{number}", 0, 0, sum(row), row)
-    return rows.table(0)
+    rows = [(f"c{number}", 0, 0, sum(row)) for number, row in enumerate(counts)]
+    return table(0, rows, np.array(counts, np.int64) if labelled else None)
 
 
 def report(*parts: pa.Table) -> dict:

@@ -208,7 +208,7 @@ import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from groundwork.errors import UserError
-from fed_pretrain.experiment import central_step, pretraining
+from fed_pretrain.pretraining import central_step, central_training as pretraining
 from tests.fed_pretrain.pretraining.central_training_test import CENTRAL, _small
 seen = set()
 class Watched(central_step.CentralStep):

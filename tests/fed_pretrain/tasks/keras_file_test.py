@@ -7,6 +7,7 @@ import h5py
 import pytest
 import tensorflow as tf
 
+from fed_pretrain.models.attention import gelu_tanh
 from fed_pretrain.tasks import keras_file
 from groundwork.errors import UserError
 
@@ -117,8 +118,16 @@ def changed(path, **config):
 def test_a_function_that_is_not_of_keras_is_refused_and_not_called(tmp_path):
     function = {"module": "builtins", "class_name": "function", "config": "exit"}
     path = changed(tmp_path / "a.keras", activation={**function, "registered_name": "function"})
-    with pytest.raises(UserError, match="names the function 'exit', which is not Keras' own"):
+    with pytest.raises(
+        UserError, match="names the function 'exit', which is neither Keras' own nor ours"
+    ):
         keras_file.read(path)
+
+
+def test_the_function_of_our_transformers_is_built(tmp_path):
+    model = tf.keras.Sequential([tf.keras.Input((3,)), layers.Dense(2, activation=gelu_tanh)])
+    model.save(tmp_path / "a.keras")
+    assert keras_file.read(tmp_path / "a.keras").layers[-1].activation is gelu_tanh
 
 
 def test_a_model_larger_than_this_machine_is_refused_before_it_is_made(tmp_path):

@@ -59,6 +59,12 @@ def report_of(done):
     return pathlib.Path(line.removeprefix("report: "))
 
 
+def results_of(done):
+    """The report's tables, but for the one with seconds and memory, which no two runs share."""
+    tables = (report_of(done).parent / "tables").glob("*.csv")
+    return {one.name: one.read_bytes() for one in tables if one.stem != "runs"}
+
+
 def test_a_dry_run_shows_the_steps_and_runs_nothing(tmp_path):
     done = run(tmp_path, tmp_path / "study", "--dry_run")
     assert done.returncode == 0
@@ -133,7 +139,7 @@ def test_steps_run_one_by_one_make_the_report_of_the_whole_study(tmp_path):
     assert "3 of the 3 are done already" in after.stdout
     assert "done     " not in after.stdout
     whole = run(tmp_path, tmp_path / "whole", *small)
-    assert report_of(after).read_bytes() == report_of(whole).read_bytes()
+    assert results_of(after) == results_of(whole) != {}
 
 
 @pytest.mark.slow
@@ -218,7 +224,7 @@ def test_a_study_killed_and_continued_makes_the_same_report(tmp_path):
     continued = run(tmp_path, tmp_path / "killed")
     assert continued.returncode == 0, continued.stdout
     assert continued.stdout.count("done ") < whole.stdout.count("done ")
-    assert report_of(continued).read_bytes() == report_of(whole).read_bytes()
+    assert results_of(continued) == results_of(whole) != {}
     again = run(tmp_path, tmp_path / "whole")
     assert "done     train" not in again.stdout
     assert report_of(again) == report_of(whole)

@@ -55,6 +55,8 @@ def test_one_table_compares_what_a_start_gives_without_federation(assembly):
     assert one_pass["bytes_up"] / content["clients"] > 4 * 288 * 289 / 2
     assert one_pass["accuracy_worst_decile"] <= one_pass["accuracy_mean"]
     assert rows["central"]["bytes_down"] == 0
+    # Pooled are 1,437 rows of 8 x 8 bytes with a label of four.
+    assert rows["central"]["bytes_up"] == 1437 * (64 + 4)
     for name in rows:
         assert name in baselines.table(content)
 

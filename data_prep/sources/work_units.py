@@ -66,7 +66,7 @@ def _files_below(path: Path) -> list[Path]:
 
 
 def slices(whole: WorkUnit, end: int, step: int, first: int = 0) -> Iterator[WorkUnit]:
-    """The rows or bytes of a unit from `first` up to `end`, so many at a time."""
+    """The rows or bytes of a unit from `first` up to `end`, `step` at a time."""
     for start in range(first, end, step):
         stop = min(start + step, end)
         yield dataclasses.replace(

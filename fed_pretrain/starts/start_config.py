@@ -4,7 +4,7 @@ import dataclasses
 import re
 
 from fed_pretrain.models.adapters import Adapters
-from fed_pretrain.starts import closed_form, quality
+from fed_pretrain.starts import closed_form, quality, schemes
 from fed_pretrain.starts import trainable as trainable_layers
 from groundwork.errors import UserError
 from groundwork.settings import setting
@@ -190,6 +190,8 @@ class StartConfig:
             )
         if self.head_classes is not None and self.head != HEAD_SLICE:
             raise UserError("--start_head_classes needs --start_head=slice")
+        if self.head == HEAD_SLICE and schemes.scheme_of(self.spec) is not None:
+            raise UserError(f"--start_head=slice: --start={self.spec} has no head to cut from")
         if self.noise < 0:
             raise UserError(f"--start_noise is {self.noise}, must not be negative")
         if self.blend is not None:

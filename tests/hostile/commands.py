@@ -195,6 +195,7 @@ _FLAGS = {
               "checkpoint:{noise}", "checkpoint:{empty}", "checkpoint:{start}", "checkpoint:{run}",
               "checkpoint:a\0b", "package:no_such", "hub:../../etc/passwd",
               "hub:torchvision/none", "keras:none"),
+    "start_head": ("slice", "heads"),
     "algorithm": ("fedsgdd",),
     "rounds": _NUMBERS,
     "clients_per_round": ("0", *_NUMBERS[:4]),

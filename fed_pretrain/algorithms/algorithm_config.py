@@ -14,6 +14,7 @@ COMPRESSIONS = ("none", "quantize")
 ALIGNMENTS = ("none", "whole", "layers")
 NOISES = ("independent", "correlated")
 FRESH, KEPT = "fresh", "kept"
+HEAD_SETTINGS = "--head_learning_rate, --head_schedule and --head_rounds"
 _BELOW_ONE = (
     *("client_momentum", "client_beta1", "client_beta2"),
     *("server_momentum", "server_beta1", "server_beta2"),
@@ -41,6 +42,11 @@ class AlgorithmConfig:
         "Learning rate of the head in a local step; default that of the rest.",
         lower_bound=0.0,
         value=True,
+    )
+    head_schedule: str | None = setting(
+        None,
+        "Schedule of the head's learning rate over rounds; default that of the rest.",
+        choices=SCHEDULES,
     )
     head_rounds: int = setting(
         0,
@@ -200,20 +206,29 @@ class AlgorithmConfig:
     )
 
     def __post_init__(self) -> None:
-        for name in ("weighting", "alignment", "compression", "dp_noise", "client_optimizer_state"):
-            _check_choice(self, name)
         for field in dataclasses.fields(self):
-            bound, value = field.metadata.get("lower_bound"), getattr(self, field.name)
-            if bound is not None and value is not None and not value >= bound:
+            value = getattr(self, field.name)
+            if value is None:
+                continue
+            bound, choices = (field.metadata.get(name) for name in ("lower_bound", "choices"))
+            if bound is not None and not value >= bound:
                 raise UserError(f"--{field.name} must be at least {bound}, not {value}")
+            if choices is not None and value not in choices:
+                raise UserError(f"--{field.name}={value} is not one of {', '.join(choices)}")
         for name in _BELOW_ONE:
             if getattr(self, name) >= 1.0:
                 raise UserError(f"--{name} must be below 1, not {getattr(self, name)}")
 
     @property
     def moves_head_apart(self) -> bool:
-        """Whether the head has its own rate, in some round at least."""
-        return self.head_learning_rate is not None or self.head_rounds > 0
+        """Whether the head has its own rate, in some round at least; see HEAD_SETTINGS."""
+        given = (self.head_learning_rate, self.head_schedule)
+        return any(one is not None for one in given) or self.head_rounds > 0
+
+    @property
+    def follows_cosine(self) -> bool:
+        """Whether some rate falls over the length of the run or of --schedule_rounds."""
+        return "cosine" in (self.client_schedule, self.head_schedule, self.server_schedule)
 
     @property
     def personalised(self) -> bool:
@@ -308,9 +323,3 @@ VALUES = (*VALUE_SETTINGS, "population_weight", "planned_clients", "restart_roun
 """The names of these and of the other facts of a run that enter a round as numbers."""
 SETTINGS = "settings"
 """Their place in the states of the client work and of server optimizers, as one vector."""
-
-
-def _check_choice(config: AlgorithmConfig, name: str) -> None:
-    choices = next(f for f in dataclasses.fields(config) if f.name == name).metadata["choices"]
-    if getattr(config, name) not in choices:
-        raise UserError(f"--{name}={getattr(config, name)} is not one of {', '.join(choices)}")

@@ -10,7 +10,7 @@ from fed_pretrain.algorithms import client_process, distributor, refusals, serve
 from fed_pretrain.algorithms.aggregators import adapter_correction, statistics_mean
 from fed_pretrain.algorithms.aggregators import aggregator as aggregation
 from fed_pretrain.algorithms.algorithm import Algorithm
-from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
+from fed_pretrain.algorithms.algorithm_config import HEAD_SETTINGS, ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates import known_updates
 from fed_pretrain.models.adapters import Correction
 from fed_pretrain.tasks.objective import Loss
@@ -38,16 +38,13 @@ def build(
     --alignment=layers; without them the variables' own names do.
     `averaged` are the positions of non-trainable weights that a round averages
     (statistics_mean.py); all others stay as they are. `head` are the positions of the trainable
-    weights that --head_learning_rate and --head_rounds are about, and `personal` those that stay
-    at their client. `corrected` are the adapters whose kernels the server corrects
-    (adapter_correction.py). `fixed_shapes` is what the executor needs (executor.py).
+    weights that HEAD_SETTINGS are about, and `personal` those that stay at their client.
+    `corrected` are the adapters whose kernels the server corrects (adapter_correction.py).
+    `fixed_shapes` is what the executor needs (executor.py).
     """
     refusals.check(config)
     if config.moves_head_apart and not head:
-        raise UserError(
-            "--head_learning_rate and --head_rounds need a head that trains, which this model "
-            "does not have"
-        )
+        raise UserError(f"{HEAD_SETTINGS} need a head that trains, which this model does not have")
     if averaged:
         refusals.check_averaging(config)
     if corrected:

@@ -1,7 +1,8 @@
 """Combinations that make no sense, each with the reason."""
 
-from fed_pretrain.algorithms import accountants, known_server_optimizers
+from fed_pretrain.algorithms import accountants, known_server_optimizers, schedule
 from fed_pretrain.algorithms.algorithm_config import (
+    HEAD_SETTINGS,
     KEPT,
     SECURE_RANGE,
     AlgorithmConfig,
@@ -77,6 +78,7 @@ def _reasons(config: ResolvedAlgorithm) -> list[str]:
             f"--client_weight_decay and --client_clip_norm are not part of {update.name}; "
             f"set --server_weight_decay{instead}"
         )
+    found += schedule.without_length(config)
     found += _of_the_head(config, update) + _of_local_steps(config, update)
     found += _of_personal_layers(config, update)
     if config.server_momentum and not optimizer.takes_momentum:
@@ -113,8 +115,7 @@ def _of_the_head(config: ResolvedAlgorithm, update: type[ClientUpdate]) -> list[
     found = []
     if config.moves_head_apart and update.one_rate:
         found.append(
-            f"--head_learning_rate and --head_rounds cannot go with --client_update={update.name}: "
-            f"{update.one_rate}"
+            f"{HEAD_SETTINGS} cannot go with --client_update={update.name}: {update.one_rate}"
         )
     still = "would move the rest of the model in the rounds of --head_rounds: train the head by "
     still += "--trainable=head first and start another run from it"

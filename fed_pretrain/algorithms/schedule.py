@@ -46,7 +46,7 @@ class Schedule:
 
 def client(config: ResolvedAlgorithm, numbers: Numbers | None = None) -> Schedule:
     """`numbers`: those of a state, otherwise the config's."""
-    return _schedule(config, numbers, config.client_schedule, "client_schedule")
+    return _schedule(config, numbers, config.client_schedule)
 
 
 def client_rates(
@@ -59,20 +59,34 @@ def client_rates(
     past = tf.cast(round_number, tf.float32)
     probing = tf.cast(past < single(numbers["head_rounds"]), tf.float32)
     moving = tf.stack([1.0 - probing, 1.0])
-    return rates * moving * client(config, numbers).factor(round_number)
+    factor = client(config, numbers).factor(round_number)
+    if config.head_schedule is not None:
+        own = _schedule(config, numbers, config.head_schedule)
+        factor = tf.stack([factor, own.factor(round_number)])
+    return rates * moving * factor
 
 
 def server(config: ResolvedAlgorithm, numbers: Numbers | None = None) -> Schedule:
-    return _schedule(config, numbers, config.server_schedule, "server_schedule")
+    return _schedule(config, numbers, config.server_schedule)
 
 
-def _schedule(config: ResolvedAlgorithm, numbers: Numbers | None, kind: str, flag: str) -> Schedule:
-    if kind == "cosine" and not (config.schedule_rounds or config.rounds):
-        raise UserError(f"--{flag}=cosine needs --schedule_rounds (or --rounds)")
-    if kind == "step" and not config.schedule_step_rounds:
-        raise UserError(f"--{flag}=step needs --schedule_step_rounds")
-    if kind == "warmup" and not config.warmup_rounds:
-        raise UserError(f"--{flag}=warmup needs --warmup_rounds")
+def without_length(config: ResolvedAlgorithm) -> list[str]:
+    """What is wrong with schedules that do not know how long they take."""
+    lengths = {
+        "cosine": ("--schedule_rounds (or --rounds)", config.schedule_rounds or config.rounds),
+        "step": ("--schedule_step_rounds", config.schedule_step_rounds),
+        "warmup": ("--warmup_rounds", config.warmup_rounds),
+    }
+    found = []
+    for flag in ("client_schedule", "head_schedule", "server_schedule"):
+        kind = getattr(config, flag)
+        needs, given = lengths.get(kind, ("", 1))
+        if not given:
+            found.append(f"--{flag}={kind} needs {needs}")
+    return found
+
+
+def _schedule(config: ResolvedAlgorithm, numbers: Numbers | None, kind: str) -> Schedule:
     return Schedule(
         kind="constant" if kind == "warmup" else kind,
         # With "constant" on one side, warmup_rounds belongs to the other side alone.

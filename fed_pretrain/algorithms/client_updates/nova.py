@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Self
 
-from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
+from fed_pretrain.algorithms.algorithm_config import HEAD_SETTINGS, ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate, Outcome
 from fed_pretrain.algorithms.client_updates.proximal import pull
 from groundwork.untyped import Factory, State
@@ -49,7 +49,7 @@ class Nova(ClientUpdate):
         if config.proximal_strength and config.moves_head_apart:
             found.append(
                 "FedNova's normaliser with a proximal term is of one rate: leave out "
-                "--head_learning_rate and --head_rounds, or --proximal_strength"
+                f"{HEAD_SETTINGS}, or --proximal_strength"
             )
         return found
 

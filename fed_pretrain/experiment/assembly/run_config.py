@@ -224,5 +224,5 @@ def identity_on_disk(saved: Mapping[str, Json]) -> dict[str, Json]:
 
 def spans_run(algorithm: AlgorithmConfig) -> bool:
     """Whether a schedule depends on the total number of rounds."""
-    cosine = "cosine" in (algorithm.client_schedule, algorithm.server_schedule)
-    return (cosine and not algorithm.schedule_rounds) or algorithm.local_steps_schedule == "linear"
+    to_the_end = algorithm.follows_cosine and not algorithm.schedule_rounds
+    return to_the_end or algorithm.local_steps_schedule == "linear"

@@ -161,7 +161,7 @@ def _compiled_of(config: ResolvedAlgorithm) -> Hashable:
 def _without_run(config: ResolvedAlgorithm) -> ResolvedAlgorithm:
     """The config without the facts of a run, which enter as numbers: runs share what is built."""
     unused = [*_RUNS_OWN]
-    if "cosine" not in (config.client_schedule, config.server_schedule):
+    if not config.follows_cosine:
         unused.append("rounds")
     defaults: dict[str, Json] = {field.name: field.default for field in dataclasses.fields(config)}
     return dataclasses.replace(config, **{name: defaults[name] for name in unused})

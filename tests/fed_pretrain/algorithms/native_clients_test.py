@@ -15,7 +15,10 @@ from tests.fed_pretrain.algorithms.toy import Run, build, flat
     [
         ({"personal": "regex:bias", "personal_steps": 1}, {"personal": (1,)}),
         ({"client_optimizer": "adamw", "client_optimizer_state": "kept"}, {}),
-        ({"head_learning_rate": 0.03, "head_rounds": 1}, {"head": (1,)}),
+        (
+            {"head_rounds": 1, "head_schedule": "step", "schedule_step_rounds": 1},
+            {"head": (1,)},
+        ),
     ],
 )
 def test_two_rounds_are_the_same_on_the_native_worker(executor, settings, parts) -> None:

@@ -21,6 +21,8 @@ LOCAL = {
 }
 WAVE = {
     "client_schedule": ("cosine",) * 2,
+    "head_schedule": ("step",) * 2,
+    "schedule_step_rounds": (1, 2),
     "server_schedule": ("cosine",) * 2,
     "warmup_rounds": (1, 2),
     "schedule_rounds": (4, 7),

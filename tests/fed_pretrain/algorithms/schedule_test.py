@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from fed_pretrain.algorithms import schedule
+from fed_pretrain.algorithms import refusals, schedule
 from fed_pretrain.algorithms.algorithm_config import ResolvedAlgorithm
 from groundwork.errors import UserError
 
@@ -54,14 +54,15 @@ def test_one_sides_warmup_leaves_the_other_constant() -> None:
 @pytest.mark.parametrize(
     ("settings", "flag"),
     [
-        ({"client_schedule": "cosine"}, "schedule_rounds"),
-        ({"client_schedule": "step"}, "schedule_step_rounds"),
-        ({"client_schedule": "warmup"}, "warmup_rounds"),
+        ({"client_schedule": "cosine"}, "client_schedule=cosine needs --schedule_rounds"),
+        ({"head_schedule": "cosine"}, "head_schedule=cosine needs --schedule_rounds"),
+        ({"client_schedule": "step"}, "client_schedule=step needs --schedule_step_rounds"),
+        ({"server_schedule": "warmup"}, "server_schedule=warmup needs --warmup_rounds"),
     ],
 )
 def test_a_schedule_without_its_length_is_refused(settings, flag) -> None:
     with pytest.raises(UserError, match=flag):
-        schedule.client(ResolvedAlgorithm(**settings))
+        refusals.check(ResolvedAlgorithm(**settings))
 
 
 def test_local_steps_decrease_to_the_minimum() -> None:

@@ -1,4 +1,4 @@
-"""The bias of the toy stands for the head: its rate, and rounds in which nothing else moves."""
+"""The bias of the toy is its head: its rate, its schedule, rounds in which nothing else moves."""
 
 import numpy as np
 import pytest
@@ -33,14 +33,14 @@ def run(executor, **settings) -> Run:
     return made
 
 
-def rates(body: float) -> np.ndarray:
-    return np.concatenate([np.full(FEATURES * CLASSES, body), np.full(CLASSES, HEAD)])
+def rates(body: float, head: float = HEAD) -> np.ndarray:
+    return np.concatenate([np.full(FEATURES * CLASSES, body), np.full(CLASSES, head)])
 
 
-def averaged(bodies: tuple[float, float]) -> np.ndarray:
+def averaged(*rounds: np.ndarray) -> np.ndarray:
     x = flat(start_weights())
-    for number, (clients, body) in enumerate(zip(COHORTS, bodies, strict=True), 1):
-        deltas = [oracle.local(x, c, number, eta=rates(body))[0] for c in clients]
+    for number, (clients, eta) in enumerate(zip(COHORTS, rounds, strict=True), 1):
+        deltas = [oracle.local(x, c, number, eta=eta)[0] for c in clients]
         x = x - oracle.mean(deltas, oracle.sizes(clients))
     return x
 
@@ -48,12 +48,36 @@ def averaged(bodies: tuple[float, float]) -> np.ndarray:
 @pytest.mark.slow
 def test_the_head_moves_by_its_own_rate(executor) -> None:
     found = run(executor, head_learning_rate=HEAD).weights
-    np.testing.assert_allclose(flat(found), averaged((0.1, 0.1)), atol=1e-5)
+    np.testing.assert_allclose(flat(found), averaged(rates(0.1), rates(0.1)), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("settings", "bodies", "heads"),
+    [
+        (
+            {"head_schedule": "step", "schedule_step_rounds": 1, "schedule_step_factor": 0.25},
+            *((0.1, 0.1), (HEAD, HEAD / 4)),
+        ),
+        pytest.param(
+            {"head_schedule": "constant", "client_schedule": "warmup", "warmup_rounds": 2},
+            *((0.05, 0.1), (HEAD, HEAD)),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            {"head_schedule": "cosine", "rounds": 2, "schedule_final_factor": 0.2},
+            *((0.1, 0.1), (HEAD, 0.6 * HEAD)),
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_the_head_follows_a_schedule_of_its_own(settings, bodies, heads, executor) -> None:
+    found = run(executor, head_learning_rate=HEAD, **settings).weights
+    np.testing.assert_allclose(flat(found), averaged(*map(rates, bodies, heads)), atol=1e-5)
 
 
 def test_probing_rounds_leave_the_body_bit_identical_and_the_next_ones_move_all(executor) -> None:
     made = run(executor, head_learning_rate=HEAD, head_rounds=1)
-    np.testing.assert_allclose(flat(made.weights), averaged((0.0, 0.1)), atol=1e-5)
+    np.testing.assert_allclose(flat(made.weights), averaged(rates(0.0), rates(0.1)), atol=1e-5)
     probed = Run(made.algorithm, executor)
     probed.round(COHORTS[0], 1)
     first: Weights = start_weights()
@@ -84,6 +108,7 @@ def test_control_variates_divide_by_each_weights_own_rate(executor) -> None:
     ("settings", "why"),
     [
         ({"client_update": "mime", "head_learning_rate": 0.1}, "hold fixed, has one"),
+        ({"client_update": "mime", "head_schedule": "constant"}, "hold fixed, has one"),
         ({"client_update": "nova", "proximal_strength": 0.1, "head_rounds": 1}, "of one rate"),
         ({"head_rounds": 1, "server_weight_decay": 0.1}, "--server_weight_decay would move"),
         ({"head_rounds": 1, "dp_noise_multiplier": 1.0, "weighting": "uniform"}, "noise of"),

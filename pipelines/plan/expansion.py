@@ -270,14 +270,14 @@ def _cells(
     rates: str = "",
 ) -> Iterator[Cell]:
     """`rates`: the start whose rates are taken, where these are not its own."""
-    chosen = [
-        Layer(("algorithms", algorithm), plan.algorithms[algorithm]),
-        *(
-            Layer(("tasks", task_name, "rates", key), task.rates.get(key, {}))
-            for key in (rates or start, f"{rates or start}/{algorithm}")
-        ),
-    ]
+    own = rates or start
     for point in itertools.product(*(axis.items() for axis in plan.sweep.values())):
+        values = [value for value, _ in point]
+        keys = [own, f"{own}/{algorithm}", *(f"{own}/{algorithm}/{value}" for value in values)]
+        chosen = [
+            Layer(("algorithms", algorithm), plan.algorithms[algorithm]),
+            *(Layer(("tasks", task_name, "rates", key), task.rates.get(key, {})) for key in keys),
+        ]
         swept = [
             Layer(("sweep", axis, value), flags)
             for axis, (value, flags) in zip(plan.sweep, point, strict=True)

@@ -144,16 +144,15 @@ def _check_datasets(document: Document, name: str, task: Json) -> None:
 
 
 def _check_rates(document: Document, name: str, task: Json, algorithms: Sequence[str]) -> None:
-    """A rates key is START or START/ALGORITHM."""
+    """A rates key is START, START/ALGORITHM or START/ALGORITHM/POINT."""
+    points = [point for axis in document.at(("sweep",)).values() for point in axis]
+    parts = {"start": list(task["starts"]), "algorithm": algorithms, "point of the sweep": points}
     for key in task.get("rates", {}):
-        start, _, algorithm = str(key).partition("/")
-        where = document.where(("tasks", name, "rates", key))
-        if start not in task["starts"]:
-            hint = nearest(start, list(task["starts"]))
-            raise UserError(f"{where}: rates name an unknown start {start!r}{hint}")
-        if algorithm and algorithm not in algorithms:
-            hint = nearest(algorithm, algorithms)
-            raise UserError(f"{where}: rates name an unknown algorithm {algorithm!r}{hint}")
+        for (what, known), part in zip(parts.items(), str(key).split("/", 2), strict=False):
+            if part not in known:
+                where = document.where(("tasks", name, "rates", key))
+                hint = nearest(part, known)
+                raise UserError(f"{where}: rates name an unknown {what} {part!r}{hint}")
 
 
 def _check_equal_rates(

@@ -80,6 +80,25 @@ def test_a_cell_gathers_settings_start_rates_and_sweep(tmp_path):
     assert other["client_learning_rate"] == 0.1
 
 
+def test_rates_of_a_point_of_the_sweep_are_taken_there_alone(tmp_path):
+    warm = "      warm/fedadam: {client_learning_rate: 0.01}\n"
+    text = TEXT.replace(warm, warm + "      warm/fedadam/4: {client_learning_rate: 0.002}\n")
+    steps = {step.step_id: step for step in expand(plans.load(write(tmp_path, text)))}
+    rates = {
+        (start, algorithm, epochs): steps[
+            f"train/digits/iid/{start}/{algorithm}/{epochs}/0"
+        ].flags.get("client_learning_rate")
+        for start in ("random", "warm")
+        for algorithm in ("fedavg", "fedadam")
+        for epochs in (1, 4)
+    }
+    assert {cell for cell, rate in rates.items() if rate == 0.002} == {("warm", "fedadam", 4)}
+    assert rates["warm", "fedadam", 1] == 0.01
+    message = refused(tmp_path, text.replace("warm/fedadam/4", "warm/fedadam/5"))
+    assert "line 20" in message
+    assert "unknown point of the sweep '5'" in message
+
+
 def test_an_override_replaces_a_value(tmp_path):
     plan = plans.load(write(tmp_path, TEXT), ["seeds=[5]", "settings.rounds=9"])
     assert plan.seeds == (5,)

@@ -115,12 +115,16 @@ Grid = dict[tuple[object, object], int]
 
 
 def grid_of(block: Block) -> Grid:
-    """The column of each (server, client); empty unless every server has every client, once."""
+    """The column of each (server, client), of the client updates that every server has.
+
+    Empty unless that is every one, or several; SCAFFOLD beside a grid, say, is outside it.
+    """
     kinds = [kind(block.example(name)) for name in block.algorithms]
-    grid: Grid = {(one.server, one.client): i for i, one in enumerate(kinds)}
-    servers, clients = {s for s, _ in grid}, {c for _, c in grid}
-    complete = len(grid) == len(kinds) == len(servers) * len(clients)
-    return grid if complete else {}
+    every: Grid = {(one.server, one.client): i for i, one in enumerate(kinds)}
+    servers, clients = unique(s for s, _ in every), unique(c for _, c in every)
+    shared = [c for c in clients if all((s, c) in every for s in servers)]
+    complete = len(every) == len(kinds) and (len(shared) > 1 or shared == clients)
+    return {key: i for key, i in every.items() if key[1] in shared} if complete else {}
 
 
 def factors(y: np.ndarray, grid: Grid) -> list[np.ndarray]:

@@ -170,6 +170,25 @@ def test_servers_are_compared_by_their_means_over_client_updates(tmp_path):
     assert found.estimate == pytest.approx(0.1)
 
 
+def test_an_algorithm_beside_a_grid_takes_no_part_in_its_comparisons(tmp_path):
+    finals = {("adam", "sgd"): 0.9, ("adam", "proximal"): 0.8, ("sgd", "sgd"): 0.6}
+    finals |= {("sgd", "proximal"): 0.7, ("sgd", "scaffold"): 0.95}
+    runs = [
+        toy_study.run(
+            tmp_path, final + seed / 100, start=start, server=server, client=client, seed=seed
+        )
+        for start in STARTS
+        for (server, client), final in finals.items()
+        for seed in range(3)
+    ]
+    study = toy_study.study(runs)
+    assert measured(study, algorithm_claims.ADAPTIVE_SERVER).estimate == pytest.approx(0.2)
+    # One pair of servers and one of client updates, where single algorithms would be ten pairs.
+    assert measured(study, algorithm_claims.RANKING).notes == [
+        "0 of 2 pairs are in opposite orders as measured"
+    ]
+
+
 def test_an_algorithm_equal_to_another_bit_for_bit_counts_once(tmp_path):
     means = {"random": (0.5, 0.6, 0.7, 0.7), "digits": (0.8, 0.7, 0.75, 0.75)}
     noise = NOISE.copy()

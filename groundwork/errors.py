@@ -3,7 +3,7 @@
 import difflib
 import errno
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """The system's numbers for a disk, a quota or a file's largest size that is reached."""
@@ -34,6 +34,15 @@ def without_passwords(text: str) -> str:
 def nearest(word: str, words: Sequence[str]) -> str:
     close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
     return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def check_choice(flag: str, value: object, choices: Iterable[object]) -> None:
+    """Refuses a value that is none of the choices, with the nearest one."""
+    listed = [str(choice) for choice in choices]
+    if str(value) not in listed:
+        raise UserError(
+            f"{flag}={value} is not one of {', '.join(listed)}{nearest(str(value), listed)}"
+        )
 
 
 def of_system(error: OSError, again: str = "run the same command again") -> str:

@@ -8,7 +8,7 @@ is stored in a run runs no code.
 import importlib
 import sys
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from groundwork.errors import UserError
 
@@ -61,17 +61,3 @@ def report_unloaded(place: object, stored: Iterable[str]) -> None:
                 "flag is given again",
                 file=sys.stderr,
             )
-
-
-def check_free(kind: str, name: str, known: Mapping[str, object], thing: object) -> None:
-    """A name is given once; registering the same thing again changes nothing."""
-    before = known.get(name)
-    if before is not None and before != thing and _place(before) != _place(thing):
-        raise UserError(f"there is already a {kind} named {name!r}; choose another name")
-
-
-def _place(thing: object) -> object:
-    """Where a class is defined: a module that is reloaded defines its classes anew."""
-    if isinstance(thing, type):
-        return thing.__module__, thing.__qualname__
-    return id(thing)

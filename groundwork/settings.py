@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from absl import flags
 
 from groundwork import command_line
-from groundwork.errors import UserError
+from groundwork.errors import UserError, check_choice
 from groundwork.untyped import Json
 
 if TYPE_CHECKING:
@@ -48,17 +48,19 @@ def setting(default: Json, help: str, **metadata: Json) -> Any:
 
 
 def check_bounds(config: "DataclassInstance") -> None:
-    """What flags refuse, refused of a config that code made."""
+    """What flags refuse, refused of a config that code made; NaN is within no bounds."""
     for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        smallest = field.metadata.get("lower_bound")
-        if smallest is not None and value is not None and value < smallest:
-            name = field.metadata.get("flag", field.name)
-            raise UserError(f"--{name}={value}: at least {smallest} is wanted")
-        largest = field.metadata.get("upper_bound")
-        if largest is not None and value is not None and value > largest:
-            name = field.metadata.get("flag", field.name)
-            raise UserError(f"--{name}={value}: at most {largest} is wanted")
+        facts, value = field.metadata, getattr(config, field.name)
+        if value is None:
+            continue
+        name = f"--{facts.get('flag') or field.name}"
+        smallest, largest = facts.get("lower_bound"), facts.get("upper_bound")
+        if smallest is not None and not value >= smallest:
+            raise UserError(f"{name}={value}: at least {smallest} is wanted")
+        if largest is not None and not value <= largest:
+            raise UserError(f"{name}={value}: at most {largest} is wanted")
+        if "choices" in facts:
+            check_choice(name, value, facts["choices"])
 
 
 _NONE = type(None)

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from data_prep.store.reader import PreparedDataset, open_dataset
 from data_prep.store.records import Framer
 from groundwork import staging
-from groundwork.errors import UserError
+from groundwork.errors import UserError, check_choice
 from groundwork.progress import Progress
 from groundwork.stores import mirror
 
@@ -38,8 +38,7 @@ _LONGEST_NAME = 255 - len(".tfrecord")
 
 def export(dataset: str, layout: str, output: str) -> Path:
     """Writes `dataset` in `layout` into the new folder `output`; it appears when it is complete."""
-    if layout not in LAYOUTS:
-        raise UserError(f"--layout={layout}: use one of {', '.join(LAYOUTS)}")
+    check_choice("--layout", layout, LAYOUTS)
     opened = open_dataset(dataset)
     folder = mirror.place(output).absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import ClassVar, Protocol, TypeVar
+from typing import ClassVar, Protocol
 
 import numpy as np
 
 from data_prep.store.features import SPLITS as SPLITS
-from groundwork import plugins
-from groundwork.errors import UserError
+from groundwork.errors import UserError, check_choice
+from groundwork.registry import Registry
 
 NATURAL = "natural"
 NATURAL_SHUFFLED = "natural_shuffled"
@@ -53,19 +53,10 @@ class OwnPartition(Dealer, Protocol):
         """`histogram` counts the training examples of each label."""
 
 
-Own = TypeVar("Own", bound=type[OwnPartition])
-_registered: dict[str, type[OwnPartition]] = {}
-
-
-def register(partition: Own) -> Own:
-    """Adds a partition from outside, as a class decorator; a name is given once."""
-    plugins.check_free("partition", partition.name, {**RULES, **_registered}, partition)
-    _registered[partition.name] = partition
-    return partition
-
-
-def rules() -> tuple[str, ...]:
-    return (*RULES, *_registered)
+KNOWN: Registry[type[OwnPartition] | None] = Registry(
+    "partition", "--partition", lambda: dict.fromkeys(RULES)
+)
+register, rules = KNOWN.register, KNOWN.names
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,10 +80,9 @@ class PartitionConfig:
     """The class of a rule from outside: pickled, it finds its module again."""
 
     def __post_init__(self) -> None:
-        _choice("--partition", self.rule, rules())
-        object.__setattr__(self, "own", _registered.get(self.rule))
-        _choice("--dirichlet", self.dirichlet, DIRICHLET)
-        _choice("--concentration", self.concentration, CONCENTRATIONS)
+        object.__setattr__(self, "own", KNOWN.named(self.rule))
+        check_choice("--dirichlet", self.dirichlet, DIRICHLET)
+        check_choice("--concentration", self.concentration, CONCENTRATIONS)
         if self.needs_num_clients and (self.num_clients is None or self.num_clients < 1):
             raise UserError(f"--partition={self.rule} needs --num_clients, a positive number")
         if not self.needs_num_clients and self.num_clients is not None:
@@ -149,7 +139,7 @@ class SplitConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _choice("--split", self.rule, SPLIT_RULES)
+        check_choice("--split", self.rule, SPLIT_RULES)
         shares = [0 <= share <= 1 for share in self.fractions]  # NaN is none either
         if len(shares) != 3 or not all(shares) or self.fractions[0] == 0:
             raise UserError(
@@ -182,8 +172,3 @@ class SplitConfig:
 
 def _listed(values: tuple[float, ...]) -> str:
     return ",".join(map(str, values))
-
-
-def _choice(flag: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise UserError(f"{flag}={value}: use one of {', '.join(choices)}")

@@ -1,11 +1,8 @@
 """The sources by name; a source's module is imported only when it is asked for."""
 
-import importlib
-from collections.abc import Mapping
-
 from data_prep.sources.source import Source
-from groundwork import plugins
-from groundwork.errors import UserError, nearest
+from groundwork.errors import UserError
+from groundwork.registry import Late, Registry
 
 _ALONE = {
     "public": """digits mnist5k femnist_leaf femnist_nist femnist_tff stackoverflow_tff
@@ -15,44 +12,31 @@ _ALONE = {
     "synthetic": "fractals",
 }
 """By folder, those that are called as their module is."""
-MODULES: Mapping[str, str] = {
-    **{name: f"{folder}.{name}" for folder, names in _ALONE.items() for name in names.split()},
-    **{"csv": "own.csv_and_jsonl", "jsonl": "own.csv_and_jsonl", "tfrecord": "own.tfrecords"},
+_PLACES = {
+    **{
+        name: f"{folder}.{name}:SOURCE"
+        for folder, names in _ALONE.items()
+        for name in names.split()
+    },
+    "csv": "own.csv_and_jsonl:CSV",
+    "jsonl": "own.csv_and_jsonl:JSONL",
+    "tfrecord": "own.tfrecords:SOURCE",
 }
-"""The module of each, below data_prep.sources, which exports SOURCE, or several in SOURCES."""
-
-
-_registered: dict[str, Source] = {}
-
-
-def register(source: Source) -> Source:
-    """Adds a source from outside; a name is given once."""
-    known = {source.name: get(source.name)} if source.name in MODULES else _registered
-    plugins.check_free("source", source.name, known, source)
-    _registered[source.name] = source
-    return source
+KNOWN: Registry[Source] = Registry("source", "--source", lambda: Late(__package__, _PLACES))
+register = KNOWN.register
 
 
 def names() -> list[str]:
-    return sorted({*MODULES, *_registered})
+    return sorted(KNOWN.names())
 
 
 def get(name: str) -> Source:
     """The source called `name`; `tfds:mnist` finds the source `tfds`."""
-    key = name.split(":", 1)[0]
-    if key not in names():
-        hint, known = nearest(key, names()), ", ".join(names())
-        raise UserError(f"--source={name}: unknown source{hint}; known are {known}")
-    source = _registered.get(key) or _built_in(key)
-    if ":" in name and not source.prefix:
+    key, colon, _ = name.partition(":")
+    source = KNOWN.named(key)
+    if colon and not source.prefix:
         raise UserError(f"--source={name}: {key} takes no name after a colon")
     return source
-
-
-def _built_in(name: str) -> Source:
-    module = importlib.import_module(f"data_prep.sources.{MODULES[name]}")
-    sources: tuple[Source, ...] = getattr(module, "SOURCES", None) or (module.SOURCE,)
-    return next(source for source in sources if source.name == name)
 
 
 def describe() -> str:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Hashable
 from fed_pretrain.clients import sampling
 from groundwork import randomness
 from groundwork.errors import UserError
-from groundwork.settings import setting
+from groundwork.settings import check_bounds, setting
 
 SCHEDULES = ("constant", "warmup", "cosine", "step")
 WEIGHTINGS = ("examples", "uniform")
@@ -206,15 +206,7 @@ class AlgorithmConfig:
     )
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if value is None:
-                continue
-            bound, choices = (field.metadata.get(name) for name in ("lower_bound", "choices"))
-            if bound is not None and not value >= bound:
-                raise UserError(f"--{field.name} must be at least {bound}, not {value}")
-            if choices is not None and value not in choices:
-                raise UserError(f"--{field.name}={value} is not one of {', '.join(choices)}")
+        check_bounds(self)
         for name in _BELOW_ONE:
             if getattr(self, name) >= 1.0:
                 raise UserError(f"--{name} must be below 1, not {getattr(self, name)}")

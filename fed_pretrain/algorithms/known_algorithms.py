@@ -12,7 +12,7 @@ from fed_pretrain.algorithms import known_server_optimizers, refusals
 from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig, ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates import known_updates, local_optimizers
 from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate, Settings
-from groundwork.errors import UserError
+from groundwork.errors import check_choice
 from groundwork.untyped import Json
 
 OURS = "ours, not tuned"
@@ -188,8 +188,7 @@ def resolve(
     given = dict(overrides or {})
     by_parts, name = name is None, name or _nearest(given)
     entries = _entries()
-    if name not in entries:
-        raise UserError(f"--algorithm={name} is not one of {', '.join(entries)}")
+    check_choice("--algorithm", name, entries)
     random = _is_random(start)
     settings = entries[name].settings(random) | _TUNED.get((task, name, random), {})
     if by_parts:

@@ -7,8 +7,7 @@ import dataclasses
 from collections.abc import Callable
 
 from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
-from groundwork import plugins
-from groundwork.errors import UserError
+from groundwork.registry import Registry
 from groundwork.untyped import Optimizer
 
 
@@ -39,33 +38,17 @@ class ServerOptimizer:
         return self.keeps_numbers or self.takes_tensors
 
 
-_known: dict[str, ServerOptimizer] = {}
-
-
-def register(optimizer: ServerOptimizer) -> ServerOptimizer:
-    """Adds a server optimizer, by its name, which can be taken only once."""
-    plugins.check_free("server optimizer", optimizer.name, _known, optimizer)
-    _known[optimizer.name] = optimizer
-    return optimizer
-
-
-def names() -> tuple[str, ...]:
-    return tuple(_known)
+KNOWN: Registry[ServerOptimizer] = Registry("server optimizer", "--server_optimizer")
+register, names, named = KNOWN.register, KNOWN.names, KNOWN.named
 
 
 def all_optimizers() -> tuple[ServerOptimizer, ...]:
-    return tuple(_known.values())
-
-
-def named(name: str) -> ServerOptimizer:
-    if name not in _known:
-        raise UserError(f"--server_optimizer={name} is not one of {', '.join(_known)}")
-    return _known[name]
+    return tuple(KNOWN.known().values())
 
 
 def is_adaptive(name: str) -> bool:
     """False for a name that is not known, as a study of another's module may hold."""
-    return name in _known and _known[name].adaptive
+    return name in names() and named(name).adaptive
 
 
 def _of_tff() -> Optimizer:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from groundwork import randomness
-from groundwork.errors import UserError
+from groundwork.errors import UserError, check_choice
 
 WAYS = ("uniform", "poisson", "weighted", "fixed", "in_turn", "all")
 
@@ -27,8 +27,7 @@ def cohort(
     uniform cohort for the whole run. in_turn: everyone once before anyone again, in an order drawn
     for the run. all: everyone, in the given order.
     """
-    if how not in WAYS:
-        raise UserError(f"--sampling is {how!r}, must be one of {', '.join(WAYS)}")
+    check_choice("--sampling", how, WAYS)
     if how == "all":
         return list(client_ids)
     if num < 1:

@@ -25,7 +25,7 @@ import numpy as np
 from fed_pretrain.clients.local_work import LocalWork
 from groundwork import randomness
 from groundwork.errors import UserError
-from groundwork.settings import setting
+from groundwork.settings import check_bounds, setting
 from groundwork.untyped import Nested, Spec
 
 POLICIES = ("partial", "drop", "late")
@@ -64,8 +64,7 @@ class SystemConfig:
         for name in ("varied_share", "dropout_share"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise UserError(f"--{name} is a share, between 0 and 1, not {getattr(self, name)}")
-        if self.stragglers not in POLICIES:
-            raise UserError(f"--stragglers={self.stragglers} is not one of {', '.join(POLICIES)}")
+        check_bounds(self)
         if self.speed_spread and not self.deadline_steps:
             raise UserError("--speed_spread changes nothing without --deadline_steps")
 

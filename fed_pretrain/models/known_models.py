@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from fed_pretrain.models import keras_application
-from groundwork import plugins
+from groundwork.registry import Registry
 
 if TYPE_CHECKING:  # Names are checked without importing TensorFlow.
     import tensorflow as tf
@@ -46,26 +46,8 @@ class ModelSpec:
         return functools.partial(function, **dict(self.arguments))
 
 
-_SPECS: dict[str, ModelSpec] = {}
-
-
-def register(spec: ModelSpec) -> ModelSpec:
-    """Adds a model; a name is given once."""
-    plugins.check_free("model", spec.name, _SPECS, spec)
-    _SPECS[spec.name] = spec
-    return spec
-
-
-def names() -> tuple[str, ...]:
-    """All registered names, in order of registration."""
-    return tuple(_SPECS)
-
-
-def get(name: str) -> ModelSpec:
-    """The entry of a model."""
-    if name not in _SPECS:
-        raise ValueError(f"no model is named {name!r}; there are {', '.join(names())}")
-    return _SPECS[name]
+KNOWN: Registry[ModelSpec] = Registry("model", "--model")
+register, names, get = KNOWN.register, KNOWN.names, KNOWN.named
 
 
 def builder(name: str) -> Builder:
@@ -94,7 +76,7 @@ def describe() -> list[dict[str, str]]:
             "preprocessing": spec.preprocessing if spec.kind == "image" else "",
             "origin": spec.origin,
         }
-        for spec in _SPECS.values()
+        for spec in KNOWN.known().values()
     ]
 
 

@@ -3,53 +3,31 @@
 Names, help and refusals need no TensorFlow: a probe's file imports it when it measures.
 """
 
-import importlib
 from collections.abc import Collection
-from typing import TypeVar
 
 from fed_pretrain.probes.probe import Probe
-from groundwork import plugins
-from groundwork.errors import UserError, nearest
+from groundwork.errors import UserError, check_choice
+from groundwork.registry import Registry, late_classes
 
-AnyProbe = TypeVar("AnyProbe", bound=type[Probe])
-
-# FILE.CLASS, in the order of tables.
+# FILE:CLASS, in the order of tables.
 _ROWS = (
-    "curvature.Hessian",
-    "curvature.GaussNewton",
-    "curvature.Fisher",
-    "client_curvature.ClientCurvature",
-    "eigenvector.Eigenvector",
-    "alignment.Alignment",
-    "drift.Drift",
-    "misalignment.Misalignment",
-    "distances.Distances",
-    "landscape.Landscape",
-    "plane.Plane",
-    "loss.Loss",
-    "baselines.Baselines",
-    "ccvr.Ccvr",
+    "curvature:Hessian",
+    "curvature:GaussNewton",
+    "curvature:Fisher",
+    "client_curvature:ClientCurvature",
+    "eigenvector:Eigenvector",
+    "alignment:Alignment",
+    "drift:Drift",
+    "misalignment:Misalignment",
+    "distances:Distances",
+    "landscape:Landscape",
+    "plane:Plane",
+    "loss:Loss",
+    "baselines:Baselines",
+    "ccvr:Ccvr",
 )
-_registered: dict[str, type[Probe]] = {}
-
-
-def register(probe: AnyProbe) -> AnyProbe:
-    """Makes a probe of yours known to `train` and `analyze`; use it as a class decorator."""
-    if not probe.name or not probe.help:
-        raise UserError(f"the probe {probe.__qualname__} has no name or no help")
-    plugins.check_free("probe", probe.name, known(), probe)
-    _registered[probe.name] = probe
-    return probe
-
-
-def known() -> dict[str, type[Probe]]:
-    """Every probe by name."""
-    found: dict[str, type[Probe]] = {}
-    for row in _ROWS:
-        module, name = row.split(".")
-        probe: type[Probe] = getattr(importlib.import_module(f"fed_pretrain.probes.{module}"), name)
-        found[probe.name] = probe
-    return found | _registered
+KNOWN: Registry[type[Probe]] = Registry("probe", "--probes", late_classes(__package__, _ROWS))
+register, known = KNOWN.register, KNOWN.known
 
 
 def in_rounds() -> dict[str, type[Probe]]:
@@ -89,7 +67,5 @@ def options() -> list[type]:
 def _chosen(listed: str, known: dict[str, type[Probe]]) -> list[type[Probe]]:
     names = list(dict.fromkeys(name.strip() for name in listed.split(",") if name.strip()))
     for name in names:
-        if name not in known:
-            hint = nearest(name, list(known))
-            raise UserError(f"--probes: no probe {name!r}{hint}; there are {', '.join(known)}")
+        check_choice("--probes", name, known)
     return [known[name] for name in names]

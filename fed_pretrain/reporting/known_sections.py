@@ -8,11 +8,11 @@ A section from outside the package is a function of the study that a module regi
 It returns None where the study has nothing to show. Names are known without importing Matplotlib.
 """
 
-import importlib
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from groundwork import plugins
+from groundwork.registry import Late, Registry
 
 if TYPE_CHECKING:
     from fed_pretrain.reporting.part import Section
@@ -40,28 +40,14 @@ _BUILT_IN = {
     "learning": "sections.learning:learning_section",
     "cost": "sections.cost:cost_section",
 }
-_registered: dict[str, "Builder"] = {}
+
+
+KNOWN: Registry["Builder"] = Registry(
+    "report section", "sections", lambda: Late(__package__, _BUILT_IN)
+)
+names, builder = KNOWN.names, KNOWN.named
 
 
 def register(name: str) -> Callable[["Builder"], "Builder"]:
     """Adds a section from outside; a name can be taken only once."""
-
-    def add(builder: "Builder") -> "Builder":
-        plugins.check_free("report section", name, {**_BUILT_IN, **_registered}, builder)
-        _registered[name] = builder
-        return builder
-
-    return add
-
-
-def names() -> list[str]:
-    """In reading order."""
-    return [*_BUILT_IN, *_registered]
-
-
-def builder(name: str) -> "Builder":
-    if name in _registered:
-        return _registered[name]
-    module, _, function = _BUILT_IN[name].partition(":")
-    found: Builder = getattr(importlib.import_module(f"{__package__}.{module}"), function)
-    return found
+    return functools.partial(KNOWN.add, name)

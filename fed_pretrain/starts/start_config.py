@@ -6,8 +6,8 @@ import re
 from fed_pretrain.models.adapters import Adapters
 from fed_pretrain.starts import closed_form, quality, schemes
 from fed_pretrain.starts import trainable as trainable_layers
-from groundwork.errors import UserError
-from groundwork.settings import setting
+from groundwork.errors import UserError, check_choice
+from groundwork.settings import check_bounds, setting
 
 # What becomes of BatchNorm layers, of their statistics, and of GroupNorm's scale and shift.
 GROUP_NORM, FOLD, KEEP = "group_norm", "fold", "keep"
@@ -47,8 +47,7 @@ class BatchNormPolicy:
             ("bn_statistics", self.statistics, STATISTICS),
             ("group_norm_affine", self.affine, AFFINE),
         ):
-            if value not in choices:
-                raise UserError(f"--{flag} is {value!r}, must be one of {', '.join(choices)}")
+            check_choice(f"--{flag}", value, choices)
         if self.groups < 1:
             raise UserError(f"--group_norm_groups is {self.groups}, must be at least 1")
 
@@ -175,15 +174,7 @@ class StartConfig:
 
     def __post_init__(self) -> None:
         """Refuses early what no file and no model could make right."""
-        if self.head not in HEADS:
-            raise UserError(f"--start_head is {self.head!r}, must be one of {', '.join(HEADS)}")
-        if self.head_covariance not in COVARIANCES:
-            raise UserError(
-                f"--start_head_covariance is {self.head_covariance!r}, must be one of"
-                f" {', '.join(COVARIANCES)}"
-            )
-        if self.head_mixtures < 1:
-            raise UserError(f"--start_head_mixtures is {self.head_mixtures}, must be at least 1")
+        check_bounds(self)
         if self.head != GAUSSIAN and (self.head_mixtures > 1 or self.head_covariance != DIAGONAL):
             raise UserError(
                 "--start_head_mixtures and --start_head_covariance need --start_head=gaussian"
@@ -192,13 +183,10 @@ class StartConfig:
             raise UserError("--start_head_classes needs --start_head=slice")
         if self.head == HEAD_SLICE and schemes.scheme_of(self.spec) is not None:
             raise UserError(f"--start_head=slice: --start={self.spec} has no head to cut from")
-        if self.noise < 0:
-            raise UserError(f"--start_noise is {self.noise}, must not be negative")
         if self.blend is not None:
             quality.parse_blend(self.blend)
         trainable_layers.check(self.trainable)
         self._check_adapters()
-        self.batch_norm_policy()
 
     @property
     def fits_head(self) -> bool:
@@ -226,11 +214,6 @@ class StartConfig:
                 raise UserError(f"--{field.name} needs --trainable=lora")
         if not self.lora_alpha:
             raise UserError("--lora_alpha=0: adapters that count by nothing cannot train")
-        if self.lora_average not in LORA_AVERAGES:
-            raise UserError(
-                f"--lora_average is {self.lora_average!r}, must be one of"
-                f" {', '.join(LORA_AVERAGES)}"
-            )
         try:
             re.compile(self.lora_targets)
         except re.error as error:

@@ -5,6 +5,7 @@ A task from outside the package is a module that calls `register(TaskDefinition(
 """
 
 import dataclasses
+import functools
 import importlib
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,8 @@ from fed_pretrain.tasks.definition import (
     misfit,
     where,
 )
-from groundwork import plugins
 from groundwork.errors import UserError, nearest
+from groundwork.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,29 +51,19 @@ MODULES: tuple[str, ...] = (
 # A model that is normalised so was made for ImageNet: three channels, at least 32 pixels.
 IMAGENET_PREPROCESSINGS = ("imagenet_torch", "imagenet_bgr_means", "plus_minus_one", "lite")
 
-_registered: dict[str, TaskDefinition] = {}
-_built_in: dict[str, TaskDefinition] = {}
+
+@functools.cache
+def _built_in() -> dict[str, TaskDefinition]:
+    rooms = [importlib.import_module(f"fed_pretrain.tasks.definitions.{name}") for name in MODULES]
+    return {one.name: one for room in rooms for one in room.DEFINITIONS}
 
 
-def register(definition: TaskDefinition) -> TaskDefinition:
-    """Adds a task from outside; a name can be taken only once."""
-    plugins.check_free("task", definition.name, _all(), definition)
-    _registered[definition.name] = definition
-    return definition
+KNOWN: Registry[TaskDefinition] = Registry("task", "--task", _built_in)
+register, get = KNOWN.register, KNOWN.named
 
 
 def names() -> list[str]:
-    return sorted(_all())
-
-
-def get(name: str) -> TaskDefinition:
-    try:
-        return _all()[name]
-    except KeyError:
-        raise UserError(
-            f"--task is {name!r}{nearest(name, names())}, must be one of {', '.join(names())}"
-            " (--task=help says more)"
-        ) from None
+    return sorted(KNOWN.names())
 
 
 def load(
@@ -104,7 +95,7 @@ def misfit_of(definition: TaskDefinition, features: "Sequence[FeatureSpec]") -> 
         return None
     takers = [
         name
-        for name, other in sorted(_all().items())
+        for name, other in sorted(KNOWN.known().items())
         if other.expects and misfit(other, features) is None
     ]
     if not takers:
@@ -122,7 +113,7 @@ def describe() -> str:
             "embedded" if definition.prepare is not None else "bring your own",
             definition.title,
         )
-        for _, definition in sorted(_all().items())
+        for _, definition in sorted(KNOWN.known().items())
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
     lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
@@ -179,11 +170,3 @@ def _unlisted(
     return ModelChoice(
         model, preprocessing=first.preprocessing, input_size=max(32, size), channels=3
     )
-
-
-def _all() -> dict[str, TaskDefinition]:
-    if not _built_in:
-        for module in MODULES:
-            loaded = importlib.import_module(f"fed_pretrain.tasks.definitions.{module}")
-            _built_in.update({definition.name: definition for definition in loaded.DEFINITIONS})
-    return {**_built_in, **_registered}

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fed_pretrain.experiment.assembly.session import Session
-from groundwork.errors import UserError
+from groundwork.errors import check_choice
 from groundwork.progress import Progress
 from pipelines.tuning import trials
 from pipelines.tuning.search import trial_name
@@ -57,6 +57,5 @@ def parse_name(config: TuneConfig, name: str) -> tuple[int, int]:
     """The rung and the number of a trial that this search has."""
     sizes = config.search.rung_sizes()
     known = {trial_name(rung, n): (rung, n) for rung, size in enumerate(sizes) for n in range(size)}
-    if name not in known:
-        raise UserError(f"--trial={name} is not one of {', '.join(known)}")
+    check_choice("--trial", name, known)
     return known[name]

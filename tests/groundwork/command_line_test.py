@@ -91,7 +91,7 @@ def test_every_program_ends_by_naming_the_next_command(program):
     [
         (
             ["--task=digit", "--workdir=x"],
-            "--task is 'digit' (did you mean 'digits'?), must be one",
+            "--task=digit is not one of digits, ",
         ),
         (["--task=digits", "--model=edge", "--workdir=x"], "--model is 'edge'; task 'digits' has"),
     ],

@@ -25,18 +25,6 @@ def test_the_modules_are_found_before_the_flags_are_parsed(arguments):
     assert plugins.named(["train", *arguments, "--plugins=three"]) == ("one", "two")
 
 
-def test_a_name_is_given_once_and_the_same_thing_may_come_again():
-    plugins.check_free("task", "mine", {}, 1)
-    plugins.check_free("task", "mine", {"mine": (1, 2)}, (1, 2))
-    with pytest.raises(UserError, match="already a task named 'mine'"):
-        plugins.check_free("task", "mine", {"mine": (1, 2)}, (1, 3))
-
-
-def test_a_class_of_a_reloaded_module_is_the_same_thing():
-    old, new = (type("Mine", (), {"__module__": "my_module"}) for _ in range(2))
-    plugins.check_free("probe", "mine", {"mine": old}, new)
-
-
 def test_what_an_old_run_was_made_with_is_read_reported_and_not_imported(
     tmp_path: Path, monkeypatch, capsys
 ):

@@ -96,4 +96,3 @@ JSONL = Source(
     input_summary="a file, folder or glob (may be .gz, .bz2, .xz, .zst)",
     options=columns.OPTIONS,
 )
-SOURCES = (CSV, JSONL)

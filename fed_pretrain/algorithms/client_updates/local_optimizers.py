@@ -17,7 +17,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from groundwork.errors import UserError
+from groundwork.errors import check_choice
 from groundwork.untyped import Json, Leaf
 
 if TYPE_CHECKING:
@@ -180,6 +180,5 @@ _KNOWN: Mapping[str, type[LocalOptimizer]] = {
 
 
 def named(name: str) -> type[LocalOptimizer]:
-    if name not in _KNOWN:
-        raise UserError(f"--client_optimizer={name} is not one of {', '.join(_KNOWN)}")
+    check_choice("--client_optimizer", name, _KNOWN)
     return _KNOWN[name]

@@ -3,7 +3,7 @@
 from fed_pretrain.starts.formats import detect
 from fed_pretrain.starts.formats.source_file import SourceFile
 from groundwork import embedded_packages
-from groundwork.errors import UserError, nearest
+from groundwork.errors import check_choice
 
 _FILES = {
     "ndf": "ndf/example_models/weights/squeezenet_weights.pkl",
@@ -21,11 +21,7 @@ NAMES = (*_FILES, "glove")
 
 
 def check(name: str) -> None:
-    if name not in NAMES:
-        known = ", ".join(NAMES)
-        raise UserError(
-            f"--start=package:{name}: unknown, must be one of {known}{nearest(name, NAMES)}"
-        )
+    check_choice("--start", f"package:{name}", [f"package:{one}" for one in NAMES])
 
 
 def model_of(name: str) -> str | None:

@@ -5,16 +5,12 @@ import os
 from fed_pretrain.models import keras_application
 from fed_pretrain.starts import weight_names
 from fed_pretrain.starts.formats.source_file import SourceFile
-from groundwork.errors import UserError, nearest
+from groundwork.errors import UserError, check_choice
 
 
 def check(name: str) -> None:
-    known = list(keras_application.PREPROCESSINGS)
-    if name not in known:
-        raise UserError(
-            f"--start=keras:{name}: unknown, must be one of {', '.join(known)}"
-            f"{nearest(name, known)}"
-        )
+    known = keras_application.PREPROCESSINGS
+    check_choice("--start", f"keras:{name}", [f"keras:{one}" for one in known])
 
 
 def read(name: str, model_name: str) -> SourceFile:

@@ -350,7 +350,7 @@ def test_an_input_that_vanishes_while_it_is_read_is_named(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"source": "digitz"}, "--source=digitz: unknown source"),
+        ({"source": "digitz"}, "--source=digitz is not one of"),
         ({"input": "/x"}, "takes none"),
         ({"source": "csv"}, "--input is missing"),
         ({"source": "mnist5k"}, "has no natural clients"),

@@ -133,12 +133,12 @@ def test_a_builder_can_be_pickled_with_its_arguments():
 
 
 def test_an_unknown_model_is_told_with_the_known_ones():
-    with pytest.raises(ValueError, match=r"no model is named 'alexnet'; there are squeezenet1_0"):
+    with pytest.raises(UserError, match=r"--model=alexnet is not one of squeezenet1_0"):
         known_models.build("alexnet", 10)
 
 
 def test_a_model_from_outside_is_built_by_its_name_and_refused_twice(monkeypatch):
-    monkeypatch.setattr(known_models, "_SPECS", dict(known_models._SPECS))
+    monkeypatch.setattr(known_models.KNOWN, "registered", dict(known_models.KNOWN.registered))
     own = known_models.ModelSpec(
         "mine", "image", "fed_pretrain.models.small_cnns:linear", ("head",), "a user's own"
     )

@@ -73,7 +73,7 @@ def test_weights_that_are_given_are_where_the_run_begins(trained, six):
         ({"workdir": "s3://bucket/x"}, "workdir.*s3://"),
         ({"workdir": f"{__file__}/x"}, "run_test.py is a file"),
         ({"algorithm": object()}, "algorithm is a object; a name of one is wanted"),
-        ({"track": "no_such"}, "track=no_such is none of"),
+        ({"track": "no_such"}, "track=no_such is not one of"),
         ({"track": 3}, "track=3: a list of texts is wanted"),
         ({"on_round": "print"}, "on_round is a str; a function of a row is wanted"),
         ({"start": [X]}, "start does not fit model: it has 1 arrays, and the model 4 weights"),

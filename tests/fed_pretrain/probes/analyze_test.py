@@ -259,7 +259,7 @@ def test_probes_that_need_a_run_refuse_a_start(tmp_path):
         with pytest.raises(UserError, match="--run=DIR"):
             run_analysis.analyze(config)
     config = AnalyzeConfig(run_config(tmp_path), ("curl",))
-    with pytest.raises(UserError, match="no probe 'curl'"):
+    with pytest.raises(UserError, match="--probes=curl is not one of"):
         run_analysis.analyze(config)
 
 

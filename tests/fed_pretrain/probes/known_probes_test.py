@@ -12,7 +12,7 @@ from groundwork.errors import UserError
 
 @pytest.fixture
 def registered(monkeypatch):
-    monkeypatch.setattr(known_probes, "_registered", {})
+    monkeypatch.setattr(known_probes.KNOWN, "registered", {})
     return known_probes.register
 
 
@@ -54,9 +54,9 @@ def test_a_list_keeps_its_order_and_each_name_once():
 
 
 def test_a_misspelt_probe_is_refused_with_the_nearest_one():
-    with pytest.raises(UserError, match="no probe 'distances' \\(did you mean 'distance'"):
+    with pytest.raises(UserError, match=r"--probes=distances is not .*mean 'distance'"):
         known_probes.of_a_run("distances")
-    with pytest.raises(UserError, match="no probe 'plane'"):
+    with pytest.raises(UserError, match="--probes=plane is not one of"):
         known_probes.of_a_run("plane")
 
 

@@ -12,7 +12,7 @@ from tests.fed_pretrain.reporting import toy_study
 
 @pytest.fixture
 def registered(monkeypatch):
-    monkeypatch.setattr(known_sections, "_registered", {})
+    monkeypatch.setattr(known_sections.KNOWN, "registered", {})
 
     @known_sections.register("worst_run")
     def worst_run(study):
@@ -27,7 +27,7 @@ def test_a_registered_section_is_built_after_the_built_in_ones(registered, tmp_p
     study = toy_study.study([toy_study.run(tmp_path, 0.5, start="random")])
     sections = build_sections(study)
     assert sections[-1] == Section("worst_run", "The worst run", ["4"])
-    assert known_sections.names()[-2:] == ["cost", "worst_run"]
+    assert known_sections.names()[-2:] == ("cost", "worst_run")
 
 
 def test_a_plan_may_ask_for_a_registered_section_alone(registered, tmp_path):

@@ -381,5 +381,5 @@ def test_hub_files_are_found_in_the_users_folder(
 def test_keras_weights_fit_only_their_own_model(task: Task) -> None:
     with pytest.raises(UserError, match="fits --model=keras:MobileNetV2 only"):
         resolve(task, "keras:MobileNetV2")
-    with pytest.raises(UserError, match="unknown, must be one of"):
+    with pytest.raises(UserError, match="is not one of"):
         resolve(task, "keras:NoSuchNet")

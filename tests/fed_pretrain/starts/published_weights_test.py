@@ -71,7 +71,7 @@ def test_textgenrnn_predicts_chat_at_1_63_nats_and_55_9_percent_without_training
 
 
 def test_an_unknown_package_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UserError, match="must be one of ndf, efficientnet_lite0"):
+    with pytest.raises(UserError, match="is not one of package:ndf, package:efficientnet_lite0"):
         resolve(image_task("edge_cnn"), "package:nothing")
 
 

@@ -75,7 +75,7 @@ def test_listing_the_tasks_does_not_import_tensorflow():
 
 def test_a_users_module_adds_a_task_with_a_screen_of_code(tmp_path: Path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(known_tasks, "_registered", {})
+    monkeypatch.setattr(known_tasks.KNOWN, "registered", {})
     plugins.load((readme_module("my_flowers", tmp_path),))
     assert "flowers" in known_tasks.describe()
     clients = miniature.photographs((16, 16, 3), 2, (4,))
@@ -91,7 +91,7 @@ def test_a_users_module_adds_a_model_that_any_task_of_its_kind_can_train(
     digits, tmp_path, monkeypatch
 ):
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(known_models, "_SPECS", dict(known_models._SPECS))
+    monkeypatch.setattr(known_models.KNOWN, "registered", dict(known_models.KNOWN.registered))
     plugins.load((readme_module("my_model", tmp_path),))
     task = known_tasks.load("digits", digits, "mine")
     assert task.model_name == "mine"
@@ -112,7 +112,7 @@ def test_a_model_of_another_kind_is_refused(digits):
 
 
 def test_unknown_names_are_refused_with_the_known_ones(digits):
-    with pytest.raises(UserError, match=r"--task is 'digit'.*digits"):
+    with pytest.raises(UserError, match=r"--task=digit is not one of .*did you mean 'digits'"):
         known_tasks.load("digit", digits)
     with pytest.raises(UserError, match=r"--model is 'resnet'.*edge_cnn"):
         known_tasks.load("digits", digits, "resnet")

@@ -256,7 +256,7 @@ def dense_model(task, num_classes):
 
 
 def test_a_dense_model_of_a_user_learns_a_vector_task(tmp_path, monkeypatch):
-    monkeypatch.setattr(known_tasks, "_registered", {})
+    monkeypatch.setattr(known_tasks.KNOWN, "registered", {})
     known_tasks.register(
         TaskDefinition(
             name="vectors",

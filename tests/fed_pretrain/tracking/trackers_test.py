@@ -126,7 +126,7 @@ def test_mlflow_goes_on_in_its_run_under_another_password_and_keeps_neither(
 
 
 def test_a_tracker_that_is_not_known_or_not_installed_is_refused(monkeypatch) -> None:
-    with pytest.raises(UserError, match=r"--track=mlfow is none of .*did you mean 'mlflow'"):
+    with pytest.raises(UserError, match=r"--track=mlfow is not one of .*did you mean 'mlflow'"):
         known_trackers.check(TrackingConfig(track=("mlfow",)))
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError, match="pip install wandb"):

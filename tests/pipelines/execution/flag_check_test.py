@@ -92,8 +92,11 @@ WRONG_VALUES = {
     (
         "{rounds: 3}",
         "{probes: driff}",
-    ): "line 4: settings: --probes: no probe 'driff' (did you mean",
-    ("probes: landscape", "probes: lanscape"): "line 30: analyze.line.settings: --probes: no probe",
+    ): "line 4: settings: --probes=driff is not one of",
+    (
+        "probes: landscape",
+        "probes: lanscape",
+    ): "line 30: analyze.line.settings: --probes=lanscape is",
     ("points: 5", "points: 1"): "line 30: analyze.line.settings: flag --points=1: ",
     ("{rounds: 3}", "{model: char_lstm}"): "line 4: settings: --model=char_lstm reads texts, task",
     ("{rounds: 3}", "{devices: XPU}"): "line 4: settings: --devices=XPU: 'XPU' is not CPU",

@@ -27,7 +27,7 @@ class Halved(ClientUpdate):
 
 @pytest.fixture
 def halved(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(known_updates, "_known", dict(known_updates._known))
+    monkeypatch.setattr(known_updates.KNOWN, "registered", {})
     known_updates.register(Halved)
 
 

@@ -66,9 +66,9 @@ test-stores: .venv/.stamp  ## prepare, train and study on a server that speaks S
 	@"$(PYTHON)" tools/environment.py side croissant
 	@$(VENV)/python -m pytest -q --slow tests/groundwork/stores tests/data_prep/store tests/data_prep/slim_environment_test.py
 
-test-hub: .venv/.stamp  ## download a model by huggingface_hub, in its own environment
+test-hub: .venv/.stamp  ## huggingface_hub's download and tokenizers' subwords, in their own environment
 	@"$(PYTHON)" tools/environment.py side hub
-	@$(VENV)/python -m pytest -q --slow tests/groundwork/real_hub_test.py
+	@$(VENV)/python -m pytest -q --slow -rP tests/groundwork/real_hub_test.py tests/fed_pretrain/tasks/encoders/real_tokenizers_test.py
 
 notebooks: .venv/.stamp  ## run the notebooks from start to end, in their own environment
 	@"$(PYTHON)" tools/environment.py side notebooks

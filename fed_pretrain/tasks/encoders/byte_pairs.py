@@ -107,7 +107,7 @@ def _end_of_chunk(text: str, start: int) -> int:
         if text.startswith(contraction, start):
             return start + len(contraction)
     first = start
-    if text[start] == " " and start + 1 < len(text) and not text[start + 1].isspace():
+    if text[start] == " " and start + 1 < len(text) and _kind(text[start + 1]) != "blank":
         first = start + 1
     kind = _kind(text[first])
     end = first + 1
@@ -120,7 +120,8 @@ def _end_of_chunk(text: str, start: int) -> int:
 
 
 def _kind(character: str) -> str:
-    if character.isspace():
+    # Python takes four signs of control for blanks that Unicode, and GPT-2, do not.
+    if character.isspace() and character not in "\x1c\x1d\x1e\x1f":
         return "blank"
     return {"L": "letter", "N": "digit"}.get(unicodedata.category(character)[0], "sign")
 

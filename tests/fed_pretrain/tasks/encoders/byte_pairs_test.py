@@ -41,6 +41,7 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
         ("½²x 中文", ["½²", "x", " 中文"]),
         ("trail  ", ["trail", "  "]),
         ("a \tb", ["a", " ", "\t", "b"]),
+        ("a\x1c  b", ["a", "\x1c", " ", " b"]),
         ("it 's", ["it", " '", "s"]),
     ],
 )

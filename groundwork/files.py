@@ -30,7 +30,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
             os.fsync(file.fileno())
         reach("before-replace")
         os.replace(temporary, path)
-        sync_folder(path.parent)
+        sync(path.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -38,12 +38,19 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 
 
 def append(path: str | os.PathLike[str], content: str) -> None:
-    """Adds to a file of text; when this returns, it is on disk."""
+    """Adds to a file of text, which outlives this process; `sync` makes it outlive the machine."""
     with open(path, "a", encoding="utf-8", newline="") as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
     mirror.appended(Path(path))
+
+
+def sync(path: str | os.PathLike[str]) -> None:
+    """When this returns, what was written to the file or renamed in the folder is on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def remove(path: str | os.PathLike[str]) -> None:
@@ -57,15 +64,6 @@ def remove_temporaries(path: str | os.PathLike[str]) -> None:
     path = Path(path)
     for left in path.parent.glob(f"{TEMPORARY_PREFIX}{path.name}-*"):
         left.unlink(missing_ok=True)
-
-
-def sync_folder(folder: str | os.PathLike[str]) -> None:
-    """Makes the renames inside `folder` durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:

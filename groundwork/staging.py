@@ -107,4 +107,4 @@ def move_into_place(made: Path, output: Path, *, overwrite: bool) -> None:
     elif output.is_dir():
         output.rmdir()  # Empty, or this refuses.
     os.rename(made, output)
-    files.sync_folder(output.parent)
+    files.sync(output.parent)

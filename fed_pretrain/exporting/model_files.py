@@ -21,13 +21,13 @@ from fed_pretrain.models import adapted_layers, adapters, keras_parts, keras_ver
 from fed_pretrain.models.adapters import Adapters
 from fed_pretrain.models.dropout import KeyedDropout
 from fed_pretrain.models.norm import GroupNorm, LayerNorm
+from fed_pretrain.starts import weight_names
 from fed_pretrain.starts.formats import facts as own_facts
 from fed_pretrain.starts.formats.facts import FACTS_FILE, LABELS_FILE
 from fed_pretrain.starts.weight_names import named_weights
 from fed_pretrain.tasks.encoders.byte_pairs import BytePairs
 from fed_pretrain.tasks.encoders.characters import CharacterVocabulary
 from fed_pretrain.tasks.encoders.words import LEAF_BEGIN, LEAF_END, LEAF_PADDING, WordVocabulary
-from fed_pretrain.tasks.evaluation import assign
 from fed_pretrain.tasks.task import Task
 from groundwork import files, from_json
 from groundwork.errors import UserError
@@ -54,9 +54,9 @@ class Exported:
 
 
 class KerasFiles:
-    """Plain `.keras` files of one model with any weights; the model is built once.
+    """Plain `.keras` files of one model with any weights.
 
-    To be used at once: Keras gives a model other methods when one is built inside a graph later.
+    Keras writes one of them; in the others its weights are replaced.
     """
 
     def __init__(
@@ -66,15 +66,44 @@ class KerasFiles:
         facts: Mapping[str, Json],
         lora: Adapters | None,
     ) -> None:
-        self._model = build_model()
+        model = build_model()
+        trainable, others = weight_names.names(model)
+        self._names = [*trainable, *others]
         self._lora = lora
-        self._plain = portable(self._model, lora)
-        self._labels, self._facts = labels, facts
+        plain = portable(model, lora)
+        numbered = named_weights(plain)
+        for number, weight in enumerate(numbered):
+            weight.variable.assign(np.full(weight.shape, number))
+        self._parts = _parts(_archive(plain), labels, facts)
+        with h5py.File(io.BytesIO(self._parts[_WEIGHTS]), "r") as file:
+            # Keras names them by the kinds of layers and their order.
+            self._places = {
+                place: numbered[int(np.ravel(values)[0])].name
+                for place, values in _datasets(file).items()
+            }
 
     def write(self, weights: Weights, path: Path) -> None:
-        assign(self._model, weights)
-        _copy_weights(self._model, self._plain, self._lora)
-        save_keras(self._plain, self._labels, path, self._facts)
+        arrays = [*weights.trainable, *weights.non_trainable]
+        values = dict(zip(self._names, arrays, strict=True))
+        if self._lora is not None:
+            values = adapters.merged(values, self._lora.scale)
+        content = io.BytesIO(self._parts[_WEIGHTS])
+        with h5py.File(content, "r+") as file:
+            for place, name in self._places.items():
+                file[place][...] = values[name]
+        files.write_bytes(path, _zipped({**self._parts, _WEIGHTS: content.getvalue()}))
+
+
+def _datasets(file: h5py.File) -> dict[str, np.ndarray]:
+    """Those that hold anything, by their place in the file."""
+    found: dict[str, np.ndarray] = {}
+
+    def look(place: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Dataset) and item.size:
+            found[place] = item[()]
+
+    file.visititems(look)
+    return found
 
 
 def save_keras(
@@ -84,32 +113,36 @@ def save_keras(
     facts: Mapping[str, Json] | None = None,
 ) -> None:
     """`.keras` is a zip: it holds labels and facts as files of their own, which Keras ignores."""
-    temporary = path.with_name(f"{files.TEMPORARY_PREFIX}{os.getpid()}-{path.name}")
-    try:
-        keras_versions.archives_in_this_thread()
-        model.save(temporary)
-        beside = {LABELS_FILE: list(labels)} | ({FACTS_FILE: facts} if facts else {})
-        content = _repacked(temporary.read_bytes(), beside)
-    finally:
-        temporary.unlink(missing_ok=True)
-    files.write_bytes(path, content)
+    files.write_bytes(path, _zipped(_parts(_archive(model), labels, facts)))
 
 
-def _repacked(content: bytes, beside: Mapping[str, Json]) -> bytes:
-    """The same archive with what is beside the model, without the date it was made on."""
+def _archive(model: tf.keras.Model) -> bytes:
+    keras_versions.archives_in_this_thread()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        model.save(path)
+        return path.read_bytes()
+
+
+def _parts(
+    archive: bytes, labels: Sequence[str], facts: Mapping[str, Json] | None
+) -> dict[str, bytes]:
+    """Of the archive, and what is beside the model; without the date it was made on."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as file:
+        parts = {name: file.read(name) for name in sorted(file.namelist())}
+    kept = {"keras_version": from_json.text(parts["metadata.json"])["keras_version"]}
+    parts["metadata.json"] = json.dumps(kept).encode()
+    # So Keras 2 called its modules when it was no package of its own, and reads them.
+    parts["config.json"] = parts["config.json"].replace(b'"tf_keras.', b'"keras.')
+    beside = {LABELS_FILE: list(labels)} | ({FACTS_FILE: facts} if facts else {})
+    return parts | {name: json.dumps(value).encode() for name, value in beside.items()}
+
+
+def _zipped(parts: Mapping[str, bytes]) -> bytes:
     result = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(result, "w") as new:
-        for name in sorted(old.namelist()):
-            data = old.read(name)
-            if name == "metadata.json":
-                kept = {"keras_version": from_json.text(data)["keras_version"]}
-                data = json.dumps(kept).encode()
-            elif name == "config.json":
-                # So Keras 2 called its modules when it was no package of its own, and reads them.
-                data = data.replace(b'"tf_keras.', b'"keras.')
-            new.writestr(zipfile.ZipInfo(name, _EPOCH), data)
-        for name, value in beside.items():
-            new.writestr(zipfile.ZipInfo(name, _EPOCH), json.dumps(value))
+    with zipfile.ZipFile(result, "w") as archive:
+        for name, data in parts.items():
+            archive.writestr(zipfile.ZipInfo(name, _EPOCH), data)
     return result.getvalue()
 
 

@@ -10,6 +10,7 @@ from fed_pretrain.models import dropout
 from fed_pretrain.models.tracing import Traced
 from fed_pretrain.pretraining.pretrain_config import OPTIMIZERS
 from fed_pretrain.starts import weight_names
+from fed_pretrain.tasks.objective import mean_loss
 from fed_pretrain.tasks.task import Task
 from groundwork.errors import UserError
 from groundwork.untyped import Optimizer
@@ -87,10 +88,11 @@ class CentralStep:
         variables = self.model.trainable_variables
         with tf.GradientTape() as tape, dropout.keyed(key):
             logits = self.model(x, training=True)
-            loss = self._task.loss(y, logits) + tf.add_n([0.0, *self.model.losses])
+            statistics = self._task.statistics(y, logits)
+            loss = mean_loss(statistics) + tf.add_n([0.0, *self.model.losses])
         gradients = tape.gradient(loss, variables)
         self._optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return self._task.statistics(y, logits)
+        return statistics
 
     def _evaluation_sums(self, x: tf.Tensor, y: tf.Tensor) -> dict[str, tf.Tensor]:
         return self._task.statistics(y, self.model(x, training=False))

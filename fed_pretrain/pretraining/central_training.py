@@ -219,6 +219,7 @@ class _Training:
         return "" if best is None else f"best validation loss {best:.4f}"
 
     def _save(self) -> None:
+        self._writer.sync()
         self._checkpoints.save(
             self._state.step, {"state": dataclasses.asdict(self._state)}, self._step.arrays()
         )

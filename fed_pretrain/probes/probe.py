@@ -118,6 +118,7 @@ class RoundLog:
     def append(self, row: Mapping[str, object]) -> None:
         text = json.dumps(files.defined(row), allow_nan=False)
         files.append(self._path, text + "\n")
+        files.sync(self._path)
 
     def forget_after(self, round_number: int) -> None:
         if self._path.exists():

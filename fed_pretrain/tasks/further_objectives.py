@@ -19,10 +19,6 @@ OwnLoss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 class _Summed(Objective):
     """By position: the losses, whether each counts, and the two parts of the accuracy."""
 
-    def loss(self, y_true: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        sums = self.statistics(y_true, logits)
-        return tf.math.divide_no_nan(sums["loss_sum"], sums["count"])
-
     def summarise(self, sums: Mapping[str, Json]) -> dict[str, float]:
         return {
             "loss": ratio(sums["loss_sum"], sums["count"]),

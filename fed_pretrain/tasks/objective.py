@@ -15,11 +15,14 @@ from groundwork.untyped import Json, Nested
 class Loss(Protocol):
     """What training needs of an objective; a task is one, too."""
 
-    def loss(self, y_true: tf.Tensor, logits: tf.Tensor) -> tf.Tensor: ...
-
     def statistics(
         self, y_true: tf.Tensor, logits: tf.Tensor
     ) -> "collections.OrderedDict[str, tf.Tensor]": ...
+
+
+def mean_loss(sums: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    """What is minimised, from a batch's statistics; 0 where nothing counts."""
+    return tf.math.divide_no_nan(sums["loss_sum"], sums["count"])
 
 
 class Objective(abc.ABC):
@@ -30,9 +33,9 @@ class Objective(abc.ABC):
     unscored: tuple[int, ...] = ()
     """Labels that the accuracy leaves out."""
 
-    @abc.abstractmethod
     def loss(self, y_true: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """The mean loss over the positions that count; 0 where none does."""
+        return mean_loss(self.statistics(y_true, logits))
 
     @abc.abstractmethod
     def statistics(
@@ -51,10 +54,6 @@ class CrossEntropy(Objective):
     def __init__(self, unscored: tuple[int, ...] = (), perplexity: bool = False) -> None:
         self.unscored = tuple(unscored)
         self._perplexity = perplexity
-
-    def loss(self, y_true: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        losses, counted = self._losses(y_true, logits)
-        return tf.math.divide_no_nan(tf.reduce_sum(losses), tf.reduce_sum(counted))
 
     def statistics(
         self, y_true: tf.Tensor, logits: tf.Tensor

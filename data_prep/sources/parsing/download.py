@@ -48,7 +48,7 @@ def fetch(download: Download, folder: str | os.PathLike[str]) -> Path:
         partial.unlink()  # resuming it could never end well
         raise
     os.replace(partial, target)
-    files.sync_folder(target.parent)
+    files.sync(target.parent)
     if download.sha256 is None:
         checksums.note(target)
     return target

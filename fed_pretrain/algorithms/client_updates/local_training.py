@@ -18,7 +18,7 @@ from fed_pretrain.models import dropout
 from fed_pretrain.models.lstm_loop import differentiated_once
 from fed_pretrain.models.tracing import Traced
 from fed_pretrain.models.zero_start import starting_at_zero
-from fed_pretrain.tasks.objective import CrossEntropy, Loss
+from fed_pretrain.tasks.objective import CrossEntropy, Loss, mean_loss
 from groundwork.untyped import Leaf, Nested, TffModel, Weights
 
 Tensors = list[tf.Tensor]
@@ -236,6 +236,7 @@ class LocalTraining:
         model = model or self._model
         x, y = payloads.batch_at(payload, index, self._fixed_shapes)
         key = dropout.step_key(self.payload["key"], key_index)
+        statistics: Mapping[str, tf.Tensor]
         with dropout.keyed(key), tf.GradientTape() as tape:
             if self._objective is None:
                 # Whatever loss the model has, it knows nothing of padding.
@@ -245,14 +246,13 @@ class LocalTraining:
                 logits, loss = output.predictions, output.loss
             else:
                 logits = _traced_anew(model.predict_on_batch)(x, training=True)
-                loss = self._objective.loss(y, logits)
+                statistics = self._objective.statistics(y, logits)
+                loss = mean_loss(statistics)
         gradients = tape.gradient(
             loss, model.trainable_variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
         if self._objective is None:
             statistics = _of_any_loss(y, logits, loss)
-        else:
-            statistics = self._objective.statistics(y, logits)
         return gradients, tuple(tf.cast(statistics[name], tf.float32) for name in STATISTICS)
 
     def _clipped(self, gradients: Gradients) -> Gradients:

@@ -8,7 +8,8 @@ Library functions get their own names, since TensorFlow's are global to the proc
 import contextlib
 import itertools
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -51,9 +52,9 @@ class ImportedGraph:
         self._handles = _variables_to_inputs(self._graph_def)
         outputs = [_base(name) for name in spec.outputs]
         used = _extract(self._graph_def, outputs)
-        self._initialise = self._build_initialise(used)
         names = [name for group in self._fed for name in group] + [h for h, _, _ in self._handles]
-        self._function = _Function(used, names, list(spec.outputs), [], self._handles, jit)
+        first = self._initialisation(used)
+        self._function = _Function(used, names, list(spec.outputs), first, self._handles, jit)
 
     def variables(self) -> list[tf.Tensor]:
         """Fresh variables on the device of the surrounding scope; nothing reads what they hold.
@@ -88,10 +89,7 @@ class ImportedGraph:
         if variables is None and self._handles:
             with self._own_variables() as own:
                 return self(flat, own)
-        variables = list(variables or ())
-        if self._initialise is not None:
-            self._initialise(variables)
-        return self._function(self.feed(flat) + variables)
+        return self._function([*self.feed(flat), *(variables or ())])
 
     @property
     def held(self) -> list[tuple[tf.DType, tf.TensorShape]]:
@@ -110,8 +108,6 @@ class ImportedGraph:
         self, tensors: Sequence[tf.Tensor], variables: Sequence[tf.Tensor] = ()
     ) -> list[tf.Tensor]:
         """The flat result inside the trace of another function; `tensors` are those of `feed`."""
-        if self._initialise is not None:
-            self._initialise(list(variables))
         return self._function([*tensors, *variables])
 
     @contextlib.contextmanager
@@ -122,8 +118,8 @@ class ImportedGraph:
         finally:
             destroy(own)
 
-    def _build_initialise(self, used: tf.compat.v1.GraphDef) -> Proto:
-        """What runs before each call: the initial values of the variables in use."""
+    def _initialisation(self, used: tf.compat.v1.GraphDef) -> "_First | None":
+        """What runs first in each call: the initial values of the variables in use."""
         if not self.spec.initialize_op:
             return None
         whole = _extract(self._graph_def, [_base(self.spec.initialize_op)])
@@ -140,8 +136,7 @@ class ImportedGraph:
             targets = [n.name for n in assigning if _base(n.input[0]) in in_use]
         if not targets:
             return None
-        part = _extract(self._graph_def, targets)
-        return _Function(part, [h for h, _, _ in self._handles], [], targets, self._handles, False)
+        return _First(_extract(self._graph_def, targets), targets)
 
 
 def destroy(variables: Sequence[tf.Tensor]) -> None:
@@ -255,10 +250,28 @@ def _variables_to_inputs(graph_def: Proto) -> list[tuple[str, tf.DType, tf.Tenso
     return handles
 
 
+class _First(NamedTuple):
+    """What the operations named need of a graph."""
+
+    graph_def: Proto
+    targets: list[str]
+
+    def run(self, inputs: Mapping[str, tf.Tensor]) -> list[tf.Operation]:
+        """In the graph that is being traced, on those of the inputs that it has: variables."""
+        inside = {node.name for node in self.graph_def.node}
+        own = {name: value for name, value in inputs.items() if _base(name) in inside}
+        rest = _without_nodes(self.graph_def, {_base(name) for name in own})
+        operations: list[tf.Operation] = tf.graph_util.import_graph_def(
+            rest, input_map=own, return_elements=self.targets, name="first"
+        )
+        return operations
+
+
 class _Function:
     """A graph as a callable of a flat list of tensors, without automatic control dependencies.
 
-    Inputs that the graph does not use are accepted and dropped.
+    Inputs that the graph does not use are accepted and dropped. `first` is done before the graph
+    sees any input.
     """
 
     def __init__(
@@ -266,31 +279,33 @@ class _Function:
         graph_def: Proto,
         inputs: Sequence[str],
         outputs: Sequence[str],
-        targets: Sequence[str],
+        first: _First | None,
         handles: Sequence[tuple[str, tf.DType, tf.TensorShape]],
         jit: bool,
     ) -> None:
         nodes = {node.name: node for node in graph_def.node}
+        read = set(nodes)
+        if first is not None:
+            nodes |= {node.name: node for node in first.graph_def.node}
         self._used = [i for i, name in enumerate(inputs) if _base(name) in nodes]
         names = [inputs[i] for i in self._used]
         variables = {name: (dtype, shape) for name, dtype, shape in handles}
         specs = [_placeholder_spec(nodes[_base(name)]) for name in names]
         graph_def = _without_nodes(graph_def, {_base(name) for name in names})
-        operations: list[Proto] = []
 
         def body(*arguments: tf.Tensor) -> list[Leaf]:
-            elements = tf.graph_util.import_graph_def(
-                graph_def,
-                input_map=dict(zip(names, arguments, strict=True)),
-                return_elements=[*outputs, *targets],
-                name="",
+            given = dict(zip(names, arguments, strict=True))
+            if first is not None:
+                with tf.control_dependencies(first.run(given)):
+                    given = {name: tf.identity(value) for name, value in given.items()}
+            own = {name: value for name, value in given.items() if _base(name) in read}
+            elements: list[Leaf] = tf.graph_util.import_graph_def(
+                graph_def, input_map=own, return_elements=list(outputs), name=""
             )
-            operations.extend(elements[len(outputs) :])
-            return elements[: len(outputs)]
+            return elements
 
         handle_types = [variables.get(name) for name in names]
         graph = tensorflow_private.traced("imported", body, specs, handle_types)
-        graph.control_outputs.extend(operations)
         tensorflow_private.define_functions(graph_def.library.function)
         self._function = tensorflow_private.callable_graph(
             graph, {"_XlaMustCompile": True} if jit else {}

@@ -273,6 +273,7 @@ class Training:
     def _save(self) -> None:
         """After the row is on disk: a checkpoint never speaks for a round without a row."""
         if self._round != self._saved_round:
+            self._metrics.sync()
             files.reach("before-checkpoint")
             arrays = {**self._layout.to_arrays(self._state), **self._clients.arrays()}
             self._checkpoints.save(self._round, workdir.model_facts(self._assembly), arrays)

@@ -43,11 +43,12 @@ def finish(
     check_frozen(assembly, final)
     probes.at_end(last_round, final)
     best = readable_best(metrics.rows, kept_rounds, Best(last_round, final, []), snapshot)
-    keras_files = model_files.KerasFiles(
-        assembly.start.build_model,
-        class_names(assembly.task),
-        assembly.start.facts,
-        assembly.start.build_model.lora,
+    start, labels = assembly.start, class_names(assembly.task)
+    keras_files = assembly.session.compiled(
+        ("keras files", assembly.structure, repr((labels, start.facts))),
+        lambda: model_files.KerasFiles(
+            start.build_model, labels, start.facts, start.build_model.lora
+        ),
     )
     keras_files.write(final, folder / "final.keras")
     if best.round_number == last_round:

@@ -10,12 +10,11 @@ The configs behind it (`RunConfig`, `WorkConfig`, `StartConfig`, ...) are here a
 loaded when first asked for, so that importing this package costs nothing.
 """
 
-import importlib
 import sys
 import types
 from typing import TYPE_CHECKING, Any
 
-from groundwork import libraries
+from groundwork import late_imports, libraries
 
 if TYPE_CHECKING:
     from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig as AlgorithmConfig
@@ -68,15 +67,12 @@ _NAMES = {
     "clients.uneven_work": ("SystemConfig",),
     "tasks.definition": ("TaskOptions",),
 }
-_HOMES = {name: f"{__name__}.{home}" for home, names in _NAMES.items() for name in names}
+_HOMES = {name: home for home, names in _NAMES.items() for name in names}
 
 __all__ = [*_HOMES]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+__getattr__ = late_imports.names_from(__name__, _HOMES)
 
 
 class _Package(types.ModuleType):

@@ -1,9 +1,11 @@
-"""Large libraries that `--help` may not need: the first look at a part imports them."""
+"""Libraries and names that are imported when they are first asked for, as `--help` needs few."""
 
 import importlib
 import sys
+from collections.abc import Callable, Mapping
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
 OF_HELP = ("numpy", "h5py", "pyarrow", "jsonschema", "jinja2", "yaml", "apache_beam", "psutil")
 _late: set[str] = set()
@@ -38,6 +40,17 @@ class _Finder:
 
     def exec_module(self, module: ModuleType) -> None:
         """Nothing of it is run yet."""
+
+
+def names_from(module: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
+    """The `__getattr__` of a module whose names are each imported from its home."""
+
+    def __getattr__(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(f"{module}.{homes[name]}"), name)
+
+    return __getattr__
 
 
 def provide(libraries: tuple[str, ...]) -> None:

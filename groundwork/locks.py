@@ -6,7 +6,6 @@ import json
 import os
 import socket
 from pathlib import Path
-from types import TracebackType
 from typing import IO
 
 from groundwork import from_json
@@ -91,12 +90,7 @@ class WorkdirLock:
         self.acquire()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *unused: object) -> None:
         self.release()
 
 

@@ -3,8 +3,11 @@
 import contextlib
 import os
 import signal
-from types import FrameType, TracebackType
-from typing import Any
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 def exit_code(name: str) -> int:
@@ -35,16 +38,28 @@ def end_at_once(sentence: str) -> None:
         say(sentence, heard)
         os._exit(exit_code(signal.Signals(number).name))
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOPPING:
         signal.signal(number, handle)
 
 
-class GracefulStop:
+@contextlib.contextmanager
+def handled(handle: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """SIGINT and SIGTERM call `handle` for a while; nothing changes outside the main thread (a
+    notebook's worker), where Python allows no handlers."""
+    previous = {}
+    if threading.current_thread() is threading.main_thread():
+        previous = {number: signal.signal(number, handle) for number in STOPPING}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+class GracefulStop(contextlib.ExitStack):
     """First SIGINT or SIGTERM: finish the round, save, leave. Second: leave at once."""
 
-    def __init__(self) -> None:
-        self.requested: str | None = None
-        self._previous: dict[int, Any] = {}
+    requested: str | None = None
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         name = signal.Signals(number).name
@@ -55,19 +70,5 @@ class GracefulStop:
         say(f"{name}: finishing this round, then saving (again to stop at once)")
 
     def __enter__(self) -> "GracefulStop":
-        try:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._previous[number] = signal.signal(number, self._handle)
-        except ValueError:
-            # Outside the main thread (a notebook's worker) Python allows no handlers.
-            self._previous.clear()
+        self.enter_context(handled(self._handle))
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)

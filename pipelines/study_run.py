@@ -2,14 +2,12 @@
 
 import contextlib
 import os
-import signal
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from groundwork import files, plugins, signals
 from groundwork.errors import UserError
@@ -146,6 +144,11 @@ def _execute(
     plan: plan_module.Plan, execution: Execution, display: Display, progress: ProgressFile
 ) -> None:
     """`study.json` has one writer at a time: who makes the report, which reads it."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        signals.say("stopping: running cells save first; the same command continues")
+        execution.stop()
+
     try:
         execution.workdir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -155,7 +158,7 @@ def _execute(
         if makes_report:
             stack.enter_context(WorkdirLock(execution.workdir))
             files.remove_temporaries(execution.workdir / study_file.NAME)
-        stack.enter_context(_stop_on_signal(execution))
+        stack.enter_context(signals.handled(stop))
         stack.callback(display.close)
         writers = [StudyFile(plan).update, progress.update] if makes_report else []
         execution.on_change = [*writers, display.show]
@@ -296,26 +299,6 @@ def _estimate(deciding: Deciding, states: Sequence[StepState], time_left: TimeLe
         most = "at most " if deciding.plan.looks else ""
         return f"planned for {most}{time_left.planned_seconds / 60:g} minutes on two cores"
     return "unknown until the first steps are done"
-
-
-class _stop_on_signal:
-    """SIGINT or SIGTERM: running cells save and leave; the same command continues the study."""
-
-    def __init__(self, execution: Execution) -> None:
-        self._execution = execution
-        self._previous: dict[int, Any] = {}
-
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        signals.say("stopping: running cells save first; the same command continues")
-        self._execution.stop()
-
-    def __enter__(self) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._previous[number] = signal.signal(number, self._handle)
-
-    def __exit__(self, *unused: object) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
 
 
 def words() -> plan_module.KnownWords:

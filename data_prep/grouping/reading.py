@@ -9,10 +9,10 @@ from apache_beam.metrics import Metrics
 
 from data_prep.grouping.job import Job, Task
 from data_prep.grouping.runs import Row
-from data_prep.partitions.partition_config import MOST_LABELS, SPLITS
 from data_prep.sources.items import BadRecord, Dropped, Record
 from data_prep.sources.work_units import WorkUnit
 from data_prep.store.examples import ExampleEncoder, WrongValue
+from data_prep.store.features import MOST_LABELS, SPLITS
 from groundwork.stores import mirror
 
 NAMESPACE = "data_prep"

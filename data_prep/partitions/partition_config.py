@@ -25,8 +25,6 @@ RULES: Mapping[str, tuple[str, ...]] = {
 """The settings that each reads: those without effect do not make two datasets differ."""
 CONCENTRATIONS = ("share", "each")
 DIRICHLET = ("per_client", "per_class")
-MOST_LABELS = 1 << 20
-"""Labels are numbers from 0: a partition by labels counts all of them up to the largest."""
 SPLIT_RULES = ("auto", "source", "none", "by_client", "by_example", "by_order", "by_cutoff")
 
 

@@ -9,6 +9,8 @@ from groundwork.untyped import Json
 
 SPLITS = ("train", "validation", "test")
 LARGEST = 1 << 26
+MOST_LABELS = 1 << 20
+"""Labels are numbers from 0, and what counts them counts all of them up to the largest."""
 
 KINDS: Mapping[str, str] = {
     "image": "uint8",

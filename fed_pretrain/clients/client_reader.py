@@ -5,7 +5,6 @@ import dataclasses
 import functools
 import threading
 from collections.abc import Callable, Hashable, Sequence
-from types import TracebackType
 from typing import Protocol
 
 import numpy as np
@@ -179,10 +178,5 @@ class CohortPrefetch:
     def __enter__(self) -> "CohortPrefetch":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *unused: object) -> None:
         self.close()

@@ -6,7 +6,7 @@ in `x` and `y` is padding (see padding.py). In TFF it is a sequence of exactly o
 """
 
 import collections
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -73,6 +73,18 @@ def batch_at(
     real = tf.reshape(real, tf.concat([tf.shape(real), tf.ones([tf.rank(y) - 1], tf.int32)], 0))
     nothing = tf.constant(padding_of(y.dtype.name), y.dtype)
     return tf.gather(payload["x"], safe), tf.where(real, y, nothing)
+
+
+def added_over_steps(
+    found_at: Callable[[tf.Tensor], Nested], zeros: Nested, payload: Mapping[str, tf.Tensor]
+) -> Nested:
+    """What each step finds, added up in the order of the steps."""
+    steps = num_steps(payload)
+
+    def body(step: tf.Tensor, totals: Nested) -> tuple[tf.Tensor, Nested]:
+        return step + 1, tf.nest.map_structure(tf.add, totals, found_at(step))
+
+    return tf.while_loop(lambda step, _: step < steps, body, (tf.constant(0), zeros))[1]
 
 
 # By the last part of a field's name: held_x is padded as x is.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from data_prep.preparing.preparation import PrepareConfig, prepare
-from data_prep.sources.own.arrays import MOST_CLASSES
+from data_prep.store.features import MOST_LABELS
 from data_prep.store.reader import PreparedDataset, open_dataset
 from fed_pretrain.notebook import quietly, sources
 from fed_pretrain.notebook.argument_errors import ArgumentError, naming
@@ -265,9 +265,9 @@ def _columns(
 
 
 def _class_names(names: Sequence[str] | None, count: int) -> np.ndarray:
-    if count > MOST_CLASSES:
+    if count > MOST_LABELS:
         raise ArgumentError(
-            f"{_ARGUMENT}: {count:,} classes are more than {MOST_CLASSES:,}: number them from 0"
+            f"{_ARGUMENT}: {count:,} classes are more than {MOST_LABELS:,}: number them from 0"
         )
     found = np.array([str(n) for n in (range(count) if names is None else names)])
     if len(set(found.tolist())) != len(found):

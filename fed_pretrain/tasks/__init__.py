@@ -1,18 +1,8 @@
 """A dataset with its model, loss, metrics and preprocessing."""
 
-import importlib
+from groundwork import late_imports
 
-_HOMES = {
-    "ExpectedFeature": "definition",
-    "ModelChoice": "definition",
-    "TaskDefaults": "definition",
-    "TaskDefinition": "definition",
-    "TaskOptions": "definition",
-    "register": "known_tasks",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+_OF_DEFINITION = ("ExpectedFeature", "ModelChoice", "TaskDefaults", "TaskDefinition", "TaskOptions")
+__getattr__ = late_imports.names_from(
+    __name__, {"register": "known_tasks", **dict.fromkeys(_OF_DEFINITION, "definition")}
+)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 import tensorflow_federated as tff
 
-from fed_pretrain.clients.payload import batch_at, num_steps, payload_of
+from fed_pretrain.clients.payload import added_over_steps, batch_at, payload_of
 from fed_pretrain.models.tracing import Traced
 from fed_pretrain.models.zero_start import starting_at_zero
 from fed_pretrain.tasks.evaluation import assign
@@ -92,7 +92,7 @@ def client_sums(
                 return finding.of(Batch(task, model, variables, vector, x, y))
 
             if finding.rows is None:
-                sums = _added(found_at, finding.zeros(vector), num_steps(payload))
+                sums = added_over_steps(found_at, finding.zeros(vector), payload)
             else:
                 sums = _joined(found_at, finding.rows, tf.shape(payload["order"])[0])
             return sums if finding.leaves is None else finding.leaves(sums)
@@ -100,13 +100,6 @@ def client_sums(
         return run(value, payload)
 
     return sums_of
-
-
-def _added(found_at: Callable[[tf.Tensor], Sums], zeros: Sums, steps: tf.Tensor) -> Sums:
-    def body(step: tf.Tensor, totals: Sums) -> tuple[tf.Tensor, Sums]:
-        return step + 1, tf.nest.map_structure(tf.add, totals, found_at(step))
-
-    return tf.while_loop(lambda step, _: step < steps, body, (tf.constant(0), zeros))[1]
 
 
 def _joined(

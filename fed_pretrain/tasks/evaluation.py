@@ -11,7 +11,7 @@ import tensorflow_federated as tff
 from fed_pretrain.clients.client_reader import Index, Payload
 from fed_pretrain.clients.encoder import PADDING_LABEL, padding_of
 from fed_pretrain.clients.local_work import LocalWork
-from fed_pretrain.clients.payload import batch_at, num_steps, payload_of
+from fed_pretrain.clients.payload import added_over_steps, batch_at, payload_of
 from fed_pretrain.models.tracing import Traced
 from fed_pretrain.models.zero_start import starting_at_zero
 from fed_pretrain.tasks.task import Task
@@ -260,7 +260,7 @@ class ClientEvaluation:
         self._task = task
         self._reader = task.reader(split)
         self._work = evaluation_work(task, batch_size, max_examples)
-        self.computation = client_sums(
+        self.computation = sums_of_client(
             task, build_model or task.build_model, self._work.batch_size, state_spec, own
         )
 
@@ -286,7 +286,7 @@ class ClientEvaluation:
         return figures
 
 
-def client_sums(
+def sums_of_client(
     task: Task,
     build_model: Callable[[], tf.keras.Model],
     batch_size: int,
@@ -327,12 +327,8 @@ def _summed(
         sums = task.statistics(y, model(x, training=False))
         return collections.OrderedDict((n, tf.cast(v, tf.float64)) for n, v in sums.items())
 
-    def body(step: tf.Tensor, totals: Nested) -> tuple[tf.Tensor, Nested]:
-        return step + 1, tf.nest.map_structure(tf.add, totals, sums_at(step))
-
-    steps = num_steps(payload)
     zeros = collections.OrderedDict((n, tf.zeros([], tf.float64)) for n in task.objective.names)
-    return tf.while_loop(lambda step, _: step < steps, body, (tf.constant(0), zeros))[1]
+    return added_over_steps(sums_at, zeros, payload)
 
 
 def spread(values: Sequence[float], worst_is_low: bool) -> dict[str, float]:

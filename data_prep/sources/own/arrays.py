@@ -15,13 +15,12 @@ import numpy as np
 from data_prep.sources.items import Item, Record
 from data_prep.sources.source import Source, SourceReader
 from data_prep.sources.work_units import WorkUnit, input_files
-from data_prep.store.features import SPLITS, FeatureSpec
+from data_prep.store.features import MOST_LABELS, SPLITS, FeatureSpec
 from groundwork import memory
 from groundwork.errors import UserError
 from groundwork.untyped import Json
 
 ROWS_A_UNIT = 10_000
-MOST_CLASSES = 1 << 20
 _NEEDED = ("x", "y", "client")
 
 
@@ -112,9 +111,9 @@ def _problem(held: Mapping[str, np.ndarray]) -> str | None:
     if held["y"].dtype.kind in "iub" and held["y"].min() < 0 and held["y"].ndim == 1:
         row = int(np.argmin(held["y"]))
         return f"the label in row {row} is {held['y'][row]}; labels count from 0"
-    if held["y"].dtype.kind in "iub" and held["y"].max() >= MOST_CLASSES:
-        row = int(np.argwhere(held["y"] >= MOST_CLASSES)[0][0])
-        return f"a label in row {row} is {MOST_CLASSES:,} or more: number the classes from 0"
+    if held["y"].dtype.kind in "iub" and held["y"].max() >= MOST_LABELS:
+        row = int(np.argwhere(held["y"] >= MOST_LABELS)[0][0])
+        return f"a label in row {row} is {MOST_LABELS:,} or more: number the classes from 0"
     names = held.get("label_names")
     if names is not None and held["y"].ndim == 1 and held["y"].max() >= len(names):
         return f"a label is {held['y'].max()}, and label_names has {len(names)} names"

@@ -23,7 +23,7 @@ from groundwork.untyped import Feature
 SAMPLE_ROWS = 1000
 _SHOWN = 20
 _SAMPLE_SIZE = 32 << 20
-MOST_LABELS = 10_000
+MOST_NAMES = 10_000
 SPLITS = {**fields.SPLITS, "dev": "validation"}
 
 OPTIONS = (
@@ -174,8 +174,8 @@ def _label_names(
     for row in all_rows if all_rows is not None else sample:
         if row.get(column) is not None:
             found[str(row[column])] += 1
-        if len(found) > MOST_LABELS:
-            raise UserError(f"--source_options=label={column}: more than {MOST_LABELS:,} labels")
+        if len(found) > MOST_NAMES:
+            raise UserError(f"--source_options=label={column}: more than {MOST_NAMES:,} labels")
     _warn_of_mixed(found, column)
     return tuple(sorted(found))
 

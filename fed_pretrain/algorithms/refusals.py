@@ -1,6 +1,6 @@
 """Combinations that make no sense, each with the reason."""
 
-from fed_pretrain.algorithms import accountants, known_server_optimizers, schedule
+from fed_pretrain.algorithms import accountants, known_server_optimizers
 from fed_pretrain.algorithms.algorithm_config import (
     HEAD_SETTINGS,
     KEPT,
@@ -78,7 +78,7 @@ def _reasons(config: ResolvedAlgorithm) -> list[str]:
             f"--client_weight_decay and --client_clip_norm are not part of {update.name}; "
             f"set --server_weight_decay{instead}"
         )
-    found += schedule.without_length(config)
+    found += _schedules_without_length(config)
     found += _of_the_head(config, update) + _of_local_steps(config, update)
     found += _of_personal_layers(config, update)
     if config.server_momentum and not optimizer.takes_momentum:
@@ -109,6 +109,22 @@ def _reasons(config: ResolvedAlgorithm) -> list[str]:
             f"clients a round may add up to {reach:.0f}: lower --secure_bound"
         )
     return found + (_private_reasons(config, update) if config.private else [])
+
+
+def _schedules_without_length(config: ResolvedAlgorithm) -> list[str]:
+    """What is wrong with schedules that do not know how long they take."""
+    lengths = {
+        "cosine": ("--schedule_rounds (or --rounds)", config.schedule_rounds or config.rounds),
+        "step": ("--schedule_step_rounds", config.schedule_step_rounds),
+        "warmup": ("--warmup_rounds", config.warmup_rounds),
+    }
+    found = []
+    for flag in ("client_schedule", "head_schedule", "server_schedule"):
+        kind = getattr(config, flag)
+        needs, given = lengths.get(kind, ("", 1))
+        if not given:
+            found.append(f"--{flag}={kind} needs {needs}")
+    return found
 
 
 def _of_the_head(config: ResolvedAlgorithm, update: type[ClientUpdate]) -> list[str]:

@@ -70,22 +70,6 @@ def server(config: ResolvedAlgorithm, numbers: Numbers | None = None) -> Schedul
     return _schedule(config, numbers, config.server_schedule)
 
 
-def without_length(config: ResolvedAlgorithm) -> list[str]:
-    """What is wrong with schedules that do not know how long they take."""
-    lengths = {
-        "cosine": ("--schedule_rounds (or --rounds)", config.schedule_rounds or config.rounds),
-        "step": ("--schedule_step_rounds", config.schedule_step_rounds),
-        "warmup": ("--warmup_rounds", config.warmup_rounds),
-    }
-    found = []
-    for flag in ("client_schedule", "head_schedule", "server_schedule"):
-        kind = getattr(config, flag)
-        needs, given = lengths.get(kind, ("", 1))
-        if not given:
-            found.append(f"--{flag}={kind} needs {needs}")
-    return found
-
-
 def _schedule(config: ResolvedAlgorithm, numbers: Numbers | None, kind: str) -> Schedule:
     return Schedule(
         kind="constant" if kind == "warmup" else kind,

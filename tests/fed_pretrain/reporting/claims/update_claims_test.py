@@ -26,7 +26,7 @@ def distance_study(folder, own, controls=None, finals=None):
     crossed = [
         toy_study.run(
             folder,
-            finals.get((start, rates), 0.8),
+            finals.get((start, rates), {}).get(seed, 0.8),
             far(value * (1 + seed / 90)),
             start=start,
             rates=rates,
@@ -75,9 +75,11 @@ def test_rates_that_disagree_decide_nothing(tmp_path):
     assert found.guarded.p > 0.9
 
 
-def test_rates_at_which_a_start_does_not_train_are_no_comparison(tmp_path):
+@pytest.mark.parametrize("trained", [0, 1])
+def test_rates_at_which_most_seeds_of_a_start_do_not_train_are_no_comparison(tmp_path, trained):
     crossed = {("random", "digits"): 0.95, ("digits", "random"): 16.0}
-    study = distance_study(tmp_path, OWN, crossed, finals={("digits", "random"): 0.1})
+    stuck = dict.fromkeys(SEEDS[trained:], 0.1)
+    study = distance_study(tmp_path, OWN, crossed, finals={("digits", "random"): stuck})
     found = measured(study, update_claims.DISTANCE)
     assert found.existential
     assert found.estimate == pytest.approx(math.log(0.95 / 1.47), abs=0.02)

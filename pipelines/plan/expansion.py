@@ -325,11 +325,16 @@ def _tune(
 ) -> tuple[list[Step], Step | None]:
     """The trials, where they do not follow from each other, and the choice among them.
 
-    Rates are tuned per (algorithm, task, start), as the papers did, never per seed.
+    Rates are tuned per (algorithm, task, start), as the papers did, never per seed. A start that
+    is not trained has none.
     """
-    if plan.tuning is None:
-        return [], None
+    layers = [
+        *_base(plan, task_name, task, partition, start, plan.seeds[0]),
+        Layer(("algorithms", algorithm), plan.algorithms[algorithm]),
+    ]
     tuning = plan.tuning
+    if tuning is None or _merged(layers).get("rounds") == 0:
+        return [], None
     candidates = ";".join(
         f"{name}=" + ",".join(f"{rate:g}" for rate in rates) for name, rates in tuning.rates.items()
     )
@@ -352,8 +357,7 @@ def _tune(
     def step(kind: str, step_id: str, own: Mapping[str, Json]) -> Step:
         return _step(
             [
-                *_base(plan, task_name, task, partition, start, plan.seeds[0]),
-                Layer(("algorithms", algorithm), plan.algorithms[algorithm]),
+                *layers,
                 Layer(("tuning", "settings"), tuning.settings),
                 Layer(("tuning",), {**asked, **own}),
             ],

@@ -54,8 +54,8 @@ def beside_data(tmp_path_factory):
     return data.parent
 
 
-def test_all_twelve_are_here():
-    assert len(PLANS) == 12
+def test_all_thirteen_are_here():
+    assert len(PLANS) == 13
     assert [name for name in PLANS if name.endswith("_embedded")] == []
 
 

@@ -264,6 +264,14 @@ def test_trials_of_a_tuning_are_steps_that_wait_for_the_rung_before(tmp_path):
     folders = {name: tmp_path / name for name in [*first, second.step_id, *second.inputs()]}
     given = [one for one in arguments(second, folders, tmp_path) if "trial_folder" in one]
     assert given == [f"--trial_folder={tmp_path / name}" for name in first]
+    untrained = halved.replace("random: {start: random}", "random: {start: random, rounds: 0}")
+    assert untrained != halved
+    tuned = {
+        one.coordinates["start"]
+        for one in expand(plans.load(write(tmp_path, untrained)))
+        if one.kind in ("trial", "tune")
+    }
+    assert tuned == {"warm"}
     proposed = write(tmp_path, TEXT + tuning.replace("S", "search: optuna"))
     assert "trial" not in {step.kind for step in expand(plans.load(proposed))}
 

@@ -21,6 +21,7 @@ PAPERS = (
     "local_steps",
     "misaligned_filters",
     "norm_comparison",
+    "one_pass_heads",
     "pretrain_or_federate",
     "start_quality",
     "system_heterogeneity",
@@ -28,7 +29,7 @@ PAPERS = (
 )
 
 
-OURS = ("chat_by_month", "one_pass_heads", "skew", "theory_on_digits")
+OURS = ("chat_by_month", "skew", "theory_on_digits")
 
 
 def test_each_of_the_papers_studies_is_there_twice():

@@ -88,7 +88,7 @@ site: .venv/.stamp  ## build the documentation site into build/site, and check i
 
 results-check: .venv/.stamp  ## make a small study again, and compare its verdicts with those of docs/results
 	@rm -rf build/results_check
-	@$(VENV)/python -m pipelines.study --plan=start_quality_embedded --workdir=build/results_check
+	@$(VENV)/python -m pipelines.study --plan=misaligned_filters_embedded --workdir=build/results_check
 	@$(VENV)/python -m fed_pretrain.report --study=build/results_check/study.json --check=docs/results
 
 generated: .venv/.stamp  ## rewrite the tables of README.md and docs/

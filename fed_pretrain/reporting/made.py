@@ -159,17 +159,24 @@ class Made:
 
 def _grid(study: Study) -> str:
     """`48 runs: 3 tasks × 2 starts × 4 algorithms × 2 seeds`."""
-    starts = sorted({len(study.starts(task)) for task in study.tasks})
-    spans = "–".join(map(str, unique([starts[0], starts[-1]]))) if starts else "0"
-    seeds = len({run.coordinates.get("seed") for run in study.runs})
+    tasks = study.tasks
+    seeds, algorithms = (
+        [len(study.values(name, task=task)) for task in tasks] for name in ("seed", "algorithm")
+    )
     parts = [
-        counted(len(study.tasks), "task"),
-        f"{spans} {'start' if spans == '1' else 'starts'}",
-        counted(len(study.algorithms), "algorithm"),
-        counted(seeds, "seed"),
+        counted(len(tasks), "task"),
+        _spanned([len(study.starts(task)) for task in tasks], "start"),
+        _spanned(algorithms, "algorithm"),
+        _spanned(seeds, "seed"),
     ]
     controls = f" and {counted(len(study.controls), 'control')}" if study.controls else ""
     return f"{counted(len(study.runs), 'run')}: {' × '.join(parts)}{controls}"
+
+
+def _spanned(counts: Sequence[int], noun: str) -> str:
+    """`2–3 starts`, where tasks have them in different numbers."""
+    least, most = min(counts, default=0), max(counts, default=0)
+    return counted(most, noun) if least == most else f"{least}–{counted(most, noun)}"
 
 
 def _times(passes: Sequence[Mapping[str, Json]], name: str) -> list[datetime]:

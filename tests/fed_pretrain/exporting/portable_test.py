@@ -4,10 +4,13 @@ import sys
 import numpy as np
 import tensorflow as tf
 
+from fed_pretrain.exporting import model_files
 from fed_pretrain.exporting.model_files import portable
 from fed_pretrain.models import adapted_layers, preprocessing, recurrent, small_cnns
 from fed_pretrain.models.adapters import Adapters
+from fed_pretrain.models.weights import ModelArrays
 from fed_pretrain.starts import trainable
+from fed_pretrain.tasks.evaluation import assign
 
 OPEN_ELSEWHERE = """
 import sys
@@ -67,3 +70,20 @@ def test_a_copy_of_a_model_with_adapters_is_plain_and_computes_the_same():
     }
     x = generator.normal(size=(2, 8, 8, 1))
     np.testing.assert_allclose(copy(x), model(x), rtol=1e-4, atol=1e-4)
+
+
+def test_a_file_of_other_weights_is_the_one_that_keras_would_write(tmp_path):
+    def build() -> tf.keras.Model:
+        return small_cnns.small_cnn(5, (16, 16, 3), norm="batch")
+
+    model, generator = build(), np.random.default_rng(0)
+    weights = ModelArrays(
+        *(
+            [generator.normal(size=v.shape).astype(np.float32) for v in variables]
+            for variables in (model.trainable_variables, model.non_trainable_variables)
+        )
+    )
+    model_files.KerasFiles(build, "abcde", {"a": 1}, None).write(weights, tmp_path / "ours.keras")
+    assign(model, weights)
+    model_files.save_keras(portable(model), "abcde", tmp_path / "keras.keras", {"a": 1})
+    assert (tmp_path / "ours.keras").read_bytes() == (tmp_path / "keras.keras").read_bytes()

@@ -64,3 +64,14 @@ def test_a_model_is_trained_in_training_mode(monkeypatch, objective, called) -> 
     training.full_gradient()
     assert modes
     assert all(modes)
+
+
+def test_a_steps_loss_is_computed_once_for_its_gradient_and_its_statistics() -> None:
+    with tf.Graph().as_default() as graph:
+        training = LocalTraining(model_fn, OBJECTIVE, LocalSettings())
+        weights = tff.learning.models.ModelWeights([tf.constant(w) for w in start_weights()], [])
+        arrays = {name: tf.constant(value) for name, value in payload("a", 1).items()}
+        training.prepare(weights, arrays, tf.constant([0.1, 0.1]))
+        training.gradients(training.payload, tf.constant(0), tf.constant(0))
+    kinds = [operation.type for operation in graph.get_operations()]
+    assert kinds.count("SparseSoftmaxCrossEntropyWithLogits") == 1

@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 
 import pytest
 
@@ -21,6 +22,22 @@ def test_machine_dependent_columns_stand_last(tmp_path):
     assert list(row) == ["round", "train_loss", "seconds", "memory_mb"]
     header = (tmp_path / "metrics.csv").read_text().splitlines()[0]
     assert header == "round,train_loss,seconds,memory_mb"
+
+
+def test_rows_are_on_the_disk_once_they_are_synced_and_not_row_by_row(tmp_path, monkeypatch):
+    writer = metrics.MetricsWriter(tmp_path, tensorboard=False)
+    writer.resume(-1)
+    writer.append({"round": 0})
+    synced: list[str] = []
+
+    def fsync(descriptor: int) -> None:
+        synced.append(os.path.basename(os.readlink(f"/proc/self/fd/{descriptor}")))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    writer.append({"round": 1})
+    assert not synced
+    writer.sync()
+    assert synced == ["metrics.jsonl", "metrics.csv"]
 
 
 def test_an_undefined_number_is_null_in_json(tmp_path):

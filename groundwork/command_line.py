@@ -40,6 +40,7 @@ def quiet_libraries() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     libraries.prepare()
+    late_imports.provide(late_imports.OF_RUNS)
     if len(sys.argv) == 2 and sys.argv[1] in _HELP:
         late_imports.provide(late_imports.OF_HELP)
     # Of the many objects that imports and traces make, nearly all stay: looking through them again

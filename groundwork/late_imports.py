@@ -8,7 +8,13 @@ from types import ModuleType
 from typing import Any
 
 OF_HELP = ("numpy", "h5py", "pyarrow", "jsonschema", "jinja2", "yaml", "apache_beam", "psutil")
-_late: set[str] = set()
+# TFF imports tensorflow_privacy and dp_accounting, and these what few runs ask for.
+OF_RUNS = (
+    *("tensorflow_probability", "sklearn", "sklearn.preprocessing"),
+    *("scipy.fft", "scipy.signal", "scipy.stats"),
+)
+# Each with those that come when a part of one of them is wanted.
+_late: dict[str, tuple[str, ...]] = {}
 # Others are asked for of every module in turn, by whoever looks for the module of something.
 _SAID_OF_LIBRARIES = ("__version__", "__all__")
 
@@ -19,19 +25,30 @@ class _Later(ModuleType):
     def __getattr__(self, name: str) -> object:
         if name.startswith("__") and name not in _SAID_OF_LIBRARIES:
             raise AttributeError(name)
+        part = f"{self.__name__}.{name}"
+        if part in _late:
+            return importlib.import_module(part)
         # All at once: what the library is made of may be late, too.
-        _late.clear()
+        for one in _late.get(_late_part(self.__name__) or "", ()):
+            _late.pop(one, None)
         for known, module in list(sys.modules.items()):
-            if isinstance(module, _Later):
+            if isinstance(module, _Later) and _late_part(known) is None:
                 del sys.modules[known]
         return getattr(importlib.import_module(self.__name__), name)
+
+
+def _late_part(name: str) -> str | None:
+    """The late one that the module is or is a part of."""
+    while name and name not in _late:
+        name = name.rpartition(".")[0]
+    return name or None
 
 
 class _Finder:
     """Finder and loader of the libraries that are late."""
 
     def find_spec(self, name: str, *_: object) -> ModuleSpec | None:
-        if name.partition(".")[0] not in _late:
+        if _late_part(name) is None:
             return None
         return ModuleSpec(name, self, is_package=True)  # type: ignore[arg-type]
 
@@ -55,6 +72,7 @@ def names_from(module: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
 
 def provide(libraries: tuple[str, ...]) -> None:
     """Before all other finders; a library that is imported already stays."""
-    _late.update(name for name in libraries if name not in sys.modules)
+    late = tuple(name for name in libraries if name not in sys.modules)
+    _late.update(dict.fromkeys(late, late))
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())

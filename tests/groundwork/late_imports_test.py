@@ -28,3 +28,18 @@ def test_a_library_that_help_does_use_is_imported_then():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "3 True [1]\n"
+
+
+def test_what_few_runs_ask_for_is_imported_when_they_do():
+    code = (
+        "from groundwork import late_imports; late_imports.provide(late_imports.OF_RUNS)\n"
+        "import sys, sklearn, tensorflow_probability\n"
+        "from scipy import signal, special, stats\n"
+        "from sklearn import preprocessing\n"
+        "assert not {'sklearn.base', 'scipy.stats.distributions'} & set(sys.modules)\n"
+        "print(stats.norm.cdf(0), special.expit(0), signal.__name__)\n"
+        "assert 'scipy.stats.distributions' in sys.modules\n"
+        "import scipy.stats; assert scipy.stats.norm is stats.norm\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "0.5 0.5 scipy.signal\n"

@@ -171,7 +171,7 @@ def end(code: int) -> NoReturn:
 
 
 def _plain(sentence: str) -> str:
-    """absl's words for a wrong flag, without Python's for a text that is no number."""
+    """absl's words for a wrong flag, without Python's for a text that is not a number."""
     for of_python, ours in _WANTED:
         sentence = re.sub(of_python, ours, sentence)
     return sentence.removeprefix("ERROR:: ").replace("flag --", "--", 1)
@@ -186,7 +186,7 @@ def check_paths() -> None:
 
 
 def _reader_left() -> bool:
-    """Whether who read the output has left (`... | head`), which is no error of this program."""
+    """Whether who read the output has left (`... | head`), which is not our error."""
     output = select.poll()
     output.register(sys.stdout.fileno(), select.POLLOUT)
     left = any(event & select.POLLERR for _, event in output.poll(0))

@@ -149,7 +149,7 @@ def path(name: str, inner: str | None = None) -> Path:
 
 
 def available(name: str) -> bool:
-    """Whether the package's folder stands where `path` would look."""
+    """Whether the package's folder is where `path` would look."""
     try:
         _folder(name)
     except UserError:

@@ -49,7 +49,7 @@ def _machine() -> str:
 
 
 def _began(process: int) -> int | None:
-    """The start of a running process in the kernel's ticks: numbers are given anew, starts not."""
+    """When a running process started, in the kernel's ticks: a pid may be used again."""
     with contextlib.suppress(OSError):
         line = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
         state, *fields = line.rpartition(")")[2].split()

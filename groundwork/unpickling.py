@@ -154,7 +154,7 @@ class RestrictedUnpickler(pickle._Unpickler):
 def _plain(keys: list[object]) -> None:
     """A tuple of tuples of the same tuples takes for ever to hash."""
     if not all(isinstance(key, str | bytes | int | float | None) for key in keys):
-        raise pickle.UnpicklingError("a key of a dictionary is no text or number")
+        raise pickle.UnpicklingError("a key of a dictionary is neither text nor a number")
 
 
 class _Bounded:

@@ -1,6 +1,6 @@
 """Names for values that have no type: of TensorFlow, of Keras, of TFF, and of JSON.
 
-The libraries ship no annotations, so a type checker takes each for anything; the name tells a
+The libraries ship no annotations, so a type checker takes each for anything; the name says to a
 reader what it is.
 """
 

@@ -31,7 +31,7 @@ Place = tuple[str, str]
 
 @dataclass
 class Deciding:
-    """`tell` hears what each look has found.
+    """`tell` is called with what each look has found.
 
     taken: the seeds that each start has been given so far.
     standing: how many claims are decided. ended_by: why seeds that would help were not added.

@@ -4,7 +4,7 @@ Example:
   python -m pipelines.study --plan=quickstart --workdir=runs/quickstart
   python -m pipelines.study --plan=my_plan.yaml --workdir=runs/mine --set seeds=[0,1,2] --dry_run
 
-For a scheduler of your own: --list_steps tells every step and its command, which is this program
+For a scheduler of your own: --list_steps lists every step and its command, which is this program
 with --step. Such a command may run twice, and on any machine that shares the folders.
 """
 

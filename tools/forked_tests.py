@@ -81,7 +81,7 @@ class Copy:
         compileall.compile_dir(folder, quiet=2)
 
     def run(self, tests: Path, limit: float = LONGEST) -> Outcome:
-        """Until the first failure, or until so many seconds of CPU are spent."""
+        """Until the first failure, or until this many seconds of CPU are spent."""
         report = self.folder / "reached.json"
         report.unlink(missing_ok=True)
         sys.stdout.flush()

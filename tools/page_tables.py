@@ -1,6 +1,6 @@
 """Writes the tables of README.md and docs/ that repeat what the code says.
 
-A table stands between `<!-- generated: NAME -->` and `<!-- end -->`; NAME is a key of TABLES.
+A table is between `<!-- generated: NAME -->` and `<!-- end -->`; NAME is a key of TABLES.
 """
 
 import argparse

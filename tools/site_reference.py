@@ -59,7 +59,7 @@ def program_page(name: str, module: str, text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """A help text as Markdown: what it puts into backquotes is code, the rest stands as it is."""
+    """A help text as Markdown: what it puts into backquotes is code, the rest stays as it is."""
     parts = text.split("`")
     escaped = [re.sub(r"([*\\\[\]])", r"\\\1", html.escape(part, quote=False)) for part in parts]
     return "`".join(part if number % 2 else escaped[number] for number, part in enumerate(parts))

@@ -14,7 +14,7 @@ _taken: list[str] = []
 
 
 def take_from(argv: list[str]) -> None:
-    """Moves what is no flag of the binary out of `argv`; `taken` has it."""
+    """Moves what is not a flag of the binary out of `argv`; `taken` has it."""
     kept, _taken[:] = _separated(argv[1:], set(flags.FLAGS))
     argv[1:] = kept
 

@@ -27,7 +27,7 @@ def proportional_sizes(examples: int, weights: np.ndarray, minimum: int) -> np.n
 def deal_by_label(
     labels: np.ndarray, seed: int, split: str, dealt: Callable[[int, int], np.ndarray]
 ) -> np.ndarray:
-    """The client of each example: `dealt` gives those of a label's so many, which are shuffled."""
+    """The client of each example: `dealt` gives those of each label, and they are shuffled."""
     clients = np.empty(len(labels), np.int64)
     for label in np.unique(labels).tolist():
         rows = np.flatnonzero(labels == label)

@@ -52,6 +52,6 @@ def bounds(interval: str) -> tuple[int, int]:
         end = end if most == 1 else end.replace(day=1)
     except (ValueError, OverflowError):
         raise UserError(
-            f"--interval={interval} is no year, month or day: write 2018, 2018-05 or 2018-05-14"
+            f"--interval={interval} is not a year, month or day: write 2018, 2018-05 or 2018-05-14"
         ) from None
     return calendar.timegm(first.timetuple()), calendar.timegm(end.timetuple())

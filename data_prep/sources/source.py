@@ -49,7 +49,7 @@ class SourceReader:
     """Whether its records carry client ids."""
     client_limits: ClientLimits | None = None
     parts: Callable[[WorkUnit, int], list[WorkUnit]] | None = None
-    """Cuts a unit into such of about so many bytes, for several workers, with the same items."""
+    """Cuts a unit into units of about that many bytes, for several workers, with the same items."""
 
 
 @dataclasses.dataclass(frozen=True)

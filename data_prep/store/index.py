@@ -126,7 +126,7 @@ def read(folder: Path, split: Split) -> ClientIndex:
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         wrong = str(error).splitlines()[0][:200]
     if wrong:
-        raise UserError(f"{path} is no index of ours ({wrong}); do not use it")
+        raise UserError(f"{path} is not an index of ours ({wrong}); do not use it")
     return ClientIndex(table)
 
 

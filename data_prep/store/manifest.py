@@ -32,7 +32,7 @@ class StoredFile:
     def __post_init__(self) -> None:
         """A manifest may be anybody's: the file is in the dataset's folder, and no other."""
         if not (_NAME.fullmatch(self.file) and _DIGEST.fullmatch(self.sha256) and self.bytes >= 0):
-            raise ValueError(f"{self.file!r} is no file of a dataset")
+            raise ValueError(f"{self.file!r} is not a file of a dataset")
 
 
 def stored_file(path: Path) -> StoredFile:
@@ -42,7 +42,7 @@ def stored_file(path: Path) -> StoredFile:
 
 def _check_counts(*counts: Json) -> None:
     if not all(type(count) is int and count >= 0 for count in counts):
-        raise ValueError("a count is no whole number")
+        raise ValueError("a count is not a whole number")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Manifest:
         """A manifest may be anybody's: what readers look up in it is there, and of its type."""
         parts = (self.source, self.partition, self.counts, self.heterogeneity, self.extra)
         if not all(isinstance(part, Mapping) for part in (*parts, self.versions)):
-            raise ValueError("a part of it is no mapping")
+            raise ValueError("a part of it is not a mapping")
         texts = (self.request, self.command, self.created, *(self.label_names or ()))
         names = (self.source.get("name"), self.partition.get("rule"))
         if not all(isinstance(text, str) for text in (*texts, *names)):
@@ -223,4 +223,4 @@ def read(folder: Path) -> Manifest:
     try:
         return Manifest.from_json(value)
     except (KeyError, AttributeError, TypeError, ValueError) as error:
-        raise UserError(f"{path} is no manifest of ours ({error}); do not use it") from None
+        raise UserError(f"{path} is not a manifest of ours ({error}); do not use it") from None

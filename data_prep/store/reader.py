@@ -50,7 +50,7 @@ def _reopen(path: str, fingerprint: str) -> "PreparedDataset":
 
 @dataclasses.dataclass(frozen=True)
 class _Place:
-    """Where a client's records lie, and how many the index says they are."""
+    """Where a client's records are, and how many there are by the index."""
 
     file: LocalFile | RemoteFile
     offset: int

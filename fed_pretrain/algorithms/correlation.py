@@ -14,7 +14,7 @@ import numpy as np
 
 
 def shares(bands: int) -> np.ndarray:
-    """d: the share that a draw has in the noise of its own round and of the rounds after it."""
+    """d: the share of a draw in the noise of its round and of the rounds after it."""
     steps = np.arange(1, bands)
     return np.cumprod(np.concatenate([[1.0], (steps - 1.5) / steps]))
 

@@ -19,7 +19,7 @@ class ForeignAlgorithm(Algorithm):
 
     @property
     def label(self) -> str:
-        return "a process of one's own"
+        return "a process of the user's"
 
     def train_sums(self, metrics: Nested) -> "collections.OrderedDict[str, float]":
         found = named_scalars(metrics.get("client_work", metrics))
@@ -48,7 +48,7 @@ class ForeignAlgorithm(Algorithm):
 
 
 _SINGLE = (
-    "--probes: single updates of clients are not known of a process of one's own; probes that look"
+    "--probes: the updates of single clients of a process of yours are not known; probes that look"
     " at them need one of ours"
 )
 

@@ -1,7 +1,7 @@
 """Settings as numbers of a process' state, so that one program serves every rate and strength.
 
 A state holds them as one vector of float64, in which arithmetic gives the bits that Python's gives.
-They follow from a run's config and are no part of a checkpoint.
+They follow from a run's config and are not part of a checkpoint.
 """
 
 import collections

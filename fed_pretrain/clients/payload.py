@@ -1,7 +1,7 @@
 """What one client brings to a round, and how a device takes batches out of it.
 
 A payload holds each row once (`x`, `y`), the `order` of the local steps (see local_work.py), the
-stateless `key` of (seed, round, client) and how many `rows` are the client's: what lies beyond them
+stateless `key` of (seed, round, client) and how many `rows` are the client's: what is beyond them
 in `x` and `y` is padding (see padding.py). In TFF it is a sequence of exactly one such struct.
 """
 
@@ -95,7 +95,7 @@ def padded(payload: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
     """The payload with rows and steps padded to sizes that double from one to the next.
 
     Rows start at one batch. With one epoch a client of n rows so takes one of log2(n / batch) + 1
-    shapes; with more epochs, of at most twice as many. What has no `rows` is no payload and stays.
+    shapes; with more epochs, of at most twice as many. What has no `rows` stays as it is.
     """
     if not isinstance(payload, Mapping) or "rows" not in payload:
         return payload

@@ -148,7 +148,7 @@ def invoker(executor: Executor, fall_back: bool = True) -> Callable[[Nested, Nes
         return executor.invoke_packed
     if isinstance(executor, DeviceExecutor):
         return DeviceInvoker(executor, fall_back)
-    # What is no round runs right here.
+    # What is not a round runs right here.
     return DeviceInvoker(cast(_WithLocal, executor).local, fall_back)
 
 

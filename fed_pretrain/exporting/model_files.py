@@ -132,7 +132,7 @@ def _parts(
         parts = {name: file.read(name) for name in sorted(file.namelist())}
     kept = {"keras_version": from_json.text(parts["metadata.json"])["keras_version"]}
     parts["metadata.json"] = json.dumps(kept).encode()
-    # So Keras 2 called its modules when it was no package of its own, and reads them.
+    # So Keras 2 called its modules when it was not a package of its own, and reads them.
     parts["config.json"] = parts["config.json"].replace(b'"tf_keras.', b'"keras.')
     beside = {LABELS_FILE: list(labels)} | ({FACTS_FILE: facts} if facts else {})
     return parts | {name: json.dumps(value).encode() for name, value in beside.items()}
@@ -163,7 +163,7 @@ def load(run: Path, which: str) -> tuple[tf.keras.Model, list[str]]:
     try:
         why = keras_parts.refusal(keras_parts.of_archive(path))
     except keras_parts.UNREADABLE:
-        why = "it is no .keras archive; other formats can hold code"
+        why = "it is not a .keras archive; other formats can hold code"
     if why is not None:
         raise UserError(f"{path}: refused, {why}")
     with _with_todays_names(path) as readable:

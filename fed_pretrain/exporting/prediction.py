@@ -52,7 +52,7 @@ def task_of(run: Path) -> Task:
         name, folder, model = (config[key] for key in ("task", "dataset", "model"))
         options = TaskOptions(**config["options"])
         if not all(isinstance(text, str) for text in (name, *stored, folder or "", model or "")):
-            raise ValueError("a name in it is no text")
+            raise ValueError("a name in it is not text")
     except (OSError, ValueError, LookupError, AttributeError, TypeError) as error:
         raise UserError(f"--run={run}: config.json cannot be read ({error})") from error
     plugins.report_unloaded(f"--run={run}", stored)
@@ -67,7 +67,7 @@ def _likeliest(logits: np.ndarray, labels: Sequence[str]) -> tuple[tuple[str, fl
 
 
 def _rows(task: Task, file: Path) -> Iterator[tuple[str, np.ndarray, Feature]]:
-    """(what it is, the model's input, where in the output the prediction stands)."""
+    """(what it is, the model's input, where in the output the prediction is)."""
     if task.kind == "image":
         yield str(file), read_image(file, task.encoder.x_shape), ...
     elif task.kind == "text":

@@ -74,7 +74,7 @@ class KeyedDropout(tf.keras.layers.Layer):
     def __init__(self, rate: float, **kwargs: object) -> None:
         super().__init__(**kwargs)
         if not 0.0 <= rate < 1.0:
-            raise ValueError(f"a dropout rate lies in [0, 1), this one is {rate}")
+            raise ValueError(f"a dropout rate is in [0, 1), this one is {rate}")
         self.rate = rate
         self.supports_masking = True
 

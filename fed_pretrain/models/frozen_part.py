@@ -1,6 +1,6 @@
 """A model in two: what gives the same for an example in every round, and the rest.
 
-Whatever stands behind a weight that trains, or behind dropout, changes from step to step. The rest
+Whatever comes after a weight that trains, or after dropout, changes from step to step. The rest
 is a function of the example alone, and where one tensor leaves it, the model can be cut there.
 """
 

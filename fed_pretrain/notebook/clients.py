@@ -140,7 +140,7 @@ def clients(
     if isinstance(label_names, str):
         raise ArgumentError(f"label_names={label_names!r} is a text; a list of texts is wanted")
     if classes is not None and (not isinstance(classes, Integral) or classes < 1):
-        raise ArgumentError(f"classes={classes!r} is no number of classes")
+        raise ArgumentError(f"classes={classes!r} is not a number of classes")
     kind = task or _kind(rows)
     if kind not in _KINDS:
         raise ArgumentError(f"task={kind!r} is none of {', '.join(_KINDS)}")

@@ -1,4 +1,4 @@
-"""A loss of one's own: a task of the same kind of labels, known to this process."""
+"""A loss of the user's: a task of the same kind of labels, known to this process."""
 
 import dataclasses
 import functools

@@ -72,7 +72,7 @@ def _built(build: "Callable[[], tf.keras.Model]") -> "tf.keras.Model":
 
 
 def _described(model: "tf.keras.Model") -> OwnModel | None:
-    """None where Keras cannot build it from its own description: layers of one's own, Lambda."""
+    """None where Keras cannot build it from its own description: layers of the user's, Lambda."""
     try:
         own = own_model.of_model(model)
         own.make()

@@ -170,7 +170,7 @@ def _checked(argument: str, pair: Pair) -> Pair:
     try:
         x, y = np.asarray(pair[0]), np.asarray(pair[1])
     except (ValueError, TypeError) as error:
-        raise ArgumentError(f"{argument}: x or y is no array ({error})") from None
+        raise ArgumentError(f"{argument}: x or y is not an array ({error})") from None
     if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
         lengths = [str(len(one)) if one.ndim else "no" for one in (x, y)]
         raise ArgumentError(f"{argument}: x has {lengths[0]} rows and y has {lengths[1]}")

@@ -48,7 +48,7 @@ def start(weights: "str | os.PathLike[str] | Arrays" = "random", **settings: Jso
 
     `weights`: as `starts` of `compare` takes them; "own" are those that the model has now. The
     settings are the fields of StartConfig: head, trainable, noise, blend, batch_norm,
-    allow_partial, ... and those of AlgorithmConfig that this start shall have of its own, such as
+    allow_partial, ... and those of AlgorithmConfig that this start has for itself, such as
     client_learning_rate.
     """
     kinds = (StartConfig, AlgorithmConfig)

@@ -1,4 +1,4 @@
-"""The probes by name, and the door for probes of one's own.
+"""The probes by name, and the door for probes of the user's.
 
 Names, help and refusals need no TensorFlow: a probe's file imports it when it measures.
 """

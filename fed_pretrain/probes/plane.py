@@ -1,7 +1,7 @@
 """The loss on the plane through three models (Garipov et al. 2018, section 3).
 
 Its coordinates are orthonormal: distances on the figure are Euclidean distances of the trainable
-weights. The first model is the origin and the second lies on the first axis.
+weights. The first model is the origin and the second is on the first axis.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ class Block(Protocol):
 
 @dataclass(frozen=True)
 class NamedFigure(Block):
-    """A Matplotlib figure of a section of one's own."""
+    """A Matplotlib figure of a section of the user's."""
 
     name: str
     caption: str

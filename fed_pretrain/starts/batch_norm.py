@@ -40,7 +40,7 @@ def layers(model: tf.keras.Model) -> list[str]:
 
 
 def normalised_layers(model: tf.keras.Model) -> list[str]:
-    """BatchNorm layers, and GroupNorm layers that stand where a file has BatchNorm."""
+    """BatchNorm layers, and GroupNorm layers where a file has BatchNorm."""
     kinds = (tf.keras.layers.BatchNormalization, tf.keras.layers.GroupNormalization)
     return [layer.name for layer in model.layers if isinstance(layer, kinds)]
 

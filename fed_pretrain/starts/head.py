@@ -16,12 +16,12 @@ IMAGENET = "imagenet1k"
 
 
 def find(model: tf.keras.Model, num_classes: int) -> str | None:
-    """The last layer with weights, if its outputs are the classes; a tied embedding is no head."""
+    """The last layer with weights, if its outputs are the classes; a tied embedding is not one."""
     weights = weight_names.named_weights(model)
     if not weights:
         return None
     last = weights[-1].layer
-    if isinstance(last, tf.keras.Model):  # All of a nested model is no head.
+    if isinstance(last, tf.keras.Model):  # A nested model as a whole is not a head.
         return None
     widths = [weight.shape[-1:] for weight in weights if weight.layer is last]
     return last.name if (num_classes,) in widths and last.output_shape[-1] == num_classes else None

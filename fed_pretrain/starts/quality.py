@@ -31,7 +31,7 @@ def parse_blend(text: str) -> tuple[str, float]:
 def with_noise(name: str, value: np.ndarray, level: float, seed: int) -> np.ndarray:
     """Adds Gaussian noise of `level` times the tensor's own root mean square.
 
-    Moving statistics stay: a variance pushed below zero is no worse start but no network.
+    Moving statistics stay: a variance pushed below zero is not a worse start but no network at all.
     """
     if name.rsplit("/", 1)[-1].startswith("moving_"):
         return value

@@ -125,7 +125,7 @@ class GlobalEvaluation:
         """How many labels of the split are scored, and the share of the commonest: chance.
 
         examples: how many rows they are of; those of one row are not independent of each other.
-        Empty for labels that are no classes.
+        Empty for labels that are not classes.
         """
         if self._labels is None:
             collections.deque(self._split(), maxlen=0)

@@ -1,4 +1,4 @@
-"""Objectives for labels that are no class: measurements, several labels at once, a loss of one's
+"""Objectives for labels that are not classes: measurements, several labels at once, a loss of one's
 own.
 
 Each sums what CrossEntropy sums, so that rounds, evaluations and probes need not tell them apart.

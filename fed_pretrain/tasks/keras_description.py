@@ -137,7 +137,7 @@ def _exchanged(value: Json, new: Mapping[str, str]) -> Json:
 
 
 def _stem(class_name: str, name: str) -> str:
-    """A name that Keras gave, without its number; a name of one's own stays."""
+    """A name that Keras gave, without its number; a name that the user gave stays."""
     if class_name == "InputLayer":
         return "input" if re.fullmatch(r"input(_\d+)?|.*_input", name) else name
     words = re.sub("(.)([A-Z][a-z0-9]+)", r"\1_\2", class_name)

@@ -50,7 +50,7 @@ def _description(path: Path) -> Json:
         described = of(path)
     except keras_parts.UNREADABLE as error:
         raise UserError(
-            f"--model=keras:{path} is no Keras file of a model ({error}): write it with "
+            f"--model=keras:{path} is not a Keras file of a model ({error}): write it with "
             "model.save('FILE.keras')"
         ) from None
     if not isinstance(described, dict):

@@ -1,4 +1,4 @@
-"""A Keras model of one's own as the model of a task: `--model=keras:FILE`, or an object in memory.
+"""A Keras model of the user's as the model of a task: `--model=keras:FILE`, or an object in memory.
 
 It goes from the task's rows to outputs and is built anew, by its configuration, wherever a graph
 needs one. It is named by its content, so that a file may move and a notebook may run its cells
@@ -129,7 +129,7 @@ def of_model(model: "tf.keras.Model") -> OwnModel:
 
 
 def of_function(make: "Callable[[], tf.keras.Model]", name: str) -> OwnModel:
-    """What a function of one's own builds; known by the weights that come out."""
+    """What a function of the user's builds; known by the weights that come out."""
 
     def made() -> "tf.keras.Model":
         return keras_description.functional(make())

@@ -83,9 +83,9 @@ class Setting:
             raise UserError(f"start is {self.start!r}: choose {', '.join(STARTS)}")
         for name, share in (("h", self.h), ("aligned", self.aligned)):
             if share is not None and not 0 <= share <= 1:
-                raise UserError(f"{name} is {share}, must lie in 0..1")
+                raise UserError(f"{name} is {share}, must be within 0 and 1")
         if not -1 <= self.cosine <= 1:
-            raise UserError(f"cosine is {self.cosine}, must lie in -1..1")
+            raise UserError(f"cosine is {self.cosine}, must be within -1 and 1")
         taus = self.tau if isinstance(self.tau, tuple) else (self.tau,)
         if not taus or min(taus) < 1:
             raise UserError(f"tau is {self.tau}, must be at least 1")

@@ -5,7 +5,7 @@ called aligned when <w_cr, relu(U v_c)> >= 0, v_c the signal patch of its class:
 one layer higher, ours.
 
 The filters see no patches, so theirs has no known decomposition. The hidden units do: a gradient
-of U is a combination of the client's patches, whatever stands above, so Proposition 1's form
+of U is a combination of the client's patches, whatever is above, so Proposition 1's form
 u_q = u_q^0 + G_q mu / ||mu||^2 + sum_i P_qi xi_i / ||xi_i||^2 is exact for them.
 """
 

@@ -33,7 +33,7 @@ class State(NamedTuple):
     moved: tf.Tensor  # [b, k, p, f]: coefficients of a client's patches since the last average
     coefficients: tf.Tensor  # [b, k, p, f]: of the server's weights
     before: tf.Tensor  # [b, f, classes]: <w, signal> of the server at the start of the last round
-    control: tf.Tensor  # [b, k, f, d]: SCAFFOLD's c - c_k, else empty
+    control: tf.Tensor  # [b, k, f, d]: SCAFFOLD's c - c_k, otherwise empty
     taken: tf.Tensor  # [b]: local steps of this round
 
 

@@ -1,1 +1,1 @@
-"""Who is told of a run while it goes: trackers such as MLflow, and functions of one's own."""
+"""Who follows a run while it goes: trackers such as MLflow, and functions of the user's."""

@@ -1,4 +1,4 @@
-"""The trackers by name, and the door for trackers of one's own."""
+"""The trackers by name, and the door for trackers of the user's."""
 
 from collections.abc import Sequence
 

@@ -41,7 +41,7 @@ class WandbTracker(Tracker):
 
     def row(self, row: Row) -> None:
         values = {name: value for name, value in row.items() if isinstance(value, (int, float))}
-        # A step that W&B has seen is ignored by it, so a continued run may repeat rows.
+        # W&B ignores a step that it has seen, so a continued run may repeat rows.
         self._run.log(values, step=int(row["round"]))
 
     def end(self, reason: str, files: Sequence[Path]) -> None:

@@ -1,4 +1,4 @@
-"""What a running study shows: a line a finished step, and one line for where things stand."""
+"""What a running study shows: a line a finished step, and one line for how far things are."""
 
 import os
 import time
@@ -64,7 +64,7 @@ class _Advance:
 
 @dataclass
 class TimeLeft:
-    """rounds: the last round a step at work has finished, None before it has told of any."""
+    """rounds: the last round a step at work has finished, None before it has reported any."""
 
     rounds: Rounds
     parallel: int = 1

@@ -32,7 +32,7 @@ _WORKER_MEMORY_SHARE = 0.35
 
 @dataclass
 class StepState:
-    """Where one step stands.
+    """How far one step is.
 
     `status` is waiting, running, elsewhere (another process is at it), done, skipped, failed or
     blocked. quiet_seconds: the wall time, or the processor time where others kept it waiting.

@@ -25,7 +25,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Cell:
-    """One run of the grid: where it stands and the layers of flags that make it."""
+    """One run of the grid: its place and the layers of flags that make it."""
 
     coordinates: Mapping[str, Json]
     layers: tuple[Layer, ...]
@@ -433,7 +433,7 @@ def _start_analyses(
 def _run_analyses(
     plan: Plan, others: Plan | None, task_name: str, task: TaskPlan, partition: str, name: str
 ) -> Iterator[Step]:
-    """`others`: the plan within the partition whose runs stand beside these."""
+    """`others`: the plan within the partition whose runs are beside these."""
     analysis = plan.analyze[name]
     for start, algorithm in itertools.product(task.starts, analysis.algorithms):
         kept = plan.within(task_name, partition, start)

@@ -134,7 +134,7 @@ def _checked(config: ExportConfig) -> Scheduler:
         raise UserError(f"--export={scheduler.name} runs containers: name their image with --image")
     if config.image and not _IMAGE.fullmatch(config.image):
         raise UserError(
-            f"--image={config.image} is no name of an image: [HOST[:PORT]/]NAME[:TAG][@DIGEST]"
+            f"--image={config.image} is not a name of an image: [HOST[:PORT]/]NAME[:TAG][@DIGEST]"
         )
     if config.schedule and not _SCHEDULE.fullmatch(config.schedule):
         raise UserError(

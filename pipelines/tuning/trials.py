@@ -1,6 +1,6 @@
 """A trial: a short run at some rates, in a folder of its own, judged on the validation split.
 
-A trial that diverges loses; it is no error.
+A trial that diverges loses; it is not an error.
 """
 
 import dataclasses
@@ -68,7 +68,7 @@ def read(folder: Path) -> Trial:
             value["rates"], _number(value["accuracy"]), _number(value["loss"]), value["rounds"]
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{folder / FILE}: is no finished trial ({error})") from error
+        raise UserError(f"{folder / FILE}: is not a finished trial ({error})") from error
 
 
 def run(

@@ -1,4 +1,4 @@
-"""Serves the page: three addresses, read-only, to this machine unless told otherwise."""
+"""Serves the page: three addresses, read-only, to this machine unless asked otherwise."""
 
 import http.server
 import ipaddress

@@ -230,7 +230,7 @@ CASES: dict[str, Case] = {
     "a CSV of zeros": _csv(bytes(5000), "UTF-16 or no text"),
     "a CSV row of Latin-1": _csv(ROWS + "c,1,größer\n".encode("latin-1"), "not_utf8"),
     "a CSV label below zero": _csv(ROWS + b"c,1,x\n" * 1000 + b"c,-1,x\n", "label -1 is negative"),
-    "a CSV label that is no number": _csv(
+    "a CSV label that is not a number": _csv(
         ROWS + b"c,1,x\n" * 1000 + b"c,x,y\n", "not a whole number but 'x'"
     ),
     "a CSV label beyond 64 bits": _csv(ROWS + b"c,99999999999999999999,x\n", "too big"),
@@ -240,10 +240,10 @@ CASES: dict[str, Case] = {
     ),
     "a CSV number without end": _csv(b"client_id,x\n" + b"a,1.5\n" * 9 + b"a,inf\n", "infinite"),
     "a CSV number too large for float32": _csv(b"client_id,x\na,1.5\na,1e39\n", "too large"),
-    "a CSV client without a name": _csv(ROWS + b",1,x\n", "is no name"),
+    "a CSV client without a name": _csv(ROWS + b",1,x\n", "is not a name"),
     "a CSV client of 2000 letters": _csv(ROWS + b"%s,1,x\n" % (b"c" * 2000), "2000 bytes"),
-    "a CSV time that is none": _csv(b"client_id,t,x\na,soon,1\n", "is no time", order="t"),
-    "a CSV time without end": _csv(b"client_id,t,x\na,1e99,1\n", "is no time", order="t"),
+    "a CSV time that is none": _csv(b"client_id,t,x\na,soon,1\n", "is not a time", order="t"),
+    "a CSV time without end": _csv(b"client_id,t,x\na,1e99,1\n", "is not a time", order="t"),
     "a CSV split that is none": _csv(b"client_id,s,x\na,holdout,1\n", "wrong_split", split="s"),
     "a CSV pixel below zero": _csv(
         b"client_id,p0\na,-1\n", "wrong_pixels", pixels="p", image_shape="1x1x1"
@@ -283,7 +283,7 @@ CASES: dict[str, Case] = {
         _row(**{"9" * 5000: 1}) + _row(), "missing_field"
     ),
     "a JSON client that is missing": _jsonl(LINES + b'{"label": 1}\n', "missing_field"),
-    "a JSON client of a list": _jsonl(LINES + b'{"client_id": [1], "label": 1}\n', "is no name"),
+    "a JSON client of a list": _jsonl(LINES + b'{"client_id": [1], "label": 1}\n', "is not a name"),
     "a JSON label of a half": _jsonl(LINES * 120 + _row(label=0.5), "not a whole number"),
     "a JSON label of text": _jsonl(LINES * 120 + _row(label="x"), "not a whole number"),
     "a JSON label of NaN": _jsonl(
@@ -296,13 +296,13 @@ CASES: dict[str, Case] = {
         _row(x=[0.5, 1.5]) + b'{"client_id": "a", "x": [1, NaN]}\n', "is NaN"
     ),
     "a JSON list of another length": _jsonl(_row(x=[1, 2]) + _row(x=[1]), "wrong_size"),
-    "a JSON list of lists of two lengths": _jsonl(_row(x=[[1], [1, 2]]), "no arrays of numbers"),
+    "a JSON list of lists of two lengths": _jsonl(_row(x=[[1], [1, 2]]), "not arrays of numbers"),
     "a JSON name that is half a letter": _jsonl(
         b'{"client_id": "a", "x\\udcdc": 1}\n', "is not UTF-8"
     ),
-    "a JSON list of text": _jsonl(_row(x=["a"]), "no arrays of numbers"),
+    "a JSON list of text": _jsonl(_row(x=["a"]), "not arrays of numbers"),
     "a JSON list in a list in a list": _jsonl(
-        b'{"client_id":"a","x":' + b"[" * 90 + b"1" + b"]" * 90 + b"}\n", "no arrays|shape|dim"
+        b'{"client_id":"a","x":' + b"[" * 90 + b"1" + b"]" * 90 + b"}\n", "not arrays|shape|dim"
     ),
     "JSON lines of nothing": _jsonl(b"\n\n\n", "no readable row"),
     "JSON lines of no file": Case("jsonl", "x", LINES, "no such file", name="nothing*"),
@@ -377,8 +377,8 @@ CASES: dict[str, Case] = {
     ),
     "TFRecord of no example": Case("tfrecord", "a", _tfrecord(b"\xff" * 30), "no tf.train.Example"),
     "TFRecord without clients": Case("tfrecord", "a", _tfrecord(_example(x=1)), "no such column"),
-    "TFRecord of a client that is no text": Case(
-        "tfrecord", "a", _tfrecord(_example(client_id=b"\xff\xfe", x=1)), "is no name"
+    "TFRecord of a client that is not a text": Case(
+        "tfrecord", "a", _tfrecord(_example(client_id=b"\xff\xfe", x=1)), "is not a name"
     ),
     "TFRecord of NaN": Case(
         "tfrecord", "a", _tfrecord(_example(client_id=b"c", x=float("nan"))), "is NaN"
@@ -398,7 +398,7 @@ CASES: dict[str, Case] = {
         "image_folder", IMAGES, lambda p: p.mkdir(), r"wanted are client/label/\*\.png", NO_CLIENT
     ),
     "a picture that is text": Case(
-        "image_folder", "x", _pictures(**{"a__cat__2.png": b"text"}), r"2\.png: .*it is no image",
+        "image_folder", "x", _pictures(**{"a__cat__2.png": b"text"}), r"2\.png: .*is not an image",
         name=IMAGES,
     ),
     "pictures of which none is one": Case(
@@ -494,7 +494,7 @@ CASES: dict[str, Case] = {
     ),
     "Pushshift without an author": Case("reddit_pushshift", "RC", b'{"body": "x"}\n', "'author'"),
     "Pushshift of no time": Case(
-        "reddit_pushshift", "RC", b'{"author":"a","body":"x","created_utc":"soon"}\n', "is no time"
+        "reddit_pushshift", "RC", b'{"author":"a","body":"x","created_utc":"soon"}\n', "not a time"
     ),
     "posts whose entities multiply": Case(
         "stackoverflow_dump", "Posts.xml", _LAUGHING_XML + b"</posts>", "document type"
@@ -511,9 +511,9 @@ CASES: dict[str, Case] = {
     "an export without its columns": Case(
         "stackoverflow_export", "a.csv", b"a,b\n1,2\n", "missing|field"
     ),
-    "SQLite that is none": Case("femnist_tff", "a.sqlite", b"x" * 100, "is no SQLite file"),
+    "SQLite that is none": Case("femnist_tff", "a.sqlite", b"x" * 100, "is not an SQLite file"),
     "SQLite of its first bytes": Case(
-        "femnist_tff", "a.sqlite", b"SQLite format 3\0" + bytes(200), "damaged or no SQLite"
+        "femnist_tff", "a.sqlite", b"SQLite format 3\0" + bytes(200), "damaged or not an SQLite"
     ),
     "SQLite of another schema": Case(
         "femnist_tff", "a.sqlite", _sqlite("CREATE TABLE a (b)"), "Federated's schema"
@@ -531,7 +531,7 @@ CASES: dict[str, Case] = {
         _sqlite(_EXAMPLES, _CLIENTS, "INSERT INTO client_metadata VALUES ('c', NULL, 'many')"),
         "hold what they cannot",
     ),
-    "SQLite of a split that is no text": Case(
+    "SQLite of a split that is not a text": Case(
         "femnist_tff", "a.sqlite",
         _sqlite(_EXAMPLES, _CLIENTS,
                 "INSERT INTO client_metadata VALUES ('c', CAST(x'ff' AS TEXT), 1)"), "damaged",
@@ -554,7 +554,7 @@ CASES: dict[str, Case] = {
     "arrays of text": _arrays(npz(x=["1", "2", "3"]), "numbers are wanted"),
     "arrays of NaN": _arrays(npz(x=[[1.0], [np.nan], [1.0]]), "NaN or infinite in row 1"),
     "arrays of two lengths": _arrays(npz(y=[1, 2]), "different numbers of rows"),
-    "arrays of clients that are no text": _arrays(npz(client=[b"\xff"] * 3), "plain arrays"),
+    "arrays of clients that are not text": _arrays(npz(client=[b"\xff"] * 3), "plain arrays"),
     "arrays of an unknown split": _arrays(npz(split=["train", "dev", "test"]), "split is 'dev'"),
     "arrays of a terabyte": _arrays(_npz_of_many_gigabytes(), "it unpacks to 1023 GiB"),
     "SQLite without its rows": Case("femnist_tff", "a.sqlite", _sqlite(*_TFF), "is incomplete"),
@@ -571,7 +571,7 @@ CASES: dict[str, Case] = {
         _sqlite(*_TFF, "INSERT INTO examples VALUES ('train', 'c', NULL)"), "example|missing",
     ),
     "CIFAR-10 of nothing": Case("cifar10", "c.tar.gz", _cifar_tar("x", b""), "not CIFAR-10"),
-    "CIFAR-10 that is no archive": Case("cifar10", "c.tar.gz", b"x" * 999, "no tar archive|CIFAR"),
+    "CIFAR-10 of no archive": Case("cifar10", "c.tar.gz", b"x" * 999, "no tar archive|CIFAR"),
     "CIFAR-10 cut short": Case(
         "cifar10", "c.tar.gz", _cifar_tar("data_batch_1", bytes(9999))[:-20], "truncated"
     ),
@@ -582,13 +582,13 @@ CASES: dict[str, Case] = {
         "cifar10", "data_batch_1", array_pickle((TIB,)), "declares"
     ),
     "CIFAR-10 of lists of lists": Case(
-        "cifar10", "data_batch_1", b"\x80\x02" + laughs(12, b"]", b"l") + b".", "no CIFAR-10 batch"
+        "cifar10", "data_batch_1", b"\x80\x02" + laughs(12, b"]", b"l") + b".", "not a CIFAR-10"
     ),
     "CIFAR-10 of half a record": Case("cifar10", "data_batch_1.bin", bytes(5000), "is truncated"),
     "CIFAR-10 of a label that is none": Case(
         "cifar10", "data_batch_1.bin", b"\x4d" + bytes(3072), "is not 0 to 9"
     ),
-    "IDX of nothing": Case("fashion_mnist", "x", _idx_folder(b"", b""), "no IDX file", name="idx"),
+    "IDX of nothing": Case("fashion_mnist", "x", _idx_folder(b"", b""), "an IDX file", name="idx"),
     "IDX of TiB": Case(
         "fashion_mnist", "x",
         _idx_folder(_idx(0x803, 1, 1 << 31, 1 << 31), _idx(0x801, 1, body=b"\0")), "at most",

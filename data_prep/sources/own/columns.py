@@ -219,7 +219,7 @@ def _list_spec(feature: str, column: str, value: Feature) -> FeatureSpec:
         array = np.asarray(None)
     if array.dtype.kind not in "iuf" or array.ndim == 0:
         raise UserError(
-            f"column {column!r} holds lists that are no arrays of numbers; leave it out "
+            f"column {column!r} holds lists that are not arrays of numbers; leave it out "
             "with --source_options=columns=..."
         )
     return FeatureSpec(feature, "float32" if array.dtype.kind == "f" else "int64", array.shape)
@@ -269,7 +269,7 @@ def _split(row: Mapping[str, Feature], column: str) -> str:
 
 def _name(value: Feature, column: str) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
-        raise fields.BadField("wrong_type", f"the client {column!r} is no name: {value!r}")
+        raise fields.BadField("wrong_type", f"the client {column!r} is not a name: {value!r}")
     return fields.encodable(str(value))
 
 

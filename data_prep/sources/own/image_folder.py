@@ -96,7 +96,9 @@ def _from_folders(root: str, layout: str) -> Iterator[Listed | BadRecord]:
         known = dict(zip(places, folders, strict=True))
         split = SPLITS.get(known["split"].lower(), "") if "split" in known else None
         if split == "":
-            yield BadRecord("wrong_path", f"{root}/{path}", None, f"{known['split']!r} is no split")
+            yield BadRecord(
+                "wrong_path", f"{root}/{path}", None, f"{known['split']!r} is not a split"
+            )
             continue
         yield Listed(path, None, known.get("client"), known["label"], split)
 

@@ -238,7 +238,7 @@ SOURCE = Source(
     needs_input=False,
     input_summary="tensorflow-datasets' data_dir; left out: its own default",
     options=(
-        SourceOption("name", "the data set; stands after the colon"),
+        SourceOption("name", "the data set, after the colon"),
         SourceOption("client", "feature that names the client; empty: none"),
         SourceOption("features", "features to keep, separated by |; empty: all that can be"),
         SourceOption("image", "feature that becomes `image`", default="image"),

@@ -100,7 +100,7 @@ def time(row: Mapping[str, Feature], name: str) -> int:
         if abs(moment) >= 2**36:
             raise ValueError
     except (ValueError, OverflowError):
-        raise BadField("wrong_type", f"the field {name!r} is no time: {_shown(value)}") from None
+        raise BadField("wrong_type", f"the field {name!r} is not a time: {_shown(value)}") from None
     return moment
 
 
@@ -140,7 +140,7 @@ _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 def seconds(value: object) -> int:
     """Reads 1514764800, "1514764800" and "2018-01-01T00:00:00.123Z" alike; ValueError on others."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise ValueError(f"{value!r} is no time")
+        raise ValueError(f"{value!r} is not a time")
     if isinstance(value, (int, float)):
         return int(value // 1)
     text = value.strip()
@@ -148,7 +148,7 @@ def seconds(value: object) -> int:
         return int(float(text) // 1) if "." in text else int(text)
     match = _WRITTEN.fullmatch(text)
     if not match:
-        raise ValueError(f"{value!r} is no time")
+        raise ValueError(f"{value!r} is not a time")
     written, zone = match.groups()
     of = datetime.datetime.strptime(zone, "%z").tzinfo if zone else datetime.UTC
     return int(datetime.datetime.fromisoformat(written).replace(tzinfo=of).timestamp() // 1)

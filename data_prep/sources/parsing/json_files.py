@@ -22,7 +22,7 @@ LONGEST_VALUE = 64 << 20
 
 
 class MalformedJson(Exception):
-    """The document is no JSON, or ends too early; says where."""
+    """The document is not JSON, or ends too early; says where."""
 
 
 class JsonStream:

@@ -10,7 +10,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 
 
 class UnreadableImage(Exception):
-    """The bytes are no whole image."""
+    """The bytes are not a whole image."""
 
 
 def decode(content: bytes, mode: str | None = None) -> Image.Image:
@@ -22,7 +22,7 @@ def decode(content: bytes, mode: str | None = None) -> Image.Image:
         image.load()
         return image if mode is None else image.convert(mode)
     except UnidentifiedImageError as error:
-        raise UnreadableImage("it is no image, or of a kind that is not known") from error
+        raise UnreadableImage("it is not an image, or of a kind that is not known") from error
     except UnreadableImage:
         raise
     except Exception as error:  # Pillow's readers meet damage in many ways
@@ -43,6 +43,6 @@ _TOLERANCE = 1e-4  # of a grey level: float32 keeps k/255 to about 1e-5 of one
 def as_bytes(values: np.ndarray) -> np.ndarray | None:
     """The uint8 image whose 255th parts the values are, or None where they are something else."""
     levels = np.asarray(values, dtype=np.float64) * 255.0
-    with np.errstate(invalid="ignore"):  # What is no byte becomes one that is far from it.
+    with np.errstate(invalid="ignore"):  # What is not a byte becomes one that is far from it.
         nearest = np.rint(levels).astype(np.uint8)
         return nearest if np.abs(levels - nearest).max(initial=0) <= _TOLERANCE else None

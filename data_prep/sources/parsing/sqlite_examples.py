@@ -142,7 +142,7 @@ def unpacked(file: Path) -> Path:
     if kind is None:
         with open(file, "rb") as opened:
             if opened.read(len(_HEADER)) != _HEADER:
-                raise UserError(f"{file} is no SQLite file")
+                raise UserError(f"{file} is not an SQLite file")
         return file
     target = file.with_name(compressed.stem(file))
     if target.exists():
@@ -222,4 +222,4 @@ def _refusing_damage(path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is damaged or no SQLite file: {error}") from error
+        raise UserError(f"{path} is damaged or not an SQLite file: {error}") from error

@@ -41,7 +41,7 @@ def _read(unit: WorkUnit) -> Iterator[Item]:
 
 
 def _batches(path: str) -> Generator[tuple[str, IO[bytes]], None, None]:
-    """The batch files: one that stands alone, or those of an archive, streamed."""
+    """The batch files: a single one, or those of an archive, streamed."""
     if _BATCH.fullmatch(Path(path).name):
         with open(path, "rb") as file:
             yield Path(path).name, file
@@ -88,7 +88,7 @@ def _binary_rows(file: IO[bytes], where: str) -> Iterator[tuple[int, np.ndarray]
 def _pickled_rows(file: IO[bytes], where: str) -> Iterator[tuple[int, np.ndarray]]:
     content = file.read(_LARGEST_BATCH + 1)
     if len(content) > _LARGEST_BATCH:
-        raise UserError(f"{where} is no CIFAR-10 batch: it is larger than any of them")
+        raise UserError(f"{where} is not a CIFAR-10 batch: it is larger than any of them")
     batch = unpickling.load(
         io.BytesIO(content), unpickling.numpy_globals(), name=where, encoding="bytes"
     )
@@ -102,7 +102,9 @@ def _pickled_rows(file: IO[bytes], where: str) -> Iterator[tuple[int, np.ndarray
         or data.shape != (len(labels), _PIXELS)
         or not all(isinstance(label, int) for label in labels)
     ):
-        raise UserError(f"{where} is no CIFAR-10 batch: data (n, 3072) uint8 and n labels expected")
+        raise UserError(
+            f"{where} is not a CIFAR-10 batch: data (n, 3072) uint8 and n labels expected"
+        )
     yield from zip(labels, data, strict=True)
 
 

@@ -46,7 +46,7 @@ def _read(labels: Mapping[str, str], shape: tuple[int, ...], unit: WorkUnit) -> 
 def _header(file: IO[bytes], path: str, magic: int) -> tuple[int, ...]:
     """The sizes in an IDX header; its last byte says how many there are."""
     dimensions = magic & 0xFF
-    wrong = f"is no IDX file of {'images' if dimensions == 3 else 'labels'}"
+    wrong = f"is not an IDX file of {'images' if dimensions == 3 else 'labels'}"
     found, *sizes = struct.unpack(
         f">{dimensions + 1}I", _exactly(file, 4 + 4 * dimensions, path, wrong)
     )

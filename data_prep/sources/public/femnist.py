@@ -70,7 +70,7 @@ def _image(values: Feature, stored: str) -> np.ndarray:
     if exact is None:
         raise fields.BadField(
             "pixels_not_bytes",
-            "its pixels are no 255th parts: use --source_options=pixels=float32",
+            "its pixels are not 255ths: use --source_options=pixels=float32",
         )
     return exact
 

@@ -41,7 +41,7 @@ def _features(stored: str, example: Mapping[str, Feature]) -> dict[str, Feature]
 
 
 def _present(database: sqlite_examples.Database, classes: str) -> dict[str, str | None]:
-    """The wanted splits that the file holds; a file of one's own making may have other names."""
+    """The wanted splits that the file holds; a file that the user made may have other names."""
     held = database.examples_by_split
     found: dict[str, str | None] = {
         name: split for name, split in SPLITS[classes].items() if name in held

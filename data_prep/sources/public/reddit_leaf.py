@@ -48,7 +48,7 @@ def _records(chunked: bool, split: str | None, row: json_files.Example) -> Itera
 
 def _check_tokens(sequences: Feature, name: str) -> None:
     if not isinstance(sequences, list) or not sequences or not all(map(_is_ten, sequences)):
-        raise fields.BadField("wrong_type", f"its {name} is no list of sequences of 10 tokens")
+        raise fields.BadField("wrong_type", f"its {name} is not a list of sequences of 10 tokens")
 
 
 def _is_ten(tokens: Feature) -> bool:

@@ -35,7 +35,7 @@ def open_sqlite(pattern: str, options: Mapping[str, str]) -> SourceReader:
     held = database.examples_by_split
     splits: dict[str, str | None] = {name: SPLITS[name] for name in SPLITS if name in held}
     if not splits:
-        splits = dict.fromkeys(held)  # of one's own making: no split of ours
+        splits = dict.fromkeys(held)  # a file that the user made: no split of ours
     if not splits:
         raise UserError(f"{database.path} holds no examples")
     extra = {"cleaning": "tff_stack_overflow", "examples": "sentence"}

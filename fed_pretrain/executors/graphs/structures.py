@@ -145,7 +145,7 @@ def element_value(value: Nested, tree: Tree) -> Nested:
 
 def to_host(tensor: Leaf) -> Leaf:
     """A NumPy value, read-only and without a copy where the tensor is on the host."""
-    if isinstance(tensor, np.ndarray):  # TensorFlow takes long to say that this is no tensor
+    if isinstance(tensor, np.ndarray):  # TensorFlow takes long to say that this is not a tensor
         return tensor
     scalar = isinstance(tensor, tf.Tensor) and tensor.shape.rank == 0
     return tensor.numpy() if scalar else np.asarray(tensor)

@@ -1,6 +1,6 @@
 """Messages with arrays between two processes: a Unix socket for words, shared memory for numbers.
 
-A message is a dict as JSON; its arrays lie in memory that its sender owns and the receiver maps.
+A message is a dict as JSON; its arrays are in memory that its sender owns and the receiver maps.
 What a receiver was given is valid until it answers. The memory has no name: it is gone with the
 processes, however they end. Both sides import this module, so it needs NumPy only.
 """

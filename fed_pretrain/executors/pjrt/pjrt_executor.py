@@ -48,7 +48,7 @@ class _Round(NamedTuple):
 
 
 class PjrtExecutor(Executor):
-    """`local` does the server's part and whatever is no client work."""
+    """`local` does the server's part and whatever is not client work."""
 
     name = "pjrt"
 

@@ -38,7 +38,7 @@ from groundwork.untyped import Json
 class Assembly:
     """`config` is `given` with every default filled in; `identity` makes two runs the same.
 
-    exclusion: the clients that are no part of `task`; proxies: what the start was pre-trained on.
+    exclusion: the clients that are not part of `task`; proxies: what the start was pre-trained on.
     """
 
     given: RunConfig

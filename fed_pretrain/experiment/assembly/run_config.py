@@ -18,7 +18,7 @@ from groundwork.settings import setting
 from groundwork.untyped import Json
 
 STOP, DROP_CLIENT = "stop", "drop_client"
-# Values of --exclude_clients that are no file, and what turns a file round.
+# Values of --exclude_clients that are not files, and what turns a file round.
 AUTO, NONE, ALL_BUT = "auto", "none", "all_but:"
 # When the features of a frozen body are computed once.
 AUTO_CACHE, ALWAYS, NEVER = "auto", "always", "never"

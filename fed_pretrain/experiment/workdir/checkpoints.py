@@ -220,7 +220,7 @@ class KeptWeights:
             )
         if int(text) not in self._files:
             kept = ", ".join(map(str, rounds))
-            raise UserError(f"--{self._round_flag}={which}: {self._folder} has kept rounds {kept}")
+            raise UserError(f"--{self._round_flag}={which}: {self._folder} holds the rounds {kept}")
         return int(text)
 
     def arrays(self, round_number: int) -> Mapping[str, np.ndarray]:

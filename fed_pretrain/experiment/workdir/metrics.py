@@ -179,7 +179,7 @@ class MetricsWriter:
         self._events.flush()
 
     def _write_hyperparameters(self) -> None:
-        """For TensorBoard's HParams page, where the runs of a study stand side by side."""
+        """For TensorBoard's HParams page, where the runs of a study are side by side."""
         if not self._hyperparameters:
             return
         from tensorboard.plugins.hparams import api

@@ -23,7 +23,7 @@ def read(folder: Path) -> RunConfig:
             saved["plugins"] = list(filter(None, [saved.pop("task_module")]))
         config: RunConfig = _with_own_clients(folder, from_mapping(ResolvedRun, saved))
     except FileNotFoundError as error:
-        raise UserError(f"--run={folder}: no config.json there, so this is no run") from error
+        raise UserError(f"--run={folder}: no config.json there, so this is not a run") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: is not the config of a run of this version ({error})") from error
     return config

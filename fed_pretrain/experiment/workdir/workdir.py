@@ -187,7 +187,7 @@ def _used_versions(
 ) -> list[dict[str, str]]:
     """The versions that worked on the run, in order; reports, or refuses, new ones."""
     used: list[dict[str, str]] = before.get("versions", [])
-    # What an older version did not record is no difference.
+    # What an older version did not record is not a difference.
     known = {name: value for name, value in now.items() if used and name in used[-1]}
     changed = differences(used[-1], known) if used else []
     if not changed:

@@ -79,7 +79,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Panel:
-    """`tag` stands in its corner; `bracket` are two lines whose last values are compared."""
+    """`tag` is in its corner; `bracket` names two lines whose last values are compared."""
 
     title: str
     lines: tuple[Line, ...]

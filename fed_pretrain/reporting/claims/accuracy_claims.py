@@ -139,7 +139,7 @@ def pretrained_tolerates_local_steps(where: Where) -> Finding | None:
 
 
 def not_worse(values: dict[int, float], where: Where) -> Finding:
-    """Not worse by more than the margin; that it is within it on both sides, or better, is told."""
+    """Not worse by more than the margin; that it is within it on both sides, or better, is said."""
     result = finding.of_values(values, None, where.chance.floor, shift=MARGIN)
     plain = finding.of_values(values, MARGIN, where.chance.floor)
     told = []

@@ -209,7 +209,7 @@ def adaptive_server(where: Where) -> Finding | None:
 
 
 def _what_matters(block: Block, y: np.ndarray) -> list[str]:
-    """How far servers and client updates are apart, where a grid has both: told, not judged."""
+    """How far servers and client updates are apart, where a grid has both: reported, not judged."""
     both = factors(y, grid_of(block))
     if len(both) < 2 or len(block.seeds) < 2:
         return []

@@ -19,7 +19,7 @@ SMALL = Frame(300, 150, 40, 8, 6, 30, singles=False, labelled=False)
 
 @dataclass(frozen=True)
 class _Quantity:
-    """`claim` is the key of the check whose verdict stands in the panel."""
+    """`claim` is the key of the check whose verdict the panel shows."""
 
     column: str
     title: str

@@ -47,7 +47,7 @@ class _Budget(ReadBudget):
 
 
 def _longest_text(content: mmap.mmap | bytes) -> int:
-    """In bytes, of all heaps; the HDF5 library goes round for ever in one with a gap of no size."""
+    """In bytes, of all heaps; the HDF5 library never ends in one with a gap of size zero."""
     longest, at = 0, content.find(_HEAP)
     while at >= 0:
         (size,) = struct.unpack_from("<Q", content, at + 8) if at + 16 <= len(content) else (0,)

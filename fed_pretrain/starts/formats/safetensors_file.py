@@ -58,6 +58,6 @@ def _tensor(content: bytes, start: int, entry: dict[str, Json]) -> np.ndarray:
     dtype = np.dtype(_DTYPES[entry["dtype"]])
     count = math.prod(shape)
     if last - first != count * dtype.itemsize or start + last > len(content) or first < 0:
-        raise ValueError(f"tensor of shape {shape} lies outside the file")
+        raise ValueError(f"tensor of shape {shape} is outside the file")
     flat = np.frombuffer(content, dtype, count, start + first)
     return widen_bfloat16(flat, entry["dtype"] == "BF16").reshape(shape)

@@ -77,7 +77,7 @@ class _Tensor:
             return np.zeros(self.shape, values.dtype)
         steps = [(size - 1) * step for size, step in zip(self.shape, self.strides, strict=True)]
         if min((self.offset, *self.strides)) < 0 or self.offset + sum(steps) >= len(values):
-            raise ValueError(f"a tensor of shape {self.shape} lies outside its storage")
+            raise ValueError(f"a tensor of shape {self.shape} is outside its storage")
         view = np.lib.stride_tricks.as_strided(
             values[self.offset :],
             self.shape,
@@ -138,7 +138,7 @@ def _unpickle(file: IO[bytes], path: str, storages: dict[str, _Storage]) -> Any:
         tag, kind, key, _, count, *view = identity
         known = isinstance(kind, str) and kind in _STORAGES.values()
         if tag != "storage" or not known or (view and view[0] is not None):
-            raise ValueError("it refers to something that is no storage of numbers")
+            raise ValueError("it refers to something that is not a storage of numbers")
         if not isinstance(key, str | int) or not isinstance(count, int) or count < 0:
             raise ValueError("a storage has no proper key or count")
         return storages.setdefault(str(key), _Storage(kind, str(key), count))
@@ -158,7 +158,7 @@ def _allowed() -> dict[tuple[str, str], Any]:
 
     def sizes(values: Any = ()) -> tuple[int, ...]:
         if not isinstance(values, list | tuple) or len(values) > _MOST_DIMENSIONS:
-            raise ValueError("a shape is no short list of numbers")
+            raise ValueError("a shape is not a short list of numbers")
         return tuple(map(int, values))
 
     def ordered() -> dict[Any, Any]:

@@ -1,6 +1,6 @@
 """`--start=package:glove`: public word vectors as rows of a task's embedding.
 
-The task's words are looked up; words without a vector, and the ids that are no words (padding,
+The task's words are looked up; words without a vector, and the ids that are not words (padding,
 unknown, beginning, end), keep the values their initialiser draws.
 """
 

@@ -113,7 +113,7 @@ def _end_of_chunk(text: str, start: int) -> int:
     end = first + 1
     while end < len(text) and _kind(text[end]) == kind:
         end += 1
-    # Of several blanks before a word, the last goes with the word or stands alone.
+    # Of several blanks before a word, the last goes with the word or is alone.
     if kind == "blank" and end < len(text) and end - start > 1:
         return end - 1
     return end

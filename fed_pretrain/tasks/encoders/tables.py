@@ -71,7 +71,7 @@ Column = NumberColumn | CategoryColumn
 
 
 def _numbers(features: Features, name: str, as_text: bool) -> np.ndarray:
-    """float64; NaN for what is no number."""
+    """float64; NaN for what is not a number."""
     if not as_text:
         return as_array(features[name]).astype(np.float64)
     return np.array([_number(text) for text in as_texts(features[name])])
@@ -166,7 +166,7 @@ class Table:
             )
         if self.predicted == "class" and label.kind != "int64":
             raise UserError(
-                f"{where_}: its label has numbers below 0 or with decimals, which are no classes:"
+                f"{where_}: its label has numbers below 0 or with decimals, which are not classes:"
                 " --task=regression predicts numbers"
             )
         if self.predicted == "number" and dataset.manifest.label_names is not None:

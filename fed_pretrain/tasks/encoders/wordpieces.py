@@ -83,7 +83,7 @@ def read_vocabulary(file: Path) -> WordpieceVocabulary:
 
 
 def basic_tokens(text: str) -> list[str]:
-    """Lower-case words without accents; punctuation and ideographs stand alone."""
+    """Lower-case words without accents; each punctuation mark and ideograph alone."""
     if text.isascii() and text.isprintable():
         return _OF_ASCII.findall(text.lower())
     return spaced_tokens(text)
@@ -109,7 +109,7 @@ def _spaced(character: str) -> str:
 
 
 def _is_punctuation(character: str, category: str) -> bool:
-    """BERT counts every visible ASCII character that is no letter and no digit."""
+    """BERT counts every visible ASCII character that is neither a letter nor a digit."""
     return category[0] == "P" or (character.isascii() and not character.isalnum())
 
 

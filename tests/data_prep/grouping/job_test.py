@@ -39,7 +39,7 @@ def test_a_job_of_an_engine_keeps_nothing_on_the_driver(job: Job, tmp_path: Path
 def test_a_worker_sorts_a_shard_in_a_folder_of_its_own_and_removes_it(
     job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Runs of one row each are merged; the mark of a shard is no row."""
+    """Runs of one row each are merged; the mark of a shard is not a row."""
     own = tmp_path / "own"
     own.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(own))

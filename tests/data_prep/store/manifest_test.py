@@ -73,7 +73,9 @@ def test_a_manifest_of_somebody_else_names_files_of_its_own_folder_only(
     hostile["splits"]["train"]["shards"][0][field] = value
     hostile["fingerprint"] = manifest.fingerprint(hostile)
     (tmp_path / "manifest.json").write_text(manifest._text(hostile))
-    with pytest.raises(UserError, match=r"manifest.json is no manifest of ours .*; do not use it"):
+    with pytest.raises(
+        UserError, match=r"manifest.json is not a manifest of ours .*; do not use it"
+    ):
         manifest.read(tmp_path)
 
 
@@ -96,7 +98,9 @@ def test_a_manifest_of_somebody_else_holds_values_of_their_types(
     hostile["created"] = manifest.now_with_check(hostile["command"], hostile["versions"])
     hostile["fingerprint"] = manifest.fingerprint(hostile)
     (tmp_path / "manifest.json").write_text(manifest._text(hostile))
-    with pytest.raises(UserError, match=r"manifest.json is no manifest of ours .*; do not use it"):
+    with pytest.raises(
+        UserError, match=r"manifest.json is not a manifest of ours .*; do not use it"
+    ):
         manifest.read(tmp_path)
 
 

@@ -204,5 +204,5 @@ def test_an_index_that_leads_out_of_its_files_is_refused(
     copy: Path, change: Callable[[pa.Table], pa.Table], why: str
 ) -> None:
     opened = open_dataset(forged(copy, change))
-    with pytest.raises(UserError, match=rf"\.parquet is no index of ours \(.*{why}"):
+    with pytest.raises(UserError, match=rf"\.parquet is not an index of ours \(.*{why}"):
         opened.index(opened.splits[0])

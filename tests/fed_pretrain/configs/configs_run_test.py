@@ -1,7 +1,7 @@
 """The checked-in settings, run: two rounds of two clients on their data sets' real formats.
 
 Only the transformer is smaller than its setting says (one narrow block); every flag of the file
-that is no number of rounds or clients holds.
+that is not a number of rounds or clients holds.
 """
 
 import pathlib

@@ -170,9 +170,9 @@ def test_a_description_that_is_not_one_short_text_is_refused(tmp_path, descripti
 def test_what_is_no_keras_file_is_one_sentence(tmp_path, content):
     path = tmp_path / "a.keras"
     path.write_bytes(content)
-    with pytest.raises(UserError, match="is no Keras file of a model"):
+    with pytest.raises(UserError, match="is not a Keras file of a model"):
         keras_file.read(path)
     with h5py.File(tmp_path / "weights.h5", "w") as file:
         file["w"] = [1.0]
-    with pytest.raises(UserError, match="is no Keras file of a model"):
+    with pytest.raises(UserError, match="is not a Keras file of a model"):
         keras_file.read(tmp_path / "weights.h5")

@@ -108,7 +108,7 @@ def other(endpoint: str, tmp_path: Path) -> Machine:
 
 
 def boto3(machine: Machine, program: str, *arguments: str) -> str:
-    """Asks the store by a library that is no part of the programs."""
+    """Asks the store by a library that is not part of the programs."""
     prelude = "import boto3, json, sys; s3 = boto3.resource('s3'); "
     return subprocess.run(
         [BIN / "python", "-c", prelude + program, *arguments],

@@ -213,7 +213,7 @@ def test_a_setting_that_every_task_sets_otherwise_is_checked_too(tmp_path):
     document = read(tmp_path, text, ["settings.rounds=many"])
     with pytest.raises(UserError, match=r"^--set settings.rounds=many: settings: flag --rounds"):
         flag_check.refuse(flag_check.mistakes(steps_of(document)), document)
-    # A value of the right form is no mistake, whatever it would mean beside the others.
+    # A value of the right form is not a mistake, whatever it would mean beside the others.
     document = read(tmp_path, text, ["settings.rounds=7"])
     flag_check.refuse(flag_check.mistakes(steps_of(document)), document)
 

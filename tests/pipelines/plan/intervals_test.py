@@ -55,7 +55,7 @@ def test_a_carried_start_begins_in_the_second_interval_and_then_follows_itself(t
 @pytest.mark.parametrize(
     ("old", "new", "why"),
     [
-        ('"2018-10"]', '"October"]', "line 4: .*October is no year, month or day"),
+        ('"2018-10"]', '"October"]', "line 4: .*October is not a year, month or day"),
         ("{continue_from: random, ", "{continue_from: rando, ", "did you mean 'random'"),
         ("{continue_from: random, ", "{continue_from: random, start: random, ", "two starts"),
         ("    dataset:", "    partitions: {iid: {partition: iid}}\n    dataset:", "one partition"),

@@ -186,7 +186,7 @@ def _split(text: str) -> list[str]:
         (ExportConfig("slurm", image="a"), "--image is for --export=airflow and kubeflow"),
         (ExportConfig("make", schedule="@daily"), "--schedule is for --export=airflow"),
         (ExportConfig("kubeflow"), "--image"),
-        (ExportConfig("airflow", image="No Image"), "no name of an image"),
+        (ExportConfig("airflow", image="No Image"), "not a name of an image"),
         (ExportConfig("airflow", image="a"), "--volume=CLAIM:/PATH"),
         (ExportConfig("airflow", image="a", volume="c:/elsewhere"), "not below /elsewhere"),
         (ExportConfig("airflow", schedule="every day"), "five cron fields"),

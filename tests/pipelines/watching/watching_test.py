@@ -129,7 +129,7 @@ def test_so_it_is_at_every_address_it_is_served_at(study: Path, host: str) -> No
     try:
         serving = server.create(Watched(study), host, 0)
     except OSError:
-        pytest.skip(f"{host} is no address here")
+        pytest.skip(f"{host} is not an address here")
     thread = threading.Thread(target=serving.serve_forever, args=(0.01,))
     thread.start()
     try:

@@ -236,7 +236,7 @@ def test_cut_or_mismatched_idx_files_are_refused(tmp_path, read_source, foolbox_
     with pytest.raises(UserError, match="counts"):
         read_source("fashion_mnist", tmp_path)
     images.write_bytes(b"\x00\x00\x08\x01" + whole[4:])
-    with pytest.raises(UserError, match="no IDX file of images"):
+    with pytest.raises(UserError, match="not an IDX file of images"):
         read_source("fashion_mnist", tmp_path)
 
 

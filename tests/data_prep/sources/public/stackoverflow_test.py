@@ -297,5 +297,5 @@ def test_another_database_is_refused(tmp_path, read_source):
     with pytest.raises(UserError, match="schema"):
         read_source("stackoverflow_tff", path)
     path.write_bytes(b"no database")
-    with pytest.raises(UserError, match="no SQLite"):
+    with pytest.raises(UserError, match="not an SQLite"):
         read_source("stackoverflow_tff", path)

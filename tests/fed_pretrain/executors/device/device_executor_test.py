@@ -191,7 +191,7 @@ def test_memory_stays_flat_over_two_hundred_rounds(device):
         state = device.run_round(made, state, clients).state
         if number % 20 == 19:
             resident.append(psutil.Process().memory_info().rss)
-    # The least of the last rounds beside the most of the first: an allocator's step is no leak.
+    # The least of the last rounds beside the most of the first: an allocator's step is not a leak.
     assert min(resident[7:]) - max(resident[:3]) < 8_000_000
 
 

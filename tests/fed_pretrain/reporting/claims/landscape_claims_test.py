@@ -120,7 +120,7 @@ def test_losses_of_other_classes_or_other_examples_are_not_compared(tmp_path, na
         for seed in range(3)
     ]
     assert measured(toy_study.study(runs), landscape_claims.START_LOSS).guards == ()
-    # What a file has and the model does not take is no part of a start.
+    # What a file has and the model does not take is not part of a start.
     unused = {"tensors": [{"shape": [1000], "status": "unused"}]}
     (runs[0].folder / "start.json").write_text(json.dumps(unused))
     assert measured(toy_study.study(runs), landscape_claims.START_LOSS).guards == ()

@@ -61,7 +61,7 @@ def test_a_model_sees_columns_of_one_size_and_answers_in_the_units_of_the_table(
 
 def test_the_wrong_task_for_a_label_names_the_right_one(tmp_path):
     measured = table(tmp_path / "a", FeatureSpec("label", "float32"), [[0.5] * 3] * 2)
-    with pytest.raises(UserError, match="no classes: --task=regression"):
+    with pytest.raises(UserError, match="not classes: --task=regression"):
         known_tasks.load("tabular", measured)
     named = table(tmp_path / "b", FeatureSpec("label", "int64"), [[0, 1, 1]] * 2, ("no", "yes"))
     with pytest.raises(UserError, match="not a number: --task=tabular"):

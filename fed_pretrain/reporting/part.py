@@ -77,6 +77,7 @@ class Section:
 
     text: paragraphs above the figures. notes: small print below.
     answer: the answer of a study that does not compare accuracies.
+    printed: tables for pages without its figures; the report has their numbers in these.
     """
 
     key: str
@@ -87,6 +88,7 @@ class Section:
     topic: str = ""
     notes: Sequence[str] = ()
     answer: str = ""
+    printed: Sequence[Table] = ()
 
     @property
     def blocks(self) -> Sequence[Block]:

@@ -125,7 +125,7 @@ def interval(check: Check) -> str:
 def _section(section: Section, figures: _Figures) -> Iterator[str]:
     """Nothing where what it shows is on the report's page alone."""
     drawn = figures.of(section.figures)
-    tables = [one for one in section.tables if len(one.rows) <= _MOST_ROWS]
+    tables = [one for one in (*section.tables, *section.printed) if len(one.rows) <= _MOST_ROWS]
     if not drawn and not tables:
         return
     yield from (f"## {plain(section.title)}", "")

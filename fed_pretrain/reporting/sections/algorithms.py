@@ -58,8 +58,9 @@ def algorithms_section(study: Study) -> Section | None:
             )
         ],
         topic="Algorithms",
+        printed=[*tables, _lists_table(lists)],
         notes=[
-            f"Grey band: within {MARGIN} of the first, which is as good as equal. The first was"
+            f"Within {MARGIN} of the first (the grey band) is as good as equal. The first was"
             f" picked on the same data, so differences to it are a little too large. {_HELD_OUT}"
         ],
     )

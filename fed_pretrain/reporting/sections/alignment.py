@@ -76,7 +76,12 @@ def alignment_section(study: Study) -> Section | None:
     keys = [one.claim for one in _QUANTITIES[1:]]
     return Section(
         "alignment",
-        findings.heading(study, keys, "No check of alignment or distance is decided"),
+        findings.heading(
+            study,
+            keys,
+            "No check of alignment or distance is decided",
+            "Loss, alignment and distance",
+        ),
         captions.notes(study, tasks),
         [chart],
         topic="Why: loss, alignment and distance by round",

@@ -17,9 +17,14 @@ _SAID = {
 }
 
 
-def heading(study: Study, keys: Sequence[str], otherwise: str) -> str:
-    """`Flatter start on Text, not on CNN`; `otherwise` where no check of these is decided."""
+def heading(study: Study, keys: Sequence[str], otherwise: str, unasked: str = "") -> str:
+    """`Flatter start on Text, not on CNN`; `otherwise` where no check of these is decided.
+
+    unasked: where the plan asks for none of them.
+    """
     names, rows = Names(study), [row for row in ledger.rows(study) if row.claim.key in keys]
+    if unasked and not rows:
+        return unasked
     parts = []
     for key in keys:
         mine = [row for row in rows if row.claim.key == key]

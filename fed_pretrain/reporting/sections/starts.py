@@ -26,9 +26,10 @@ def start_loss_section(study: Study) -> Section | None:
         rows,
         quantity="loss at round 0",
     )
+    told = _lower_and_higher(rows)
     return Section(
         "start_loss",
-        findings.heading(study, ["start_loss"], _lower_and_higher(rows)),
+        findings.heading(study, ["start_loss"], f"Undecided; {told}", told[0].upper() + told[1:]),
         ["The paper's point: a pre-trained start need not have the lower loss here to end better."],
         [chart],
         topic="Why: loss at the start",
@@ -36,7 +37,7 @@ def start_loss_section(study: Study) -> Section | None:
 
 
 def _lower_and_higher(rows: Sequence[Dumbbell]) -> str:
-    """By the means alone, where no check is decided."""
+    """By the means alone."""
     sides: dict[str, list[str]] = {"lower": [], "higher": []}
     for row in rows:
         random = [estimate(mark.values).mean for mark in row.marks if mark.colour == 0]
@@ -45,9 +46,7 @@ def _lower_and_higher(rows: Sequence[Dumbbell]) -> str:
                 side = "lower" if estimate(mark.values).mean < random[0] else "higher"
                 sides[side].append(f"{row.label} from {mark.name}")
     parts = [f"{side} on {listed(places)}" for side, places in sides.items() if places]
-    if not parts:
-        return "Loss before any training"
-    return f"Undecided; the mean loss before training is {', '.join(parts)}"
+    return f"the mean loss before training{' is ' if parts else ''}{', '.join(parts)}"
 
 
 def _losses(study: Study, task: str) -> Dumbbell:

@@ -315,6 +315,15 @@ def test_alignment_shows_what_was_measured_and_nothing_else(tmp_path):
     assert alignment.alignment_section(unmeasured) is None
 
 
+def test_a_heading_calls_nothing_undecided_that_the_plan_does_not_ask(tmp_path):
+    study = load_study(toy_study.on_disk(tmp_path))
+    other = dataclasses.replace(study, plan={**study.plan, "claims": ["accuracy"]})
+    assert alignment.alignment_section(study).title != "Loss, alignment and distance"
+    assert alignment.alignment_section(other).title == "Loss, alignment and distance"
+    title = starts.start_loss_section(other).title
+    assert title.startswith("The mean loss before training is ")
+
+
 def eigenvalues(value):
     return {"eigenvalues": {"top": {"eigenvalues": [value], "converged": True}}}
 

@@ -48,19 +48,24 @@ def setting(default: Json, help: str, **metadata: Json) -> Any:
 
 
 def check_bounds(config: "DataclassInstance") -> None:
-    """What flags refuse, refused of a config that code made; NaN is within no bounds."""
+    """What flags refuse, refused of a config that code made."""
     for field in dataclasses.fields(config):
-        facts, value = field.metadata, getattr(config, field.name)
-        if value is None:
-            continue
-        name = f"--{facts.get('flag') or field.name}"
-        smallest, largest = facts.get("lower_bound"), facts.get("upper_bound")
-        if smallest is not None and not value >= smallest:
-            raise UserError(f"{name}={value}: at least {smallest} is wanted")
-        if largest is not None and not value <= largest:
-            raise UserError(f"{name}={value}: at most {largest} is wanted")
-        if "choices" in facts:
-            check_choice(name, value, facts["choices"])
+        check_value(
+            f"--{field.metadata.get('flag') or field.name}", field, getattr(config, field.name)
+        )
+
+
+def check_value(name: str, field: dataclasses.Field[Json], value: Json) -> None:
+    """Refuses a value out of a setting's bounds, as NaN is of all, or none of its choices."""
+    if value is None:
+        return
+    smallest, largest = field.metadata.get("lower_bound"), field.metadata.get("upper_bound")
+    if smallest is not None and not value >= smallest:
+        raise UserError(f"{name}={value}: at least {smallest} is wanted")
+    if largest is not None and not value <= largest:
+        raise UserError(f"{name}={value}: at most {largest} is wanted")
+    if "choices" in field.metadata:
+        check_choice(name, value, field.metadata["choices"])
 
 
 _NONE = type(None)

@@ -6,7 +6,6 @@ from fed_pretrain.algorithms import known_algorithms
 from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
 from fed_pretrain.notebook import arguments
 from fed_pretrain.notebook.argument_errors import ArgumentError, naming
-from groundwork.errors import nearest
 from groundwork.untyped import Json
 
 
@@ -28,11 +27,6 @@ def algorithm(name: str | None = None, **settings: Json) -> Algorithm:
     """`algorithm("fedadam", server_learning_rate=0.01)`; settings are those of AlgorithmConfig."""
     by_config = arguments.by_config([AlgorithmConfig], settings, arguments.by_own_name)
     settings = by_config[AlgorithmConfig]
-    if name is not None and name not in known_algorithms.names():
-        names = known_algorithms.names()
-        raise ArgumentError(
-            f"algorithm={name!r}{nearest(name, names)} is none of {', '.join(names)}"
-        )
     with naming():
         known_algorithms.resolve(name, "", "random", settings)
     return Algorithm(name, tuple(sorted(settings.items())))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
 from fed_pretrain.experiment.assembly import run_flags
-from fed_pretrain.notebook.argument_errors import ArgumentError
+from fed_pretrain.notebook.argument_errors import ArgumentError, naming
 from groundwork import settings
 from groundwork.errors import nearest
 from groundwork.untyped import Json
@@ -86,14 +86,8 @@ def checked(
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         words = " or ".join(_WORDS[kind] for kind in kinds if kind in _WORDS)
         raise ArgumentError(f"{name}={value!r}: {words} is wanted")
-    choices = field.metadata.get("choices")
-    if choices and value not in choices:
-        raise ArgumentError(f"{name}={value!r} is none of {', '.join(map(str, choices))}")
-    low, high = field.metadata.get("lower_bound"), field.metadata.get("upper_bound")
-    if low is not None and value < low:
-        raise ArgumentError(f"{name}={value}: at least {low} is wanted")
-    if high is not None and value > high:
-        raise ArgumentError(f"{name}={value}: at most {high} is wanted")
+    with naming():
+        settings.check_value(name, field, value)
     return value
 
 

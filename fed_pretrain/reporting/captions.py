@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from fed_pretrain.reporting import guessing
 from fed_pretrain.reporting.estimates import estimate
@@ -60,18 +59,6 @@ def counted_weights(number: int) -> str:
     if number >= 1_000_000:
         return f"{number / 1e6:.1f} M"
     return f"{round(number / 1000)} k" if number >= 10_000 else f"{number:,}"
-
-
-@dataclass(frozen=True)
-class Chance:
-    level: float
-    words: str
-
-
-def chance(study: Study, task: str) -> Chance | None:
-    """What guessing scores, where the runs have recorded it."""
-    found = guessing.of_task(study, task)
-    return Chance(found.accuracy, "always the commonest") if found.measured else None
 
 
 def _clients(runs: list[Run]) -> str:

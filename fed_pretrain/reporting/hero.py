@@ -7,7 +7,7 @@ from functools import cached_property
 
 from markupsafe import Markup
 
-from fed_pretrain.reporting import captions, verdicts
+from fed_pretrain.reporting import captions, guessing, verdicts
 from fed_pretrain.reporting.answer import ACCURACY
 from fed_pretrain.reporting.charts.curves import Curves, Level, Line, Panel, PanelRow
 from fed_pretrain.reporting.charts.scale import Scale, covering
@@ -79,8 +79,9 @@ class _Column:
             for algorithm in (several if len(several) > 1 else ())
             if (line := _line(one, one.subjects(algorithm=algorithm), algorithm))
         ]
-        chance = captions.chance(self.study, self.task)
-        levels = (Level(chance.words, chance.level),) if chance is not None and means else ()
+        chance = guessing.of_task(self.study, self.task)
+        guessed = chance.measured and means
+        levels = (Level("always the commonest", chance.accuracy),) if guessed else ()
         ends = (0, len(means) - 1) if len(means) == 2 and means[0].colour == 0 else None
         return Panel(self.names.task(self.task), (*means, *single), levels, bracket=ends)
 

@@ -43,7 +43,7 @@ def test_a_call_gives_the_config_of_the_command_line(six):
         ({"rounds": "ten"}, "rounds='ten': a whole number is wanted"),
         ({"rounds": True}, "rounds=True: a whole number is wanted"),
         ({"clients_per_round": 0}, "clients_per_round=0: at least 1 is wanted"),
-        ({"sampling": "all of them"}, "sampling='all of them' is none of"),
+        ({"sampling": "all of them"}, "sampling=all of them is not one of"),
     ],
 )
 def test_a_wrong_argument_is_named(six, given, sentence):
@@ -59,11 +59,11 @@ def test_several_texts_are_a_list_or_one_with_commas(six, track):
 
 
 def test_algorithms_and_starts_are_checked_when_they_are_made():
-    with pytest.raises(ArgumentError, match=r"algorithm='fedavgg' \(did you mean 'fedavg'\?\)"):
+    with pytest.raises(ArgumentError, match=r"algorithm=fedavgg is not one of .*mean 'fedavg'"):
         algorithms.algorithm("fedavgg")
     with pytest.raises(ArgumentError, match="there is no argument 'server_rate'"):
         algorithms.algorithm("fedavg", server_rate=1.0)
-    with pytest.raises(ArgumentError, match="head='ridges' is none of"):
+    with pytest.raises(ArgumentError, match="head=ridges is not one of"):
         starts.start("random", head="ridges")
     with pytest.raises(ArgumentError, match="trainable is 'some', must be all, head"):
         starts.start("random", trainable="some")

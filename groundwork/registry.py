@@ -25,7 +25,7 @@ class Registry(Generic[Thing]):
         """Adds a thing by its name, which is given once; a decorator of classes."""
         named: Any = thing
         if not named.name:
-            raise UserError(f"the {self._kind} {named.__qualname__} has no name")
+            raise UserError(f"the {self._kind} {getattr(named, '__qualname__', thing)} has no name")
         return self.add(named.name, thing)
 
     def add(self, name: str, thing: Thing) -> Thing:

@@ -27,7 +27,14 @@ _ROWS = (
     "ccvr:Ccvr",
 )
 KNOWN: Registry[type[Probe]] = Registry("probe", "--probes", late_classes(__package__, _ROWS))
-register, known = KNOWN.register, KNOWN.known
+known = KNOWN.known
+
+
+def register(probe: type[Probe]) -> type[Probe]:
+    """Makes a probe of yours known to `train` and `analyze`; use it as a class decorator."""
+    if not probe.help:
+        raise UserError(f"the probe {probe.__qualname__} has no help")
+    return KNOWN.register(probe)
 
 
 def in_rounds() -> dict[str, type[Probe]]:

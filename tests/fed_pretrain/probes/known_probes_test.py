@@ -98,5 +98,7 @@ def test_a_name_that_is_taken_or_missing_is_refused(registered):
         registered(named("drift"))
     with pytest.raises(UserError, match="no name"):
         registered(named(""))
+    with pytest.raises(UserError, match="no help"):
+        registered(named("mine", help=""))
     again = registered(named("mine"))
     assert registered(again) is again  # a module that is loaded twice

@@ -26,13 +26,11 @@ _TENTH = 0.0995
 def answer(study: Study, rows: Sequence[Row], sections: Sequence[Section] = ()) -> str:
     """Of final accuracy where the study compares it, otherwise of a section or of its checks."""
     names = Names(study)
-    effects = [
-        Effect(names.place(row.task, row.start), row)
-        for row in rows
-        if row.claim.key == ACCURACY and row.estimate == row.estimate
-    ]
-    if effects:
-        return of_effects(effects)
+    mine = [row for row in rows if row.claim.key == ACCURACY and row.estimate == row.estimate]
+    if len(mine) > 1 and len({row.task for row in mine}) == 1:
+        return of_effects([Effect(names.start(row.task, row.start), row, "from") for row in mine])
+    if mine:
+        return of_effects([Effect(names.place(row.task, row.start), row) for row in mine])
     told = next((section.answer for section in sections if section.answer), "")
     if told or rows:
         return told or of_checks(rows, names)
@@ -41,10 +39,11 @@ def answer(study: Study, rows: Sequence[Row], sections: Sequence[Section] = ()) 
 
 @dataclass(frozen=True)
 class Effect:
-    """Pre-trained minus random final accuracy at one place: a task, and a start of several."""
+    """Pre-trained minus random final accuracy at one place: a task, a start of several, or both."""
 
     place: str
     row: Row
+    preposition: str = "on"
 
     @property
     def clear(self) -> bool:
@@ -73,8 +72,7 @@ def of_effects(effects: Sequence[Effect]) -> str:
         head = f"Pre-trained weights end {side} {where}, by {by} in accuracy"
     else:
         head = (
-            f"Pre-trained weights end ahead on {_named(ahead)} and behind on {_named(behind)}"
-            " in accuracy"
+            f"Pre-trained weights end ahead {_named(ahead)} and behind {_named(behind)} in accuracy"
         )
     return f"{head}; {_clear_part(effects)}."
 
@@ -86,7 +84,8 @@ def _all_places(effects: Sequence[Effect]) -> str:
 
 
 def _named(effects: Sequence[Effect]) -> str:
-    return listed([f"{one.place} ({signed(one.row.estimate)})" for one in effects])
+    places = listed([f"{one.place} ({signed(one.row.estimate)})" for one in effects])
+    return f"{effects[0].preposition} {places}"
 
 
 def _clear_part(effects: Sequence[Effect]) -> str:

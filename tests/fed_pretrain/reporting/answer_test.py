@@ -49,6 +49,14 @@ def test_where_signs_differ_both_sides_are_named():
     )
 
 
+def test_of_several_starts_on_one_task_only_the_starts_are_named(tmp_path):
+    finals = {("random", "a"): [0.5] * 3, ("near", "a"): [0.7] * 3, ("far", "a"): [0.4] * 3}
+    study = toy_study.study(toy_study.cells(tmp_path, finals))
+    assert answer.answer(study, ledger.rows(study)).startswith(
+        "Pre-trained weights end ahead from near (+0.20) and behind from far (−0.10) in accuracy;"
+    )
+
+
 def test_where_nothing_is_clear_no_task_is_named_as_clear():
     sentence = told(row("Text", 0.01, half=0.1), row("CNN", 0.02, half=0.1))
     assert sentence.endswith("; no difference is clear with three seeds.")

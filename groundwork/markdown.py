@@ -1,4 +1,4 @@
-"""Markdown from text and cells that may hold its marks."""
+"""Tables as Markdown, from cells that may hold its marks, and as plain text."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -14,3 +14,10 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "".join(
         f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |\n" for row in lines
     )
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table in plain text, its columns two spaces apart."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(map(str.ljust, row, widths)) for row in rows)
+    return [line.rstrip() for line in lines]

@@ -6,12 +6,12 @@ goes with every algorithm.
 """
 
 import dataclasses
-from collections.abc import Sequence
 
 from fed_pretrain.algorithms import known_server_optimizers, refusals
 from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig, ResolvedAlgorithm
 from fed_pretrain.algorithms.client_updates import known_updates, local_optimizers
 from fed_pretrain.algorithms.client_updates.client_update import ClientUpdate, Settings
+from groundwork import markdown
 from groundwork.errors import check_choice
 from groundwork.untyped import Json
 
@@ -228,28 +228,17 @@ def describe() -> str:
                 entry.paper,
             )
         )
-    return _table(rows)
+    return "\n".join(markdown.aligned(rows))
 
 
 def describe_client_updates() -> str:
-    return _table(
-        [("client update", "what a client does", "from")]
-        + [(update.name, update.help, update.paper) for update in known_updates.all_updates()]
-    )
+    rows = [(update.name, update.help, update.paper) for update in known_updates.all_updates()]
+    return "\n".join(markdown.aligned([("client update", "what a client does", "from"), *rows]))
 
 
 def describe_server_optimizers() -> str:
-    return _table(
-        [("server optimizer", "what the server does")]
-        + [(one.name, one.help) for one in known_server_optimizers.all_optimizers()]
-    )
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> str:
-    """Columns apart by two spaces or more."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
-    return "\n".join(line.rstrip() for line in lines)
+    rows = [(one.name, one.help) for one in known_server_optimizers.all_optimizers()]
+    return "\n".join(markdown.aligned([("server optimizer", "what the server does"), *rows]))
 
 
 def _short(settings: Settings) -> str:

@@ -66,20 +66,6 @@ def head_layer(name: str) -> str | None:
     return head[0] if head else None
 
 
-def describe() -> list[dict[str, str]]:
-    """One row a model, for `--model=help`."""
-    return [
-        {
-            "model": spec.name,
-            "kind": spec.kind,
-            "head": ", ".join(spec.head) or "tied to the embedding",
-            "preprocessing": spec.preprocessing if spec.kind == "image" else "",
-            "origin": spec.origin,
-        }
-        for spec in KNOWN.known().values()
-    ]
-
-
 def _image(name: str, build: str, head: str, origin: str, **more: Any) -> ModelSpec:
     return ModelSpec(name, "image", _own(build), tuple(head.split()), origin, **more)
 

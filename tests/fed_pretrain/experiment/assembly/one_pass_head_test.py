@@ -241,7 +241,7 @@ def test_what_it_cannot_do_is_refused(session, tmp_path) -> None:
     start = {"head_mixtures": 3}
     with pytest.raises(UserError, match="--start_head_mixtures=3 needs the mixtures of each"):
         assembled(session, tmp_path, "gaussian", start, algorithm=None, algorithm_settings=noise)
-    with pytest.raises(UserError, match="--start_head_covariance is 'full'"):
+    with pytest.raises(UserError, match="--start_head_covariance=full is not one of"):
         StartConfig(head="gaussian", head_covariance="full")
     secure = (("secure_aggregation", True),)
     start = {"noise": 1e38}

@@ -26,8 +26,7 @@ def test_a_library_that_help_does_use_is_imported_then():
         "import sys; assert 'numpy.core' not in sys.modules\n"
         "print(np.arange(3).sum(), isinstance(np.zeros(1), np.ndarray), yaml.safe_load('[1]'))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "3 True [1]\n"
+    assert _printed(code) == "3 True [1]\n"
 
 
 def test_what_few_runs_ask_for_is_imported_when_they_do():
@@ -41,5 +40,9 @@ def test_what_few_runs_ask_for_is_imported_when_they_do():
         "assert 'scipy.stats.distributions' in sys.modules\n"
         "import scipy.stats; assert scipy.stats.norm is stats.norm\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "0.5 0.5 scipy.signal\n"
+    assert _printed(code) == "0.5 0.5 scipy.signal\n"
+
+
+def _printed(code):
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -173,15 +173,7 @@ def test_servers_are_compared_by_their_means_over_client_updates(tmp_path):
 def test_an_algorithm_beside_a_grid_takes_no_part_in_its_comparisons(tmp_path):
     finals = {("adam", "sgd"): 0.9, ("adam", "proximal"): 0.8, ("sgd", "sgd"): 0.6}
     finals |= {("sgd", "proximal"): 0.7, ("sgd", "scaffold"): 0.95}
-    runs = [
-        toy_study.run(
-            tmp_path, final + seed / 100, start=start, server=server, client=client, seed=seed
-        )
-        for start in STARTS
-        for (server, client), final in finals.items()
-        for seed in range(3)
-    ]
-    study = toy_study.study(runs)
+    study = _of_each(tmp_path, finals)
     assert measured(study, algorithm_claims.ADAPTIVE_SERVER).estimate == pytest.approx(0.2)
     # One pair of servers and one of client updates, where single algorithms would be ten pairs.
     assert measured(study, algorithm_claims.RANKING).notes == [
@@ -201,15 +193,21 @@ def test_an_algorithm_equal_to_another_bit_for_bit_counts_once(tmp_path):
 def test_servers_and_client_updates_are_told_apart_where_the_grid_has_both(tmp_path):
     finals = {("adam", "sgd"): 0.9, ("adam", "proximal"): 0.9, ("sgd", "sgd"): 0.7}
     finals |= {("sgd", "proximal"): 0.7}
-    runs = [
-        toy_study.run(
-            tmp_path, final + seed / 100, start=start, server=server, client=client, seed=seed
-        )
-        for start in STARTS
-        for (server, client), final in finals.items()
-        for seed in range(3)
-    ]
-    found = measured(toy_study.study(runs), algorithm_claims.ADAPTIVE_SERVER)
+    found = measured(_of_each(tmp_path, finals), algorithm_claims.ADAPTIVE_SERVER)
     apart = 0.2 / np.sqrt(2)
     told = f"standard deviation of the true means: {apart:.3f} of servers, 0.000 of client updates"
     assert told in found.notes
+
+
+def _of_each(tmp_path, finals):
+    """Three seeds of each (server, client) from every start, a hundredth apart."""
+    return toy_study.study(
+        [
+            toy_study.run(
+                tmp_path, final + seed / 100, start=start, server=server, client=client, seed=seed
+            )
+            for start in STARTS
+            for (server, client), final in finals.items()
+            for seed in range(3)
+        ]
+    )

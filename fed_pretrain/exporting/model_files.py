@@ -132,7 +132,7 @@ def _parts(
         parts = {name: file.read(name) for name in sorted(file.namelist())}
     kept = {"keras_version": from_json.text(parts["metadata.json"])["keras_version"]}
     parts["metadata.json"] = json.dumps(kept).encode()
-    # So Keras 2 called its modules when it was not a package of its own, and reads them.
+    # Keras 2 reads the names that its modules had before it became the package tf_keras.
     parts["config.json"] = parts["config.json"].replace(b'"tf_keras.', b'"keras.')
     beside = {LABELS_FILE: list(labels)} | ({FACTS_FILE: facts} if facts else {})
     return parts | {name: json.dumps(value).encode() for name, value in beside.items()}

@@ -1,8 +1,9 @@
-"""Where a round's time goes, how close its convolutions are to the machine, and how it grows.
+"""Where a round's time goes, what probes add, how near its convolutions are, and how it grows.
 
-    python -m benchmarks.round_costs            all, and its part of docs/benchmarks.md (2 minutes)
+    python -m benchmarks.round_costs            all, and its part of docs/benchmarks.md (5 minutes)
+    python -m benchmarks.round_costs --extras   only what probes and TensorBoard add (3 minutes)
     python -m benchmarks.round_costs --page     only the page, from the last run's figures
-    python -m benchmarks.round_costs --smoke    the kernels of a round of two clients
+    python -m benchmarks.round_costs --smoke    rounds of two clients
 
 Each measurement is its own process. CPU seconds hold on a busy machine; the laws are made of
 them.
@@ -26,6 +27,8 @@ CASE = "cnn_10"
 
 def main() -> None:
     parser = smoke.parser(__doc__)
+    parser.add_argument("--extras", action="store_true", help="only what probes and such add")
+    parser.add_argument("--turns", type=int, default=30, help="rounds of each run for that")
     parser.add_argument("--page", action="store_true", help="only write the page, from --output")
     parser.add_argument(
         "--output", type=pathlib.Path, default=ROOT / "runs/benchmarks/round_costs.json"
@@ -37,24 +40,28 @@ def main() -> None:
     elif options.smoke:
         shares = call("kernels.measure", "smoke")["shares"]
         largest = sorted(shares, key=shares.__getitem__)[-3:]
-        smoke.check({kind: shares[kind] for kind in largest}, count=3)
+        spent = call("extras.measure", 1, 2, 20)
+        figures = {kind: shares[kind] for kind in largest}
+        smoke.check(figures | {name: cost[0][0] for name, cost in spent.items()}, count=10)
     else:
         if not options.page:
             options.output.parent.mkdir(parents=True, exist_ok=True)
-            _all(options.output)
+            (_only_extras if options.extras else _all)(options.output, options.turns)
         from benchmarks.rounds import page
 
         page.write(json.loads(options.output.read_text()))
 
 
-def _all(output: pathlib.Path) -> None:
+def _all(output: pathlib.Path, turns: int) -> None:
     """Written after each part, so that an interrupted run loses one."""
     from benchmarks.rounds import growth
 
     machine.announce()
-    found: dict[str, Any] = machine.circumstances()
+    made = machine.circumstances()
+    found: dict[str, Any] = dict(made)
     parts = {
         "start": lambda: call("start.measure", CASE),
+        "extras": lambda: _extras(made, turns),
         "kernels": lambda: call("kernels.measure", CASE),
         "convolutions": lambda: call("convolutions.measure", CASE),
         "cnn": lambda: call("growth.measure_cnn"),
@@ -64,6 +71,18 @@ def _all(output: pathlib.Path) -> None:
     for name, part in parts.items():
         found[name] = part()
         files.write_json(output, found)
+
+
+def _only_extras(output: pathlib.Path, turns: int) -> None:
+    """Beside the last run's figures of the rest, where there are any."""
+    machine.announce()
+    found = json.loads(output.read_text()) if output.exists() else {}
+    found["extras"] = _extras(machine.circumstances(), turns)
+    files.write_json(output, found)
+
+
+def _extras(made: dict[str, Any], turns: int) -> dict[str, Any]:
+    return {"made": made, "spent": call("extras.measure", turns)}
 
 
 def call(function: str, *arguments: Any) -> Any:

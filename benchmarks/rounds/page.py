@@ -1,11 +1,12 @@
 """The part of docs/benchmarks.md about a round's own costs, from the figures of a run."""
 
 import re
+import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.peers.page import PAGE, circumstances
-from benchmarks.rounds import growth
+from benchmarks.rounds import extras, growth
 from tools import page_tables
 
 PASSES = {
@@ -18,8 +19,11 @@ SMALL = 0.01
 
 
 def write(found: Mapping[str, Any]) -> None:
-    parts = {"costs_made": circumstances, "start": start, "kernels": kernels}
-    parts |= {"growth": grown, "laws": laws}
+    """What was not measured stays as it is."""
+    parts = {"extras": added}
+    if "cores" in found:
+        parts |= {"costs_made": circumstances, "start": start, "kernels": kernels}
+        parts |= {"growth": grown, "laws": laws}
     page_tables.rewrite(PAGE, {name: _of(part, found) for name, part in parts.items()})
 
 
@@ -68,6 +72,29 @@ def merged(shares: Mapping[str, float]) -> dict[str, float]:
         plain = FUSED.sub("", kind)
         together[plain] = together.get(plain, 0.0) + share
     return together
+
+
+def added(found: Mapping[str, Any]) -> str:
+    """Medians of the ratios to the plain round of the same turn, and their middle half."""
+    spent = found["extras"]["spent"]
+    rows = []
+    for name, costs in spent.items():
+        middle = (statistics.median(cost[part] for cost in costs) for part in (0, 1))
+        compared = ("", "")
+        if name != extras.PLAIN:
+            compared = tuple(_middle(extras.ratios(spent, name, part)) for part in (0, 1))
+        rows.append((name, *(f"{value:.3f}" for value in middle), *compared))
+    header = ("asked for", "seconds", "CPU s", "times the seconds", "times the CPU s")
+    turns = len(spent[extras.PLAIN])
+    return (
+        f"{circumstances(found['extras']['made'])}{extras.TITLE}; {turns} rounds of each.\n\n"
+        f"{page_tables.markdown(header, rows)}"
+    )
+
+
+def _middle(ratios: Sequence[float]) -> str:
+    low, median, high = statistics.quantiles(ratios, n=4)
+    return f"{median:.3f} ({low:.3f} to {high:.3f})"
 
 
 def grown(found: Mapping[str, Any]) -> str:

@@ -78,7 +78,8 @@ def added(found: Mapping[str, Any]) -> str:
     """Medians of the ratios to the plain round of the same turn, and their middle half."""
     spent = found["extras"]["spent"]
     rows = []
-    for name, costs in spent.items():
+    for name in extras.EXTRAS:
+        costs = spent[name]
         middle = (statistics.median(cost[part] for cost in costs) for part in (0, 1))
         compared = ("", "")
         if name != extras.PLAIN:

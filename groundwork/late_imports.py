@@ -8,11 +8,19 @@ from types import ModuleType
 from typing import Any
 
 OF_HELP = ("numpy", "h5py", "pyarrow", "jsonschema", "jinja2", "yaml", "apache_beam", "psutil")
-# TFF imports tensorflow_privacy and dp_accounting, and these what few runs ask for.
+# Parts of TensorFlow and TFF, and what other parts of theirs import, that few runs ask for.
 OF_RUNS = (
-    *("tensorflow_probability", "sklearn", "sklearn.preprocessing"),
-    *("scipy.fft", "scipy.signal", "scipy.stats"),
+    *("tensorflow_probability", "sklearn", "sklearn.preprocessing", "requests"),
+    *("scipy.fft", "scipy.optimize", "scipy.signal", "scipy.stats"),
+    # With JAX, which nothing else needs.
+    *(f"tensorflow._api.v2.{api}lite" for api in ("", "compat.v1.", "compat.v2.")),
+    *(f"tensorflow._api.v2.{api}experimental.numpy" for api in ("", "compat.v2.")),
+    *(f"tensorflow_federated.python.{part}" for part in ("analytics", "program", "simulation")),
+    "tensorflow_federated.python.learning.programs",
+    "tensorflow_federated.python.core.environments.jax",
 )
+# Imported beside a late one: coming later, it would take the place of tf.lite.
+_BESIDE = {"tensorflow._api.v2.lite": "tensorflow.lite"}
 # Each with those that come when a part of one of them is wanted.
 _late: dict[str, tuple[str, ...]] = {}
 # Others are asked for of every module in turn, by whoever looks for the module of something.
@@ -25,6 +33,9 @@ class _Later(ModuleType):
     def __getattr__(self, name: str) -> object:
         if name.startswith("__") and name not in _SAID_OF_LIBRARIES:
             raise AttributeError(name)
+        found = sys.modules.get(self.__name__)
+        if found is not None and not isinstance(found, _Later):
+            return getattr(found, name)
         part = f"{self.__name__}.{name}"
         if part in _late:
             return importlib.import_module(part)
@@ -57,6 +68,8 @@ class _Finder:
 
     def exec_module(self, module: ModuleType) -> None:
         """Nothing of it is run yet."""
+        if module.__name__ in _BESIDE:
+            importlib.import_module(_BESIDE[module.__name__])
 
 
 def names_from(module: str, homes: Mapping[str, str]) -> Callable[[str], Any]:

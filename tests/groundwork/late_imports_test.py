@@ -43,6 +43,29 @@ def test_what_few_runs_ask_for_is_imported_when_they_do():
     assert _printed(code) == "0.5 0.5 scipy.signal\n"
 
 
+def test_parts_of_tensorflow_and_tff_are_imported_when_they_are_asked_for():
+    code = (
+        "from groundwork import command_line; command_line.quiet_libraries()\n"
+        "import sys, tensorflow as tf, tensorflow_federated as tff\n"
+        "assert not {'jax', 'vizier', 'tensorflow.lite.python.lite'} & set(sys.modules)\n"
+        "print(callable(tff.jax.computation), 'jax' in sys.modules)\n"
+        "print(tf.compat.v1.lite.TFLiteConverter.__name__, tf.lite.TFLiteConverter.__name__)\n"
+        "print(tf.experimental.numpy.arange(3).shape, tff.program.ReleaseManager.__name__)\n"
+        "print(tff.learning.programs.train_model.__name__, 'vizier' in sys.modules)\n"
+        "print(tff.simulation.datasets.TestClientData({'a': [1]}).client_ids)\n"
+        "import tensorflow.lite.python.interpreter\n"
+        "print(tf.lite.TFLiteConverter.__name__)\n"
+    )
+    assert _printed(code).splitlines() == [
+        "True True",
+        "TFLiteConverter TFLiteConverterV2",
+        "(3,) ReleaseManager",
+        "train_model True",
+        "['a']",
+        "TFLiteConverterV2",
+    ]
+
+
 def _printed(code):
     command = [sys.executable, "-c", code]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout

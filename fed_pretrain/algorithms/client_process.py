@@ -157,11 +157,12 @@ def _told(config: ResolvedAlgorithm, state: State) -> Nested:
     """
     settings = state[SETTINGS]
     numbers = named(settings)
-    rates = tf.map_fn(
-        lambda lag: schedule.client_rates(config, tf.maximum(state["round"] - lag, 0), numbers),
-        tf.range(config.late_rounds + 1),
-        fn_output_signature=tf.float32,
-    )
+
+    @tf.autograph.experimental.do_not_convert
+    def rates_at(lag: tf.Tensor) -> tf.Tensor:
+        return schedule.client_rates(config, tf.maximum(state["round"] - lag, 0), numbers)
+
+    rates = tf.map_fn(rates_at, tf.range(config.late_rounds + 1), fn_output_signature=tf.float32)
     return collections.OrderedDict(
         rates=rates, numbers=single(settings), complements=single(1.0 - settings), own=state[STATE]
     )

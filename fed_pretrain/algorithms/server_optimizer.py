@@ -54,12 +54,23 @@ def plain(config: ResolvedAlgorithm) -> Optimizer:
 
 
 def build_finalizer(optimizer: Optimizer, weights_type: TffType) -> Process:
-    """Applies the optimizer; one that is not finite or that nobody sent moves nothing."""
-    return tff.learning.templates.build_apply_optimizer_finalizer(
-        optimizer, weights_type, should_reject_update=_reject
-    )
+    """Applies the optimizer; one that is not finite or that nobody sent moves nothing.
+
+    An optimizer of the user's may say `if` of a tensor, which needs AutoGraph (see tracing.py).
+    """
+
+    def of(optimizer: Optimizer) -> Process:
+        return tff.learning.templates.build_apply_optimizer_finalizer(
+            optimizer, weights_type, should_reject_update=_reject
+        )
+
+    try:
+        return of(_Unconverted(optimizer))
+    except tf.errors.OperatorNotAllowedInGraphError:
+        return of(optimizer)
 
 
+@tf.autograph.experimental.do_not_convert
 def _reject(state: State, update: Nested) -> Nested:
     squared = tf.add_n([tf.nn.l2_loss(leaf) for leaf in tf.nest.flatten(update)])
     non_finite = tf.logical_not(tf.math.is_finite(squared))
@@ -68,6 +79,26 @@ def _reject(state: State, update: Nested) -> Nested:
         update_non_finite=tf.cast(non_finite, tf.int32), update_empty=tf.cast(empty, tf.int32)
     )
     return tf.logical_or(non_finite, empty), measurements
+
+
+class _Unconverted(tff.learning.optimizers.Optimizer):
+    """The same optimizer, traced without AutoGraph."""
+
+    def __init__(self, inner: Optimizer) -> None:
+        self._inner = inner
+
+    def initialize(self, specs: Spec) -> State:
+        return self._inner.initialize(specs)
+
+    @tf.autograph.experimental.do_not_convert
+    def next(self, state: State, weights: Weights, gradients: Nested) -> Nested:
+        return self._inner.next(state, weights, gradients)
+
+    def get_hparams(self, state: State) -> Nested:
+        return self._inner.get_hparams(state)
+
+    def set_hparams(self, state: State, hparams: Nested) -> Nested:
+        return self._inner.set_hparams(state, hparams)
 
 
 class _OfItsState(tff.learning.optimizers.Optimizer):

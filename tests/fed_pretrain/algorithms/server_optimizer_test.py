@@ -1,5 +1,7 @@
 """Server optimizers, two steps each, against one sheet of formulas in NumPy."""
 
+import collections
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -84,6 +86,27 @@ def test_an_update_of_nobody_or_of_no_numbers_moves_no_momentum(update, rejected
     after = finalizer.next(moving.state, moving.result, [np.array(update, np.float32)])
     (before,), (now,) = moving.result.trainable, after.result.trainable
     assert np.array_equal(before, now) == rejected
+
+
+class _StopsFar(tff.learning.optimizers.Optimizer):
+    """Gradient descent, but with an `if` of a tensor: it takes no step of a length above 1."""
+
+    def initialize(self, specs):
+        return collections.OrderedDict()
+
+    def next(self, state, weights, gradients):
+        if tf.linalg.global_norm(gradients) > 1.0:
+            return state, weights
+        return state, tf.nest.map_structure(tf.subtract, weights, gradients)
+
+
+@pytest.mark.parametrize(("update", "moved"), [(0.5, 0.5), (2.0, 0.0)])
+def test_an_optimizer_that_needs_autograph_gets_it(update, moved) -> None:
+    weights_type = tff.to_type(tff.learning.models.ModelWeights([(np.float32, [1])], []))
+    finalizer = server_optimizer.build_finalizer(_StopsFar(), weights_type)
+    weights = tff.learning.models.ModelWeights([np.ones(1, np.float32)], [])
+    after = finalizer.next(finalizer.initialize(), weights, [np.full(1, update, np.float32)])
+    assert after.result.trainable[0] == 1.0 - moved
 
 
 def test_l2_decay_enters_the_gradient() -> None:

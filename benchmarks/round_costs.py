@@ -1,9 +1,10 @@
 """Where a round's time goes, what probes add, how near its convolutions are, and how it grows.
 
-    python -m benchmarks.round_costs            all, and its part of docs/benchmarks.md (5 minutes)
-    python -m benchmarks.round_costs --extras   only what probes and TensorBoard add (3 minutes)
-    python -m benchmarks.round_costs --page     only the page, from the last run's figures
-    python -m benchmarks.round_costs --smoke    rounds of two clients
+    python -m benchmarks.round_costs                 all of its part of the page (5 minutes)
+    python -m benchmarks.round_costs --only=extras   what probes and TensorBoard add (3 minutes)
+    python -m benchmarks.round_costs --only=start    the first seconds (20 seconds)
+    python -m benchmarks.round_costs --page          the page, from the last run's figures
+    python -m benchmarks.round_costs --smoke         rounds of two clients
 
 Each measurement is its own process. CPU seconds hold on a busy machine; the laws are made of
 them.
@@ -27,8 +28,8 @@ CASE = "cnn_10"
 
 def main() -> None:
     parser = smoke.parser(__doc__)
-    parser.add_argument("--extras", action="store_true", help="only what probes and such add")
-    parser.add_argument("--turns", type=int, default=30, help="rounds of each run for that")
+    parser.add_argument("--only", choices=("start", "extras"), help="a part with a line of its own")
+    parser.add_argument("--turns", type=int, default=30, help="rounds of each run for extras")
     parser.add_argument("--page", action="store_true", help="only write the page, from --output")
     parser.add_argument(
         "--output", type=pathlib.Path, default=ROOT / "runs/benchmarks/round_costs.json"
@@ -46,43 +47,35 @@ def main() -> None:
     else:
         if not options.page:
             options.output.parent.mkdir(parents=True, exist_ok=True)
-            (_only_extras if options.extras else _all)(options.output, options.turns)
+            _measure_all(options.output, options.only, options.turns)
         from benchmarks.rounds import page
 
         page.write(json.loads(options.output.read_text()))
 
 
-def _all(output: pathlib.Path, turns: int) -> None:
+def _measure_all(output: pathlib.Path, only: str | None, turns: int) -> None:
     """Written after each part, so that an interrupted run loses one."""
     from benchmarks.rounds import growth
 
     machine.announce()
     made = machine.circumstances()
-    found: dict[str, Any] = dict(made)
     parts = {
-        "start": lambda: call("start.measure", CASE),
-        "extras": lambda: _extras(made, turns),
+        "start": lambda: {"made": made, "parts": call("start.measure", CASE)},
+        "extras": lambda: {"made": made, "spent": call("extras.measure", turns)},
         "kernels": lambda: call("kernels.measure", CASE),
         "convolutions": lambda: call("convolutions.measure", CASE),
         "cnn": lambda: call("growth.measure_cnn"),
         "widths": lambda: [call("growth.measure_width", width) for width in growth.WIDTHS],
         "cores": lambda: [call("growth.measure_cores", cores) for cores in growth.CORES],
     }
+    found: dict[str, Any] = dict(made)
+    if only:
+        # Beside the last run's figures of the rest, where there are any.
+        found = json.loads(output.read_text()) if output.exists() else {}
+        parts = {only: parts[only]}
     for name, part in parts.items():
         found[name] = part()
         files.write_json(output, found)
-
-
-def _only_extras(output: pathlib.Path, turns: int) -> None:
-    """Beside the last run's figures of the rest, where there are any."""
-    machine.announce()
-    found = json.loads(output.read_text()) if output.exists() else {}
-    found["extras"] = _extras(machine.circumstances(), turns)
-    files.write_json(output, found)
-
-
-def _extras(made: dict[str, Any], turns: int) -> dict[str, Any]:
-    return {"made": made, "spent": call("extras.measure", turns)}
 
 
 def call(function: str, *arguments: Any) -> Any:

@@ -20,10 +20,11 @@ SMALL = 0.01
 
 def write(found: Mapping[str, Any]) -> None:
     """What was not measured stays as it is."""
-    parts = {"extras": added}
+    parts = {
+        name: part for name, part in {"start": start, "extras": added}.items() if name in found
+    }
     if "cores" in found:
-        parts |= {"costs_made": circumstances, "start": start, "kernels": kernels}
-        parts |= {"growth": grown, "laws": laws}
+        parts |= {"costs_made": circumstances, "kernels": kernels, "growth": grown, "laws": laws}
     page_tables.rewrite(PAGE, {name: _of(part, found) for name, part in parts.items()})
 
 
@@ -32,11 +33,12 @@ def _of(part: Any, found: Mapping[str, Any]) -> Any:
 
 
 def start(found: Mapping[str, Any]) -> str:
-    *first, second = found["start"]
+    *first, second = found["start"]["parts"]
     whole = ("to the end of the first round", *(sum(part[i] for part in first) for i in (1, 2)))
     parts = [*first, whole, second]
     rows = [(name, f"{wall:.2f}", f"{cpu:.2f}") for name, wall, cpu in parts]
-    return page_tables.markdown(("part", "seconds", "CPU s"), rows)
+    table = page_tables.markdown(("part", "seconds", "CPU s"), rows)
+    return f"{circumstances(found['start']['made'])}\n{table}"
 
 
 def kernels(found: Mapping[str, Any]) -> str:

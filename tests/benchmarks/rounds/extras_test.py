@@ -4,7 +4,7 @@ from benchmarks.rounds import extras, page
 
 MADE = {
     "date": "2026-01-01",
-    "command": "python -m benchmarks.round_costs --extras",
+    "command": "python -m benchmarks.round_costs --only=extras",
     "commit": "0" * 40,
     "machine": "a machine, 2 cores",
     "core_count": 2,

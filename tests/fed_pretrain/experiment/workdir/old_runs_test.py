@@ -5,6 +5,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fed_pretrain.experiment.assembly.run_config import (
@@ -15,10 +16,12 @@ from fed_pretrain.experiment.assembly.run_config import (
     identity_on_disk,
 )
 from fed_pretrain.experiment.training.run import train
+from groundwork import array_file
 from groundwork.errors import UserError
-from tests.fed_pretrain.experiment.small_runs import rounds_of, same_weights, small
+from tests.fed_pretrain.experiment.small_runs import rounds_of, small
 
 FORMAT_1 = Path(__file__).with_name("run_of_format_1")
+LAST = "checkpoints/round-000003.ckpt"
 
 
 def linear(workdir: Path, rounds: int, **changes: object) -> RunConfig:
@@ -41,12 +44,16 @@ def old_run(tmp_path: Path) -> Path:
     return Path(shutil.copytree(FORMAT_1, tmp_path / "old"))
 
 
-def test_a_run_of_format_1_goes_on_to_the_bytes_of_a_new_run(old_run: Path, tmp_path: Path) -> None:
+def test_a_run_of_format_1_goes_on_as_a_new_run_does(old_run: Path, tmp_path: Path) -> None:
+    """To rounding: its rounds were made on another processor, whose sums end in other bits."""
     continued = train(linear(old_run, rounds=3))
     assert rounds_of(continued) == [0, 1, 2, 3]
     assert json.loads((old_run / "config.json").read_text())["format"] == 2
     train(linear(tmp_path / "new", rounds=3))
-    assert same_weights(old_run, tmp_path / "new", 3)
+    old, new = (array_file.load(run / LAST).arrays for run in (old_run, tmp_path / "new"))
+    assert list(old) == list(new)
+    for name, expected in new.items():
+        np.testing.assert_allclose(old[name], expected, rtol=1e-4, atol=1e-6, err_msg=name)
 
 
 def test_a_run_of_format_1_refuses_another_seed_and_names_it(old_run: Path) -> None:

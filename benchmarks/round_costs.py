@@ -28,7 +28,7 @@ CASE = "cnn_10"
 
 def main() -> None:
     parser = smoke.parser(__doc__)
-    parser.add_argument("--only", choices=("start", "extras"), help="a part with a line of its own")
+    parser.add_argument("--only", choices=("start", "extras"), help="measure this part alone")
     parser.add_argument("--turns", type=int, default=30, help="rounds of each run for extras")
     parser.add_argument("--page", action="store_true", help="only write the page, from --output")
     parser.add_argument(

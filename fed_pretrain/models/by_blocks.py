@@ -1,4 +1,4 @@
-"""Keras' convolution and pooling on another way that a CPU goes two to three times as fast.
+"""Keras' convolution and pooling, computed in a way that is two to three times as fast on a CPU.
 
 Same config, same weights, same numbers: the pooling's to the bit, the convolution's to rounding.
 Forward and backward through both, with 16 filters of 5x5, took 8.7 ms in place of 20.1 for 64

@@ -4,10 +4,11 @@
     python -m tests.hostile.fuzz --only=CSV,torch --seconds=60
     python -m tests.hostile.fuzz --table                    write docs/reliability.md
 
-What was found goes to --output, a file a reader, to which the same command adds; it may be ended
-whenever one likes. A content that is refused at lines of code at which none was before is kept, and
-changed further. Each minute is a process of its own, so that a library that falls over is found.
-A reader with a finding is given no more; once that is mended, take it out of the reader's file.
+What was tried is counted in tests/hostile/fuzzed, a file a reader, to which the same command adds,
+on any machine; it may be ended whenever one likes. A content that is refused at lines of code at
+which none was before is kept in --corpora, and changed further. Each minute is a process of its
+own, so that a library that falls over is found. A reader with a finding is given no more; once that
+is mended, take it out of the reader's file. Commands of other readers may run side by side.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from tests.hostile import changes
 from tests.hostile.readers import READERS
 from tools import page_tables
 
+RECORDS = Path(__file__).with_name("fuzzed")
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
 _HEADER = ("reader", "parsed by", "CPU seconds", "files tried", "kept", "findings")
 _TURN = 60
@@ -43,21 +45,22 @@ def main() -> int:
     )
     parser.add_argument("--seconds", type=float, default=600.0, help="of CPU, each reader, in all")
     parser.add_argument("--only", default="", help="readers, separated by commas")
-    parser.add_argument("--output", type=Path, default=Path("runs/benchmarks/fuzz"))
+    parser.add_argument("--corpora", type=Path, default=Path("runs/benchmarks/fuzz"))
     parser.add_argument("--table", action="store_true", help="only rewrite docs/reliability.md")
     options = parser.parse_args()
     if options.table:
-        page_tables.rewrite(PAGE, {"fuzz": lambda: _report(options.output)})
+        page_tables.rewrite(PAGE, {"fuzz": _report})
         return 0
     machine.announce()
     command_line.quiet_libraries()
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-    options.output.mkdir(parents=True, exist_ok=True)
+    options.corpora.mkdir(parents=True, exist_ok=True)
+    RECORDS.mkdir(exist_ok=True)
     names = options.only.split(",") if options.only else list(READERS)
-    while left := [name for name in names if _goes_on(_found(options.output, name), options)]:
+    while left := [name for name in names if _goes_on(_found(name), options)]:
         for name in left:
             _turn(name, options)
-    findings = sum(len(_found(options.output, name)["findings"]) for name in names)
+    findings = sum(len(_found(name)["findings"]) for name in names)
     print(f"findings: {findings}")
     return 1 if findings else 0
 
@@ -68,9 +71,9 @@ def _goes_on(found: dict[str, Any], options: argparse.Namespace) -> bool:
 
 def _turn(name: str, options: argparse.Namespace) -> None:
     """A minute of one reader, in a fork, whose end says what became of it."""
-    found = _found(options.output, name)
+    found = _found(name)
     seconds = min(_TURN, options.seconds - found["seconds"])
-    last, result = (options.output / f"{_file_name(name)}.{end}" for end in ("last", "turn"))
+    last, result = (options.corpora / f"{_file_name(name)}.{end}" for end in ("last", "turn"))
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
@@ -85,20 +88,21 @@ def _turn(name: str, options: argparse.Namespace) -> None:
     _, status = os.waitpid(child, 0)
     if status:
         why = f"ended with {os.waitstatus_to_exitcode(status)}"
-        kept = options.output / f"{_file_name(name)}.{len(found['findings'])}.finding"
+        kept = options.corpora / f"{_file_name(name)}.{len(found['findings'])}.finding"
         kept.write_bytes(last.read_bytes())
         found["findings"].append(f"{why}: {kept.name}")
         found["inputs"] += 1  # Another seed next time.
     else:
         turn = json.loads(result.read_text())
-        found = {**found, **{key: found[key] + turn[key] for key in ("seconds", "inputs")}}
+        added = {key: found[key] + turn[key] for key in ("seconds", "inputs")}
+        found = {**found, **added, "kept": max(found["kept"], turn["kept"])}
     maker = _maker()
     if maker not in found["made"]:
         found["made"].append(maker)
-    files.write_json(options.output / f"{_file_name(name)}.json", found)
+    files.write_json(_record(name), found)
     print(
         f"{name}: {found['inputs']:,} files in {found['seconds']:.0f} s, "
-        f"{_kept(options.output, name)} kept, {len(found['findings'])} findings",
+        f"{found['kept']} kept, {len(found['findings'])} findings",
         flush=True,
     )
 
@@ -123,24 +127,24 @@ def _try_for(name: str, seconds: float, seed: int, last: Path, result: Path) -> 
             if len(kept) < _MOST_KEPT and len(content) < _LARGEST_KEPT:
                 kept.append(content)
                 (corpus / f"{len(kept):04d}-{tried}").write_bytes(content)
-    files.write_json(result, {"seconds": time.process_time() - began, "inputs": tried})
+    spent = time.process_time() - began
+    files.write_json(result, {"seconds": spent, "inputs": tried, "kept": len(kept) - 1})
 
 
 def _corpus(folder: Path, name: str) -> Path:
     return folder / f"{_file_name(name)}.corpus"
 
 
-def _kept(folder: Path, name: str) -> int:
-    corpus = _corpus(folder, name)
-    return len(list(corpus.iterdir())) if corpus.exists() else 0
-
-
-def _found(folder: Path, name: str) -> dict[str, Any]:
-    path = folder / f"{_file_name(name)}.json"
+def _found(name: str) -> dict[str, Any]:
+    path = _record(name)
     if not path.exists():
-        return {"seconds": 0.0, "inputs": 0, "findings": [], "made": []}
+        return {"seconds": 0.0, "inputs": 0, "kept": 0, "findings": [], "made": []}
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return content
+
+
+def _record(name: str) -> Path:
+    return RECORDS / f"{_file_name(name)}.json"
 
 
 def _file_name(name: str) -> str:
@@ -152,15 +156,15 @@ def _maker() -> str:
     return f"{versions.current()['commit'][:9]} on {versions.processor()}, {os.cpu_count()} cores"
 
 
-def _report(folder: Path) -> str:
-    found = {name: _found(folder, name) for name in READERS}
+def _report() -> str:
+    found = {name: _found(name) for name in READERS}
     rows = [
         (
             name,
             READERS[name].parser,
             f"{one['seconds']:,.0f}",
             f"{one['inputs']:,}",
-            str(_kept(folder, name)),
+            str(one["kept"]),
             str(len(one["findings"])),
         )
         for name, one in found.items()

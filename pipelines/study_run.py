@@ -304,6 +304,7 @@ def _estimate(deciding: Deciding, states: Sequence[StepState], time_left: TimeLe
 def words() -> plan_module.KnownWords:
     """The rates, the tasks and the report's parts that a plan may name."""
     from fed_pretrain.algorithms.algorithm_config import AlgorithmConfig
+    from fed_pretrain.experiment.assembly.run_config import ProbeConfig
     from fed_pretrain.reporting import known_sections
     from fed_pretrain.reporting.claims import ledger
     from fed_pretrain.tasks import known_tasks
@@ -311,6 +312,7 @@ def words() -> plan_module.KnownWords:
     return plan_module.KnownWords(
         rates=[field.name for field in fields(AlgorithmConfig) if field.type is float],
         tasks=known_tasks.names(),
-        claims=[claim.key for claim in ledger.CLAIMS],
+        claims={claim.key: claim.probe for claim in ledger.CLAIMS},
+        probes=ProbeConfig().probes,
         sections=known_sections.names(),
     )

@@ -163,7 +163,7 @@ class AlgorithmConfig:
 
     weighting: str = setting("examples", "Weight of a client's update.", choices=WEIGHTINGS)
     alignment: str = setting(
-        "whole", "Sums for gradient diversity and cosines each round.", choices=ALIGNMENTS
+        "whole", "Of which updates --probes=alignment has sums each round.", choices=ALIGNMENTS
     )
     zeroing: bool = setting(False, "Zero updates far larger than those seen so far.")
     clipping: bool = setting(False, "Clip updates to an adaptive norm (the 0.8 quantile).")

@@ -33,6 +33,7 @@ class Alignment(Probe):
     name = "alignment"
     help = "gradient diversity and the cosines between the updates of a cohort"
     in_rounds = True
+    of_alignment = True
 
     def __init__(self, subject: Subject) -> None:
         super().__init__(subject)

@@ -51,6 +51,7 @@ class Probe:
     in_rounds: `train` may run it, at_checkpoints: `analyze` may; of_snapshots: in a run it gets the
     weights of the probed rounds at the end, and writes its file then;
     of_models_alone: it reads no client's data or update, so that a private run may publish it;
+    of_alignment: it reads the alignment sums, which a run leaves out otherwise;
     needs: the flags of `analyze` that must be given (`run`, `run or other_run`), asks_for: the
     sentence that asks for them; options: dataclasses whose fields are flags, maybe shared.
     A mistake that the subject shows is refused by `__init__`, before anything is measured.
@@ -61,6 +62,7 @@ class Probe:
     file: ClassVar[str] = ""
     in_rounds: ClassVar[bool] = False
     of_models_alone: ClassVar[bool] = False
+    of_alignment: ClassVar[bool] = False
     at_checkpoints: ClassVar[bool] = True
     of_snapshots: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ()

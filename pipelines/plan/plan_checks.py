@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import jsonschema
@@ -16,11 +16,15 @@ from pipelines.tuning.search import SEARCHES
 
 @dataclass(frozen=True)
 class KnownWords:
-    """What a plan may name; a word that is none of these is refused with the nearest one."""
+    """What a plan may name; a word that is none of these is refused with the nearest one.
+
+    claims: each with the probe of the runs that it reads, if any; probes: what runs have unasked.
+    """
 
     rates: Sequence[str]
     tasks: Sequence[str]
-    claims: Sequence[str]
+    claims: Mapping[str, str]
+    probes: str
     sections: Sequence[str]
 
 
@@ -51,6 +55,30 @@ def check_words(document: Document, words: KnownWords) -> None:
     for key, known in (("claims", words.claims), ("sections", words.sections)):
         for number, word in enumerate(document.value.get(key, [])):
             _check_word(document, (key, number), key.removesuffix("s"), word, known)
+    _check_probes(document, words)
+
+
+def _check_probes(document: Document, words: KnownWords) -> None:
+    """A claim about what no run measures would never be judged."""
+    runs = {key: part for key, part in document.value.items() if key != "analyze"}
+    lists = list(_probes_in(runs)) or [words.probes]
+    asked = {probe.strip() for listed in lists for probe in listed.split(",")}
+    for number, claim in enumerate(document.value.get("claims", [])):
+        probe = words.claims[claim]
+        if probe and probe not in asked:
+            raise UserError(
+                f"{document.where(('claims', number))}: claims: {claim} is judged by what the probe"
+                f" {probe!r} finds in runs, which none has: add it to `probes` in their settings"
+            )
+
+
+def _probes_in(value: Json) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, part in value.items():
+            if key == "probes":
+                yield str(part)
+            else:
+                yield from _probes_in(part)
 
 
 def check_random_starts(document: Document) -> None:

@@ -24,6 +24,7 @@ from fed_pretrain.experiment.assembly.run_config import (
     identity,
 )
 from fed_pretrain.experiment.assembly.session import Session, structure
+from fed_pretrain.probes import known_probes
 from fed_pretrain.starts import start as starts
 from fed_pretrain.starts.origins import proxy_origin
 from fed_pretrain.starts.start import Start
@@ -148,6 +149,10 @@ def _algorithm(given: RunConfig, work: ResolvedWork, task: Task) -> ResolvedAlgo
     config = given.algorithm or known_algorithms.resolve(
         given.algorithm_name, given.task, given.start.spec, dict(given.algorithm_settings)
     )
+    if not any(probe.of_alignment for probe in known_probes.of_a_run(given.probes.probes)):
+        if config.alignment == "layers":
+            raise UserError("--alignment=layers is a setting of --probes=alignment: add that")
+        config = dataclasses.replace(config, alignment="none")
     return config.of_run(
         clients_per_round=work.clients_per_round,
         population=len(task.dataset.index(TRAIN_SPLIT).client_ids),

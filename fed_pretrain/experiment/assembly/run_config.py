@@ -88,8 +88,9 @@ class ProbeConfig:
     """Measurements of why a start helps, taken in rounds or after the run."""
 
     probes: str = setting(
-        "alignment,distance",
+        "distance",
         f"Comma-separated probes of the run: {', '.join(known_probes.in_rounds())}.",
+        neutral="alignment,distance",
     )
     probe_every: int = setting(
         0, "Rounds between probes that cost a pass; 0 = at evaluations.", lower_bound=0

@@ -72,6 +72,7 @@ class Claim:
     short: its name in two to five words.
     unit: of the effect.
     margin: an effect below it is as good as none; None where no size is too small to matter.
+    probe: of the runs, without which there is nothing to judge.
     """
 
     key: str
@@ -82,3 +83,4 @@ class Claim:
     measure: Statistic
     unit: str = "accuracy"
     margin: float | None = MARGIN
+    probe: str = ""

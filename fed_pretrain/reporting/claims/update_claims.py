@@ -186,6 +186,7 @@ COSINE = Claim(
     beside_like(mean_of("mean_pairwise_cosine"), 1.0, 0.01),
     unit="cosine",
     margin=0.01,
+    probe="alignment",
 )
 
 _RATIO = math.log(1.1)
@@ -199,6 +200,7 @@ DIVERSITY = Claim(
     beside_like(mean_of("gradient_diversity", log), -1.0, _RATIO),
     unit="log ratio",
     margin=_RATIO,
+    probe="alignment",
 )
 
 DISTANCE = Claim(
@@ -210,6 +212,7 @@ DISTANCE = Claim(
     nearer,
     unit="log ratio",
     margin=_RATIO,
+    probe="distance",
 )
 
 MISALIGNED = Claim(
@@ -221,4 +224,5 @@ MISALIGNED = Claim(
     beside_like(misaligned_beyond_chance, -1.0, 0.05),
     unit="share of filters",
     margin=0.05,
+    probe="misalignment",
 )

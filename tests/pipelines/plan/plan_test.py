@@ -114,7 +114,8 @@ def test_an_unknown_key_is_told_with_its_line_and_the_nearest_right_one(tmp_path
 WORDS = plans.KnownWords(
     rates=["client_learning_rate"],
     tasks=["digits", "mnist5k"],
-    claims=["accuracy"],
+    claims={"accuracy": "", "cosine": "alignment", "distance": "distance"},
+    probes="distance",
     sections=["ranking"],
 )
 
@@ -286,6 +287,16 @@ def test_a_task_that_no_plugin_registers_is_refused(tmp_path):
     text = TEXT.replace("task: digits", "task: mine", 1)
     with pytest.raises(UserError, match="no task is named 'mine'"):
         plans.load(write(tmp_path, text), words=WORDS)
+
+
+def test_a_claim_is_judged_by_a_probe_that_some_run_has(tmp_path):
+    claims = TEXT + "claims: [accuracy, distance, cosine]\n"
+    with pytest.raises(UserError, match=r"line 28: claims: cosine .* 'alignment'"):
+        plans.load(write(tmp_path, claims), words=WORDS)
+    plans.load(write(tmp_path, claims), ['settings.probes="alignment,distance"'], words=WORDS)
+    asked = claims.replace("settings: {probes: hessian}", "settings: {probes: alignment}")
+    with pytest.raises(UserError, match="cosine"):
+        plans.load(write(tmp_path, asked), words=WORDS)
 
 
 def test_every_step_names_the_plugins_of_its_plan(tmp_path):

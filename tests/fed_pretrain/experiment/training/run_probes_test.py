@@ -53,6 +53,17 @@ def test_a_probe_that_the_model_has_no_answer_for_is_refused_before_anything_is_
     assert not list(tmp_path.rglob("*.json*"))
 
 
+def test_alignment_is_summed_for_the_probe_that_reads_it_alone(tmp_path, run):
+    work = {"rounds": 1}
+    asked = train(small(tmp_path / "run", probes={"probes": "alignment"}, work=work))
+    assert -1.0 <= asked.rows[-1]["mean_pairwise_cosine"] <= 1.0
+    assert "mean_pairwise_cosine" not in (run / "metrics.csv").read_text()
+    assert '"alignment": "none"' in (run / "config.json").read_text()
+    of_layers = (("alignment", "layers"),)
+    with pytest.raises(UserError, match=r"--alignment=layers .*--probes=alignment"):
+        train(small(tmp_path / "layers", algorithm_settings=of_layers, work=work))
+
+
 @pytest.mark.parametrize("name", ["distances", "misalignment"])
 def test_a_runs_file_says_what_its_numbers_are_of_as_analyze_does(run, analysed, name):
     own, found = (content(folder, name)["provenance"] for folder in (run / "probes", analysed))

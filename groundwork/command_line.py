@@ -161,7 +161,7 @@ def end(code: int) -> NoReturn:
     That takes a second and frees what the system frees anyway. What a normal end does for others
     is done: threads are waited for, whatever registered with atexit is called, output is flushed.
     """
-    if "tensorflow" not in sys.modules:
+    if "tensorflow" not in sys.modules or sys.getprofile():  # a profiler reports at a normal end
         sys.exit(code)
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()

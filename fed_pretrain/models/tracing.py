@@ -4,12 +4,31 @@ Ours say `tf.cond` and `tf.while_loop`. A layer or a loss of the user's may say 
 tensor: TensorFlow then refuses the trace, and it is made once more with AutoGraph.
 """
 
+import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import tensorflow as tf
 
 from groundwork.untyped import Nested
+
+_Given = ParamSpec("_Given")
+_Made = TypeVar("_Made")
+
+
+def unconverted(function: Callable[_Given, _Made]) -> Callable[_Given, _Made]:
+    """The same function, AutoGraph off in what it traces unless that needs it; a decorator."""
+    plain = tf.autograph.experimental.do_not_convert(function)
+
+    @functools.wraps(function)
+    def either(*arguments: _Given.args, **named: _Given.kwargs) -> _Made:
+        try:
+            made: _Made = plain(*arguments, **named)
+        except tf.errors.OperatorNotAllowedInGraphError:
+            made = function(*arguments, **named)
+        return made
+
+    return either
 
 
 class Traced:

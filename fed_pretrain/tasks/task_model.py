@@ -6,7 +6,7 @@ normalise, body. A text task hands its model the vocabulary and the length of a 
 
 import tensorflow as tf
 
-from fed_pretrain.models import known_models, preprocessing
+from fed_pretrain.models import known_models, preprocessing, tracing
 from fed_pretrain.tasks.definition import OpenTask
 from groundwork.errors import UserError
 
@@ -14,6 +14,7 @@ from groundwork.errors import UserError
 _LARGE_ENOUGH = 32
 
 
+@tracing.unconverted
 def build(task: OpenTask, num_classes: int) -> tf.keras.Model:
     """A fresh model from raw rows to float32 logits, preprocessing inside."""
     definition = task.definition

@@ -36,7 +36,6 @@ class Extra(NamedTuple):
     """What a run is asked for beside its rounds."""
 
     probes: str = ""
-    alignment: str = "none"
     tensorboard: bool = False
 
 
@@ -44,10 +43,9 @@ PLAIN = "nothing"
 EXTRAS = {
     PLAIN: Extra(),
     "nothing, a second time": Extra(),
-    "`--alignment=whole`, no probe": Extra("", "whole"),
-    "`--probes=alignment`": Extra("alignment", "whole"),
-    "`--probes=distance`": Extra("distance"),
-    "`--probes=alignment,distance`": Extra("alignment,distance", "whole"),
+    "`--probes=distance` (the default)": Extra("distance"),
+    "`--probes=alignment`": Extra("alignment"),
+    "`--probes=alignment,distance`": Extra("alignment,distance"),
     "`--tensorboard`": Extra(tensorboard=True),
 }
 
@@ -140,10 +138,7 @@ def _run(dataset: Path, place: Path, extra: Extra, turns: int, rows: int) -> Run
         workdir=str(place),
         model="emnist_cnn",
         algorithm_name="fedavg",
-        algorithm_settings=(
-            ("alignment", extra.alignment),
-            ("client_learning_rate", RATE),
-        ),
+        algorithm_settings=(("client_learning_rate", RATE),),
         work=WorkConfig(
             rounds=turns + 2, sampling="all", batch_size=BATCH, epochs=1, max_examples=rows
         ),

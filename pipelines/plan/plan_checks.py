@@ -52,7 +52,7 @@ def check_words(document: Document, words: KnownWords) -> None:
         _check_word(document, ("tasks", name, "task"), "task", task["task"], words.tasks)
     for name in document.at(("tuning", "rates")):
         _check_word(document, ("tuning", "rates", name), "rate", name, words.rates)
-    for key, known in (("claims", words.claims), ("sections", words.sections)):
+    for key, known in (("claims", tuple(words.claims)), ("sections", words.sections)):
         for number, word in enumerate(document.value.get(key, [])):
             _check_word(document, (key, number), key.removesuffix("s"), word, known)
     _check_probes(document, words)

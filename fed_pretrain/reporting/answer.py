@@ -1,8 +1,9 @@
-"""The answer of a study in one sentence, by rules: what is ahead, by how much, what is clear."""
+"""The answer of a study, by rules: what is ahead, by how much, what is clear, what else."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fed_pretrain.reporting.claims.guards import THAT_TRAIN
 from fed_pretrain.reporting.claims.row import Row, Verdict
 from fed_pretrain.reporting.naming import Names
 from fed_pretrain.reporting.numbers import (
@@ -24,17 +25,34 @@ _TENTH = 0.0995
 
 
 def answer(study: Study, rows: Sequence[Row], sections: Sequence[Section] = ()) -> str:
-    """Of final accuracy where the study compares it, otherwise of a section or of its checks."""
+    """Of final accuracy where the study compares it, otherwise of a section or of its checks.
+
+    Beside a single comparison stands what its other checks came to, since they are the question.
+    """
     names = Names(study)
     mine = [row for row in rows if row.claim.key == ACCURACY and row.estimate == row.estimate]
     if len(mine) > 1 and len({row.task for row in mine}) == 1:
         return of_effects([Effect(names.start(row.task, row.start), row, "from") for row in mine])
     if mine:
-        return of_effects([Effect(names.place(row.task, row.start), row) for row in mine])
+        told = of_effects([Effect(names.place(row.task, row.start), row) for row in mine])
+        others = [row for row in rows if row.claim.key != ACCURACY]
+        return " ".join([told, *(of_others(others) if len(mine) == 1 else [])])
     told = next((section.answer for section in sections if section.answer), "")
     if told or rows:
         return told or of_checks(rows, names)
     return f"{counted(len(study.runs), 'run')} finished; no pre-trained start is compared here."
+
+
+def of_others(rows: Sequence[Row]) -> list[str]:
+    """`Holds: smaller non-IID gap.`; a sentence for each verdict that there is."""
+    found = {
+        verdict: [row.claim.short for row in rows if row.verdict is verdict] for verdict in Verdict
+    }
+    return [
+        f"{str(verdict).capitalize()}: {listed([one[0].lower() + one[1:] for one in shorts])}."
+        for verdict, shorts in found.items()
+        if shorts
+    ]
 
 
 @dataclass(frozen=True)
@@ -106,6 +124,8 @@ def _clear_part(effects: Sequence[Effect]) -> str:
 def _of_one(effect: Effect) -> str:
     row = effect.row
     size, seeds = significant(abs(row.estimate)), _seeds([effect])
+    if any(note.startswith(THAT_TRAIN) for note in row.notes):
+        seeds += " that train"
     side = "ahead" if row.estimate > 0 else "behind"
     if effect.clear:
         return f"Pre-trained weights end {side} by {size} in accuracy ({effect.interval}, {seeds})."
@@ -165,10 +185,11 @@ def counts(rows: Sequence[Row]) -> str:
         parts.append(f"{fails} {'does' if fails == 1 else 'do'} not")
     if equal := found[Verdict.EQUIVALENT]:
         parts.append(f"{equal} {'shows' if equal == 1 else 'show'} no difference")
-    if seen := found[Verdict.SEEN] + found[Verdict.NOT_SEEN]:
-        parts.append(
-            f"{found[Verdict.SEEN]} of {seen} possible effects {'is' if seen == 1 else 'are'} seen"
-        )
+    if possible := found[Verdict.SEEN] + found[Verdict.NOT_SEEN]:
+        seen = found[Verdict.SEEN]
+        number = f"{seen or 'none'} of {possible} possible effects {'are' if seen > 1 else 'is'}"
+        one = f"the possible effect is{'' if seen else ' not'}"
+        parts.append(f"{one if possible == 1 else number} seen")
     if still := found[Verdict.UNDECIDED]:
         parts.append(f"{still} {'is' if still == 1 else 'are'} undecided")
     return listed(parts)

@@ -157,9 +157,11 @@ def note(study: Study, task: str) -> list[str]:
     if start is None or left_chance(study, task, start):
         return []
     names = Names(study)
+    several = len(study.values("algorithm", task=task)) > 1
     return [
-        f"{names.task(task)}: most algorithms leave {names.start(task, start)} near chance within"
-        " these rounds, so what is compared with it here is noise at chance, not a finding."
+        f"{names.task(task)}: from {names.start(task, start)}"
+        f" {'most algorithms stay' if several else 'training stays'} near chance within these"
+        " rounds; a difference to it says little more than that."
     ]
 
 

@@ -45,6 +45,10 @@ def failures(block: Block, sides: Sequence[str], chance: Chance) -> dict[str, se
     return found
 
 
+# How the remark of a row begins that leaves out seeds in which a run failed.
+THAT_TRAIN = "of the seeds that train"
+
+
 def failure_note(where: Where, failed: Mapping[str, set[int]], number: int) -> list[str]:
     if not any(failed.values()):
         return []
@@ -52,7 +56,7 @@ def failure_note(where: Where, failed: Mapping[str, set[int]], number: int) -> l
     for side, seeds in failed.items():
         high = _at_most(len(seeds), number)
         parts.append(f"{len(seeds)}/{number} {where.called(side)} (at most {high:.0%})")
-    return [f"of the seeds that train; failed: {', '.join(parts)}"]
+    return [f"{THAT_TRAIN}; failed: {', '.join(parts)}"]
 
 
 def _at_most(failed: int, number: int) -> float:

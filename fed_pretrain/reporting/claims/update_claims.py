@@ -17,6 +17,7 @@ from fed_pretrain.reporting.claims.block import Block, Measure
 from fed_pretrain.reporting.claims.claim import FIRST, SECOND, Claim, Statistic, Where
 from fed_pretrain.reporting.claims.finding import Finding, Interval
 from fed_pretrain.reporting.inference.student import Sides
+from fed_pretrain.reporting.numbers import signed
 from fed_pretrain.reporting.results import Run
 
 
@@ -116,7 +117,7 @@ def _at_both(where: Where, findings: Sequence[Finding]) -> Finding:
     sides = (one.sides for one in findings)
     up, down, same = zip(*((s.up, s.down, s.same) for s in sides), strict=True)
     told = ", ".join(
-        f"{one.estimate:+.3g} at the rates of {where.called(start)}"
+        f"{signed(one.estimate, 3)} at the rates of {where.called(start)}"
         for one, start in zip(findings, where.both, strict=True)
     )
     return Finding(

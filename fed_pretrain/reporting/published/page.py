@@ -90,14 +90,27 @@ def _ledger(study: Study, record: Record) -> Iterator[str]:
     yield table(_HEADER, [_cells(check) for check in record.checks])
     for claim, sentence, paper in unique((c.short, c.sentence, c.paper) for c in record.checks):
         yield f"- *{claim}*: {plain(sentence)} ({paper})"
+    yield from remarks(record)
+    yield from ("", plain(ledger.scope(study)), "")
+
+
+def remarks(record: Record) -> Iterator[str]:
+    """Each once, with the checks that it is of."""
     for remark in unique(remark for check in record.checks for remark in check.remarks):
         mine = [check for check in record.checks if remark in check.remarks]
         where = [
-            f"{claim} ({', '.join(check.start for check in mine if check.short == claim)})"
+            f"{claim} ({', '.join(_place(record, one) for one in mine if one.short == claim)})"
             for claim in unique(check.short for check in mine)
         ]
         yield plain(f"- {'; '.join(where)}: {remark}.")
-    yield from ("", plain(ledger.scope(study)), "")
+
+
+def _place(record: Record, check: Check) -> str:
+    """As much of task and start as tells the checks of a study apart."""
+    tasks, starts = ({getattr(one, name) for one in record.checks} for name in ("task", "start"))
+    if len(tasks) == 1:
+        return check.start
+    return check.task if len(starts) == 1 else f"{check.task} from {check.start}"
 
 
 def _cells(check: Check) -> tuple[str, ...]:

@@ -70,18 +70,20 @@ def of_study(study: Study) -> Record:
         answer(study, rows, build_sections(study)),
         tuple(Made(study, Path()).meta()),
         sum(map(_seconds, study.passes)),
-        tuple(_check(Names(study), row) for row in rows),
+        tuple(_check(study, row) for row in rows),
     )
 
 
-def _check(names: Names, row: Row) -> Check:
+def _check(study: Study, row: Row) -> Check:
+    """An order has no value by seed: then the seeds are those of the task."""
+    names = Names(study)
+    seeds = len(row.values) or len(study.values("seed", task=row.task))
     low, high = row.interval or (math.nan, math.nan)
     remarks = [*([row.why] if row.why else []), *row.notes]
     return Check(
         row.claim.key, row.claim.short, row.claim.sentence, row.claim.paper, row.claim.unit,
         names.task(row.task), names.start(row.task, row.start), str(row.verdict),
-        _known(row.estimate), _known(low), _known(high), row.adjusted_p, len(row.values),
-        tuple(remarks),
+        _known(row.estimate), _known(low), _known(high), row.adjusted_p, seeds, tuple(remarks),
     )  # fmt: skip
 
 

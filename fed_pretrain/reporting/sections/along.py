@@ -68,7 +68,7 @@ class Along:
         for start in shown(self.study, self.task):
             found = self.by_seed(start, measure)
             there = [one for one in found if one or not self.gaps]
-            ends = paired(there[-1], there[0]) if there else estimate(())
+            ends = paired(there[-1], there[0]) if len(there) > 1 else estimate(())
             rows.append([start.name, *(estimate(one.values()) for one in found), ends])
         ends_of = "last minus first" if self.gaps else f"{self.points[-1]} minus {self.points[0]}"
         caption = f"{self.place}, {measure.title}: {captions.setting(self.study, self.task)}"

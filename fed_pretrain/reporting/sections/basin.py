@@ -36,7 +36,12 @@ def basin_section(study: Study) -> Section | None:
     ]
     return Section(
         "basin",
-        findings.heading(study, ["same_basin"], "Whether both end in one loss basin is undecided"),
+        findings.heading(
+            study,
+            ["same_basin"],
+            "Whether both end in one loss basin is undecided",
+            "The loss between both ends",
+        ),
         text,
         [Curves("basin", caption, rows, columns, x_name="")],
         [_table(study, measured)],

@@ -39,7 +39,12 @@ def curvature_section(study: Study) -> Section | None:
     box = Markup('<div class="two">{}{}</div>').format(ours.html(), paper_table().html())
     return Section(
         "curvature",
-        findings.heading(study, ["curvature"], "Whether the loss is flatter is undecided"),
+        findings.heading(
+            study,
+            ["curvature"],
+            "Whether the loss is flatter is undecided",
+            "Curvature at the start",
+        ),
         [
             "Largest eigenvalue of the loss Hessian before any training, by Lanczos with residual"
             " checks, over training examples drawn in proportion to client size; an arrow to the"

@@ -237,7 +237,7 @@ def _moments(readings: Sequence[Reading], verdict: str, longest: int = 1000) -> 
         places = [one.place for one in mine if one.verdict == verdict]
         if places:
             where = listed(places)
-            where = where if len(where) <= longest else f"{len(places)} of {len(mine)} times"
+            where = where if len(where) <= longest else f"{len(places)} of {len(mine)} comparisons"
             told.append(moment if len(places) == len(mine) else f"{moment} ({where})")
     return told
 

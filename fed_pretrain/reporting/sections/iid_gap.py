@@ -70,7 +70,12 @@ def iid_section(study: Study) -> Section | None:
         "The IID control deals the same examples out anew with the same client sizes. The gap is"
         " IID minus non-IID accuracy, seed by seed, with its 95 % interval."
     )
-    title = findings.heading(study, ["iid_gap"], "Whether a start narrows the gap is undecided")
+    title = findings.heading(
+        study,
+        ["iid_gap"],
+        "Whether a start narrows the gap is undecided",
+        "What non-IID data costs",
+    )
     return Section("iid_gap", title, [first, *text], tables=tables, topic="IID against non-IID")
 
 

@@ -28,7 +28,10 @@ def misalignment_section(study: Study) -> Section | None:
     return Section(
         "misalignment",
         findings.heading(
-            study, ["misaligned"], "Whether fewer filters are misaligned is undecided"
+            study,
+            ["misaligned"],
+            "Whether fewer filters are misaligned is undecided",
+            "Misaligned filters",
         ),
         text,
         [_chart(study, task) for task in measured],

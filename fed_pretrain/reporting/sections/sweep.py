@@ -52,8 +52,8 @@ def sweep_section(study: Study) -> Section | None:
     axes = ", ".join(name.replace("_", " ") for name in study.plan["sweep"])
     measures = [_measures(study, one) for one in sweeps]
     text = [
-        f"Accuracy after the last round against {axes}; equal rounds for every point. Bold: mean"
-        " over seeds; thin: single seeds; the last column of a table is paired by seed.",
+        f"Accuracy after the last round against {axes}; {_rounds(study)}. Bold: mean over seeds;"
+        " thin: single seeds; the last column of a table is paired by seed.",
         *([_DRIFT] if max(map(len, measures)) > 1 else []),
         *captions.notes(study, study.tasks),
     ]
@@ -62,6 +62,15 @@ def sweep_section(study: Study) -> Section | None:
     charts = [one.chart("sweep", several, one.axis.replace("_", " ")) for one, several in found]
     tables = [one.table(measure) for one, several in found for measure in several]
     return Section("sweep", title, text, charts, tables, topic=f"Effect of {axes}")
+
+
+def _rounds(study: Study) -> str:
+    ends = [
+        {int(run.rows[-1]["round"]) for run in study.select(task=task) if run.rows}
+        for task in study.tasks
+    ]
+    equal = all(len(rounds) < 2 for rounds in ends)
+    return "equal rounds for every point" if equal else "points differ in their rounds"
 
 
 def _along(study: Study, task: str, axis: str, algorithm: str) -> Along:

@@ -1,5 +1,7 @@
 """The answer of a page is one sentence that says no more than the intervals do."""
 
+import dataclasses
+
 import pytest
 
 from fed_pretrain.reporting import answer
@@ -107,6 +109,29 @@ def test_a_study_without_accuracy_answers_by_its_checks(tmp_path):
     names = Names(toy_study.study([toy_study.run(tmp_path, 0.5, start="random")]))
     rows = [row("toy", 0.3, verdict=H, claim=CURVATURE), row("b", 0.1, claim=CURVATURE)]
     assert answer.of_checks(rows[:1], names) == f"{CURVATURE.short}: holds on toy."
+
+
+def test_a_single_comparison_stands_beside_what_the_other_checks_came_to(tmp_path):
+    finals = {("random", "a"): [0.5] * 3, ("digits", "a"): [0.7] * 3}
+    study = toy_study.study(toy_study.cells(tmp_path, finals))
+    rows = [row("toy", 0.2, verdict=H), row("toy", 1.0, claim=CURVATURE, verdict=F)]
+    assert answer.answer(study, rows) == f"{told(rows[0])} Does not hold: flatter start."
+
+
+def test_seeds_that_were_left_out_since_a_run_failed_are_not_forgotten():
+    one = dataclasses.replace(
+        row("a", 0.3, verdict=H), notes=("of the seeds that train; failed: 1",)
+    )
+    assert told(one).endswith("three seeds that train).")
+
+
+def test_possible_effects_are_counted_as_seen_or_not():
+    seen, not_seen = (row("a", 1, verdict=one) for one in (Verdict.SEEN, Verdict.NOT_SEEN))
+    holds = row("a", 1, verdict=H)
+    assert answer.counts([holds, seen]) == "1 of 2 checks holds and the possible effect is seen"
+    assert answer.counts([holds, not_seen]).endswith("and the possible effect is not seen")
+    assert answer.counts([holds, seen, not_seen]).endswith("1 of 2 possible effects is seen")
+    assert answer.counts([holds, not_seen, not_seen]).endswith("none of 2 possible effects is seen")
 
 
 def test_counts_leave_out_what_is_none():

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from fed_pretrain.reporting import published
-from fed_pretrain.reporting.published import record
+from fed_pretrain.reporting.published import page, record
 from fed_pretrain.reporting.results import study_of
 from groundwork.errors import UserError
 from tests.fed_pretrain.reporting import toy_study
@@ -59,6 +59,22 @@ def test_the_summary_has_every_check_and_links_to_its_study(folder):
     for check in checks:
         assert f"### {check.short}" in summary
     assert "1 study, 3m 20s of wall time" in summary
+
+
+def test_a_remark_says_of_which_check_it_is(folder):
+    toy = record.read(folder / "toy.json")
+    one = dataclasses.replace(toy.checks[0], short="Nearer", remarks=("so it is",))
+    several = tuple(dataclasses.replace(one, task=task) for task in ("alpha 1", "alpha 0.1"))
+    for checks, places in (
+        ((one,), "imagenet"),
+        (several, "alpha 1, alpha 0.1"),
+        (
+            (several[0], dataclasses.replace(several[1], start="plays")),
+            "alpha 1 from imagenet, alpha 0.1 from plays",
+        ),
+    ):
+        told = list(page.remarks(dataclasses.replace(toy, checks=checks)))
+        assert told == [f"- Nearer ({places}): so it is."]
 
 
 def test_what_a_person_wrote_stays_when_a_page_is_made_again(study_file, folder):

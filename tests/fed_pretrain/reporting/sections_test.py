@@ -220,6 +220,19 @@ def test_a_row_of_a_sweep_says_what_was_swept(tmp_path):
     assert labels == ["local epochs 1", "local epochs 2"]
 
 
+def test_a_sweep_says_whether_its_points_have_equal_rounds(tmp_path):
+    runs = [
+        toy_study.run(tmp_path, 0.5, start="random", local_epochs=str(points)) for points in (1, 2)
+    ]
+    shorter = dataclasses.replace(runs[1], rows=runs[1].rows[:-1])
+    for several, told in (
+        (runs, "equal rounds for every point"),
+        ([runs[0], shorter], "points differ in their rounds"),
+    ):
+        section = sweep.sweep_section(toy_study.study(several, sweep={"local_epochs": {}}))
+        assert told in section.text[0]
+
+
 def test_a_sweep_without_a_drift_probe_shows_accuracy_alone(tmp_path):
     runs = [
         toy_study.run(tmp_path, 0.5, start="random", local_epochs=str(points)) for points in (1, 2)
@@ -322,6 +335,14 @@ def test_a_heading_calls_nothing_undecided_that_the_plan_does_not_ask(tmp_path):
     assert alignment.alignment_section(other).title == "Loss, alignment and distance"
     title = starts.start_loss_section(other).title
     assert title.startswith("The mean loss before training is ")
+    runs = [
+        toy_study.run(tmp_path, 0.5, start=start, partition=partition)
+        for start in ("random", "digits")
+        for partition in ("iid", "dirichlet")
+    ]
+    for claims, title in ((["accuracy"], "What non-IID data costs"), (["iid_gap"], "Whether ")):
+        study = toy_study.study(runs, claims=claims)
+        assert iid_gap.iid_section(study).title.startswith(title)
 
 
 def eigenvalues(value):
@@ -523,6 +544,9 @@ def test_a_trend_has_a_carried_start_from_the_second_interval_on_and_says_what_i
     assert "+0.25 (+0.25 to +0.25) final accuracy" in sentence
     random_row = means(section.tables[1].rows[0])
     assert random_row[1:] == [0.305, 0.405, 0.505, 0.2]
+    two = {**study.plan, "intervals": ["2018-04", "2018-05"]}
+    only_once = trend.trend_section(dataclasses.replace(study, plan=two)).tables[1].rows[1]
+    assert not only_once[-1].known
 
 
 def test_a_study_of_one_interval_has_no_trend(tmp_path):

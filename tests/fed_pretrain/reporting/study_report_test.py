@@ -180,7 +180,7 @@ def test_random_weights_at_chance_are_said_to_be(tmp_path):
         rows_file.write_text("".join(json.dumps(row) + "\n" for row in stuck))
     html = report(tmp_path, path).read_text()
     assert "Random weights never leave chance (0.100 to 0.104)." in html
-    assert "noise at chance" in html
+    assert "near chance within these rounds" in html
     # 90 % of the best pre-trained mean: 0.9 * (0.8 + 0.02 + 0.001).
     assert "to accuracy 0.739" in html
 

@@ -27,7 +27,7 @@ RANDOM, PRETRAINED = "random weights", "pre-trained weights"
 THEORY_SEEDS = range(10)
 # Of the theory's network: h = 0 is one label a client; 0.5 is IID for two labels.
 HETEROGENEITIES, TAUS = (0.0, 0.2, 0.5), (1, 20, 100)
-# The share of a client's examples that have not its majority label.
+# The share of a client's examples that do not have its majority label.
 PARTITIONS = {"one_label": 0.0, "iid": 0.9}
 
 Key = tuple[str, float, int]
@@ -225,7 +225,7 @@ of its order is left when a CNN of four layers learns ten digits?
 
 ![test error by local steps](figures/{name}.svg)
 
-h is the share of a client's examples that have not its majority label: 0 is one label a client;
+h is the share of a client's examples that do not have its majority label: 0 is one label a client;
 0.5 is IID for the theory's two labels, 0.9 for ten labels. A network does the same number of
 local steps in all, whatever tau is, with one rate for both starts. Differences are paired by
 seed, with 95 % intervals for each by itself; test error is the share of wrong answers.

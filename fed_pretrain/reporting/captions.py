@@ -161,7 +161,7 @@ def note(study: Study, task: str) -> list[str]:
     return [
         f"{names.task(task)}: from {names.start(task, start)}"
         f" {'most algorithms stay' if several else 'training stays'} near chance within these"
-        " rounds; a difference to it says little more than that."
+        " rounds, and comparisons with these runs say little more than that."
     ]
 
 

@@ -218,10 +218,11 @@ def _by_seed(runs: Sequence[Run], value: Callable[[Run], float]) -> dict[int, fl
 
 
 def _heading(readings: Sequence[Reading]) -> str:
-    """What is flatter and what is sharper, reading by reading."""
+    """What is flatter and what is sharper, reading by reading; what more readings say is first."""
+    said = [one.verdict for one in readings]
     parts = [
-        f"{word} {listed(found)}"
-        for word, verdict in (("flatter", FLATTER), ("sharper", SHARPER))
+        f"{verdict} {listed(found)}"
+        for verdict in sorted((FLATTER, SHARPER), key=said.count, reverse=True)
         if (found := _moments(readings, verdict, _SHORT))
     ]
     if not parts:

@@ -399,8 +399,8 @@ def test_each_reading_compares_the_starts_at_its_own_moment(tmp_path):
     }
     assert "is reproduced once each loss is below guessing" in section.text[1]
     assert section.answer == (
-        "Pre-trained weights are flatter once each loss is below guessing; they are"
-        " sharper before training and after the last round."
+        "Pre-trained weights are sharper before training and after the last round; they are"
+        " flatter once each loss is below guessing."
     )
     (level,) = section.figures[0].rows[1].panels[0].levels
     assert level.value == pytest.approx(math.log(10))

@@ -170,17 +170,27 @@ def of_checks(rows: Sequence[Row], names: Names) -> str:
     return ". ".join(parts) + "."
 
 
+_OF_ONE = {
+    Verdict.HOLDS: "The only check holds",
+    Verdict.FAILS: "The only check does not hold",
+    Verdict.EQUIVALENT: "The only check shows no difference",
+    Verdict.SEEN: "The possible effect is seen",
+    Verdict.NOT_SEEN: "The possible effect is not seen",
+    Verdict.UNDECIDED: "The only check is undecided",
+}
+
+
 def counts(rows: Sequence[Row]) -> str:
     """`3 of 29 checks hold, 3 do not, 23 are undecided`; what is none is left out."""
+    if len(rows) == 1:
+        return _OF_ONE[rows[0].verdict]
     found = {verdict: sum(row.verdict is verdict for row in rows) for verdict in Verdict}
     holds = found[Verdict.HOLDS]
-    noun = "check" if len(rows) == 1 else "checks"
-    parts = [f"{holds or 'none'} of {len(rows)} {noun} {'holds' if holds == 1 else 'hold'}"]
+    parts = [f"{holds or 'none'} of {len(rows)} checks {'holds' if holds == 1 else 'hold'}"]
     if found[Verdict.UNDECIDED] == len(rows):
-        few = {1: "The only check is", 2: "Both checks are"}
-        return f"{few.get(len(rows), f'All {len(rows)} checks are')} undecided"
+        return f"{'Both' if len(rows) == 2 else f'All {len(rows)}'} checks are undecided"
     if not holds:
-        parts = [f"None of {len(rows)} {noun} holds"]
+        parts = [f"None of {len(rows)} checks holds"]
     if fails := found[Verdict.FAILS]:
         parts.append(f"{fails} {'does' if fails == 1 else 'do'} not")
     if equal := found[Verdict.EQUIVALENT]:

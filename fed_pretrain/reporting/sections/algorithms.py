@@ -43,9 +43,9 @@ def algorithms_section(study: Study) -> Section | None:
         Markup('<div class="ab">{}</div>').format(one.html(scale)) for one in lists
     )
     text = [
-        "Best first in each list; every other row is its paired difference to the first, with the"
-        " 95 % interval over seeds. Algorithms that share a letter cannot be told apart (paired t"
-        " tests, their level divided by the number of pairs of a list)."
+        "Best first in each list; each further row is its paired difference from the first, with"
+        " the 95 % interval over seeds. Algorithms that share a letter cannot be told apart (paired"
+        " t tests, their level divided by the number of pairs of a list)."
     ]
     return Section(
         "accuracy",
@@ -61,7 +61,7 @@ def algorithms_section(study: Study) -> Section | None:
         printed=[*tables, _lists_table(lists)],
         notes=[
             f"Within {MARGIN} of the first (the grey band) is as good as equal. The first was"
-            f" picked on the same data, so differences to it are a little too large. {_HELD_OUT}"
+            f" picked on the same data, so differences from it are a little too large. {_HELD_OUT}"
         ],
     )
 
@@ -196,6 +196,6 @@ def _lists_table(lists: Sequence[AlgorithmList]) -> Table:
         for label, letters in zip(one.labels, one.letters(), strict=True):
             place = [names.task(one.task), one.shown.name, label]
             rows.append([*place, one.mean(label), one.behind(label), letters])
-    header = ["task", "start", "algorithm", "accuracy", "difference to first", "group"]
+    header = ["task", "start", "algorithm", "accuracy", "difference from first", "group"]
     caption = "Algorithms, best first; those that share a letter cannot be told apart"
     return Table("algorithms", caption, header, rows)

@@ -136,6 +136,7 @@ def test_possible_effects_are_counted_as_seen_or_not():
 
 def test_counts_leave_out_what_is_none():
     assert answer.counts([row("a", 1)]) == "The only check is undecided"
+    assert answer.counts([row("a", 1, verdict=H)]) == "The only check holds"
     assert answer.counts([row("a", 1), row("b", 1)]) == "Both checks are undecided"
     assert answer.counts([row(name, 1) for name in "abc"]) == "All 3 checks are undecided"
     assert answer.counts([row("a", 1, verdict=H), row("b", 1)]) == (

@@ -3,14 +3,19 @@
 import dataclasses
 import json
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 
 from fed_pretrain.reporting import published
-from fed_pretrain.reporting.published import page, record
+from fed_pretrain.reporting.published import page, record, summary
 from fed_pretrain.reporting.results import study_of
 from groundwork.errors import UserError
+from groundwork.markdown import plain
 from tests.fed_pretrain.reporting import toy_study
+
+RESULTS = Path(__file__).resolve().parents[3] / "docs" / "results"
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +117,17 @@ def test_a_folder_without_a_finished_study_is_refused(tmp_path):
     (tmp_path / "study.json").write_text("{}")
     with pytest.raises(UserError, match="no study with a finished run"):
         published.publish([tmp_path / "study.json"], tmp_path / "results")
+
+
+@pytest.mark.parametrize("name", [one.name for one in record.read_all(RESULTS)])
+def test_a_committed_page_says_what_its_record_says(name):
+    one = record.read(RESULTS / f"{name}.json")
+    text = (RESULTS / f"{name}.md").read_text()
+    for told in (f"**{plain(one.answer)}**", *page.remarks(one)):
+        assert f"{told}\n" in text
+
+
+def test_the_committed_summary_is_that_of_the_records(tmp_path):
+    folder = shutil.copytree(RESULTS, tmp_path / "results")
+    summary.write(folder)
+    assert (folder / "index.md").read_text() == (RESULTS / "index.md").read_text()

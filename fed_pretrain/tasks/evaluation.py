@@ -251,17 +251,23 @@ class ClientEvaluation:
         max_examples: int | None = None,
         state_spec: Spec = None,
         own: Own | None = None,
+        fixed_shapes: bool = True,
     ) -> None:
         """`max_examples` bounds each client; by default as the task bounds a client's training.
 
         Where clients keep their own layers, `own` puts them into the weights, from a state of
-        `state_spec` beside the payload.
+        `state_spec` beside the payload. `fixed_shapes`: see payload.batch_at.
         """
         self._task = task
         self._reader = task.reader(split)
         self._work = evaluation_work(task, batch_size, max_examples)
         self.computation = sums_of_client(
-            task, build_model or task.build_model, self._work.batch_size, state_spec, own
+            task,
+            build_model or task.build_model,
+            self._work.batch_size,
+            state_spec,
+            own,
+            fixed_shapes,
         )
 
     def reads(self, client_ids: Iterable[str]) -> list[tuple[str, Callable[[], Payload]]]:
@@ -292,6 +298,7 @@ def sums_of_client(
     batch_size: int,
     state_spec: Spec = None,
     own: Own | None = None,
+    fixed_shapes: bool = True,
 ) -> tff.Computation:
     """`(model weights, client data) -> sums` over each row of the client once."""
     weights_type = tff.learning.models.weights_type_from_model(task.model_fn(build_model))
@@ -312,7 +319,7 @@ def sums_of_client(
             weights: Weights, payload: Mapping[str, tf.Tensor], kept: Nested
         ) -> Mapping[str, tf.Tensor]:
             assign(model, weights if own is None else own(weights, kept))
-            return _summed(task, model, payload)
+            return _summed(task, model, payload, fixed_shapes)
 
         return evaluate(weights, payload, kept)
 
@@ -320,10 +327,10 @@ def sums_of_client(
 
 
 def _summed(
-    task: Task, model: tf.keras.Model, payload: Mapping[str, tf.Tensor]
+    task: Task, model: tf.keras.Model, payload: Mapping[str, tf.Tensor], fixed_shapes: bool
 ) -> Mapping[str, tf.Tensor]:
     def sums_at(step: tf.Tensor) -> "collections.OrderedDict[str, tf.Tensor]":
-        x, y = batch_at(payload, step)
+        x, y = batch_at(payload, step, fixed_shapes)
         sums = task.statistics(y, model(x, training=False))
         return collections.OrderedDict((n, tf.cast(v, tf.float64)) for n, v in sums.items())
 

@@ -59,6 +59,7 @@ class Evaluations:
             config.eval_examples,
             seed,
             device,
+            self._assembly.executor.fixed_shapes,
         )
 
     def _global(self, split: str) -> GlobalEvaluation:
@@ -82,7 +83,12 @@ class Evaluations:
         assembly, split = self._assembly, self._config.eval_split
         evaluation = assembly.session.cached(
             self._key("clients", split),
-            lambda: ClientEvaluation(assembly.seen.task, assembly.seen.build_model, split),
+            lambda: ClientEvaluation(
+                assembly.seen.task,
+                assembly.seen.build_model,
+                split,
+                fixed_shapes=assembly.executor.fixed_shapes,
+            ),
         )
         ids = assembly.task.dataset.index(split).client_ids
         inputs = [ClientInput(name, read) for name, read in evaluation.reads(ids)]
@@ -109,6 +115,7 @@ class Evaluations:
                 split,
                 state_spec=kept.spec,
                 own=kept.received,
+                fixed_shapes=assembly.executor.fixed_shapes,
             ),
         )
         reads = evaluation.reads(assembly.task.dataset.index(split).client_ids)

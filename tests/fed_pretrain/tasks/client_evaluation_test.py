@@ -27,8 +27,9 @@ def task(tmp_path_factory):
     return known_tasks.load("digits", dataset)
 
 
-def test_each_clients_sums_are_exact_and_the_pooled_figures_are_their_ratio(task):
-    evaluation = ClientEvaluation(task, batch_size=4)
+@pytest.mark.parametrize("fixed_shapes", [True, False])
+def test_each_clients_sums_are_exact_and_the_pooled_figures_are_their_ratio(task, fixed_shapes):
+    evaluation = ClientEvaluation(task, batch_size=4, fixed_shapes=fixed_shapes)
     model = task.build_model()
     weights = tff.learning.models.ModelWeights.from_model(model)
     numpy_weights = tf.nest.map_structure(lambda v: v.numpy(), weights)

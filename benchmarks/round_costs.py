@@ -1,8 +1,9 @@
 """Where a round's time goes, what probes add, how near its convolutions are, and how it grows.
 
-    python -m benchmarks.round_costs                 all of its part of the page (5 minutes)
+    python -m benchmarks.round_costs                 all of its part of the page (12 minutes)
     python -m benchmarks.round_costs --only=extras   what probes and TensorBoard add (3 minutes)
     python -m benchmarks.round_costs --only=start    the first seconds (20 seconds)
+    python -m benchmarks.round_costs --only=onednn   oneDNN's and TensorFlow's kernels (4 minutes)
     python -m benchmarks.round_costs --page          the page, from the last run's figures
     python -m benchmarks.round_costs --smoke         rounds of two clients
 
@@ -28,7 +29,9 @@ CASE = "cnn_10"
 
 def main() -> None:
     parser = smoke.parser(__doc__)
-    parser.add_argument("--only", choices=("start", "extras"), help="measure this part alone")
+    parser.add_argument(
+        "--only", choices=("start", "extras", "onednn"), help="measure this part alone"
+    )
     parser.add_argument("--turns", type=int, default=30, help="rounds of each run for extras")
     parser.add_argument("--page", action="store_true", help="only write the page, from --output")
     parser.add_argument(
@@ -55,13 +58,14 @@ def main() -> None:
 
 def _measure_all(output: pathlib.Path, only: str | None, turns: int) -> None:
     """Written after each part, so that an interrupted run loses one."""
-    from benchmarks.rounds import growth
+    from benchmarks.rounds import growth, onednn
 
     machine.announce()
     made = machine.circumstances()
     parts = {
         "start": lambda: {"made": made, "parts": call("start.measure", CASE)},
         "extras": lambda: {"made": made, "spent": call("extras.measure", turns)},
+        "onednn": lambda: {"made": made, "turns": [_both_kernels() for _ in range(onednn.TURNS)]},
         "kernels": lambda: call("kernels.measure", CASE),
         "convolutions": lambda: call("convolutions.measure", CASE),
         "cnn": lambda: call("growth.measure_cnn"),
@@ -76,6 +80,15 @@ def _measure_all(output: pathlib.Path, only: str | None, turns: int) -> None:
     for name, part in parts.items():
         found[name] = part()
         files.write_json(output, found)
+
+
+def _both_kernels() -> dict[str, dict[str, Any]]:
+    from benchmarks.rounds import onednn
+
+    return {
+        case: {setting: call("onednn.measure", case, setting) for setting in onednn.SETTINGS}
+        for case in onednn.CASES
+    }
 
 
 def call(function: str, *arguments: Any) -> Any:

@@ -14,6 +14,9 @@ _NEEDED: Mapping[str, str] = types.MappingProxyType(
         # that typing_extensions makes since 4.6: saving a dict fails with "this __dict__ descriptor
         # does not support '_DictWrapper' objects". wrapt's Python version works.
         "WRAPT_DISABLE_EXTENSIONS": "1",
+        # TensorFlow takes oneDNN's kernels by itself only where a processor has instructions for
+        # neural networks. On others they are faster, too: 2.5 times for a ResNet.
+        "TF_ENABLE_ONEDNN_OPTS": "1",
         # TFF's worker is started by a fork, in whose child gRPC's handlers were seen to crash.
         "GRPC_ENABLE_FORK_SUPPORT": "0",
     }

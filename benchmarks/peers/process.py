@@ -97,6 +97,7 @@ class Process:
         ours = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
         quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "TQDM_DISABLE": "1"}
         quiet |= {"FLWR_TELEMETRY_ENABLED": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+        quiet |= {"TF_ENABLE_ONEDNN_OPTS": "1"}  # as we have it, for all of TensorFlow
         quiet |= {"RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0", "PYTHONPATH": str(_home(self.name))}
         files = {"PEERS_CASE": case, "PEERS_SOCKET": address, "PEERS_WEIGHTS": self._weights}
         return {**ours, **quiet, **{name: str(file) for name, file in files.items()}}

@@ -5,8 +5,9 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from benchmarks.peers import cases
 from benchmarks.peers.page import PAGE, circumstances
-from benchmarks.rounds import extras, growth
+from benchmarks.rounds import extras, growth, onednn
 from tools import page_tables
 
 PASSES = {
@@ -20,9 +21,8 @@ SMALL = 0.01
 
 def write(found: Mapping[str, Any]) -> None:
     """What was not measured stays as it is."""
-    parts = {
-        name: part for name, part in {"start": start, "extras": added}.items() if name in found
-    }
+    alone = {"start": start, "extras": added, "onednn": kernels_of_both}
+    parts = {name: part for name, part in alone.items() if name in found}
     if "cores" in found:
         parts |= {"costs_made": circumstances, "kernels": kernels, "growth": grown, "laws": laws}
     page_tables.rewrite(PAGE, {name: _of(part, found) for name, part in parts.items()})
@@ -93,6 +93,24 @@ def added(found: Mapping[str, Any]) -> str:
         f"{circumstances(found['extras']['made'])}{extras.TITLE}; {turns} rounds of each.\n\n"
         f"{page_tables.markdown(header, rows)}"
     )
+
+
+def kernels_of_both(found: Mapping[str, Any]) -> str:
+    turns, rows = found["onednn"]["turns"], []
+    for name in onednn.CASES:
+        seconds, cpu = (
+            {setting: [turn[name][setting][part] for turn in turns] for setting in onednn.SETTINGS}
+            for part in (0, 1)
+        )
+        ratios = [other / own for own, other in zip(cpu["0"], cpu["1"], strict=True)]
+        medians = (statistics.median(kind[one]) for kind in (seconds, cpu) for one in kind)
+        span = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+        rows.append((cases.CASES[name].title, *(f"{value:.2f}" for value in medians), span))
+    columns = [
+        f"{kind}, {own}" for kind in ("seconds", "CPU s") for own in onednn.SETTINGS.values()
+    ]
+    table = page_tables.markdown(("a round of", *columns, "times the CPU s"), rows)
+    return f"{circumstances(found['onednn']['made'])}\n{table}"
 
 
 def _middle(ratios: Sequence[float]) -> str:

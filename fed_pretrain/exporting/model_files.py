@@ -19,7 +19,6 @@ import tensorflow as tf
 
 from fed_pretrain.models import adapted_layers, adapters, keras_parts, keras_versions
 from fed_pretrain.models.adapters import Adapters
-from fed_pretrain.models.by_blocks import BlockConv2D, BlockMaxPooling2D
 from fed_pretrain.models.dropout import KeyedDropout
 from fed_pretrain.models.norm import GroupNorm, LayerNorm
 from fed_pretrain.starts import weight_names
@@ -331,8 +330,6 @@ def _entries(holder: KerasLayer) -> list[str]:
 
 
 _PLAIN: dict[type, Any] = {
-    BlockConv2D: tf.keras.layers.Conv2D,
-    BlockMaxPooling2D: tf.keras.layers.MaxPooling2D,
     KeyedDropout: tf.keras.layers.Dropout,
     GroupNorm: tf.keras.layers.GroupNormalization,
     LayerNorm: tf.keras.layers.LayerNormalization,

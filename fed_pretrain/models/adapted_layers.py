@@ -8,7 +8,6 @@ from typing import Any
 import tensorflow as tf
 
 from fed_pretrain.models.adapters import A, Adapters, B
-from fed_pretrain.models.by_blocks import BlockConv2D
 from groundwork.errors import UserError
 from groundwork.untyped import KerasLayer
 
@@ -72,7 +71,7 @@ PLAIN: Mapping[type[KerasLayer], type[KerasLayer]] = {
     _AdaptedConv2D: tf.keras.layers.Conv2D,
 }
 """Each adapted layer's class, and that of the layer it was."""
-_ADAPTED = {plain: adapted for adapted, plain in PLAIN.items()} | {BlockConv2D: _AdaptedConv2D}
+_ADAPTED = {plain: adapted for adapted, plain in PLAIN.items()}
 
 
 def add(model: tf.keras.Model, adapters: Adapters, head: str | None) -> tf.keras.Model:

@@ -5,7 +5,6 @@
 
 import tensorflow as tf
 
-from fed_pretrain.models.by_blocks import BlockConv2D, BlockMaxPooling2D
 from fed_pretrain.models.dropout import KeyedDropout
 from fed_pretrain.models.norm import norm as norm_layer
 
@@ -29,10 +28,10 @@ def edge_cnn(
     start = image_input(input_shape, inputs)
     layers = tf.keras.layers
     conv = {"padding": "same", "activation": "relu", "kernel_initializer": "he_uniform"}
-    x = BlockConv2D(16, 5, name="conv1", **conv)(start)
-    x = BlockMaxPooling2D(2, name="pool1")(x)
+    x = layers.Conv2D(16, 5, name="conv1", **conv)(start)
+    x = layers.MaxPooling2D(2, name="pool1")(x)
     x = layers.Conv2D(32, 3, name="conv2", **conv)(x)
-    x = BlockMaxPooling2D(2, name="pool2")(x)
+    x = layers.MaxPooling2D(2, name="pool2")(x)
     window = min(x.shape[1:3]) // 4 + 1
     if window > 1:
         x = layers.AveragePooling2D(window, name="pool3")(x)
@@ -53,7 +52,7 @@ def emnist_cnn(
     layers = tf.keras.layers
     x = layers.Conv2D(32, 3, activation="relu", name="conv1")(start)
     x = layers.Conv2D(64, 3, activation="relu", name="conv2")(x)
-    x = BlockMaxPooling2D(2, name="pool")(x)
+    x = layers.MaxPooling2D(2, name="pool")(x)
     x = KeyedDropout(0.5 * dropout, name="dropout1")(x)
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dense(128, activation="relu", name="dense")(x)
@@ -80,7 +79,7 @@ def small_cnn(
         )(x)
         x = norm_layer(x, norm, f"bn{number}", groups=groups)
         x = layers.ReLU(name=f"relu{number}")(x)
-        x = BlockMaxPooling2D(2, name=f"pool{number}")(x)
+        x = layers.MaxPooling2D(2, name=f"pool{number}")(x)
     x = layers.Flatten(name="flatten")(x)
     logits = layers.Dense(num_classes, name="head")(x)
     return model(start, logits, "small_cnn")

@@ -10,16 +10,17 @@ import pytest
 from groundwork import libraries
 
 ROOT = Path(__file__).parents[2]
+_SET = "os.environ['TF_USE_LEGACY_KERAS'], os.environ['TF_ENABLE_ONEDNN_OPTS']"
 
 
 @pytest.mark.parametrize("package", ["fed_pretrain", "groundwork.command_line"])
 def test_it_is_set_before_tensorflow_is_imported(package: str) -> None:
     prepare = "" if package == "fed_pretrain" else f"; {package}.quiet_libraries()"
-    check = f"import os, sys, {package}{prepare}; print(os.environ['TF_USE_LEGACY_KERAS'])"
+    check = f"import os, sys, {package}{prepare}; print({_SET})"
     kept = {k: v for k, v in os.environ.items() if k not in libraries._NEEDED}
     script = f"{check}; assert 'tensorflow' not in sys.modules"
     told = subprocess.check_output([sys.executable, "-c", script], cwd=ROOT, env=kept, text=True)
-    assert told == "1\n"
+    assert told == "1 1\n"
 
 
 def test_what_the_user_has_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,7 +66,7 @@ def test_a_copy_of_a_model_with_adapters_is_plain_and_computes_the_same():
         factor.assign(generator.normal(size=factor.shape))
     copy = portable(model, lora)
     assert {type(layer).__module__ for layer in copy.layers} == {
-        type(layer).__module__ for layer in portable(small_cnns.edge_cnn(3, (8, 8, 1))).layers
+        type(layer).__module__ for layer in small_cnns.edge_cnn(3, (8, 8, 1)).layers
     }
     x = generator.normal(size=(2, 8, 8, 1))
     np.testing.assert_allclose(copy(x), model(x), rtol=1e-4, atol=1e-4)

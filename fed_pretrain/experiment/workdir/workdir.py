@@ -163,6 +163,8 @@ def _refuse_another(path: Path, before: Mapping[str, Json], assembly: Assembly) 
 def _flags_to_undo(asked: Mapping[str, Json], now: RunConfig, changed: Sequence[str]) -> list[str]:
     """The flags that made the difference, as typed; what follows from them is left out."""
     names = {one.partition(":")[0].rpartition(".")[2] for one in changed}
+    if "alignment" in names:
+        names.add("probes")  # which decide whether there is any
     given = json.loads(json.dumps(dataclasses.asdict(now), default=str))
     return [
         f"--{name}={old}, now {new}"

@@ -59,6 +59,8 @@ def test_alignment_is_summed_for_the_probe_that_reads_it_alone(tmp_path, run):
     assert -1.0 <= asked.rows[-1]["mean_pairwise_cosine"] <= 1.0
     assert "mean_pairwise_cosine" not in (run / "metrics.csv").read_text()
     assert '"alignment": "none"' in (run / "config.json").read_text()
+    with pytest.raises(UserError, match=r"another run.*undo: --probes=alignment, now distance"):
+        train(small(tmp_path / "run"))
     of_layers = (("alignment", "layers"),)
     with pytest.raises(UserError, match=r"--alignment=layers .*--probes=alignment"):
         train(small(tmp_path / "layers", algorithm_settings=of_layers, work=work))

@@ -51,10 +51,11 @@ def _bgr_minus_means(x: "tf.Tensor") -> "tf.Tensor":
     return _rescaled(bgr, [1.0, 1.0, 1.0], [-m for m in _CAFFE_BGR_MEANS])
 
 
+INVERTED = "inverted"
 _PREPROCESSINGS: dict[str, tuple[str, Callable[["tf.Tensor"], "tf.Tensor"]]] = {
     "none": ("pixels as they come, 0..255", lambda x: x),
     "unit": ("x / 255", lambda x: _rescaled(x, 1 / 255, 0.0)),
-    "inverted": (
+    INVERTED: (
         "1 - x / 255 (dark on light as light on dark, so that the background is 0)",
         lambda x: _rescaled(x, -1 / 255, 1.0),
     ),

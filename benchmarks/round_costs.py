@@ -1,9 +1,9 @@
 """Where a round's time goes, what probes add, how near its convolutions are, and how it grows.
 
-    python -m benchmarks.round_costs                 all of its part of the page (12 minutes)
+    python -m benchmarks.round_costs                 all of its part of the page (16 minutes)
     python -m benchmarks.round_costs --only=extras   what probes and TensorBoard add (3 minutes)
     python -m benchmarks.round_costs --only=start    the first seconds (20 seconds)
-    python -m benchmarks.round_costs --only=onednn   oneDNN's and TensorFlow's kernels (4 minutes)
+    python -m benchmarks.round_costs --only=onednn   oneDNN's and TensorFlow's kernels (8 minutes)
     python -m benchmarks.round_costs --page          the page, from the last run's figures
     python -m benchmarks.round_costs --smoke         rounds of two clients
 

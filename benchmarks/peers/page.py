@@ -61,9 +61,9 @@ def _row(name: str, contestants: Mapping[str, Mapping[str, Any]]) -> Sequence[st
     return (
         title,
         _seconds(one["seconds"]) if rounds else "—",
-        _ratio(ratios(one, "seconds")) if rounds else "—",
+        ratio(ratios(one, "seconds")) if rounds else "—",
         _seconds(one["cpu_seconds"]) if rounds else "—",
-        _ratio(ratios(one, "cpu_seconds")) if rounds else "—",
+        ratio(ratios(one, "cpu_seconds")) if rounds else "—",
         f"{one['first_seconds']:.1f}",
         f"{one['first_cpu_seconds']:.1f}",
         f"{one['resident']:,.0f} ({one['proportional']:,.0f})",
@@ -81,7 +81,7 @@ def _seconds(values: Sequence[float]) -> str:
     return f"{statistics.median(values):.3g}"
 
 
-def _ratio(values: Sequence[float]) -> str:
+def ratio(values: Sequence[float]) -> str:
     if not values:
         return "—"
     return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"

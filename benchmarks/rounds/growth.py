@@ -46,12 +46,7 @@ def measure_cores(cores: int) -> Point:
 def point(ours: "Ours", case: Case) -> Point:
     ours.work_on(clients(case))
     ours.round()
-    spent = []
-    for _ in range(REPEATS):
-        began, cpu = time.perf_counter(), time.process_time()
-        ours.round()
-        spent.append((time.perf_counter() - began, time.process_time() - cpu))
-    seconds, cpu_seconds = map(statistics.median, zip(*spent, strict=True))
+    seconds, cpu_seconds = map(statistics.median, zip(*timed(ours), strict=True))
     return {
         "clients": case.clients,
         "rows": case.examples,
@@ -59,6 +54,16 @@ def point(ours: "Ours", case: Case) -> Point:
         "seconds": seconds,
         "cpu_seconds": cpu_seconds,
     }
+
+
+def timed(ours: "Ours") -> list[tuple[float, float]]:
+    """(seconds, CPU seconds) of each of a few rounds."""
+    spent = []
+    for _ in range(REPEATS):
+        began, cpu = time.perf_counter(), time.process_time()
+        ours.round()
+        spent.append((time.perf_counter() - began, time.process_time() - cpu))
+    return spent
 
 
 def fit(points: list[Point]) -> dict[str, float]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.peers import cases
-from benchmarks.peers.page import PAGE, circumstances
+from benchmarks.peers.page import PAGE, circumstances, ratio
 from benchmarks.rounds import extras, growth, onednn
 from tools import page_tables
 
@@ -104,8 +104,8 @@ def kernels_of_both(found: Mapping[str, Any]) -> str:
         )
         ratios = [other / own for own, other in zip(cpu["0"], cpu["1"], strict=True)]
         medians = (statistics.median(kind[one]) for kind in (seconds, cpu) for one in kind)
-        span = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
-        rows.append((cases.CASES[name].title, *(f"{value:.2f}" for value in medians), span))
+        figures = (f"{value:.2f}" for value in medians)
+        rows.append((cases.CASES[name].title, *figures, ratio(ratios)))
     columns = [
         f"{kind}, {own}" for kind in ("seconds", "CPU s") for own in onednn.SETTINGS.values()
     ]

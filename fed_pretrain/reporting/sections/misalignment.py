@@ -1,15 +1,19 @@
-"""Misaligned filters by round, and how many a start has."""
+"""Misaligned filters by round, and how many a start has in which layer."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
 
 from fed_pretrain.reporting import captions
 from fed_pretrain.reporting.charts.curves import Curves, Panel, PanelRow
 from fed_pretrain.reporting.claims.block import first
+from fed_pretrain.reporting.estimates import over_seeds
 from fed_pretrain.reporting.naming import Names, cells
 from fed_pretrain.reporting.part import Section
-from fed_pretrain.reporting.results import Study
+from fed_pretrain.reporting.results import Run, Study, unique
 from fed_pretrain.reporting.sections import findings
 from fed_pretrain.reporting.sections.alignment import SMALL
 from fed_pretrain.reporting.shown import lines, shown, table
-from fed_pretrain.reporting.table import LOWEST, Table, file_name
+from fed_pretrain.reporting.table import LOWEST, Cell, Table, file_name
 
 SHARE = "misaligned_share"
 
@@ -35,7 +39,7 @@ def misalignment_section(study: Study) -> Section | None:
         ),
         text,
         [_chart(study, task) for task in measured],
-        [_table(study, task) for task in measured],
+        [one for task in measured for one in (_table(study, task), _by_layer(study, task))],
         topic="Why: misaligned filters",
     )
 
@@ -56,3 +60,37 @@ def _chart(study: Study, task: str) -> Curves:
 def _table(study: Study, task: str) -> Table:
     told = "misaligned share at round 0, with its 95 % interval over seeds"
     return table(study, task, "misaligned_at_start", told, LOWEST, first(SHARE))
+
+
+def _by_layer(study: Study, task: str) -> Table:
+    """A row a layer, from the input to the head; a column a start and cell."""
+    places = cells(study, task)
+    columns = {
+        f"{one.name}, {label}" if len(places) > 1 else one.name: one.runs(**wanted)
+        for one in shown(study, task)
+        for label, wanted in places
+    }
+    layers = unique(layer for runs in columns.values() for run in runs for layer in _layers(run))
+    rows: list[list[Cell]] = [
+        [layer, *(over_seeds(runs, _at_start_of(layer)) for runs in columns.values())]
+        for layer in layers
+    ]
+    return Table(
+        file_name(f"misaligned_by_layer_{task}"),
+        f"{Names(study).task(task)}: misaligned share at round 0 by layer, from the input to the"
+        " head, with its 95 % interval over seeds",
+        ["layer", *columns],
+        rows,
+    )
+
+
+def _layers(run: Run) -> Mapping[str, Sequence[float]]:
+    """Of each layer its shares, a number a probed round."""
+    content = run.probe("misalignment") or {}
+    definitions = content.get("definitions", {})
+    found: Mapping[str, Sequence[float]] = definitions.get("live", {}).get("layers", {})
+    return found
+
+
+def _at_start_of(layer: str) -> Callable[[Run], float]:
+    return lambda run: next(iter(_layers(run).get(layer, ())), math.nan)

@@ -38,7 +38,13 @@ def means(row):
 
 
 def misaligned(at_start):
-    return {"misalignment": {"rounds": [0, 4], "total": [at_start, 0.0]}}
+    layers = {"first": [at_start + 0.1, 0.0], "second": [at_start - 0.1, 0.0]}
+    found = {
+        "rounds": [0, 4],
+        "total": [at_start, 0.0],
+        "definitions": {"live": {"layers": layers}},
+    }
+    return {"misalignment": found}
 
 
 def test_misaligned_filters_have_a_panel_and_a_row_for_each_partition(tmp_path):
@@ -59,6 +65,12 @@ def test_misaligned_filters_have_a_panel_and_a_row_for_each_partition(tmp_path):
     assert [means(row)[:2] for row in rows] == [["iid", 0.55], ["skewed", 0.65]]
     assert means(rows[0])[2] == 0.35
     assert not rows[1][2].known
+    by_layer = section.tables[1]
+    assert by_layer.header[:3] == ["layer", "random weights, iid", "random weights, skewed"]
+    assert [means(row)[:4] for row in by_layer.rows] == [
+        ["first", 0.65, 0.75, 0.45],
+        ["second", 0.45, 0.55, 0.25],
+    ]
 
 
 def test_fine_tuning_is_a_row_a_way_of_training_and_a_column_a_start(tmp_path):

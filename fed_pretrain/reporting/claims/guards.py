@@ -35,12 +35,19 @@ def moved(name: str, y: np.ndarray, y_before: np.ndarray, margin: float, chance:
 
 
 def failures(block: Block, sides: Sequence[str], chance: Chance) -> dict[str, set[int]]:
-    """By side, the seeds in which a run failed: not finite, or untrained where most seeds train."""
+    """By side, the seeds in which a run failed: not finite, or untrained where most seeds train.
+
+    Where most runs of one side do not train, no run of another has failed for ending like them:
+    to leave its seed out would flatter the other side.
+    """
+    ends = {side: block.values(side) for side in sides}
+    usual = [
+        np.nanmedian(np.where(np.isfinite(y), y, chance.accuracy), axis=0) for y in ends.values()
+    ]
+    most_train = np.min(usual, axis=0) >= chance.line
     found = {}
-    for side in sides:
-        y = block.values(side)
-        usual = np.nanmedian(np.where(np.isfinite(y), y, chance.accuracy), axis=0)
-        bad = ~np.isfinite(y) | ((y < chance.line) & (usual >= chance.line))
+    for side, y in ends.items():
+        bad = ~np.isfinite(y) | ((y < chance.line) & most_train)
         found[side] = {seed for seed, row in zip(block.seeds, bad, strict=True) if row.any()}
     return found
 

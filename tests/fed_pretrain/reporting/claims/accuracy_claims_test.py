@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from fed_pretrain.reporting.claims import accuracy_claims
@@ -83,6 +84,16 @@ def test_a_failed_seed_is_counted_beside_those_that_train(tmp_path):
     failed = "failed: 1/5 random weights (at most 66%), 0/5 digits (at most 45%)"
     assert f"of the seeds that train; {failed}" in found.notes
     assert not found.guards
+
+
+def test_no_seed_is_left_out_for_ending_as_all_runs_of_the_other_start_do(tmp_path):
+    finals = {
+        ("random", "fedavg"): [0.15, 0.16, 0.14, 0.15, 0.16],
+        ("digits", "fedavg"): [0.5, 0.52, 0.15, 0.51, 0.5],
+    }
+    found = measured(toy_study.study(toy_study.cells(tmp_path, finals)), accuracy_claims.ACCURACY)
+    assert found.values[2] == pytest.approx(0.01)
+    assert found.estimate == pytest.approx(np.mean([0.35, 0.36, 0.01, 0.36, 0.34]))
 
 
 def test_failed_runs_that_turn_the_sign_leave_a_row_open(tmp_path):

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from fed_pretrain.reporting import captions
-from fed_pretrain.reporting.charts.curves import Curves, Panel, PanelRow
+from fed_pretrain.reporting.charts.curves import Curves, Panel, PanelRow, line_of
 from fed_pretrain.reporting.claims.block import first
 from fed_pretrain.reporting.estimates import over_seeds
 from fed_pretrain.reporting.naming import Names, cells
@@ -38,7 +38,7 @@ def misalignment_section(study: Study) -> Section | None:
             "Misaligned filters",
         ),
         text,
-        [_chart(study, task) for task in measured],
+        [one for task in measured for one in (_chart(study, task), _chart_by_layer(study, task))],
         [one for task in measured for one in (_table(study, task), _by_layer(study, task))],
         topic="Why: misaligned filters",
     )
@@ -60,6 +60,21 @@ def _chart(study: Study, task: str) -> Curves:
 def _table(study: Study, task: str) -> Table:
     told = "misaligned share at round 0, with its 95 % interval over seeds"
     return table(study, task, "misaligned_at_start", told, LOWEST, first(SHARE))
+
+
+def _chart_by_layer(study: Study, task: str) -> Curves:
+    panels = []
+    for label, wanted in cells(study, task):
+        starts = ((one, one.runs(**wanted)) for one in shown(study, task))
+        drawn = (line_of(runs, _by_depth, one.name, one.colour) for one, runs in starts)
+        panels.append(Panel(label, tuple(line for line in drawn if line is not None)))
+    caption = (
+        f"{Names(study).task(task)}: share of misaligned (filter, class) pairs at round 0, by layer"
+        " from the input to the head; band: lowest to highest run."
+    )
+    row = PanelRow("misaligned share", tuple(panels), from_zero=True)
+    name = file_name(f"misalignment_by_layer_{task}")
+    return Curves(name, caption, (row,), x_name="layer", frame=SMALL)
 
 
 def _by_layer(study: Study, task: str) -> Table:
@@ -90,6 +105,12 @@ def _layers(run: Run) -> Mapping[str, Sequence[float]]:
     definitions = content.get("definitions", {})
     found: Mapping[str, Sequence[float]] = definitions.get("live", {}).get("layers", {})
     return found
+
+
+def _by_depth(run: Run) -> tuple[list[int], list[float]]:
+    """The number of each layer, and its share at round 0."""
+    at_start = [shares[0] for shares in _layers(run).values() if shares]
+    return list(range(1, len(at_start) + 1)), at_start
 
 
 def _at_start_of(layer: str) -> Callable[[Run], float]:

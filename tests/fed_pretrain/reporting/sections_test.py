@@ -65,6 +65,11 @@ def test_misaligned_filters_have_a_panel_and_a_row_for_each_partition(tmp_path):
     assert [means(row)[:2] for row in rows] == [["iid", 0.55], ["skewed", 0.65]]
     assert means(rows[0])[2] == 0.35
     assert not rows[1][2].known
+    (row,) = section.figures[1].rows
+    assert [(line.x, line.mean) for line in row.panels[0].lines] == [
+        ((1, 2), pytest.approx((0.65, 0.45))),
+        ((1, 2), pytest.approx((0.45, 0.25))),
+    ]
     by_layer = section.tables[1]
     assert by_layer.header[:3] == ["layer", "random weights, iid", "random weights, skewed"]
     assert [means(row)[:4] for row in by_layer.rows] == [

@@ -17,6 +17,7 @@ import os
 import re
 import resource
 import sys
+import tempfile
 import time
 import traceback
 from pathlib import Path
@@ -33,6 +34,8 @@ from tools import page_tables
 RECORDS = Path(__file__).with_name("fuzzed")
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
 _HEADER = ("reader", "parsed by", "CPU seconds", "files tried", "kept", "findings")
+# Files are written by the thousand a second, which a disk would wait for.
+_MEMORY = "/dev/shm"
 _TURN = 60
 _PATIENCE = 120
 _MOST_KEPT = 500
@@ -54,6 +57,8 @@ def main() -> int:
     machine.announce()
     command_line.quiet_libraries()
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    if os.access(_MEMORY, os.W_OK):
+        tempfile.tempdir = _MEMORY
     options.corpora.mkdir(parents=True, exist_ok=True)
     RECORDS.mkdir(exist_ok=True)
     names = options.only.split(",") if options.only else list(READERS)
@@ -73,32 +78,8 @@ def _turn(name: str, options: argparse.Namespace) -> None:
     """A minute of one reader, in a fork, whose end says what became of it."""
     found = _found(name)
     seconds = min(_TURN, options.seconds - found["seconds"])
-    last, result = (options.corpora / f"{_file_name(name)}.{end}" for end in ("last", "turn"))
-    sys.stdout.flush()
-    child = os.fork()
-    if child == 0:
-        limit = int(seconds) + _PATIENCE + int(time.process_time())
-        resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
-        try:
-            _try_for(name, seconds, found["inputs"], last, result)
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    if status:
-        why = f"ended with {os.waitstatus_to_exitcode(status)}"
-        kept = options.corpora / f"{_file_name(name)}.{len(found['findings'])}.finding"
-        kept.write_bytes(last.read_bytes())
-        found["findings"].append(f"{why}: {kept.name}")
-        found["inputs"] += 1  # Another seed next time.
-    else:
-        turn = json.loads(result.read_text())
-        added = {key: found[key] + turn[key] for key in ("seconds", "inputs")}
-        found = {**found, **added, "kept": max(found["kept"], turn["kept"])}
-    maker = _maker()
-    if maker not in found["made"]:
-        found["made"].append(maker)
+    with tempfile.TemporaryDirectory() as scratch:
+        _add_turn(name, found, seconds, Path(scratch), options.corpora)
     files.write_json(_record(name), found)
     print(
         f"{name}: {found['inputs']:,} files in {found['seconds']:.0f} s, "
@@ -107,10 +88,42 @@ def _turn(name: str, options: argparse.Namespace) -> None:
     )
 
 
-def _try_for(name: str, seconds: float, seed: int, last: Path, result: Path) -> None:
+def _add_turn(
+    name: str, found: dict[str, Any], seconds: float, scratch: Path, corpora: Path
+) -> None:
+    last, result = scratch / "last", scratch / "turn"
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        limit = int(seconds) + _PATIENCE + int(time.process_time())
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
+        tempfile.tempdir = str(scratch)  # Nothing stays if this process falls over.
+        try:
+            _try_for(name, seconds, found["inputs"], _corpus(corpora, name), last, result)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    if status:
+        why = f"ended with {os.waitstatus_to_exitcode(status)}"
+        kept = corpora / f"{_file_name(name)}.{len(found['findings'])}.finding"
+        kept.write_bytes(last.read_bytes())
+        found["findings"].append(f"{why}: {kept.name}")
+        found["inputs"] += 1  # Another seed next time.
+    else:
+        turn = json.loads(result.read_text())
+        found["seconds"] += turn["seconds"]
+        found["inputs"] += turn["inputs"]
+        found["kept"] = max(found["kept"], turn["kept"])
+    maker = _maker()
+    if maker not in found["made"]:
+        found["made"].append(maker)
+
+
+def _try_for(name: str, seconds: float, seed: int, corpus: Path, last: Path, result: Path) -> None:
     reader = READERS[name]
     generator = np.random.default_rng([seed, *name.encode()])
-    corpus = _corpus(last.parent, name)
     corpus.mkdir(exist_ok=True)
     sound = reader.sound()
     kept = [sound, *(path.read_bytes() for path in sorted(corpus.iterdir()))]

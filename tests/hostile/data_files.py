@@ -282,6 +282,7 @@ CASES: dict[str, Case] = {
     "a JSON field of 5000 digits that is missing": _jsonl(
         _row(**{"9" * 5000: 1}) + _row(), "missing_field"
     ),
+    "JSON of a column with a line break": _jsonl(b'{"a\\nb": 0}\n', r"of 'a\\nb'"),
     "a JSON client that is missing": _jsonl(LINES + b'{"label": 1}\n', "missing_field"),
     "a JSON client of a list": _jsonl(LINES + b'{"client_id": [1], "label": 1}\n', "is not a name"),
     "a JSON label of a half": _jsonl(LINES * 120 + _row(label=0.5), "not a whole number"),

@@ -127,7 +127,7 @@ def first(rows: Iterable[Mapping[str, Feature]]) -> list[Mapping[str, Feature]]:
 
 def _require(column: str, option: str, names: Sequence[str]) -> None:
     if column and column not in names:
-        there = ", ".join(name[:_SHOWN] for name in names[:_SHOWN])
+        there = ", ".join(repr(name[:_SHOWN]) for name in names[:_SHOWN])
         raise UserError(
             f"--source_options={option}={column}: no such column (of {there})"
             + ("; set client= for data without clients" if option == "client" else "")

@@ -137,7 +137,7 @@ def _misfit(table: pa.Table, split: Split) -> str | None:
     found = dict(zip(names, types, strict=True))
     labels = found.pop(_LABELS, None)
     if found != _TYPES or len(set(names)) != len(names):
-        return f"its columns are {', '.join(names)}"
+        return f"its columns are {', '.join(map(repr, names))}"
     if labels is not None and labels != pa.list_(pa.int32(), getattr(labels, "list_size", 0)):
         return f"its {_LABELS} are {labels}"
     flat = [table[_LABELS].combine_chunks().flatten()] if labels is not None else []

@@ -519,6 +519,12 @@ CASES: dict[str, Case] = {
     "SQLite of another schema": Case(
         "femnist_tff", "a.sqlite", _sqlite("CREATE TABLE a (b)"), "Federated's schema"
     ),
+    "SQLite of a damaged table with a line break": Case(
+        "femnist_tff", "a.sqlite",
+        _sqlite("CREATE TABLE a (b)", "PRAGMA writable_schema = ON",
+                "UPDATE sqlite_master SET name = 'a' || char(10) || 'b', sql = 'none'"),
+        r"malformed database schema \(a b\)",
+    ),
     "SQLite whose table is a program without end": Case(
         "femnist_tff", "a.sqlite", _sqlite(_ENDLESS, _CLIENTS), "Federated's schema"
     ),

@@ -222,4 +222,5 @@ def _refusing_damage(path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is damaged or not an SQLite file: {error}") from error
+        why = " ".join(str(error).split())
+        raise UserError(f"{path} is damaged or not an SQLite file: {why}") from error

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from fed_pretrain.reporting import captions
-from fed_pretrain.reporting.charts.curves import Curves, Panel, PanelRow, line_of
+from fed_pretrain.reporting.charts.curves import Curves, Panel, PanelRow, Series, line_of
 from fed_pretrain.reporting.claims.block import first
 from fed_pretrain.reporting.estimates import over_seeds
 from fed_pretrain.reporting.naming import Names, cells
@@ -12,7 +12,7 @@ from fed_pretrain.reporting.part import Section
 from fed_pretrain.reporting.results import Run, Study, unique
 from fed_pretrain.reporting.sections import findings
 from fed_pretrain.reporting.sections.alignment import SMALL
-from fed_pretrain.reporting.shown import lines, shown, table
+from fed_pretrain.reporting.shown import shown, table
 from fed_pretrain.reporting.table import LOWEST, Cell, Table, file_name
 
 SHARE = "misaligned_share"
@@ -38,43 +38,36 @@ def misalignment_section(study: Study) -> Section | None:
             "Misaligned filters",
         ),
         text,
-        [one for task in measured for one in (_chart(study, task), _chart_by_layer(study, task))],
+        [one for task in measured for one in _charts(study, task)],
         [one for task in measured for one in (_table(study, task), _by_layer(study, task))],
         topic="Why: misaligned filters",
     )
 
 
-def _chart(study: Study, task: str) -> Curves:
-    panels = tuple(
-        Panel(label, lines(((one, one.runs(**wanted)) for one in shown(study, task)), SHARE))
-        for label, wanted in cells(study, task)
-    )
-    caption = (
-        f"{Names(study).task(task)}: share of misaligned (filter, class) pairs;"
-        f" {captions.setting(study, task)}; band: lowest to highest run."
-    )
-    row = PanelRow("misaligned share", panels, from_zero=True)
-    return Curves(file_name(f"misalignment_{task}"), caption, (row,), frame=SMALL)
+def _charts(study: Study, task: str) -> list[Curves]:
+    pairs = f"{Names(study).task(task)}: share of misaligned (filter, class) pairs"
+    band = "band: lowest to highest run."
+    by_round = f"{pairs}; {captions.setting(study, task)}; {band}"
+    by_layer = f"{pairs} at round 0, by layer from the input to the head; {band}"
+    return [
+        _chart(study, task, "misalignment", by_round, lambda run: run.series(SHARE), "round"),
+        _chart(study, task, "misalignment_by_layer", by_layer, _by_depth, "layer"),
+    ]
+
+
+def _chart(study: Study, task: str, name: str, caption: str, series: Series, x_name: str) -> Curves:
+    panels = []
+    for label, wanted in cells(study, task):
+        starts = ((one, one.runs(**wanted)) for one in shown(study, task))
+        drawn = (line_of(runs, series, one.name, one.colour) for one, runs in starts)
+        panels.append(Panel(label, tuple(line for line in drawn if line is not None)))
+    row = PanelRow("misaligned share", tuple(panels), from_zero=True)
+    return Curves(file_name(f"{name}_{task}"), caption, (row,), x_name=x_name, frame=SMALL)
 
 
 def _table(study: Study, task: str) -> Table:
     told = "misaligned share at round 0, with its 95 % interval over seeds"
     return table(study, task, "misaligned_at_start", told, LOWEST, first(SHARE))
-
-
-def _chart_by_layer(study: Study, task: str) -> Curves:
-    panels = []
-    for label, wanted in cells(study, task):
-        starts = ((one, one.runs(**wanted)) for one in shown(study, task))
-        drawn = (line_of(runs, _by_depth, one.name, one.colour) for one, runs in starts)
-        panels.append(Panel(label, tuple(line for line in drawn if line is not None)))
-    caption = (
-        f"{Names(study).task(task)}: share of misaligned (filter, class) pairs at round 0, by layer"
-        " from the input to the head; band: lowest to highest run."
-    )
-    row = PanelRow("misaligned share", tuple(panels), from_zero=True)
-    name = file_name(f"misalignment_by_layer_{task}")
-    return Curves(name, caption, (row,), x_name="layer", frame=SMALL)
 
 
 def _by_layer(study: Study, task: str) -> Table:

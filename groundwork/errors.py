@@ -10,6 +10,7 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 _LONGEST_LINE = 900
+_LONGEST_WORDS = 300
 
 
 class UserError(Exception):
@@ -29,6 +30,13 @@ _PASSWORD = re.compile(r"(\w://)[^/@\s]*:[^/@\s]*@")
 def without_passwords(text: str) -> str:
     """Words of another library, which may quote an address with the user's password in it."""
     return _PASSWORD.sub(r"\1***@", text)
+
+
+def words_of(error: object) -> str:
+    """What another library says of its failure: one line, which a sentence of ours may quote."""
+    said = error.args[0] if isinstance(error, KeyError) and error.args else error
+    words = " ".join(str(said).split()) or type(error).__name__
+    return without_passwords(words)[:_LONGEST_WORDS]
 
 
 def nearest(word: str, words: Sequence[str]) -> str:

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from groundwork import checksums, from_json
-from groundwork.errors import UserError
+from groundwork.errors import UserError, words_of
 from groundwork.files import replacing
 
 PREFIX = "hub:"
@@ -144,7 +144,7 @@ def _download(wanted: _Wanted, files: Sequence[str]) -> Path:
         except UserError:
             raise
         except Exception as error:  # huggingface_hub raises what its HTTP library does
-            reason = str(getattr(error, "reason", error)).strip().splitlines()[0][:200]
+            reason = words_of(getattr(error, "reason", error))
     if way is None:
         reason = f"{OFFLINE_VARIABLE} is set"
     raise UserError(

@@ -16,13 +16,12 @@ from typing import IO, Any, ClassVar
 
 import numpy as np
 
-from groundwork.errors import UserError
+from groundwork.errors import UserError, words_of
 
 Allowed = Mapping[tuple[str, str], Any]
 """(module, name) as written in the pickle -> the object that stands in for it."""
 
 _NUMBERS = re.compile(r"[<=|]?([fiu][1248]|b1|f16)")
-_LONGEST_WHY = 300
 
 
 class _Dtype:
@@ -192,5 +191,4 @@ def load(
     except MemoryError as error:
         raise UserError(f"{name}: this pickle does not fit into the memory") from error
     except Exception as error:  # a hostile or damaged pickle can raise anything
-        why = str(error)[:_LONGEST_WHY] or type(error).__name__
-        raise UserError(f"{name}: this pickle is refused: {why}") from error
+        raise UserError(f"{name}: this pickle is refused: {words_of(error)}") from error

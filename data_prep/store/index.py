@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from data_prep.store.manifest import Split, StoredFile, stored_file
 from groundwork import files
-from groundwork.errors import UserError
+from groundwork.errors import UserError, words_of
 
 COLUMNS = (
     ("client_id", pa.string(), "The client."),
@@ -125,7 +125,7 @@ def read(folder: Path, split: Split) -> ClientIndex:
         table.validate(full=True)  # Names and texts may be no UTF-8.
         wrong = _misfit(table, split)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        wrong = str(error).splitlines()[0][:200]
+        wrong = words_of(error)
     if wrong:
         raise UserError(f"{path} is not an index of ours ({wrong}); do not use it")
     return ClientIndex(table)

@@ -12,7 +12,7 @@ import time
 import numpy as np
 
 from groundwork import command_line
-from groundwork.errors import UserError
+from groundwork.errors import UserError, words_of
 from groundwork.untyped import Json, Process
 
 CLIENTS = 4
@@ -126,7 +126,7 @@ def try_device(name: str) -> dict[str, Json]:
             row = tf.nn.conv2d(tf.ones([1, 3, 3, 1]), tf.ones([3, 3, 1, 4]), 1, "VALID")
             product = tf.matmul(tf.reshape(row, [1, 4]), tf.ones([4, 1]))
     except (tf.errors.OpError, ValueError) as error:
-        return {"error": str(error).splitlines()[0][:200]}
+        return {"error": words_of(error)}
     if not product.device.endswith(name):
         return {
             "error": f"{name} was asked, {product.device.rpartition('device:')[2]} did the work"

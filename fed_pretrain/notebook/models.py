@@ -9,7 +9,7 @@ from fed_pretrain.notebook.argument_errors import ArgumentError, naming
 from fed_pretrain.notebook.clients import Clients
 from fed_pretrain.tasks import own_model
 from fed_pretrain.tasks.own_model import OwnModel
-from groundwork.errors import UserError
+from groundwork.errors import UserError, words_of
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -116,9 +116,8 @@ def _flat(model: "tf.keras.Model", clients: Clients) -> "tf.keras.Model":
     try:
         outputs = model(row)
     except Exception as error:  # As above.
-        why = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ArgumentError(
-            f"model: it cannot read examples of shape {list(clients.x_shape)} ({why})"
+            f"model: it cannot read examples of shape {list(clients.x_shape)} ({words_of(error)})"
         ) from None
     if isinstance(model, tf.keras.Sequential):
         return model

@@ -14,7 +14,7 @@ import h5py
 
 from fed_pretrain.models import keras_parts
 from groundwork import memory
-from groundwork.errors import UserError
+from groundwork.errors import UserError, words_of
 from groundwork.untyped import Json
 
 if TYPE_CHECKING:
@@ -40,8 +40,9 @@ def read(path: Path) -> "tf.keras.Model":
             raise ValueError(f"its weights take {size / 1e9:,.0f} GB, more than this machine has")
         return tf.keras.models.model_from_json(text)
     except Exception as error:  # Keras raises whatever a layer's constructor does.
-        why = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UserError(f"--model=keras:{path}: Keras cannot build it ({why})") from error
+        raise UserError(
+            f"--model=keras:{path}: Keras cannot build it ({words_of(error)})"
+        ) from error
 
 
 def _description(path: Path) -> Json:

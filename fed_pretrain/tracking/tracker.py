@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from fed_pretrain.tracking.follower import FollowedRun, Follower, Row
 from groundwork import files, from_json
-from groundwork.errors import without_passwords
+from groundwork.errors import words_of
 from groundwork.settings import setting
 from groundwork.untyped import Json
 
@@ -92,9 +92,8 @@ class Guarded(Follower):
             call()
         except Exception as error:
             self._works = False
-            why = without_passwords(str(error)).strip().splitlines() or [type(error).__name__]
             print(
                 f"warning: --track={self._tracker.name} failed and is off for the rest of this run "
-                f"({why[0][:200]}); the run goes on",
+                f"({words_of(error)}); the run goes on",
                 file=sys.stderr,
             )

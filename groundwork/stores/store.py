@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from groundwork.errors import UserError, without_passwords
+from groundwork.errors import UserError, words_of
 from groundwork.stores import schemes
 from groundwork.untyped import FileSystem, Json
 
 Value = TypeVar("Value")
 _PAUSES = (0.5, 2.0, 5.0)
-_LONGEST_WHY = 200
 _TOKENS = ("ETag", "etag", "generation", "md5Hash", "checksum", "mtime", "LastModified", "created")
 
 
@@ -155,11 +154,9 @@ def _call(url: str, action: Callable[[FileSystem, str], Value], *, writes: bool 
 
 
 def _refusal(url: str, error: Exception) -> UserError:
-    why = " ".join((str(error).strip() or type(error).__name__).split())
-    why = without_passwords(why)[:_LONGEST_WHY]
     return UserError(
-        f"{url}: the store refused {len(_PAUSES) + 1} times ({why}); what it holds is whole: check"
-        " the address and your credentials, and give the same command again"
+        f"{url}: the store refused {len(_PAUSES) + 1} times ({words_of(error)}); what it holds is"
+        " whole: check the address and your credentials, and give the same command again"
     )
 
 

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import yaml
 
-from groundwork.errors import UserError, nearest
+from groundwork.errors import UserError, nearest, words_of
 from groundwork.untyped import Json
 
 _LONGEST = 64 << 10
 _MOST_NODES = 100_000
-_LONGEST_WHY = 200
 _MERGE = "tag:yaml.org,2002:merge"
 
 # The keys that lead to a value, from the top; a number in a list is its index.
@@ -98,7 +97,7 @@ class _NotYaml(Exception):
     """What is wrong with a text, and the line where that is known."""
 
     def __init__(self, why: str, line: int | None = None) -> None:
-        super().__init__(why.splitlines()[0][:_LONGEST_WHY])
+        super().__init__(words_of(why))
         self.line = line
 
 

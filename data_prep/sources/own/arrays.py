@@ -17,7 +17,7 @@ from data_prep.sources.source import Source, SourceReader
 from data_prep.sources.work_units import WorkUnit, input_files
 from data_prep.store.features import MOST_LABELS, SPLITS, FeatureSpec
 from groundwork import memory
-from groundwork.errors import UserError
+from groundwork.errors import UserError, words_of
 from groundwork.untyped import Json
 
 ROWS_A_UNIT = 10_000
@@ -132,8 +132,9 @@ def _arrays(path: str, modified: int) -> Mapping[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as arrays:
             return {name: _plain(arrays[name]) for name in arrays.files}
     except Exception as error:  # A damaged archive can raise anything.
-        why = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UserError(f"--input={path}: is not an .npz file of plain arrays ({why})") from error
+        raise UserError(
+            f"--input={path}: is not an .npz file of plain arrays ({words_of(error)})"
+        ) from error
 
 
 def _plain(array: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from data_prep.sources.source import SourceReader
 from data_prep.sources.work_units import WorkUnit, input_files, slices
 from data_prep.store.examples import varint
 from data_prep.store.features import FeatureSpec
-from groundwork.errors import NO_ROOM, UserError, of_system
+from groundwork.errors import NO_ROOM, UserError, of_system, words_of
 from groundwork.files import replacing
 from groundwork.progress import Progress
 from groundwork.untyped import Feature, Json
@@ -222,5 +222,4 @@ def _refusing_damage(path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, UnicodeDecodeError) as error:
-        why = " ".join(str(error).split())
-        raise UserError(f"{path} is damaged or not an SQLite file: {why}") from error
+        raise UserError(f"{path} is damaged or not an SQLite file: {words_of(error)}") from error

@@ -31,7 +31,7 @@ from fed_pretrain.executors.executor_options import DEFAULT, ExecutorOptions
 from fed_pretrain.executors.graphs import graph_spec, structures
 from fed_pretrain.executors.graphs.map_reduce import MapReduceProgram, Tap, compile_program
 from groundwork import files, owners, worker_errors
-from groundwork.errors import UserError
+from groundwork.errors import UserError, words_of
 from groundwork.stores import mirror
 from groundwork.untyped import Computation, Leaf, Nested, Process, State
 
@@ -330,8 +330,7 @@ def _told(runner: str) -> Iterator[None]:
     try:
         yield
     except _ENGINE_FAILED as error:
-        sentence = " ".join(str(error).split())[:300] or "it does not answer"
-        raise UserError(f"--runner={runner}: the engine failed: {sentence}") from error
+        raise UserError(f"--runner={runner}: the engine failed: {words_of(error)}") from error
     except (UserError, RuntimeError) as error:
         raise worker_errors.raised(error) or error from error
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from fed_pretrain.executors.graphs import bfloat16, graph_spec, structures
 from fed_pretrain.executors.graphs.graph_spec import GraphSpec
-from groundwork.errors import UserError
+from groundwork.errors import UserError, words_of
 from groundwork.untyped import Computation, Leaf, Nested, Proto
 
 CLIENT_STATE = "client_state"
@@ -76,7 +76,7 @@ def form_of(computation: Computation) -> Proto:
     except Exception as error:  # TFF raises whatever its compiler stumbles over
         raise NotMapReduce(
             "this computation has no map-reduce form and cannot run on --executor=device or beam "
-            f"(--executor=native can): {_first_line(error)}"
+            f"(--executor=native can): {words_of(error)}"
         ) from error
 
 
@@ -140,8 +140,3 @@ def _find_tap(tree: structures.Tree, start: int) -> Tap | None:
             return inner
         start = stop
     return None
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip() or type(error).__name__
-    return " ".join(text.split())[:300]

@@ -19,12 +19,11 @@ from fed_pretrain.executors.graphs import graph_spec, structures
 from fed_pretrain.executors.graphs.graph_import import ImportedGraph
 from fed_pretrain.executors.graphs.graph_spec import GraphSpec
 from fed_pretrain.executors.graphs.map_reduce import MapReduceProgram
-from groundwork.errors import UserError
+from groundwork.errors import UserError, words_of
 from groundwork.untyped import Computation
 
 Arrays = Sequence[np.ndarray]
 Forms = tuple[tuple[str, tuple[int, ...]], ...]
-_FIRST_LINE = 300
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,10 +118,9 @@ class ClientStep:
             )
             hlo = tensorflow_private.lowered(concrete)
         except (tf.errors.OpError, ValueError, TypeError) as error:
-            reason = " ".join(str(error).split())[:_FIRST_LINE]
             raise UserError(
                 f"--executor=pjrt: XLA cannot compile this client work (--executor=device runs it):"
-                f" {reason}"
+                f" {words_of(error)}"
             ) from error
         name = hashlib.sha256(f"{self._digest} {forms}".encode()).hexdigest()
         return LoweredStep(name, hlo, counted[-1])

@@ -21,6 +21,7 @@ import numpy as np
 from fed_pretrain.executors.pjrt import cohort_program
 from fed_pretrain.executors.pjrt.channel import Channel, Closed
 from fed_pretrain.executors.pjrt.versions import PROTOCOL
+from groundwork.errors import words_of
 from groundwork.untyped import Json, Nested
 
 Arrays = list[np.ndarray]
@@ -119,8 +120,7 @@ def serve(channel: Channel, worker: Worker) -> NoReturn:
         except Exception as error:
             traceback.print_exc()  # into the log that the executor quotes
             sys.stderr.flush()
-            text = " ".join(f"{type(error).__name__}: {error}".split())
-            reply, results = {"error": text[:500]}, []
+            reply, results = {"error": f"{type(error).__name__}: {words_of(error)}"}, []
         channel.send(reply, results)
 
 

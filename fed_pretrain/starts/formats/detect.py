@@ -16,14 +16,13 @@ from fed_pretrain.starts.formats import (
 )
 from fed_pretrain.starts.formats.source_file import SourceFile
 from groundwork import array_file, hub
-from groundwork.errors import UserError
+from groundwork.errors import UserError, words_of
 from groundwork.stores import mirror
 
 _KNOWN = (
     "Keras .h5, .keras, SavedModel, TensorFlow checkpoint, a run's .ckpt, PyTorch .pth/.bin, "
     ".safetensors, .npz"
 )
-_LONGEST_WHY = 300
 _IN_FOLDERS = (
     "model.safetensors",
     hub.SHARDS,
@@ -46,9 +45,8 @@ def read(path: str) -> SourceFile:
     except MemoryError as error:
         raise UserError(f"{path}: this {kind} file does not fit into the memory") from error
     except Exception as error:  # a hostile or damaged file can raise anything
-        why = (str(error).strip("'\"\n") or type(error).__name__).splitlines()[0][:_LONGEST_WHY]
         raise UserError(
-            f"{path}: not a whole {kind} file, it is damaged or truncated ({why})"
+            f"{path}: not a whole {kind} file, it is damaged or truncated ({words_of(error)})"
         ) from error
     if not tensors:
         raise UserError(f"{path}: this {kind} file holds no tensors")

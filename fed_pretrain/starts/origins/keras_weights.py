@@ -5,7 +5,7 @@ import os
 from fed_pretrain.models import keras_application
 from fed_pretrain.starts import weight_names
 from fed_pretrain.starts.formats.source_file import SourceFile
-from groundwork.errors import UserError, check_choice
+from groundwork.errors import UserError, check_choice, words_of
 
 
 def check(name: str) -> None:
@@ -27,7 +27,7 @@ def read(name: str, model_name: str) -> SourceFile:
         folder = os.path.join(os.path.expanduser("~"), ".keras", "models")
         raise UserError(
             f"--start=keras:{name}: not on this machine and not to be downloaded "
-            f"({str(error).splitlines()[0]}): put Keras' file into {folder}, or give "
+            f"({words_of(error)}): put Keras' file into {folder}, or give "
             "--start=checkpoint:FILE.h5"
         ) from error
     tensors = {w.name: w.variable.numpy() for w in weight_names.named_weights(model)}

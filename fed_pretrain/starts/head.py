@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from fed_pretrain.starts import weight_names
 from fed_pretrain.starts.mapping.translation import Translation
-from groundwork import from_json
-from groundwork.errors import UserError
+from groundwork import from_json, named_text
+from groundwork.errors import UserError, words_of
 
 IMAGENET = "imagenet1k"
 
@@ -88,9 +88,9 @@ def cut(tensor: np.ndarray, indices: Sequence[int]) -> np.ndarray:
 
 def _class_map(file: str) -> Mapping[str, int]:
     try:
-        known = from_json.file(pathlib.Path(file))
-    except (OSError, ValueError) as error:
-        raise UserError(f"--start_head_classes={file}: cannot be read ({error})") from error
+        known = from_json.text(named_text.read("--start_head_classes", pathlib.Path(file)))
+    except ValueError as error:
+        raise UserError(f"--start_head_classes={file} is not JSON: {words_of(error)}") from error
     if isinstance(known, list):
         known = {name: index for index, name in enumerate(known)}
     if not isinstance(known, dict):

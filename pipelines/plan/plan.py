@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from groundwork import named_text
 from groundwork.errors import UserError, nearest
 from groundwork.untyped import Json
 from pipelines.plan import intervals, limits, looks, plan_checks
@@ -150,12 +151,7 @@ def read(
 ) -> Document:
     """The same before it is built: it knows where each of its values was written."""
     path = _locate(name_or_path)
-    try:
-        document = Document(path, path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"--plan: cannot read {path} ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"--plan: {path} is not UTF-8 text") from error
+    document = Document(path, named_text.read("--plan", path))
     for override in overrides:
         document.override(override)
     plan_checks.check(document)

@@ -42,6 +42,7 @@ def make_world(folder: Path) -> dict[str, str]:
         "name: x\ntitle: x\nquestion: x\ntasks:\n  ..: {task: digits, starts: {a: {start: random}}}"
         "\nalgorithms: {a: {algorithm: fedavg}}\n"
     )
+    (folder / "endless.yaml").symlink_to("/dev/zero")
     (folder / "flags").write_text("--flagfile=flags\n")
     (folder / "dataset").mkdir()
     (folder / "dataset" / "manifest.json").write_text("{}")
@@ -169,9 +170,10 @@ FAST: list[Command] = [
         STUDY, ("--plan=quickstart", "--workdir=w", "--list_steps", "--step=report"), "exclude"
     ),
     Command(STUDY, ("--plan=quickstrat", "--workdir=w"), "did you mean"),
-    Command(STUDY, ("--plan=nothing.yaml", "--workdir=w"), "cannot read"),
+    Command(STUDY, ("--plan=nothing.yaml", "--workdir=w"), "cannot be read"),
+    Command(STUDY, ("--plan={endless}", "--workdir=w"), "longer than 64 MiB"),
     Command(STUDY, ("--plan={plan}", "--workdir=w"), "title"),
-    Command(STUDY, ("--plan={dots}.yaml", "--workdir=w"), "cannot read"),
+    Command(STUDY, ("--plan={dots}.yaml", "--workdir=w"), "cannot be read"),
     Command(STUDY, ("--plan={dots}", "--workdir=w"), "name of a folder"),
     Command(STUDY, ("--plan=../x", "--workdir=w"), "no plan named"),
     Command(STUDY, ("--plan=quickstart", "--workdir={text}")),

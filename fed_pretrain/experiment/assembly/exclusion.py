@@ -8,7 +8,7 @@ from pathlib import Path
 from data_prep.store.reader import PreparedDataset
 from fed_pretrain.experiment.assembly.run_config import ALL_BUT, AUTO, NONE
 from fed_pretrain.starts.origins.proxy_origin import GROUP, ProxyPretraining
-from groundwork import from_json
+from groundwork import from_json, named_text
 from groundwork.errors import UserError
 from groundwork.stores import mirror
 from groundwork.untyped import Json
@@ -68,12 +68,7 @@ def _named(path: Path, dataset: PreparedDataset) -> frozenset[str]:
 
 def _read(path: Path) -> list[str]:
     """Ids one a line, a JSON list of them, or the file beside a pre-training's result."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"--exclude_clients={path}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"--exclude_clients={path}: is not text ({error})") from error
+    text = named_text.read("--exclude_clients", path)
     if text.lstrip()[:1] not in ("{", "["):
         return [line for line in text.splitlines() if line.strip()]
     try:

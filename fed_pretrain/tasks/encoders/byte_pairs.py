@@ -13,7 +13,7 @@ import numpy as np
 from data_prep.store.reader import PreparedDataset
 from fed_pretrain.clients.encoder import PADDING_LABEL, Features, TokenRows, as_texts
 from fed_pretrain.tasks.definition import TaskOptions
-from groundwork import from_json, hub
+from groundwork import from_json, hub, named_text
 from groundwork.errors import UserError
 from groundwork.stores import mirror
 
@@ -160,10 +160,7 @@ def read_byte_pairs(vocabulary: Path, merges: Path) -> BytePairs:
 
 
 def _read_merges(file: Path) -> tuple[tuple[str, str], ...]:
-    try:
-        lines = file.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"--merges={file} cannot be read: {error}") from None
+    lines = named_text.read("--merges", file).split("\n")
     pairs = []
     for number, line in enumerate(lines, start=1):
         if not line.strip() or line.startswith("#version"):

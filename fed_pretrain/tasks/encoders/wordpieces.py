@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 
+from groundwork import named_text
 from groundwork.errors import UserError
 
 PADDING, UNKNOWN, CLASSIFY, SEPARATE = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
@@ -70,10 +71,7 @@ class WordpieceVocabulary:
 
 
 def read_vocabulary(file: Path) -> WordpieceVocabulary:
-    try:
-        pieces = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"--vocabulary={file} cannot be read: {error}") from None
+    pieces = named_text.read("--vocabulary", file).splitlines()
     missing = {PADDING, UNKNOWN, CLASSIFY, SEPARATE} - set(pieces)
     if missing:
         raise UserError(

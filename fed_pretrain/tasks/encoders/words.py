@@ -12,7 +12,7 @@ from data_prep.sources.parsing.vocabulary import split_at_spaces
 from data_prep.store.reader import PreparedDataset
 from fed_pretrain.clients.encoder import PADDING_LABEL, Features, TokenRows, as_texts
 from fed_pretrain.tasks.definition import TaskOptions, where
-from groundwork import embedded_packages, from_json
+from groundwork import embedded_packages, from_json, named_text
 from groundwork.errors import UserError
 from groundwork.stores import mirror
 
@@ -160,10 +160,7 @@ def public_vocabulary(size: int) -> WordVocabulary:
 
 def read_vocabulary(file: Path, size: int) -> WordVocabulary:
     """JSON with a list `words` (or that list alone), or lines of `word` or `word count`."""
-    try:
-        content = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"--vocabulary={file} cannot be read: {error}") from None
+    content = named_text.read("--vocabulary", file)
     if file.suffix == ".json":
         words = _json_words(file, content)
     else:

@@ -21,6 +21,7 @@ LARGEST = 10_000_000
 COUNTED = "count:10000"
 """For texts of one's own: the words that models of words read."""
 NONE = "none"
+_LONGEST_LINE = 1 << 16
 # Marks that a cleaning puts into the text; they get separate ids.
 _MARKS = frozenset({"<PAD>", "<BOS>", "<EOS>", "<UNK>"})
 
@@ -104,7 +105,10 @@ def _read_word_count(path: Path, size: int) -> list[str]:
     words: dict[str, None] = {}
     try:
         with compressed.open_bytes(path) as file:
-            for number, line in enumerate(file, start=1):
+            lines = iter(lambda: file.readline(_LONGEST_LINE), b"")
+            for number, line in enumerate(lines, start=1):
+                if len(line) == _LONGEST_LINE:
+                    raise UserError(f"{path}, line {number}: is too long for a word")
                 parts = line.decode("utf-8").split()
                 if not parts:
                     continue

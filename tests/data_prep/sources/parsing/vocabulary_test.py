@@ -69,6 +69,7 @@ def test_a_word_count_file_gives_its_first_words(tmp_path, pack):
     [
         (b"the 300\nto many words\n", "line 2"),
         (b"the 300\nthe 200\n", "line 2: 'the' is there twice"),
+        (b"the 300\n" + b"a" * (1 << 16), "line 2: is too long for a word"),
         (b"", "no words"),
         (b"\xff\xfe", "not UTF-8"),
     ],

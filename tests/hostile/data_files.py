@@ -137,6 +137,12 @@ def _fifo(path: Path) -> None:
     os.mkfifo(path.parent / "images" / "a" / "cat" / "1.png")
 
 
+def _enormous(path: Path) -> None:
+    picture = path.parent / "images" / "a" / "cat" / "2.png"
+    _pictures(**{"a__cat__2.png": _png()})(path)
+    os.truncate(picture, 20 << 30)
+
+
 def _sqlite(*statements: str) -> Write:
     def write(path: Path) -> None:
         connection = sqlite3.connect(path)
@@ -419,6 +425,9 @@ CASES: dict[str, Case] = {
     ),
     "a picture at a wrong place": Case(
         "image_folder", "x", _pictures(**{"1.png": _png()}), "wrong_path", name=IMAGES
+    ),
+    "a picture of 20 GiB": Case(
+        "image_folder", "x", _enormous, "unreadable_image: it is larger than", name=IMAGES
     ),
     "a picture that is a pipe": Case("image_folder", "x", _fifo, "no image is there", name=IMAGES),
     "pictures enlarged to TiB": Case(

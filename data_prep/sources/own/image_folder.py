@@ -8,7 +8,7 @@ from typing import NamedTuple
 from data_prep.sources.items import BadRecord, Item, Record
 from data_prep.sources.own.columns import SPLITS
 from data_prep.sources.parsing import fields, table_rows
-from data_prep.sources.parsing.pixels import SUFFIXES, UnreadableImage, decode, pixels
+from data_prep.sources.parsing.pixels import SUFFIXES, UnreadableImage, pixels, read_image
 from data_prep.sources.source import Source, SourceOption, SourceReader
 from data_prep.sources.work_units import WorkUnit, slices
 from data_prep.store.features import FeatureSpec
@@ -46,7 +46,7 @@ def _read(
             continue
         path = Path(root) / listed.path
         try:
-            image = decode(path.read_bytes(), options["mode"])
+            image = read_image(path, options["mode"])
         except (UnreadableImage, OSError) as error:
             yield BadRecord("unreadable_image", str(path), listed.line, str(error))
             continue
@@ -155,7 +155,7 @@ def _shape(root: Path, found: list[Listed], options: Mapping[str, str]) -> tuple
     why = ""
     for entry in found:
         try:
-            image = decode((root / entry.path).read_bytes())
+            image = read_image(root / entry.path)
         except (UnreadableImage, OSError) as error:
             why = why or f"{entry.path}: {getattr(error, 'strerror', error)}"
             continue

@@ -1,16 +1,27 @@
 """Decodes the image files of image folders."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 MOST_PIXELS = 1 << 26
+_MOST_BYTES = 256 << 20
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 
 
 class UnreadableImage(Exception):
     """The bytes are not a whole image."""
+
+
+def read_image(path: Path, mode: str | None = None) -> Image.Image:
+    """The file's image, as `decode` gives it, in bounded memory."""
+    with open(path, "rb") as file:
+        content = file.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise UnreadableImage(f"it is larger than {_MOST_BYTES >> 20} MiB")
+    return decode(content, mode)
 
 
 def decode(content: bytes, mode: str | None = None) -> Image.Image:

@@ -60,7 +60,7 @@ def _validation(wnids: tuple[str, ...], unit: WorkUnit) -> Iterator[Item]:
 
 def _item(path: Path, split: str, label: int, order: int) -> Item:
     try:
-        pixels = images.pixels(images.decode(path.read_bytes(), "RGB"))
+        pixels = images.pixels(images.read_image(path, "RGB"))
     except (images.UnreadableImage, OSError) as error:
         return BadRecord("unreadable_image", str(path), None, str(error))
     if pixels.shape != (SIDE, SIDE, 3):

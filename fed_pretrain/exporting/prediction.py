@@ -13,8 +13,8 @@ from fed_pretrain.tasks import embedded_datasets, known_tasks
 from fed_pretrain.tasks.definition import TaskOptions
 from fed_pretrain.tasks.encoders.text_labels import LabelledEncoder
 from fed_pretrain.tasks.task import Task
-from groundwork import from_json, plugins
-from groundwork.errors import UserError
+from groundwork import from_json, named_text, plugins
+from groundwork.errors import UserError, words_of
 from groundwork.untyped import Feature, Json
 
 TOP = 5
@@ -82,7 +82,7 @@ def read_image(file: Path, shape: Sequence[int | None]) -> np.ndarray:
 
     A transparent image gets a white background.
     """
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     height, width, channels = shape
     try:
@@ -91,8 +91,8 @@ def read_image(file: Path, shape: Sequence[int | None]) -> np.ndarray:
             opaque.alpha_composite(image.convert("RGBA"))
     except FileNotFoundError as error:
         raise UserError(f"--predict={file}: there is no such file") from error
-    except (OSError, UnidentifiedImageError) as error:
-        raise UserError(f"--predict={file}: not a readable image") from error
+    except Exception as error:  # Pillow's readers meet damage in many ways.
+        raise UserError(f"--predict={file}: not a readable image ({words_of(error)})") from error
     plain = opaque.convert("L" if channels == 1 else "RGB")
     size = (width or plain.width, height or plain.height)
     pixels = np.asarray(plain.resize(size, Image.Resampling.BILINEAR), np.uint8)
@@ -100,10 +100,8 @@ def read_image(file: Path, shape: Sequence[int | None]) -> np.ndarray:
 
 
 def _lines(file: Path) -> list[str]:
-    try:
-        lines = [line for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"--predict={file}: not a readable UTF-8 text ({error})") from error
+    text = named_text.read("--predict", file)
+    lines = [line for line in text.splitlines() if line.strip()]
     if not lines:
         raise UserError(f"--predict={file}: the file has no line of text")
     return lines

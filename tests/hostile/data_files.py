@@ -101,7 +101,7 @@ def _png(width: int = 4, height: int = 4) -> bytes:
     return out.getvalue()
 
 
-def _png_that_declares(width: int, height: int) -> bytes:
+def png_that_declares(width: int, height: int) -> bytes:
     def chunk(name: bytes, body: bytes) -> bytes:
         return (
             struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
@@ -420,7 +420,7 @@ CASES: dict[str, Case] = {
         "image_folder", "x", _pictures(**{"a__cat__2.png": _png(5, 5)}), "wrong_size", name=IMAGES
     ),
     "a picture of a billion pixels": Case(
-        "image_folder", "x", _pictures(**{"a__cat__0.png": _png_that_declares(65_000, 65_000)}),
+        "image_folder", "x", _pictures(**{"a__cat__0.png": png_that_declares(65_000, 65_000)}),
         "65,000 x 65,000 pixels|unreadable", name=IMAGES,
     ),
     "a picture at a wrong place": Case(

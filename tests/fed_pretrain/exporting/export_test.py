@@ -16,6 +16,7 @@ from fed_pretrain.exporting import model_card, model_files, prediction
 from fed_pretrain.starts import start as starts
 from fed_pretrain.starts.start_config import StartConfig
 from groundwork.errors import UserError
+from tests.hostile import data_files
 
 ALONE = """
 import json, sys, zipfile
@@ -151,9 +152,11 @@ def test_what_cannot_be_exported_or_predicted_is_refused(digits_run, tmp_path):
         model_files.export(tmp_path, "final", "npz")
     with pytest.raises(UserError, match="no such file"):
         prediction.predict(digits_run, "final", tmp_path / "absent.png")
-    (tmp_path / "text.png").write_text("not an image")
-    with pytest.raises(UserError, match="not a readable image"):
-        prediction.predict(digits_run, "final", tmp_path / "text.png")
+    huge = data_files.png_that_declares(65_000, 65_000)
+    for content, why in (b"not an image", "cannot identify"), (huge, "4225000000 pixels"):
+        (tmp_path / "text.png").write_bytes(content)
+        with pytest.raises(UserError, match=f"not a readable image .*{why}"):
+            prediction.predict(digits_run, "final", tmp_path / "text.png")
 
 
 def planted(folder, layer, file_format):

@@ -8,6 +8,7 @@ from groundwork.errors import UserError
 from groundwork.untyped import Json
 
 _DEEPEST = 200
+_LONGEST = 256 << 20
 
 
 class NotJson(UserError, ValueError):
@@ -41,7 +42,11 @@ def _is_deep(value: Json) -> bool:
 def file(path: Path) -> Json:
     """The value that a file of UTF-8 holds."""
     try:
-        return text(path.read_text(encoding="utf-8"))
+        with open(path, encoding="utf-8") as opened:
+            content = opened.read(_LONGEST + 1)
+        if len(content) > _LONGEST:
+            raise ValueError(f"it is longer than {_LONGEST >> 20} MiB")
+        return text(content)
     except ValueError as error:
         raise NotJson(f"{path}: is not JSON ({error})") from error
 
@@ -49,11 +54,12 @@ def file(path: Path) -> Json:
 def lines(path: Path) -> list[Json]:
     """The value of every line of a file of UTF-8."""
     values = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            values.append(text(line))
-        except ValueError as error:
-            raise NotJson(f"{path}, line {number}: is not JSON ({error})") from error
+    with open(path, encoding="utf-8") as opened:
+        for number, line in enumerate(opened, start=1):
+            try:
+                values.append(text(line))
+            except ValueError as error:
+                raise NotJson(f"{path}, line {number}: is not JSON ({error})") from error
     return values
 
 

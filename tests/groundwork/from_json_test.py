@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 
@@ -28,6 +29,18 @@ def test_a_file_that_is_not_json_is_named(read, tmp_path) -> None:
     with pytest.raises(UserError, match=r"a\.json.* is not JSON") as refusal:
         read(tmp_path / "a.json")
     assert isinstance(refusal.value, ValueError)
+
+
+def test_a_file_without_end_is_named(tmp_path) -> None:
+    (tmp_path / "a.json").touch()
+    os.truncate(tmp_path / "a.json", 300 << 20)
+    with pytest.raises(UserError, match=r"a\.json.* is longer than 256 MiB"):
+        from_json.file(tmp_path / "a.json")
+
+
+def test_lines_end_at_line_feeds_alone(tmp_path) -> None:
+    (tmp_path / "a.jsonl").write_text('["a\u2028b"]\n["c\x85"]\n', encoding="utf-8")
+    assert from_json.lines(tmp_path / "a.jsonl") == [["a\u2028b"], ["c\x85"]]
 
 
 def test_a_record_is_an_object(tmp_path) -> None:

@@ -29,7 +29,11 @@ class Exclusion:
         """The same for the same ids, wherever they were written; None where nobody is left out."""
         if not self.client_ids:
             return None
-        return hashlib.sha256("\n".join(sorted(self.client_ids)).encode()).hexdigest()
+        lines = (
+            client_id.replace("\\", "\\\\").replace("\n", "\\n")
+            for client_id in sorted(self.client_ids)
+        )
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def sentence(self) -> str:
         return f"{len(self.client_ids):,} clients are left out ({self.why})"
@@ -70,7 +74,7 @@ def _read(path: Path) -> list[str]:
     """Ids one a line, a JSON list of them, or the file beside a pre-training's result."""
     text = named_text.read("--exclude_clients", path)
     if text.lstrip()[:1] not in ("{", "["):
-        return [line for line in text.splitlines() if line.strip()]
+        return [line for line in text.split("\n") if line.strip()]
     try:
         return _listed(path, from_json.text(text))
     except ValueError as error:

@@ -71,7 +71,7 @@ class WordpieceVocabulary:
 
 
 def read_vocabulary(file: Path) -> WordpieceVocabulary:
-    pieces = named_text.read("--vocabulary", file).splitlines()
+    pieces = named_text.read("--vocabulary", file).removesuffix("\n").split("\n")
     missing = {PADDING, UNKNOWN, CLASSIFY, SEPARATE} - set(pieces)
     if missing:
         raise UserError(

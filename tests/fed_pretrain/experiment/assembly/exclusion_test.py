@@ -107,6 +107,19 @@ def test_the_same_ids_in_another_file_continue_a_run_and_other_ids_are_refused(t
         train(small(tmp_path / "run", work={"exclude_clients": str(listed), "rounds": 3}))
 
 
+def test_ids_may_hold_any_letter(tmp_path) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_text('client_id,label\n"a\nb",1\na,1\nb,0\n"c\u2028d",1\n', encoding="utf-8")
+    odd = prepare(PrepareConfig("csv", str(tmp_path / "odd"), input=str(rows)))
+    (tmp_path / "lines").write_text("a\nb\nc\u2028d\n", encoding="utf-8")
+    lines = exclusion.find(str(tmp_path / "lines"), odd, [])
+    assert lines.client_ids == {"a", "b", "c\u2028d"}
+    (tmp_path / "listed").write_text(json.dumps(["a\nb", "c\u2028d"]))
+    listed = exclusion.find(str(tmp_path / "listed"), odd, [])
+    assert listed.client_ids == {"a\nb", "c\u2028d"}
+    assert listed.digest != lines.digest
+
+
 def test_all_but_a_group_are_those_whom_the_group_leaves_out(pretrained, digits, group) -> None:
     file = pretrained / "start.ckpt.json"
     rest = exclusion.find(f"all_but:{file}", digits, [])

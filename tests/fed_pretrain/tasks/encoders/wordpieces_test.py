@@ -55,6 +55,9 @@ def test_a_file_that_is_no_bert_vocabulary_is_named(tmp_path: Path):
     file = tmp_path / "vocab.txt"
     file.write_text("\n".join(PIECES))
     assert read_vocabulary(file).pieces == PIECES
+    odd = (*PIECES, "a\u2028b", "c\x85")
+    file.write_text("\n".join((*odd, "")), encoding="utf-8")
+    assert read_vocabulary(file).pieces == odd
     file.write_text("the\nof\n")
     with pytest.raises(UserError, match=r"vocab\.txt.*lacks \[CLS\]"):
         read_vocabulary(file)

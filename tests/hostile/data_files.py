@@ -571,6 +571,10 @@ CASES: dict[str, Case] = {
     "arrays of NaN": _arrays(npz(x=[[1.0], [np.nan], [1.0]]), "NaN or infinite in row 1"),
     "arrays of two lengths": _arrays(npz(y=[1, 2]), "different numbers of rows"),
     "arrays of clients that are not text": _arrays(npz(client=[b"\xff"] * 3), "plain arrays"),
+    "arrays of numbers above those of letters": _arrays(
+        npz(client=np.full(3, 0x110000, ">u4").view(">U1")), "no Unicode"
+    ),
+    "arrays of half a letter": _arrays(npz(client=["\ud800"] * 3), "is not text"),
     "arrays of an unknown split": _arrays(npz(split=["train", "dev", "test"]), "split is 'dev'"),
     "arrays of a terabyte": _arrays(_npz_of_many_gigabytes(), "it unpacks to 1023 GiB"),
     "SQLite without its rows": Case("femnist_tff", "a.sqlite", _sqlite(*_TFF), "is incomplete"),

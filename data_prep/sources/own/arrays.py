@@ -6,6 +6,7 @@ test each row) and `label_names`. `fed_pretrain.clients(...)` writes such a file
 
 import functools
 import os
+import sys
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -145,6 +146,10 @@ def _plain(array: np.ndarray) -> np.ndarray:
         return array.astype(np.float32)
     if array.dtype.kind == "b" or (array.dtype.kind in "iu" and array.dtype != np.uint8):
         return array.astype(np.int64)
+    if array.dtype.kind == "U" and array.dtype.itemsize:
+        points = np.ravel(array).astype(array.dtype.newbyteorder("=")).view(np.uint32)
+        if (points > sys.maxunicode).any():
+            raise ValueError("a text in it is no Unicode")
     return array
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from groundwork.errors import words_of
+
 MOST_PIXELS = 1 << 26
 _MOST_BYTES = 256 << 20
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
@@ -37,7 +39,7 @@ def decode(content: bytes, mode: str | None = None) -> Image.Image:
     except UnreadableImage:
         raise
     except Exception as error:  # Pillow's readers meet damage in many ways
-        raise UnreadableImage(str(error) or type(error).__name__) from error
+        raise UnreadableImage(words_of(error)) from error
 
 
 def pixels(image: Image.Image, size: tuple[int, ...] | None = None) -> np.ndarray:

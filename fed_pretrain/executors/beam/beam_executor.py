@@ -330,7 +330,7 @@ def _told(runner: str) -> Iterator[None]:
     try:
         yield
     except _ENGINE_FAILED as error:
-        why = words_of(error) if str(error) else "it does not answer"
+        why = words_of(error) if str(error).strip() else "it does not answer"
         raise UserError(f"--runner={runner}: the engine failed: {why}") from error
     except (UserError, RuntimeError) as error:
         raise worker_errors.raised(error) or error from error
